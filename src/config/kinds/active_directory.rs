@@ -1,0 +1,85 @@
+//! `kind: ActiveDirectory`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SecretRef, Setting};
+
+/// An Active Directory domain: how to reach it, what in it is managed, and what is never touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ActiveDirectory {
+    /// Domain controllers as `ldaps://host[:port]` or, with `tls.startTls`, `ldap://host[:port]`. The first that
+    /// answers is used for the whole run, and the plan is applied to the same one.
+    #[schemars(length(min = 1))]
+    pub servers: Vec<Setting>,
+    /// Transport security. There is no unprotected connection.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Bind for reading (`plan`).
+    pub read: Bind,
+    /// Bind for writing (`apply`). A different account than the reading one.
+    pub write: Bind,
+    /// Distinguished name of the domain, for example `DC=corp,DC=example,DC=test`.
+    pub base: String,
+    /// What halosync may create, change, move and disable.
+    pub managed: ManagedScope,
+    /// Distinguished names never touched, and nothing below them. Accounts with `adminCount=1`, built-in ones and
+    /// the bind accounts are protected anyway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
+    /// Entries per page of a read.
+    #[serde(default = "default_page_size")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub page_size: u32,
+}
+
+/// Transport security.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// File with the PEM certificate(s) of the authority to trust, and no other, relative to the project. Without
+    /// it the operating system's trust store is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Setting>,
+    /// True to begin on the plain port and switch to TLS before anything else (RFC 4511 section 4.14).
+    #[serde(default)]
+    pub start_tls: bool,
+}
+
+/// How to bind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Bind {
+    /// Name and password.
+    #[serde(rename_all = "camelCase")]
+    Simple {
+        /// `user@domain`, `DOMAIN\user` or a distinguished name.
+        user: Setting,
+        /// The password.
+        password: SecretRef,
+    },
+    /// SASL EXTERNAL: the TLS client certificate says who we are.
+    #[serde(rename_all = "camelCase")]
+    External {
+        /// File with the PEM certificate chain, relative to the project.
+        certificate: Setting,
+        /// The PEM private key.
+        key: SecretRef,
+    },
+}
+
+/// What halosync may create, change, move and disable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ManagedScope {
+    /// Distinguished names of the places below which accounts are managed.
+    #[schemars(length(min = 1))]
+    pub under: Vec<String>,
+    /// Distinguished names of places below which groups may get and lose members. Defaults to `under`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_under: Vec<String>,
+}
+
+fn default_page_size() -> u32 {
+    500
+}

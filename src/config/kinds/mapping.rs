@@ -1,0 +1,191 @@
+//! `kind: Mapping`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The desired account of a person: whose account is whose, where it stands, and what its attributes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mapping {
+    /// Name of the `Source` people come from.
+    pub source: String,
+    /// Name of the target (`ActiveDirectory`).
+    pub target: String,
+    /// Condition over `person`; the mapping concerns only people for whom it is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies_to: Option<String>,
+    /// How a person's account is recognised.
+    #[serde(rename = "match")]
+    pub matching: Match,
+    /// Template of the distinguished name of the place (OU) new accounts are made in and existing ones moved to.
+    pub placement: String,
+    /// Whether accounts standing elsewhere are moved to their placement.
+    #[serde(default)]
+    pub placement_when: PlacementWhen,
+    /// Desired attributes. A plain text is a template that always holds.
+    pub attributes: BTreeMap<String, AttributeSpec>,
+    /// Initial password of created accounts. Made at apply, never in the plan.
+    #[serde(default)]
+    pub initial_password: InitialPassword,
+}
+
+/// When the placement is enforced.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum PlacementWhen {
+    /// Accounts are moved whenever they stand elsewhere.
+    #[default]
+    Always,
+    /// Only new accounts; existing ones stay where they are.
+    OnCreate,
+}
+
+/// How a person's account is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Match {
+    /// The attribute that ties an account to a person for good, and the person's value for it.
+    pub anchor: Anchor,
+    /// Ways to recognise an account that has no anchor yet, tried in order. Exactly one candidate is adopted;
+    /// several hold the person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopt: Vec<Adoption>,
+}
+
+/// The attribute that ties an account to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Anchor {
+    /// Attribute name, for example `employeeID`.
+    pub attribute: String,
+    /// Template of the person's value.
+    pub value: String,
+}
+
+/// One way to recognise an account without an anchor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Adoption {
+    /// Attribute to look at.
+    pub attribute: String,
+    /// Template of the value to find there.
+    pub value: String,
+}
+
+/// A desired attribute: a template, or a rule with more to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum AttributeSpec {
+    /// A template; `when: always`, `empty: hold`.
+    Template(String),
+    /// A rule. Exactly one of `value`, `values`, `person`, `unique` is given.
+    Rule(Box<AttributeRule>),
+}
+
+/// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttributeRule {
+    /// Template of the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Templates of the values of a multi-valued attribute; empty ones are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<String>>,
+    /// Template of another person's key or unique field value; the attribute becomes that person's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// Field that `person` is looked up in. Defaults to the source's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_field: Option<String>,
+    /// Ordered formats of a name nobody else may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<UniqueSpec>,
+    /// When the attribute is written.
+    #[serde(default)]
+    pub when: When,
+    /// What it means that the value is empty.
+    #[serde(default)]
+    pub empty: Empty,
+    /// Condition over `person`; when false, the attribute is left alone.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+/// Ordered formats of a unique name: a list of templates, tried in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UniqueSpec {
+    /// Templates, tried in order until one is free.
+    #[schemars(length(min = 1))]
+    pub formats: Vec<String>,
+    /// When all are taken, the last with 2, 3, 4 … appended; otherwise the person is held.
+    #[serde(default)]
+    pub numbered: bool,
+    /// Longest name in characters; longer ones are cut, the number included. Defaults to the attribute's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+}
+
+/// When an attribute is written.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum When {
+    /// Whenever it differs.
+    #[default]
+    Always,
+    /// Only when the account is created.
+    OnCreate,
+    /// When the account is created, and later only while it has no value.
+    IfEmpty,
+}
+
+/// What it means that a person has no value for an attribute.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Empty {
+    /// The attribute is cleared.
+    Clear,
+    /// The attribute is left as it is.
+    Leave,
+    /// The person is held and reported: a missing value is never guessed.
+    #[default]
+    Hold,
+}
+
+/// Initial password of created accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InitialPassword {
+    /// Length in characters. Upper and lower case, digits and symbols are all used.
+    #[serde(default = "default_length")]
+    #[schemars(range(min = 12, max = 127))]
+    pub length: u8,
+    /// Whether the person must change it at the first logon.
+    #[serde(default = "default_true")]
+    pub must_change: bool,
+}
+
+impl Default for InitialPassword {
+    fn default() -> Self {
+        Self {
+            length: default_length(),
+            must_change: true,
+        }
+    }
+}
+
+fn default_length() -> u8 {
+    24
+}
+
+fn default_true() -> bool {
+    true
+}

@@ -1,0 +1,30 @@
+//! The shapes of the configuration documents, one module per kind: plain serde types that mirror the YAML and from
+//! which the JSON Schemas are generated. Their doc comments are the schema's descriptions, so they speak to users.
+//!
+//! Nothing here is validated beyond its type; see [`super::Config`] for documents that have been.
+
+mod active_directory;
+mod groups;
+mod lifecycle;
+mod mapping;
+mod project;
+mod shared;
+mod source;
+mod table;
+
+pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
+pub use groups::{GroupMode, GroupRule, Groups};
+pub use lifecycle::{
+    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
+};
+pub use mapping::{
+    Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
+    PlacementWhen, UniqueSpec, When,
+};
+pub use project::{InitialPasswords, PlanSettings, Project};
+pub use shared::{FromEnvironment, SecretRef, Setting};
+pub use source::{
+    Auth, CompletenessRules, Endpoint, FieldSpec, MaxFall, OAuth2, PersonSpec, Preset, QueryValue,
+    RateLimit, Repeat, Required, Source,
+};
+pub use table::{CsvFile, Table, Unmapped};

@@ -1,0 +1,32 @@
+//! Values several kinds use.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a secret is found when it is needed. A secret never stands in a configuration file itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum SecretRef {
+    /// Name of an environment variable.
+    Env(String),
+    /// Path of a file holding nothing but the secret; one trailing line break is ignored.
+    File(String),
+}
+
+/// A value that is not secret: written here, or taken from an environment variable so that one repository serves
+/// several environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum Setting {
+    /// The value itself.
+    Literal(String),
+    /// The value of an environment variable.
+    Environment(FromEnvironment),
+}
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FromEnvironment {
+    /// Name of the environment variable.
+    pub env: String,
+}

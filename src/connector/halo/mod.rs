@@ -1,0 +1,1 @@
+//! HaloITSM over its REST API.

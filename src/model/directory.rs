@@ -1,0 +1,162 @@
+//! Directory objects as read from a target: the observed side.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use super::{AttributeDef, Completeness, Dn, Guid, Name};
+
+/// Position of an attribute in [`DirectoryHeader::attributes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttributeId(pub u16);
+
+/// What kind of object an entry is, as far as halosync distinguishes.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum EntryKind {
+    /// A user account (`objectCategory=person`, `objectClass=user`). Carries all attributes in use.
+    User,
+    /// A group. Those named by rules carry `member`; others only their names.
+    Group,
+    /// An organizational unit, container or domain head: a place objects can stand in.
+    Container,
+    /// Anything else that occupies a name (computer, contact, service account).
+    Other,
+    /// A deleted object: only its former names matter.
+    Deleted,
+}
+
+/// Values of one attribute; never none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Values {
+    /// The usual case.
+    One(CompactString),
+    /// In the order the server gave them; compared as a set.
+    Many(Box<[CompactString]>),
+}
+
+impl Values {
+    /// All values.
+    pub fn as_slice(&self) -> &[CompactString] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// One directory object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Immutable identity.
+    pub guid: Guid,
+    /// Where it stands now.
+    pub dn: Dn,
+    /// Its kind.
+    pub kind: EntryKind,
+    /// Attributes with at least one value, sorted by id. Octets as base64.
+    pub attributes: Box<[(AttributeId, Values)]>,
+}
+
+impl Entry {
+    /// The values of an attribute, or an empty slice.
+    pub fn values(&self, attribute: AttributeId) -> &[CompactString] {
+        match self
+            .attributes
+            .binary_search_by_key(&attribute, |(id, _)| *id)
+        {
+            Ok(at) => self.attributes[at].1.as_slice(),
+            Err(_) => &[],
+        }
+    }
+
+    /// The first value of an attribute.
+    pub fn value(&self, attribute: AttributeId) -> Option<&str> {
+        self.values(attribute).first().map(CompactString::as_str)
+    }
+}
+
+/// Which directory this is: compared before anything is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DirectoryIdentity {
+    /// `objectGUID` of the domain head.
+    pub domain_guid: Guid,
+    /// `objectSid` of the domain head, as `S-1-5-21-…`.
+    pub domain_sid: String,
+    /// `defaultNamingContext`.
+    pub naming_context: Dn,
+    /// `dnsHostName` of the domain controller that was read and is to be written.
+    pub domain_controller: String,
+}
+
+/// First line of a recorded directory snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DirectoryHeader {
+    /// `halosync/directory/v1`.
+    pub format: String,
+    /// The `ActiveDirectory` document's name.
+    pub target: Name,
+    /// Which directory.
+    pub identity: DirectoryIdentity,
+    /// When the read began.
+    #[schemars(with = "String")]
+    pub read_at: jiff::Timestamp,
+    /// Definitions of the attributes that were asked for and exist in the directory's schema.
+    pub attributes: Vec<AttributeDef>,
+    /// Attributes that were asked for and do not exist there.
+    pub unknown_attributes: Vec<String>,
+    /// DN of the account that read, when the server says it: never managed.
+    pub bound_as: Option<Dn>,
+    /// Proof of completeness.
+    pub completeness: Completeness,
+}
+
+impl DirectoryHeader {
+    /// The id of an attribute by name, whatever its case.
+    pub fn attribute(&self, name: &str) -> Option<AttributeId> {
+        let at = self
+            .attributes
+            .iter()
+            .position(|def| def.name.eq_ignore_ascii_case(name))?;
+        u16::try_from(at).ok().map(AttributeId)
+    }
+
+    /// The definition behind an id.
+    pub fn definition(&self, id: AttributeId) -> &AttributeDef {
+        &self.attributes[usize::from(id.0)]
+    }
+}
+
+/// Everything read from a directory, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectorySnapshot {
+    /// What was read, when, and how well.
+    pub header: DirectoryHeader,
+    /// Sorted by GUID, each once.
+    pub objects: Vec<Entry>,
+}
+
+/// What a plan needs to know of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DirectoryRequest {
+    /// Attributes of user accounts in use (any case, each once). `userAccountControl`, `adminCount`,
+    /// `sAMAccountName`, `userPrincipalName`, `cn`, `isCriticalSystemObject` are always among them.
+    pub user_attributes: Vec<String>,
+    /// Read every group's `member` that stands at or under one of these places.
+    pub groups_under: Vec<Dn>,
+    /// Groups elsewhere whose `member` is needed as well.
+    pub groups: Vec<Dn>,
+}

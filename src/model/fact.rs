@@ -1,0 +1,88 @@
+//! A fact: one typed, normalised thing a source says about a person.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// What kind of value a field delivers.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum FactType {
+    /// Text, trimmed and in Unicode NFC.
+    #[default]
+    Text,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A calendar date without a zone.
+    Date,
+    /// A moment in UTC.
+    DateTime,
+    /// Several texts.
+    List,
+}
+
+/// One value. That a person has *no* value is the absence of a fact (`None`), never an empty text: emptiness is
+/// decided once, where raw records are taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Never empty; trimmed; NFC.
+    Text(CompactString),
+    /// A whole number.
+    Integer(i64),
+    /// A flag.
+    Boolean(bool),
+    /// A calendar date.
+    Date(jiff::civil::Date),
+    /// A moment.
+    DateTime(jiff::Timestamp),
+    /// Never empty; each text non-empty.
+    List(Box<[CompactString]>),
+}
+
+impl Fact {
+    /// The type this value has.
+    pub fn fact_type(&self) -> FactType {
+        match self {
+            Self::Text(_) => FactType::Text,
+            Self::Integer(_) => FactType::Integer,
+            Self::Boolean(_) => FactType::Boolean,
+            Self::Date(_) => FactType::Date,
+            Self::DateTime(_) => FactType::DateTime,
+            Self::List(_) => FactType::List,
+        }
+    }
+}
+
+impl std::fmt::Display for Fact {
+    /// The text a template sees: dates as ISO 8601, lists joined by `, `.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(number) => number.fmt(f),
+            Self::Boolean(flag) => flag.fmt(f),
+            Self::Date(date) => date.fmt(f),
+            Self::DateTime(moment) => moment.fmt(f),
+            Self::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    f.write_str(item)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The planner keeps a hundred million of these; a grown `Fact` is a grown bill.
+    #[test]
+    fn fact_stays_small() {
+        assert!(size_of::<Option<super::Fact>>() <= 32);
+    }
+}

@@ -1,0 +1,27 @@
+//! The nouns everything else speaks of: names, facts about people, directory objects, attribute definitions.
+//!
+//! Knows nothing of files, networks, configuration or plans. Values here are plain data; whoever makes one has
+//! already checked it.
+
+mod attribute;
+mod directory;
+mod dn;
+mod fact;
+mod guid;
+mod location;
+mod name;
+mod people;
+
+pub use attribute::{AttributeDef, Schema, Syntax, default_schema};
+pub use directory::{
+    AttributeId, DirectoryHeader, DirectoryIdentity, DirectoryRequest, DirectorySnapshot, Entry,
+    EntryKind, Values,
+};
+pub use dn::{Dn, DnError, DnKey, Rdn};
+pub use fact::{Fact, FactType};
+pub use guid::Guid;
+pub use location::Location;
+pub use name::{Name, PersonKey};
+pub use people::{
+    Completeness, Field, FieldIndex, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,
+};

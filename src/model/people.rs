@@ -1,0 +1,121 @@
+//! People as read from a source: the desired side's raw material.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fact, FactType, Name, PersonKey};
+
+/// Position of a field in [`PeopleHeader::fields`] and in [`Person::facts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldIndex(pub u16);
+
+/// A declared field of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Field {
+    /// Name used as `person.NAME`.
+    pub name: Name,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub fact_type: FactType,
+    /// Whether the member this field comes from stood in at least one row of the read. When no row has it, nobody
+    /// knows whether people have no value or the view leaves it out, and nothing may be concluded from it.
+    pub delivered: bool,
+}
+
+/// One person: a key and one optional fact per declared field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Identity within the source.
+    pub key: PersonKey,
+    /// False when the source's `include` condition leaves this person out. Known, but not ours to manage.
+    pub in_scope: bool,
+    /// One slot per [`PeopleHeader::fields`] entry.
+    pub facts: Box<[Option<Fact>]>,
+}
+
+impl Person {
+    /// The fact in a field's slot.
+    pub fn fact(&self, field: FieldIndex) -> Option<&Fact> {
+        self.facts.get(usize::from(field.0))?.as_ref()
+    }
+}
+
+/// A row that could not become a person; it holds nobody else back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RejectedRow {
+    /// The row's id as far as it could be read, else its place (`page 3, row 17`).
+    pub row: String,
+    /// Why, for a person to read.
+    pub reason: String,
+}
+
+/// Whether a read is known to be whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum Verdict {
+    /// Every check passed.
+    Proven,
+    /// At least one check failed: no removal may be concluded from this read (P2).
+    Unproven {
+        /// Each failed check, for a person to read.
+        reasons: Vec<String>,
+    },
+}
+
+/// The proof that a read is complete: its inputs and the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Completeness {
+    /// Pages fetched in the read that counts.
+    pub pages: u64,
+    /// Rows received, duplicates included.
+    pub rows: u64,
+    /// Distinct ids among them.
+    pub distinct: u64,
+    /// The total the system claimed (`record_count`), when it did.
+    pub claimed_total: Option<u64>,
+    /// How many times the whole read was made until it agreed with itself.
+    pub reads: u32,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl Completeness {
+    /// True when the read is proven whole.
+    pub fn is_proven(&self) -> bool {
+        matches!(self.verdict, Verdict::Proven)
+    }
+}
+
+/// First line of a recorded people snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PeopleHeader {
+    /// `halosync/people/v1`.
+    pub format: String,
+    /// The `Source` document's name.
+    pub source: Name,
+    /// Address of the resource server, without credentials.
+    pub instance: String,
+    /// Tenant, when one is used.
+    pub tenant: Option<String>,
+    /// When the read began.
+    #[schemars(with = "String")]
+    pub read_at: jiff::Timestamp,
+    /// The declared fields, in the order of each person's facts.
+    pub fields: Vec<Field>,
+    /// Proof of completeness.
+    pub completeness: Completeness,
+    /// Rows that could not become people.
+    pub rejected: Vec<RejectedRow>,
+}
+
+/// Everyone a source knows, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleSnapshot {
+    /// What was read, when, and how well.
+    pub header: PeopleHeader,
+    /// Sorted by key (numeric keys by number), each key once.
+    pub people: Vec<Person>,
+}

@@ -1,0 +1,450 @@
+//! What stands in a plan file.
+//!
+//! Everything `apply` needs is here, resolved: names, places, groups, before and after. Only what nobody can know
+//! beforehand (a generated password, a new object's GUID) is marked as made at apply.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Completeness, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey};
+
+/// Format version this program writes and reads.
+pub const FORMAT: &str = "halosync/plan/v1";
+
+/// A plan file: content and the digest that binds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanFile {
+    /// `halosync/plan/v1`.
+    pub format: String,
+    /// `sha256:` and the lower-case hex SHA-256 of the canonical JSON (RFC 8785) of `content`. Recomputed wherever a
+    /// plan is read, never trusted.
+    pub digest: String,
+    /// The plan.
+    pub content: Plan,
+}
+
+/// The plan itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Version of the program that made it.
+    pub tool_version: String,
+    /// The project's name.
+    pub project: Name,
+    /// When it was made (the `as_of` of every condition).
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
+    /// When it stops being appliable.
+    #[schemars(with = "String")]
+    pub not_after: jiff::Timestamp,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// The directories it is for, by target name.
+    pub targets: BTreeMap<Name, DirectoryIdentity>,
+    /// Recipients of the file with initial passwords, when the plan creates accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub password_recipients: Vec<String>,
+    /// How many people are in scope and how many accounts are managed.
+    pub counts: Counts,
+    /// True when removals were held because a read was not proven complete.
+    pub removals_held: bool,
+    /// Rules the changes come from. Changes name them by index.
+    pub rules: Vec<Rule>,
+    /// The changes, in the order they are applied when nothing runs at the same time.
+    pub changes: Vec<Change>,
+    /// People and accounts for whom nothing is done, and why.
+    pub held: Vec<Held>,
+    /// What a reviewer should know besides.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Inputs {
+    /// Commit of the configuration repository, when it is one and clean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// True when the configuration differed from that commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncommitted: bool,
+    /// Digest of each configuration file, by path.
+    pub files: BTreeMap<String, String>,
+    /// The reads of sources, by source name.
+    pub people: BTreeMap<Name, ReadOfPeople>,
+    /// The reads of targets, by target name.
+    pub directories: BTreeMap<Name, ReadOfDirectory>,
+}
+
+/// How people were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReadOfPeople {
+    /// Address of the system.
+    pub instance: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub read_at: jiff::Timestamp,
+    /// Digest of the snapshot's content.
+    pub digest: String,
+    /// People in it.
+    pub people: u64,
+    /// Proof of completeness, with the plan's own checks (floor, fall, sentinels) included in the verdict.
+    pub completeness: Completeness,
+}
+
+/// How a directory was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReadOfDirectory {
+    /// When.
+    #[schemars(with = "String")]
+    pub read_at: jiff::Timestamp,
+    /// Digest of the snapshot's content.
+    pub digest: String,
+    /// Objects in it.
+    pub objects: u64,
+    /// Proof of completeness.
+    pub completeness: Completeness,
+}
+
+/// Sizes a reviewer compares the changes with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Counts {
+    /// People in scope.
+    pub people: u64,
+    /// Accounts in the managed scope.
+    pub managed_accounts: u64,
+    /// People with an account that already is as desired.
+    pub unchanged: u64,
+}
+
+/// A rule changes come from.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// Where it stands.
+    pub location: Location,
+    /// Its text, for example the template.
+    pub text: String,
+}
+
+/// Index into [`Plan::rules`].
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(transparent)]
+#[schemars(transparent)]
+pub struct RuleIndex(pub u32);
+
+/// Stable identity of a change within and across plans: the same change for the same object has the same id.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(transparent)]
+#[schemars(transparent)]
+pub struct ChangeId(#[schemars(with = "String")] pub compact_str::CompactString);
+
+/// One change of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// Identity.
+    pub id: ChangeId,
+    /// The person it is for.
+    pub person: PersonRef,
+    /// The target.
+    pub target: Name,
+    /// The object written. For memberships the group.
+    pub object: ObjectRef,
+    /// What is done.
+    pub action: Action,
+    /// Changes that must have succeeded (or been found done) before this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<ChangeId>,
+    /// Why, beyond the attributes' own reasons: the state, the group rule, the match.
+    pub because: Reason,
+    /// What brought it about.
+    pub cause: Cause,
+    /// How dangerous it is.
+    pub risk: Risk,
+    /// Whether it can be undone.
+    pub recovery: Recovery,
+}
+
+/// A person as reviewers know them.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PersonRef {
+    /// The source.
+    pub source: Name,
+    /// Key in the source.
+    pub key: PersonKey,
+    /// Name or number for people to read. Never used to decide anything.
+    pub label: String,
+}
+
+/// A directory object, existing or made by this plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectRef {
+    /// Immutable identity; absent when the object is made by this plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<Guid>,
+    /// The `create` that makes it, when it does not exist yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<ChangeId>,
+    /// Its name when the plan was made (or will be, for a new one). For people; existing objects are addressed by
+    /// `guid`.
+    pub dn: Dn,
+}
+
+/// What is done to an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+pub enum Action {
+    /// A new account: added disabled, given a password, then enabled.
+    #[serde(rename_all = "camelCase")]
+    Create {
+        /// Attributes of the add, `before` empty throughout.
+        attributes: Vec<AttributeChange>,
+        /// How the initial password is made at apply.
+        password: PasswordPolicy,
+        /// Whether the account ends enabled.
+        enable: bool,
+    },
+    /// An existing account is tied to a person: the anchor is written, nothing else.
+    #[serde(rename_all = "camelCase")]
+    Adopt {
+        /// The anchor attribute, `before` empty.
+        attribute: AttributeChange,
+        /// How the account was recognised, for example `mail = jane.doe@example.com`.
+        evidence: String,
+    },
+    /// Attributes are set or cleared, in one LDAP modify.
+    #[serde(rename_all = "camelCase")]
+    Modify {
+        /// Each attribute once, sorted by name.
+        attributes: Vec<AttributeChange>,
+    },
+    /// `ACCOUNTDISABLE` is cleared (MS-ADTS 2.2.16, bit 0x2), every other bit kept.
+    Enable {},
+    /// `ACCOUNTDISABLE` is set, every other bit kept.
+    Disable {},
+    /// The relative name (`cn`) changes.
+    #[serde(rename_all = "camelCase")]
+    Rename {
+        /// `cn` now.
+        before: String,
+        /// `cn` wanted.
+        after: String,
+        /// The naming rule.
+        rule: RuleIndex,
+    },
+    /// The object goes to another place.
+    #[serde(rename_all = "camelCase")]
+    Move {
+        /// Parent now.
+        before: Dn,
+        /// Parent wanted.
+        after: Dn,
+        /// The placement rule.
+        rule: RuleIndex,
+    },
+    /// A member is added to the group.
+    #[serde(rename_all = "camelCase")]
+    AddMember {
+        /// Who.
+        member: ObjectRef,
+    },
+    /// A member is taken out of the group.
+    #[serde(rename_all = "camelCase")]
+    RemoveMember {
+        /// Who.
+        member: ObjectRef,
+    },
+}
+
+/// Before and after of one attribute, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttributeChange {
+    /// `lDAPDisplayName`.
+    pub name: String,
+    /// Values found when the plan was made; empty when there were none.
+    pub before: Vec<PlanValue>,
+    /// Values wanted; empty to clear.
+    pub after: Vec<PlanValue>,
+    /// The rule that wants it.
+    pub rule: RuleIndex,
+    /// The facts it was computed from: field name to text, sorted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+}
+
+/// One attribute value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum PlanValue {
+    /// As text; octets as base64.
+    Text(String),
+    /// Another object, for attributes with DN syntax.
+    Object(ObjectRef),
+}
+
+/// How an initial password is made at apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PasswordPolicy {
+    /// Length in characters.
+    pub length: u8,
+    /// Whether it must be changed at the first logon.
+    pub must_change: bool,
+}
+
+/// Why a change is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reason {
+    /// A sentence for reviewers, for example `leaver since 2026-11-20`.
+    pub text: String,
+    /// The rule that decided.
+    pub rule: RuleIndex,
+    /// The facts that decided: field name to text, sorted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+}
+
+/// What brought a change about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// The person's facts: a joiner, a leaver.
+    Source,
+    /// A changed rule.
+    Config,
+    /// Somebody edited the directory.
+    Drift,
+    /// One of them; telling them apart needs an earlier state to compare with, and there was none.
+    Undetermined,
+}
+
+/// How dangerous a change is.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Risk {
+    /// Descriptive attributes.
+    Low,
+    /// Creates, adoptions, additions, moves, names people sign in with.
+    Medium,
+    /// Disables, removals from groups.
+    High,
+    /// Cannot be undone.
+    Irreversible,
+}
+
+/// Whether a change can be undone.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Recovery {
+    /// Completely, from the plan and journal.
+    Full,
+    /// In part: the object can be brought back, not everything about it.
+    Partial,
+    /// Not at all.
+    None,
+}
+
+/// Somebody for whom nothing is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Held {
+    /// The person, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonRef>,
+    /// The account, when there is one (or several candidates).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<ObjectRef>,
+    /// Stable kebab-case code, listed in `docs/held.md`.
+    pub code: String,
+    /// Why, for reviewers.
+    pub reason: String,
+    /// What settles it.
+    pub help: String,
+    /// The rule concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleIndex>,
+    /// True when only some change of the person is held and others go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+}
+
+/// What a reviewer should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Warning {
+    /// Stable kebab-case code, listed in `docs/held.md`.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// How many people or objects it concerns.
+    pub count: u64,
+    /// Up to twenty of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}

@@ -1,0 +1,19 @@
+//! The one integration binary: a module per verb or promise.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod apply;
+mod demo;
+mod directory;
+mod halo;
+mod house;
+mod plan;
+mod samba;
+mod sandbox;
+mod schema;
+mod show;
+mod support;
+mod validate;
