@@ -36,6 +36,7 @@ use crate::model::{FactType, Name, Person};
 pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
 pub use tables::{TableData, Tables, Unmapped};
+pub use value::whole;
 
 /// What a text may speak of.
 #[derive(Debug, Clone, Copy)]

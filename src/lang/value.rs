@@ -133,8 +133,9 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The whole number a JSON number is, if it is one that fits.
-pub(super) fn whole(number: &serde_json::Number) -> Option<i64> {
+/// The whole number a JSON number is, if it is one that fits: `18` and `18.0`, not `18.5` and nothing beyond 2^53
+/// written as a double.
+pub fn whole(number: &serde_json::Number) -> Option<i64> {
     if let Some(number) = number.as_i64() {
         return Some(number);
     }
