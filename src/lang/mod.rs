@@ -19,7 +19,9 @@ mod filters;
 mod ir;
 mod latin;
 mod names;
+mod operators;
 mod parse;
+mod paths;
 mod tables;
 mod value;
 
