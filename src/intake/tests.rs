@@ -73,7 +73,9 @@ fn fact_of(fact_type: &str, value: &Value) -> Result<Option<Fact>, String> {
 
 #[test]
 fn a_row_as_the_list_sends_it() {
+    fn shared<T: Send + Sync>(_: &T) {}
     let intake = acme();
+    shared(&intake);
     let names: Vec<_> = intake
         .fields()
         .into_iter()

@@ -66,6 +66,10 @@ impl World {
                 Name::new("ou"),
                 table(&[("research & development", "Research")], Unmapped::Hold),
             ),
+            (
+                Name::new("path"),
+                table(&[("Jörg", "Staff,OU=People")], Unmapped::Hold),
+            ),
             (Name::new("reported"), table(&[], Unmapped::Report)),
             (
                 Name::new("same"),
@@ -217,14 +221,42 @@ fn hostile_facts_stay_data() {
 }
 
 #[test]
-fn escaping_touches_values_and_not_the_text_around_them() {
-    let world = World::new();
-    let template = compile_template("OU={{ person.department }},DC=x", &world.scope()).unwrap();
-    let escape = |value: &str| value.replace('&', "\\&");
-    assert_eq!(
-        template.render_escaped(&world.context(), &escape).unwrap(),
-        "OU=Research \\& Development,DC=x"
-    );
+fn in_a_distinguished_name_facts_are_no_structure() {
+    let mut world = World::new();
+    world.person.facts[3] = text("x,OU=Admins");
+    let name = |template: &str| {
+        compile_template(template, &world.scope())
+            .unwrap()
+            .render_dn(&world.context())
+            .unwrap()
+            .to_string()
+    };
+    for (template, expected) in [
+        ("OU={{ person.team }},DC=x", r"OU=x\,OU\=Admins,DC=x"),
+        (
+            "OU={{ person.team | upper }},DC=x",
+            r"OU=X\,OU\=ADMINS,DC=x",
+        ),
+        // What stands in a table or in the template is configuration.
+        (
+            "OU={{ person.givenName | lookup('path') }},DC=x",
+            "OU=Staff,OU=People,DC=x",
+        ),
+        (
+            "OU={{ person.team | lookup('same') }},DC=x",
+            r"OU=x\,OU\=Admins,DC=x",
+        ),
+        (
+            "OU={{ person.team | lookup('other') }},DC=x",
+            "OU=Other,DC=x",
+        ),
+        (
+            "OU={{ 'a' if person.inactive else person.team }},DC=x",
+            "OU=a,DC=x",
+        ),
+    ] {
+        assert_eq!(name(template), expected, "{template}");
+    }
 }
 
 #[test]
