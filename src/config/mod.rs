@@ -2,8 +2,11 @@
 //!
 //! The caller reads files from disk and hands their bytes over; nothing here touches a file system.
 
+pub mod codes;
 pub mod diagnostic;
 pub mod kinds;
+mod text;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
