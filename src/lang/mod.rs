@@ -104,6 +104,18 @@ impl Template {
     }
 }
 
+impl Condition {
+    /// Endpoint and member, for each used.
+    pub fn members_used(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Custom fields used.
+    pub fn custom_fields_used(&self) -> &[String] {
+        &[]
+    }
+}
+
 impl Expression {
     /// Endpoint and member, for each used.
     pub fn members_used(&self) -> Vec<(String, String)> {

@@ -7,12 +7,15 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 
+/// A pointer, and whether it is the key there that is read differently.
+pub(super) type Difference = (String, bool);
+
 /// Pointers at which the documents differ, by document, or why the other reader refuses the text (with its line and
 /// column when it says so).
 pub(super) fn differences(
     text: &str,
     documents: &[&Json],
-) -> Result<Vec<Vec<String>>, (String, Option<(u64, u64)>)> {
+) -> Result<Vec<Vec<Difference>>, (String, Option<(u64, u64)>)> {
     let mut theirs = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let mut value = Yaml::deserialize(document).map_err(refused)?;
@@ -53,7 +56,7 @@ fn refused(error: serde_yaml::Error) -> (String, Option<(u64, u64)>) {
     )
 }
 
-fn compare(ours: &Json, theirs: &Yaml, pointer: &mut String, found: &mut Vec<String>) {
+fn compare(ours: &Json, theirs: &Yaml, pointer: &mut String, found: &mut Vec<Difference>) {
     match (ours, theirs) {
         (Json::Null, Yaml::Null) => {}
         (Json::Bool(a), Yaml::Bool(b)) if a == b => {}
@@ -77,12 +80,12 @@ fn compare(ours: &Json, theirs: &Yaml, pointer: &mut String, found: &mut Vec<Str
                 super::push_step(pointer, key);
                 match theirs.get(key) {
                     Some(b) => compare(a, b, pointer, found),
-                    None => found.push(pointer.clone()),
+                    None => found.push((pointer.clone(), true)),
                 }
                 pointer.truncate(cut);
             }
         }
-        _ => found.push(pointer.clone()),
+        _ => found.push((pointer.clone(), false)),
     }
 }
 

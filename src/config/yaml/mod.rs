@@ -230,12 +230,16 @@ fn cross_read(source: &Source, docs: &[Doc], diagnostics: &mut Vec<Diagnostic>) 
     match agree::differences(&source.text, &values) {
         Ok(differences) => {
             for (doc, pointers) in docs.iter().zip(differences) {
-                for pointer in pointers {
+                for (pointer, is_key) in pointers {
                     diagnostics.push(
                         Diagnostic::error(
                             codes::READERS_DISAGREE,
-                            Some(doc.value_place(&pointer)),
-                            "YAML readers disagree about this value".to_owned(),
+                            Some(if is_key {
+                                doc.key_place(&pointer)
+                            } else {
+                                doc.value_place(&pointer)
+                            }),
+                            "YAML readers disagree how to read this".to_owned(),
                         )
                         .help("put it in quotes"),
                     );

@@ -144,7 +144,11 @@ fn bombs_are_refused_quickly() {
     assert!(faults(&laughs)[0].starts_with("alias-expansion"));
     for depth in [30, 300, 5000] {
         let deep = read_text(&format!("{}x{}", "[".repeat(depth), "]".repeat(depth)));
-        assert!(shown(&deep.diagnostics[0]).starts_with("nested-too-deep 1:"), "{:?}", deep.diagnostics);
+        assert!(
+            shown(&deep.diagnostics[0]).starts_with("nested-too-deep 1:"),
+            "{:?}",
+            deep.diagnostics
+        );
     }
     let deep: String = (0..200)
         .map(|level| format!("{}a:\n", " ".repeat(level)))
