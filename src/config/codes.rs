@@ -4,7 +4,10 @@
 
 macro_rules! codes {
     ($($name:ident = $code:literal;)*) => {
-        $(pub(crate) const $name: &str = $code;)*
+        $(
+            #[doc = concat!("`", $code, "`")]
+            pub const $name: &str = $code;
+        )*
 
         /// All codes of this room.
         pub const ALL: &[&str] = &[$($code),*];
