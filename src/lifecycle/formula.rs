@@ -109,11 +109,7 @@ pub struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     /// For people read with this header.
-    pub fn new(
-        header: &PeopleHeader,
-        tables: &'a BTreeSet<Name>,
-        book: &'a mut RuleBook,
-    ) -> Self {
+    pub fn new(header: &PeopleHeader, tables: &'a BTreeSet<Name>, book: &'a mut RuleBook) -> Self {
         Self {
             fields: header
                 .fields

@@ -105,9 +105,7 @@ impl Lifecycle {
                     .account
                     .placement
                     .as_deref()
-                    .map(|text| {
-                        compiler.formula(positions, &format!("{account}/placement"), text)
-                    })
+                    .map(|text| compiler.formula(positions, &format!("{account}/placement"), text))
                     .transpose()?,
                 groups: state.account.groups,
                 rule: compiler.rule(
@@ -155,14 +153,22 @@ impl Lifecycle {
     }
 
     /// The facts that led to a state: those its condition and the ones before it read.
-    pub fn deciding_facts(&self, state: usize, facts: &Facts<'_>) -> std::collections::BTreeMap<String, String> {
+    pub fn deciding_facts(
+        &self,
+        state: usize,
+        facts: &Facts<'_>,
+    ) -> std::collections::BTreeMap<String, String> {
         let mut fields = BTreeSet::new();
         for tried in self.states.iter().take(state + 1) {
             if let Some(when) = &tried.when {
                 fields.extend(when.condition.fields_used().iter().cloned());
             }
         }
-        if let Some(reason) = self.states.get(state).and_then(|state| state.reason.as_ref()) {
+        if let Some(reason) = self
+            .states
+            .get(state)
+            .and_then(|state| state.reason.as_ref())
+        {
             fields.extend(reason.template.fields_used().iter().cloned());
         }
         facts.of(&fields)

@@ -287,7 +287,11 @@ impl AttributeRule {
                 message,
             })
         };
-        if def.read_only || NEVER_WRITTEN.iter().any(|name| def.name.eq_ignore_ascii_case(name)) {
+        if def.read_only
+            || NEVER_WRITTEN
+                .iter()
+                .any(|name| def.name.eq_ignore_ascii_case(name))
+        {
             return refuse(format!("{} is never written by a mapping", def.name));
         }
         let written;
@@ -301,7 +305,8 @@ impl AttributeRule {
             }
             kinds::AttributeSpec::Rule(rule) => (&**rule, Some(pointer)),
         };
-        let member = |name: &str| base.map_or_else(|| pointer.to_owned(), |base| format!("{base}/{name}"));
+        let member =
+            |name: &str| base.map_or_else(|| pointer.to_owned(), |base| format!("{base}/{name}"));
         let flavour = Flavour::of(&def.name);
         let kind = if let Some(text) = &rule.value {
             let formula = compiler.formula(positions, &member("value"), text)?;
@@ -336,7 +341,7 @@ impl AttributeRule {
             for (at, text) in unique.formats.iter().enumerate() {
                 formats.push(compiler.formula(
                     positions,
-                    &format!("{}/formats/{at}", member("unique")),
+                    &format_pointer(positions, &member("unique"), at),
                     text,
                 )?);
             }
@@ -359,7 +364,11 @@ impl AttributeRule {
         let mut fields: Vec<Name> = formulas
             .iter()
             .flat_map(|formula| formula.template.fields_used())
-            .chain(condition.iter().flat_map(|test| test.condition.fields_used()))
+            .chain(
+                condition
+                    .iter()
+                    .flat_map(|test| test.condition.fields_used()),
+            )
             .cloned()
             .collect();
         fields.sort();
@@ -458,8 +467,11 @@ fn default_cn(
     compiler: &mut Compiler<'_>,
 ) -> Result<Option<u32>, NotCompiled> {
     let named = |wanted: &str| {
-        base.iter()
-            .find(|index| attributes[**index as usize].name.eq_ignore_ascii_case(wanted))
+        base.iter().find(|index| {
+            attributes[**index as usize]
+                .name
+                .eq_ignore_ascii_case(wanted)
+        })
     };
     if named("cn").is_some() {
         return Ok(None);
@@ -493,8 +505,14 @@ fn default_cn(
                         .clone()
                         .map(|text| (format!("{pointer}/value"), text)),
                 );
-                for (at, text) in rule.unique.iter().flat_map(|unique| &unique.formats).enumerate() {
-                    formats.push((format!("{pointer}/unique/formats/{at}"), text.clone()));
+                for (at, text) in rule
+                    .unique
+                    .iter()
+                    .flat_map(|unique| &unique.formats)
+                    .enumerate()
+                {
+                    let at = format_pointer(&document.positions, &format!("{pointer}/unique"), at);
+                    formats.push((at, text.clone()));
                 }
             }
         }
@@ -525,6 +543,15 @@ fn default_cn(
     Ok(u32::try_from(attributes.len() - 1).ok())
 }
 
+/// Where a format of a unique name stands: in a bare list, or in the list of a longer form.
+fn format_pointer(positions: &Positions, unique: &str, at: usize) -> String {
+    let bare = format!("{unique}/{at}");
+    if positions.nodes.contains_key(&bare) {
+        return bare;
+    }
+    format!("{unique}/formats/{at}")
+}
+
 /// A member's name inside a JSON pointer (RFC 6901 section 3).
 fn escape_pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
@@ -532,18 +559,35 @@ fn escape_pointer(name: &str) -> String {
 
 /// True for attributes people sign in or are addressed with.
 pub fn is_logon_name(attribute: &str) -> bool {
-    ["sAMAccountName", "userPrincipalName", "mail", "proxyAddresses"]
-        .iter()
-        .any(|name| attribute.eq_ignore_ascii_case(name))
+    [
+        "sAMAccountName",
+        "userPrincipalName",
+        "mail",
+        "proxyAddresses",
+    ]
+    .iter()
+    .any(|name| attribute.eq_ignore_ascii_case(name))
 }
 
-/// Texts as values, equal ones (to the server: without regard to case) once.
+/// Texts as values, equal ones (to the server: without regard to case) once; of two that differ only in the case of
+/// their `SMTP:` prefix, the primary address.
 fn distinct(def: &AttributeDef, values: Vec<CompactString>) -> Vec<CompactString> {
-    let mut seen: hashbrown::HashSet<CompactString> = hashbrown::HashSet::new();
-    values
-        .into_iter()
-        .filter(|value| seen.insert(fold(def, value)))
-        .collect()
+    let mut kept: Vec<CompactString> = Vec::with_capacity(values.len());
+    let mut seen: hashbrown::HashMap<CompactString, usize> = hashbrown::HashMap::new();
+    for value in values {
+        match seen.entry(fold(def, &value)) {
+            hashbrown::hash_map::Entry::Vacant(free) => {
+                free.insert(kept.len());
+                kept.push(value);
+            }
+            hashbrown::hash_map::Entry::Occupied(taken) => {
+                if value.starts_with("SMTP:") {
+                    kept[*taken.get()] = value;
+                }
+            }
+        }
+    }
+    kept
 }
 
 /// Whether the attribute's values are names of objects.

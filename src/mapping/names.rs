@@ -128,6 +128,14 @@ impl NameRule {
         found
     }
 
+    /// Whether every name is already in its attribute's alphabet.
+    pub fn is_clean(&self, candidates: &Candidates) -> bool {
+        candidates
+            .names
+            .iter()
+            .all(|(name, _)| clean(self.flavour, name) == *name)
+    }
+
     /// The name with a number, cut so that both fit.
     pub fn numbered(&self, name: &str, number: u64) -> CompactString {
         cut(self.flavour, name, self.limit, &number.to_string())
@@ -259,7 +267,10 @@ mod tests {
         assert_eq!(clean(Flavour::Sam, "o\"b:r|i=e,n*.. "), "obrien");
         assert_eq!(clean(Flavour::Sam, "=cmd|'/c calc'!A0"), "cmd'c calc'!A0");
         assert_eq!(clean(Flavour::Sam, "..."), "");
-        assert_eq!(clean(Flavour::Upn, ".jane doe.@example.test"), "janedoe@example.test");
+        assert_eq!(
+            clean(Flavour::Upn, ".jane doe.@example.test"),
+            "janedoe@example.test"
+        );
         assert!(!usable(Flavour::Upn, &clean(Flavour::Upn, "@example.test")));
         assert!(!usable(Flavour::Upn, "jane"));
         assert_eq!(clean(Flavour::Cn, "Doe,\tJane\n"), "Doe,Jane");
@@ -292,7 +303,10 @@ mod tests {
         assert!(sam.could_be(&candidates, "longnam2"));
         assert!(sam.could_be(&candidates, "longna12"));
         assert!(!sam.could_be(&candidates, "longnam1"));
-        assert!(!sam.could_be(&candidates, "jdoe2"), "only the last format is numbered");
+        assert!(
+            !sam.could_be(&candidates, "jdoe2"),
+            "only the last format is numbered"
+        );
         assert!(!sam.could_be(&candidates, "other"));
         let upn = rule(Flavour::Upn, 100);
         let candidates = Candidates {

@@ -104,7 +104,9 @@ pub fn canonical(
             Ok(text.into())
         }
         Syntax::Integer => {
-            let number: i32 = text.parse().map_err(|_| wrong("a whole number of 32 bits"))?;
+            let number: i32 = text
+                .parse()
+                .map_err(|_| wrong("a whole number of 32 bits"))?;
             let lower = def.range_lower.unwrap_or(i64::from(i32::MIN));
             let upper = def.range_upper.unwrap_or(i64::from(i32::MAX));
             if !(lower..=upper).contains(&i64::from(number)) {
@@ -130,9 +132,7 @@ pub fn canonical(
                 .as_second()
                 .checked_add(FILETIME_EPOCH)
                 .and_then(|seconds| seconds.checked_mul(10_000_000))
-                .and_then(|ticks| {
-                    ticks.checked_add(i64::from(moment.subsec_nanosecond()) / 100)
-                })
+                .and_then(|ticks| ticks.checked_add(i64::from(moment.subsec_nanosecond()) / 100))
                 .filter(|ticks| *ticks > 0)
                 .ok_or_else(|| wrong("a moment after 1601"))?;
             Ok(filetime.to_compact_string())
@@ -152,7 +152,11 @@ pub fn canonical(
             Ok(STANDARD.encode(bytes).into())
         }
         Syntax::Time => {
-            if text.ends_with('Z') && text.len() >= 13 && text.as_bytes()[0].is_ascii_digit() && !text.contains('-') {
+            if text.ends_with('Z')
+                && text.len() >= 13
+                && text.as_bytes()[0].is_ascii_digit()
+                && !text.contains('-')
+            {
                 return Ok(text.into());
             }
             let moment = moment(text, zone, false).ok_or_else(|| wrong("a date or a moment"))?;
@@ -163,7 +167,13 @@ pub fn canonical(
 }
 
 /// Attributes in which line breaks are ordinary.
-const LINES: &[&str] = &["comment", "info", "postalAddress", "street", "streetAddress"];
+const LINES: &[&str] = &[
+    "comment",
+    "info",
+    "postalAddress",
+    "street",
+    "streetAddress",
+];
 
 fn within(def: &AttributeDef, length: usize, unit: &'static str) -> Result<(), BadValue> {
     let size = i64::try_from(length).unwrap_or(i64::MAX);
@@ -231,7 +241,10 @@ pub fn cleared(def: &AttributeDef) -> Result<Option<&'static str>, ()> {
         Ok(Some(NEVER_EXPIRES))
     } else if def.name.eq_ignore_ascii_case("countryCode") {
         Ok(Some("0"))
-    } else if NEVER_EMPTY.iter().any(|name| def.name.eq_ignore_ascii_case(name)) {
+    } else if NEVER_EMPTY
+        .iter()
+        .any(|name| def.name.eq_ignore_ascii_case(name))
+    {
         Err(())
     } else {
         Ok(None)
@@ -258,18 +271,10 @@ pub fn equal(def: &AttributeDef, one: &str, other: &str) -> bool {
         }
         Syntax::Boolean => one.eq_ignore_ascii_case(other),
         Syntax::Time => {
-            let plain = |text: &str| {
-                text.trim_end_matches('Z')
-                    .trim_end_matches(".0")
-                    .to_owned()
-            };
+            let plain = |text: &str| text.trim_end_matches('Z').trim_end_matches(".0").to_owned();
             plain(one) == plain(other)
         }
-        Syntax::Text
-        | Syntax::CaseExactText
-        | Syntax::Octets
-        | Syntax::Other
-        | Syntax::Dn => false,
+        Syntax::Text | Syntax::CaseExactText | Syntax::Octets | Syntax::Other | Syntax::Dn => false,
     }
 }
 
@@ -312,8 +317,14 @@ mod tests {
     #[test]
     fn dates_become_filetimes() {
         // 1601-01-01 plus 10 ns ticks, checked against `w32tm /ntte 133459920000000000` = 2023-12-01 00:00 UTC.
-        assert_eq!(stored("accountExpires", "2023-11-30").unwrap(), "133459920000000000");
-        assert_eq!(stored("accountExpires", "2023-12-01T00:00:00Z").unwrap(), "133459920000000000");
+        assert_eq!(
+            stored("accountExpires", "2023-11-30").unwrap(),
+            "133459920000000000"
+        );
+        assert_eq!(
+            stored("accountExpires", "2023-12-01T00:00:00Z").unwrap(),
+            "133459920000000000"
+        );
         // Summer time: the day ends an hour earlier in UTC.
         assert_eq!(
             stored("accountExpires", "2023-06-30").unwrap(),
@@ -330,7 +341,14 @@ mod tests {
         assert!(!equal(&def("pwdLastSet"), "0", NEVER_EXPIRES));
         assert!(equal(&def("countryCode"), "044", "44"));
         assert!(!equal(&def("mail"), "A@example.test", "a@example.test"));
-        assert!(equal(&AttributeDef { syntax: Syntax::Boolean, ..def("mail") }, "TRUE", "true"));
+        assert!(equal(
+            &AttributeDef {
+                syntax: Syntax::Boolean,
+                ..def("mail")
+            },
+            "TRUE",
+            "true"
+        ));
     }
 
     #[test]
@@ -340,7 +358,11 @@ mod tests {
         let long = "x".repeat(65);
         assert_eq!(
             stored("department", &long),
-            Err(BadValue::TooLong { length: 65, limit: 64, unit: "characters" })
+            Err(BadValue::TooLong {
+                length: 65,
+                limit: 64,
+                unit: "characters"
+            })
         );
         assert!(stored("department", &long[..64]).is_ok());
         assert!(stored("countryCode", "70000").is_err());
