@@ -316,14 +316,14 @@ mod tests {
 
     #[test]
     fn dates_become_filetimes() {
-        // 1601-01-01 plus 10 ns ticks, checked against `w32tm /ntte 133459920000000000` = 2023-12-01 00:00 UTC.
+        // 2023-12-01T00:00:00Z is 1,701,388,800 s after 1970, 13,345,862,400 s after 1601.
         assert_eq!(
             stored("accountExpires", "2023-11-30").unwrap(),
-            "133459920000000000"
+            "133458624000000000"
         );
         assert_eq!(
             stored("accountExpires", "2023-12-01T00:00:00Z").unwrap(),
-            "133459920000000000"
+            "133458624000000000"
         );
         // Summer time: the day ends an hour earlier in UTC.
         assert_eq!(
