@@ -192,7 +192,11 @@ fn config() -> Config {
     let mut fields = String::new();
     let mut attributes = String::new();
     for (field, attribute) in FIELDS {
-        writeln!(fields, "      {field}: {{from: \"customField('CF{field}')\"}}").unwrap();
+        writeln!(
+            fields,
+            "      {field}: {{from: \"customField('CF{field}')\"}}"
+        )
+        .unwrap();
         writeln!(
             attributes,
             "    {attribute}: {{value: \"{{{{ person.{field} }}}}\", empty: clear}}"
@@ -390,9 +394,7 @@ fn generate(folder: &Path, people: usize) {
     let proof = format!(
         r#"{{"pages":1,"rows":{people},"distinct":{people},"claimedTotal":{people},"reads":1,"verdict":{{"is":"proven"}}}}"#
     );
-    let mut source = format!(
-        r#"{{"format":"halosync/people/v1","source":"people","instance":"https://halo.example.test/api","tenant":null,"readAt":"2026-11-23T09:00:00Z","fields":["#
-    );
+    let mut source = r#"{"format":"halosync/people/v1","source":"people","instance":"https://halo.example.test/api","tenant":null,"readAt":"2026-11-23T09:00:00Z","fields":["#.to_owned();
     for name in ["number", "managerKey"]
         .iter()
         .chain(FIELDS.iter().map(|(field, _)| field))
