@@ -1,0 +1,243 @@
+//! Lays out a plan: what would happen, to whom, and why.
+//!
+//! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
+//! change of many people once), held people, warnings, and where the plan comes from. Decides nothing and leaves
+//! nothing out; writers may, and say so.
+
+mod accounts;
+mod changes;
+mod verdict;
+
+use super::label::Labels;
+use super::report::{Item, Line, Piece, Report, Section, Sign, count};
+use crate::model::{Dn, Location};
+use crate::plan::{Change, Held, PersonRef, Plan, PlanFile, RuleIndex, Warning};
+
+/// How much is told of what many people share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Examples.
+    Short,
+    /// Everyone, every attribute, whole values.
+    Full,
+}
+
+impl Detail {
+    /// How many examples of a warning are shown.
+    fn examples(self) -> usize {
+        match self {
+            Self::Short => 5,
+            Self::Full => usize::MAX,
+        }
+    }
+
+    /// Up to how many new accounts are shown with every attribute.
+    fn whole_creates(self) -> usize {
+        match self {
+            Self::Short => 12,
+            Self::Full => usize::MAX,
+        }
+    }
+}
+
+/// What every part of the layout needs.
+struct Context<'a> {
+    plan: &'a Plan,
+    labels: Labels,
+    detail: Detail,
+}
+
+/// Changes of one person on one target, in the plan's order.
+struct OfPerson<'a> {
+    person: &'a PersonRef,
+    changes: Vec<&'a Change>,
+}
+
+/// The whole report.
+pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
+    let plan = &file.content;
+    let context = Context {
+        plan,
+        labels: Labels::new(plan),
+        detail,
+    };
+    let sorted = changes::sort(plan);
+    let mut sections = Vec::new();
+    let removals: Vec<Item> = sorted
+        .removals
+        .iter()
+        .map(|of| accounts::removals(&context, of))
+        .collect();
+    push(
+        &mut sections,
+        "Removals and disables",
+        "people who lose something",
+        true,
+        removals,
+    );
+    let whole = sorted.creates.len() <= detail.whole_creates();
+    let creates: Vec<Item> = sorted
+        .creates
+        .iter()
+        .map(|of| accounts::create(&context, of, whole))
+        .collect();
+    push(
+        &mut sections,
+        "New accounts",
+        "new accounts",
+        false,
+        creates,
+    );
+    for (title, changes) in &sorted.by_cause {
+        let items = changes::section(&context, changes);
+        push(&mut sections, title, "entries", false, items);
+    }
+    push(
+        &mut sections,
+        "Held",
+        "held people",
+        false,
+        plan.held
+            .iter()
+            .map(|held| held_item(&context, held))
+            .collect(),
+    );
+    push(
+        &mut sections,
+        "Warnings",
+        "warnings",
+        false,
+        plan.warnings
+            .iter()
+            .map(|warning| warning_item(&context, warning))
+            .collect(),
+    );
+    Report {
+        title: verdict::title(file),
+        verdict: verdict::lines(&context),
+        sections,
+        footer: verdict::footer(&context, file),
+    }
+}
+
+fn push(
+    sections: &mut Vec<Section>,
+    title: &'static str,
+    items_are: &'static str,
+    essential: bool,
+    items: Vec<Item>,
+) {
+    if !items.is_empty() {
+        sections.push(Section {
+            title: title.into(),
+            items_are,
+            essential,
+            items,
+        });
+    }
+}
+
+impl Context<'_> {
+    fn location(&self, rule: RuleIndex) -> Option<&Location> {
+        let at = usize::try_from(rule.0).ok()?;
+        self.plan.rules.get(at).map(|rule| &rule.location)
+    }
+
+    /// `mappings/employees.yaml:31 · from department=Research`.
+    fn origin<'f>(
+        &self,
+        rule: RuleIndex,
+        facts: impl IntoIterator<Item = (&'f String, &'f String)>,
+    ) -> Vec<Piece> {
+        let mut pieces = vec![match self.location(rule) {
+            Some(location) => Piece::Code(location.to_string()),
+            // A hand-made plan file may name a rule that is not there.
+            None => Piece::Own(format!("rule {} is not in the plan", rule.0).into()),
+        }];
+        for (index, (field, value)) in facts.into_iter().enumerate() {
+            pieces.push(Piece::Own(
+                if index == 0 { " · from " } else { ", " }.into(),
+            ));
+            pieces.push(Piece::Code(format!("{field}={}", clip(value))));
+        }
+        pieces
+    }
+
+    /// `Jane Doe (1042)  CN=Jane Doe,OU=…`.
+    fn head(&self, person: &PersonRef, dn: Option<&Dn>) -> Line {
+        let line = Line::head().name(self.labels.person(person));
+        match dn {
+            Some(dn) => line.own("  ").code(dn.as_str()),
+            None => line,
+        }
+    }
+}
+
+/// A fact short enough for the end of a line.
+fn clip(value: &str) -> String {
+    const LONGEST: usize = 60;
+    let length = value.chars().count();
+    if length <= LONGEST {
+        return value.to_owned();
+    }
+    let head: String = value.chars().take(LONGEST).collect();
+    format!("{head}… ({length} characters)")
+}
+
+fn held_item(context: &Context<'_>, held: &Held) -> Item {
+    let mut head = match (&held.person, held.accounts.first()) {
+        (Some(person), _) => context.head(person, None),
+        (None, Some(account)) => Line::head().code(account.dn.as_str()),
+        (None, None) => Line::head().own("everything"),
+    };
+    head.sign = Sign::Alarm;
+    head = head.own(if held.partial {
+        " · held in part: "
+    } else {
+        " · held: "
+    });
+    head = head.sentence(held.reason.clone());
+    let mut origin = vec![Piece::Code(held.code.clone())];
+    if let Some(rule) = held.rule {
+        origin.push(Piece::Own(" · ".into()));
+        origin.extend(context.origin(rule, []));
+    }
+    let mut lines = vec![head.origin(origin)];
+    let beside_the_head = usize::from(held.person.is_none());
+    for account in held.accounts.iter().skip(beside_the_head) {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("account ")
+                .code(account.dn.as_str()),
+        );
+    }
+    if !held.help.is_empty() {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("→ ")
+                .sentence(held.help.clone()),
+        );
+    }
+    Item { lines }
+}
+
+fn warning_item(context: &Context<'_>, warning: &Warning) -> Item {
+    let mut lines = vec![
+        Line::new(0, Sign::Alarm)
+            .own(format!("{}: ", count(warning.count, "time", "times")))
+            .sentence(warning.message.clone())
+            .origin(vec![Piece::Code(warning.code.clone())]),
+    ];
+    let shown = warning.examples.len().min(context.detail.examples());
+    if shown > 0 {
+        let mut line = Line::new(1, Sign::None).own("for example ");
+        for (index, example) in warning.examples[..shown].iter().enumerate() {
+            if index > 0 {
+                line = line.own(", ");
+            }
+            line = line.code(clip(example));
+        }
+        lines.push(line);
+    }
+    Item { lines }
+}
