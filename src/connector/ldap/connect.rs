@@ -384,13 +384,22 @@ impl Candidate<'_> {
                 let what = format!("signing in to {} with the client certificate", self.url);
                 let result = answer.map_err(|broken| broken.on_read(self.system, &what))?;
                 if result.rc != 0 {
+                    // However a server without this mechanism puts it, asking another way is no use.
                     return Err(match refused(self.system, &what, &result, &[]) {
-                        ConnectorError::Unavailable { system, message } if result.rc == 7 => {
-                            let message =
-                                format!("{message}; this server has no sign-in by certificate");
-                            ConnectorError::Denied { system, message }
+                        error @ (ConnectorError::Transient { .. }
+                        | ConnectorError::Denied { .. }) => error,
+                        ConnectorError::Unavailable { system, message }
+                        | ConnectorError::Invalid {
+                            system, message, ..
                         }
-                        other => other,
+                        | ConnectorError::Conflict { system, message }
+                        | ConnectorError::NotFound { system, message }
+                        | ConnectorError::Unknown { system, message } => ConnectorError::Denied {
+                            message: format!(
+                                "{message}; this server may have no sign-in by certificate"
+                            ),
+                            system,
+                        },
                     });
                 }
             }

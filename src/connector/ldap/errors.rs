@@ -94,10 +94,12 @@ pub(super) fn refused(
             message: words(logon_failure(&result.text)),
             system,
         },
-        1 if code == 0x2020 => ConnectorError::Denied {
-            message: words("the server takes this connection for an anonymous one"),
-            system,
-        },
+        1 if code == 0x4dc || result.text.contains("without authentication") => {
+            ConnectorError::Denied {
+                message: words("the server takes this connection for an anonymous one"),
+                system,
+            }
+        }
         50 => ConnectorError::Denied {
             message: words("the account may not do this here"),
             system,
@@ -119,9 +121,8 @@ pub(super) fn refused(
         19 if code == 0x202f && result.text.contains("in use") => {
             conflict("a name is already in use in the domain")
         }
-        20 if matches!(code, 0x200d | 0x2081) => {
-            invalid("the attribute takes one value only", None)
-        }
+        // Samba says the same of two values sent and of one sent to an attribute that has one by now. The second is
+        // what a compare-and-set meets; whoever sent two knows it.
         20 => conflict("a value is already there"),
         68 if matches!(code, 0x524 | 0x526) => {
             conflict("the logon name is already in use in the domain")
@@ -139,7 +140,7 @@ pub(super) fn refused(
         ),
         66 => conflict("the object has objects below it"),
         67 => invalid("the name changes only by renaming", None),
-        11 | 53 | 69 | 71 | 80 => invalid("the server will not do it", None),
+        1 | 11 | 53 | 69 | 71 | 80 => invalid("the server will not do it", None),
         _ => ConnectorError::Unavailable {
             message: words("the server cannot answer this"),
             system,
@@ -344,9 +345,15 @@ mod tests {
             ),
             (
                 20,
-                "0000200D: objectclass_attrs: attribute 'mail' is single-valued",
-                invalid,
+                "0000200D: SINGLE-VALUE attribute mail on CN=a specified more than once",
+                conflict,
             ),
+            (
+                1,
+                "00002020: Operation unavailable without authentication",
+                denied,
+            ),
+            (1, "00002020: operations error", invalid),
             (
                 21,
                 "0000200B: objectclass_attrs: attribute 'mail' on entry 'CN=a' contains at least one invalid value!",

@@ -100,16 +100,19 @@ impl<'a> Converter<'a> {
     }
 
     /// The entry in the model's form. `None` and a problem noted when it has no identity or no readable name.
+    ///
+    /// That we may see an object's name and nothing of it (policies below `CN=System`) is no problem as long as it is
+    /// neither a user nor a group: an add that meets it is refused by the server.
     pub(super) fn entry(&mut self, raw: RawEntry, kind: EntryKind) -> Option<Entry> {
         let Some(guid) = raw
             .values("objectGUID")
             .first()
             .and_then(|bytes| Guid::from_wire(bytes))
         else {
-            self.problem(format!(
-                "{} came without objectGUID",
-                super::wire::shown(&raw.dn)
-            ));
+            if matches!(kind, EntryKind::User | EntryKind::Group) {
+                let name = super::wire::shown(&raw.dn);
+                self.problem(format!("{name} came without objectGUID"));
+            }
             return None;
         };
         let dn = match Dn::parse(&raw.dn) {
@@ -295,6 +298,12 @@ mod tests {
         assert!(converter.entry(raw("CN=a", &[]), EntryKind::User).is_none());
         let bad_name = raw("no name", &[("objectGUID", &[&[7; 16]])]);
         assert!(converter.entry(bad_name, EntryKind::User).is_none());
+        assert_eq!(converter.problems.len(), 2);
+        assert!(
+            converter
+                .entry(raw("CN=a", &[]), EntryKind::Other)
+                .is_none()
+        );
         assert_eq!(converter.problems.len(), 2);
         for _ in 0..100 {
             assert!(converter.entry(raw("CN=a", &[]), EntryKind::User).is_none());

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::connect::Server;
-use super::errors::refused;
+use super::errors::{code, refused};
 use super::read::guid_dn;
 use super::values::{ranged, to_bytes, to_text};
 use super::wire::{PERMISSIVE_MODIFY, RawEntry, Session, exchange, shown};
@@ -362,10 +362,30 @@ impl DirectoryWriter for LdapWriter {
             });
         }
         let dn = guid_dn(guid);
-        self.write(&mut lease, &what, &touched, |mut ldap| async move {
-            ldap.modify(&dn, wire).await
-        })
-        .await
+        let result = self
+            .send(&mut lease, &what, |mut ldap| async move {
+                ldap.modify(&dn, wire).await
+            })
+            .await?;
+        if result.rc == 0 {
+            return Ok(());
+        }
+        // Two values for a single-valued attribute (ERROR_DS_SINGLE_VALUE_CONSTRAINT and Samba's word for it) are
+        // nothing that moved.
+        let too_many = modifications
+            .iter()
+            .map(parts)
+            .find(|(_, values)| values.len() > 1);
+        if let (20, Some(0x200d | 0x2081), Some((name, _))) =
+            (result.rc, code(&result.text), too_many)
+        {
+            return Err(ConnectorError::Invalid {
+                system: self.system().to_owned(),
+                field: Some(name.to_owned()),
+                message: format!("{what}: {name} takes one value only"),
+            });
+        }
+        Err(refused(self.system(), &what, &result, &touched))
     }
 
     async fn set_password(
@@ -394,23 +414,11 @@ impl DirectoryWriter for LdapWriter {
         let dn = guid_dn(guid);
         let target = new_parent.child(&new_rdn.attribute, &new_rdn.value);
         let what = format!("moving {guid} to {}", shown(target.as_str()));
-        let now = lease
-            .session
-            .object(&dn, "(objectClass=*)", &["1.1".to_owned()])
-            .await?
-            .ok_or_else(|| ConnectorError::NotFound {
-                system: self.system().to_owned(),
-                message: format!("{what}: no such object"),
-            })?;
-        // A new superior that is the present one asks for rights to create and delete there; a rename in place needs
-        // neither ([MS-ADTS] 3.1.1.5.4.1.1).
-        let stays = Dn::parse(&now.dn)
-            .ok()
-            .and_then(|dn| dn.parent())
-            .is_some_and(|parent| parent.key() == new_parent.key());
-        let superior = (!stays).then(|| new_parent.as_str());
         // `child` has escaped the value; what stands before the parent is the new relative name.
         let rdn = &target.as_str()[..target.as_str().len() - new_parent.as_str().len() - 1];
+        // A new superior that is the present one makes it a rename in place ([MS-ADTS] 3.1.1.5.4.1), for which no right
+        // to create or delete is needed; without one Samba cannot rename an object named by GUID.
+        let superior = Some(new_parent.as_str());
         self.write(
             &mut lease,
             &what,

@@ -93,7 +93,7 @@ pub(super) async fn start_tls_protects_the_plain_port(lab: Lab) {
     }
     settings.start_tls = true;
     let snapshot = lab.read(settings.clone(), &Default::default()).await;
-    assert!(snapshot.header.completeness.is_proven());
+    super::lab::assert_proven(&snapshot);
     settings.ca_pem = Some(Authority::new().pem().into());
     assert!(matches!(
         lab.connect_reader(settings).await,

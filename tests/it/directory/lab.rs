@@ -328,3 +328,10 @@ impl Look for DirectorySnapshot {
             .unwrap_or_else(|| panic!("{attribute} was not read"))
     }
 }
+
+/// Fails with the reasons when a read was not whole.
+#[track_caller]
+pub(crate) fn assert_proven(snapshot: &DirectorySnapshot) {
+    let verdict = &snapshot.header.completeness.verdict;
+    assert_eq!(*verdict, halosync::model::Verdict::Proven);
+}

@@ -28,7 +28,7 @@ pub(super) async fn identity_and_account_are_known(lab: Lab) {
         "halosync-read"
     );
     assert_eq!(header.read_at, "2026-11-23T12:00:00Z".parse().unwrap());
-    assert!(header.completeness.is_proven());
+    super::lab::assert_proven(&snapshot);
     assert_eq!(header.completeness.distinct, snapshot.objects.len() as u64);
     assert!(snapshot.objects.is_sorted_by(|a, b| a.guid < b.guid));
 }
@@ -100,7 +100,7 @@ pub(super) async fn users_come_whole_whatever_the_page_size(lab: Lab) {
         let mut settings = lab.settings(&lab.reader);
         settings.page_size = page_size;
         let snapshot = lab.read(settings, &request).await;
-        assert!(snapshot.header.completeness.is_proven());
+        super::lab::assert_proven(&snapshot);
         pages.push(snapshot.header.completeness.pages);
         seen.push(snapshot);
     }
@@ -227,7 +227,7 @@ pub(super) async fn members_come_in_parts(lab: Lab) {
             reader = reader.with_member_window(window);
         }
         let snapshot = reader.read_directory(&request).await.unwrap();
-        assert!(snapshot.header.completeness.is_proven());
+        super::lab::assert_proven(&snapshot);
         let member = snapshot.id("member");
         let found = snapshot.object(group).values(member);
         assert_eq!(found.len(), 7, "window {window:?}: {found:?}");
@@ -268,7 +268,7 @@ pub(super) async fn deleted_names_are_seen(lab: Lab) {
     assert_eq!(super::lab::dn(parent).key(), lab.people().key());
     // Without the right to see them a read is no less whole.
     let snapshot = lab.read(lab.settings(&lab.reader), &request).await;
-    assert!(snapshot.header.completeness.is_proven());
+    super::lab::assert_proven(&snapshot);
 }
 
 pub(super) async fn a_read_through_a_cut_connection_fails_and_the_next_works(lab: Lab) {
@@ -285,7 +285,7 @@ pub(super) async fn a_read_through_a_cut_connection_fails_and_the_next_works(lab
         .read_directory(&DirectoryRequest::default())
         .await
         .unwrap();
-    assert!(snapshot.header.completeness.is_proven());
+    super::lab::assert_proven(&snapshot);
     // The same for a write's look at an object: nothing happened, so it can be asked again.
     let mut settings = lab.settings(&lab.writer);
     settings.servers = vec![line.url.clone()];
