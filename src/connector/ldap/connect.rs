@@ -21,7 +21,6 @@ use crate::connector::ConnectorError;
 use crate::model::{DirectoryIdentity, Dn, Guid};
 
 /// The domain controller all connections of a run go to.
-#[derive(Debug)]
 pub(super) struct Server {
     settings: Settings,
     tls: Arc<ClientConfig>,
@@ -30,6 +29,17 @@ pub(super) struct Server {
     pub(super) system: String,
     pub(super) identity: DirectoryIdentity,
     pub(super) schema_base: String,
+}
+
+impl std::fmt::Debug for Server {
+    /// Where and what it is; nothing of how we sign in.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("url", &self.url.as_str())
+            .field("address", &self.address)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the root entry says (RFC 4512 section 5.1, [MS-ADTS] 3.1.1.3.2).

@@ -92,8 +92,9 @@ impl SambaDc {
     pub(crate) async fn resume(&mut self) {
         let log = File::create(self.folder.path().join("log/samba.out")).unwrap();
         let child = Command::new("samba")
-            .args(["-F", "--no-process-group", "-M", "single", "--debug-stdout"])
-            // Should everything else fail to stop it.
+            .args(["-i", "--no-process-group", "-M", "single", "--debug-stdout"])
+            // Interactive: it ends with its standard input, so a test that is killed takes its server along. Should that
+            // fail, too, it does not live on for long.
             .arg("--maximum-runtime=1800")
             .arg("-s")
             .arg(self.folder.path().join("etc/smb.conf"))
@@ -321,4 +322,46 @@ async fn a_samba_domain_starts_stops_and_keeps_its_data() {
         "it still listens"
     );
     assert!(!folder.exists());
+}
+
+/// What the embedded directory has no reason to do: go away and come back while a writer waits.
+#[tokio::test]
+async fn a_writer_outlives_a_restart_of_samba() {
+    use halosync::connector::ldap::{BindSettings, LdapWriter, Settings};
+    use halosync::connector::{ConnectorError, DirectoryWriter};
+    use halosync::model::{Dn, Name};
+
+    let mut dc = SambaDc::start().await;
+    let settings = Settings {
+        name: Name::new("corp"),
+        servers: vec![format!("ldaps://{}", dc.address()).parse().unwrap()],
+        start_tls: false,
+        ca_pem: Some(dc.authority().pem().into()),
+        bind: BindSettings::Simple {
+            user: WRITER.0.to_owned(),
+            password: WRITER.1.to_owned().into(),
+        },
+        base: Dn::parse(BASE).unwrap(),
+        page_size: 500,
+        timeout: Duration::from_secs(10),
+        pinned: Some(HOST.to_owned()),
+    };
+    let writer = LdapWriter::connect(settings, 2).await.unwrap();
+    let people = Dn::parse(BASE).unwrap().child("OU", "People");
+    let guid = writer
+        .fetch_by_dn(&people, &[])
+        .await
+        .unwrap()
+        .unwrap()
+        .guid;
+    dc.stop();
+    // Nothing can have been sent, so nothing can have happened.
+    for _ in 0..2 {
+        match writer.modify(guid, &[]).await {
+            Err(ConnectorError::Transient { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    dc.resume().await;
+    assert!(writer.fetch(guid, &[]).await.unwrap().is_some());
 }
