@@ -4,6 +4,7 @@
 
 mod bind;
 mod lab;
+mod names;
 mod read;
 mod write;
 
@@ -28,13 +29,13 @@ macro_rules! every_test {
             read::members_come_in_parts,
             read::deleted_names_are_seen,
             read::a_read_through_a_cut_connection_fails_and_the_next_works,
-            write::hostile_names_make_the_round_trip,
+            names::hostile_names_make_the_round_trip,
             write::compare_and_set_conflicts_when_something_moved,
             write::names_in_use_conflict,
             write::what_the_server_never_accepts_is_invalid,
             write::rights_end_where_the_delegation_ends,
-            write::members_are_added_and_removed_idempotently,
-            write::objects_are_renamed_and_moved,
+            names::members_are_added_and_removed_idempotently,
+            names::objects_are_renamed_and_moved,
             write::passwords_are_set_and_policy_is_said,
             write::octets_are_written_from_base64,
             write::an_unanswered_write_is_unknown_and_the_next_goes_on,

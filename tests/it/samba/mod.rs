@@ -355,6 +355,8 @@ async fn a_writer_outlives_a_restart_of_samba() {
         .unwrap()
         .guid;
     dc.stop();
+    // The end of the connection has to be noticed first; a write before that could only be called unknown.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     // Nothing can have been sent, so nothing can have happened.
     for _ in 0..2 {
         match writer.modify(guid, &[]).await {
