@@ -108,8 +108,7 @@ mod tests {
             .unwrap_err()
             .contains("PEM")
         );
-        let mut text = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
-        assert!(roots(&text).unwrap_err().contains("cannot be used"));
-        text.clear();
+        let text = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(roots(text).unwrap_err().contains("cannot be used"));
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Lab {
     pub(crate) writer: BindSettings,
     /// A certificate its authority signed for the reading account.
     pub(crate) certificate: BindSettings,
+    /// Other names the reading account may sign in with.
+    pub(crate) reader_aliases: Vec<String>,
     /// Whether it lets a certificate sign in.
     pub(crate) knows_certificates: bool,
     /// Whether it holds `cn` to the 64 characters of its schema. Active Directory does, Samba does not.
@@ -65,6 +67,10 @@ impl Lab {
                 certificate_pem: certificate.into(),
                 key_pem: key.into(),
             },
+            reader_aliases: vec![
+                r"CORP\halosync-read".to_owned(),
+                format!("CN=halosync-read,OU=Service Accounts,{}", samba::BASE),
+            ],
             knows_certificates: false,
             limits_cn: false,
             _server: Box::new(dc),

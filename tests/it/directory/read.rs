@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use halosync::connector::ldap::BindSettings;
 use halosync::connector::{ConnectorError, DirectoryReader, DirectoryWriter, Modification};
 use halosync::model::{DirectoryRequest, EntryKind, Syntax};
 
@@ -27,6 +28,14 @@ pub(super) async fn identity_and_account_are_known(lab: Lab) {
         header.bound_as.as_ref().expect("known").rdn().value,
         "halosync-read"
     );
+    for user in lab.reader_aliases.clone() {
+        let mut settings = lab.settings(&lab.reader);
+        if let BindSettings::Simple { user: name, .. } = &mut settings.bind {
+            *name = user;
+        }
+        let again = lab.read(settings, &DirectoryRequest::default()).await;
+        assert_eq!(again.header.bound_as, header.bound_as);
+    }
     assert_eq!(header.read_at, "2026-11-23T12:00:00Z".parse().unwrap());
     super::lab::assert_proven(&snapshot);
     assert_eq!(header.completeness.distinct, snapshot.objects.len() as u64);
