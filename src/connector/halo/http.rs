@@ -313,4 +313,47 @@ mod tests {
             );
         }
     }
+
+    /// Answers one connection with these bytes.
+    async fn serve_once(bytes: Vec<u8>) -> Url {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(&bytes).await;
+        });
+        Url::parse(&format!("http://{address}/")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_not_taken_in() {
+        let mut bytes = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+        bytes.extend(std::iter::repeat_n(b'x', 3 << 20));
+        let url = serve_once(bytes).await;
+        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let outcome = send(&client, request, 1 << 20).await;
+        assert!(matches!(outcome, Err(NoAnswer::TooLarge(1))), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn errors_name_no_address_with_a_query() {
+        // Nobody listens on a port that was just given back.
+        let port = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        let url = Url::parse(&format!("http://127.0.0.1:{port}/?tenant=acme")).unwrap();
+        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let error = send(&client, request, 1 << 20)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("refused"), "{error}");
+        assert!(!error.contains("acme"), "{error}");
+    }
 }
