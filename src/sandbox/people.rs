@@ -545,7 +545,7 @@ mod tests {
         let first = &generate(300, 7)[0];
         insta::assert_snapshot!(
             format!("{} {} {} {} {}", first.number, first.given_name, first.surname, first.email, first.starts_on),
-            @""
+            @"E100001 Charlotte Smith charlotte.smith@example.com 2016-12-02"
         );
     }
 

@@ -161,15 +161,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl std::fmt::Debug for Reader {
-    /// Shows which source this is, and no setting: some are secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader")
-            .field("system", &self.system)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Reader {
     /// Turns a missing answer into what to do about it.
     pub(super) fn no_answer(&self, error: &NoAnswer, hint: &'static str) -> Failure {

@@ -187,7 +187,6 @@ pub struct ReadReport {
 }
 
 /// Reads people from HaloITSM.
-#[derive(Debug)]
 pub struct HaloReader<F> {
     reader: Reader,
     sinks: F,
@@ -241,6 +240,15 @@ where
     /// What reading cost so far.
     pub fn report(&self) -> ReadReport {
         *self.reader.lock_report()
+    }
+}
+
+impl<F> std::fmt::Debug for HaloReader<F> {
+    /// Shows which source this is, and no setting: some are secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HaloReader")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -342,10 +350,7 @@ impl Reader {
     /// The right to send one request, within the own limit.
     async fn permit(&self) -> Permit<'_> {
         let (permit, waited) = self.limiter.permit(&*self.time).await;
-        let mut report = self.lock_report();
-        report.requests += 1;
-        report.waited += waited;
-        drop(report);
+        self.lock_report().waited += waited;
         if !waited.is_zero() {
             tracing::info!(system = %self.system, seconds = waited.as_secs(), "waited to stay within the rate limit");
         }
@@ -380,12 +385,20 @@ impl Reader {
         let url = self.page_url(number);
         let mut attempts = Attempts::new(self.patience);
         let mut refused = None;
+        let mut checked_again = false;
         loop {
             let token = self.token(refused).await?;
-            let outcome = {
-                let _permit = self.permit().await;
-                self.fetch(&url, &token).await
-            };
+            let permit = self.permit().await;
+            // Waiting for the limit can take longer than the token had left. Once is enough: a window longer than a
+            // token's life is for the 401 to settle.
+            if !checked_again && !token.is_good(self.time.now()) {
+                checked_again = true;
+                permit.give_back();
+                continue;
+            }
+            self.lock_report().requests += 1;
+            let outcome = self.fetch(&url, &token).await;
+            drop(permit);
             match outcome {
                 Ok(page) => return Ok(page),
                 // A token can be revoked, or end on the server before it does here. A fresh one that is refused
