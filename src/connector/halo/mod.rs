@@ -1,7 +1,7 @@
 //! HaloITSM over its REST API: everyone it knows, with a proof of completeness.
 //!
 //! Holds HTTP, OAuth 2.0, paging, patience and the rules by which a read counts as whole. Must not know what a row
-//! means: rows go as raw JSON into a [`RowSink`]. Invariants: nothing is ever written; one list costs
+//! means: rows go as raw JSON into a [`RowSink`], usually an intake's [`Taker`]. Invariants: nothing is ever written; one list costs
 //! `ceil(people / 100)` requests and one token, and no person costs a request of their own; a short, moving or empty
 //! list is never passed off as proven (P2); no secret is shown (P4).
 //!
@@ -29,7 +29,9 @@ use self::retry::{Attempts, Failure};
 pub use self::time::{MachineTime, Timekeeper};
 use self::token::TokenStore;
 use super::ConnectorError;
-use crate::model::{Completeness, Name, PeopleSnapshot};
+use crate::config::kinds;
+use crate::intake::Taker;
+use crate::model::{Completeness, Field, Name, PeopleHeader, PeopleSnapshot, Person, RejectedRow};
 
 /// Largest answer taken in; a page of 100 people with custom fields is below one.
 const LARGEST_PAGE: usize = 64 << 20;
@@ -143,15 +145,6 @@ impl EndpointSettings {
     }
 }
 
-/// Where a row stood in the read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowPlace {
-    /// Page, from 1.
-    pub page: u64,
-    /// Row on the page, from 1.
-    pub row: u64,
-}
-
 /// What is known of a read besides its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFacts {
@@ -167,12 +160,83 @@ pub struct ReadFacts {
     pub completeness: Completeness,
 }
 
+impl From<&kinds::Endpoint> for EndpointSettings {
+    /// The endpoint as configured, with the usual paging where nothing is said about it.
+    fn from(endpoint: &kinds::Endpoint) -> Self {
+        let usual = Self::users();
+        let query = endpoint.query.iter().map(|(name, value)| {
+            let value = match value {
+                kinds::QueryValue::Flag(flag) => flag.to_string(),
+                kinds::QueryValue::Number(number) => number.to_string(),
+                kinds::QueryValue::Text(text) => text.clone(),
+            };
+            (name.clone(), value)
+        });
+        let mut settings = Self {
+            path: endpoint.path.clone(),
+            query: query.collect(),
+            records: endpoint.records.clone(),
+            total: endpoint.total.clone(),
+            key: endpoint.key.clone(),
+            ..usual
+        };
+        if let Some(repeat) = &endpoint.repeat {
+            settings.page_parameter.clone_from(&repeat.parameter);
+            settings.page_start = repeat.start;
+            settings.page_increment = repeat.increment;
+            settings.page_size = repeat.page_size;
+        }
+        settings
+    }
+}
+
+impl ReadFacts {
+    /// The snapshot of this read, once it is known what its rows meant.
+    pub fn snapshot(
+        self,
+        fields: Vec<Field>,
+        people: Vec<Person>,
+        rejected: Vec<RejectedRow>,
+    ) -> PeopleSnapshot {
+        PeopleSnapshot {
+            header: PeopleHeader {
+                format: "halosync/people/v1".to_owned(),
+                source: self.source,
+                instance: self.instance,
+                tenant: self.tenant,
+                read_at: self.read_at,
+                fields,
+                completeness: self.completeness,
+                rejected,
+            },
+            people,
+        }
+    }
+}
+
 /// Takes rows in and makes a snapshot of them. Each read of the list gets a fresh one.
 pub trait RowSink: Send {
-    /// Takes a row. Rows with an id seen before never come here; rows without a usable id do.
-    fn push(&mut self, row: serde_json::Value, place: RowPlace);
+    /// Says that the rows to come are of a new page.
+    fn next_page(&mut self);
+    /// Takes a row. An id may come again: rows move between pages, and the later one is the fresher.
+    fn push(&mut self, row: &serde_json::Value);
     /// Ends the read.
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot;
+}
+
+impl RowSink for Taker<'_> {
+    fn next_page(&mut self) {
+        Taker::next_page(self);
+    }
+
+    fn push(&mut self, row: &serde_json::Value) {
+        Taker::push(self, row);
+    }
+
+    fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
+        let taken = Taker::finish(self);
+        facts.snapshot(taken.fields, taken.people, taken.rejected)
+    }
 }
 
 /// What reading cost so far.

@@ -6,16 +6,17 @@ mod reading;
 mod simulator;
 mod trouble;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use halosync::connector::halo::{
-    EndpointSettings, HaloReader, ReadFacts, RowPlace, RowSink, Settings, Timekeeper,
+    EndpointSettings, HaloReader, ReadFacts, RowSink, Settings, Timekeeper,
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
-use halosync::model::{Name, PeopleHeader, PeopleSnapshot, Person, PersonKey, Verdict};
+use halosync::model::{Name, PeopleSnapshot, Person, PersonKey, Verdict};
 use halosync::sandbox::halo::{HaloPerson, HaloSim, SimConfig};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -46,42 +47,28 @@ impl Timekeeper for JumpingTime {
     }
 }
 
-/// Keeps rows as they come.
+/// Keeps the ids of the rows that came.
 #[derive(Default)]
-pub(super) struct Heap(Vec<Value>);
+pub(super) struct Heap(BTreeSet<i64>);
 
 impl RowSink for Heap {
-    fn push(&mut self, row: Value, _place: RowPlace) {
-        self.0.push(row);
+    fn next_page(&mut self) {}
+
+    fn push(&mut self, row: &Value) {
+        self.0.insert(row["id"].as_i64().unwrap());
     }
 
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
-        let mut ids: Vec<i64> = self
-            .0
-            .iter()
-            .map(|row| row["id"].as_i64().unwrap())
-            .collect();
-        ids.sort_unstable();
-        PeopleSnapshot {
-            header: PeopleHeader {
-                format: "halosync/people/v1".to_owned(),
-                source: facts.source,
-                instance: facts.instance,
-                tenant: facts.tenant,
-                read_at: facts.read_at,
-                fields: Vec::new(),
-                completeness: facts.completeness,
-                rejected: Vec::new(),
-            },
-            people: ids
-                .into_iter()
-                .map(|id| Person {
-                    key: PersonKey::new(id.to_string()),
-                    in_scope: true,
-                    facts: Box::default(),
-                })
-                .collect(),
-        }
+        let person = |id: i64| Person {
+            key: PersonKey::new(id.to_string()),
+            in_scope: true,
+            facts: Box::default(),
+        };
+        facts.snapshot(
+            Vec::new(),
+            self.0.into_iter().map(person).collect(),
+            Vec::new(),
+        )
     }
 }
 

@@ -1,8 +1,17 @@
 //! Paging, the end of the list, and the proof of completeness (P2).
 
+use std::sync::Arc;
+
+use halosync::config::{Document, Positions, kinds};
 use halosync::connector::PeopleReader as _;
-use halosync::connector::halo::EndpointSettings;
-use halosync::sandbox::halo::{Cap, Envelope, Fault, HaloPerson, On, PastEnd, SimSite, Version};
+use halosync::connector::halo::{EndpointSettings, HaloReader};
+use halosync::intake::{Intake, Taker};
+use halosync::model::{Fact, Name};
+use halosync::sandbox::halo::{
+    Cap, Envelope, Fault, HaloPerson, On, PastEnd, SimSite, Version, odd_people, people_from,
+};
+use halosync::sandbox::people::generate;
+use serde_json::json;
 
 use super::{Stage, assert_whole, keys, reasons};
 
@@ -290,4 +299,121 @@ async fn a_second_read_needs_no_second_token() {
     reader.read_people().await.unwrap();
     reader.read_people().await.unwrap();
     assert_eq!(stage.sim.state().tokens_issued(), 1);
+}
+
+#[tokio::test]
+async fn rows_become_people_through_an_intake() {
+    let invented = generate(230, 11);
+    let stage = Stage::with(0, |config| {
+        config.people = people_from(&invented);
+        config.people.extend(odd_people(9001));
+    })
+    .await;
+    let spec: kinds::Source = serde_json::from_value(json!({
+        "preset": "haloitsm",
+        "resourceServer": "https://acme.haloitsm.example/api",
+        "authorisationServer": "https://acme.haloitsm.example/auth",
+        "auth": {"oauth2": {"clientId": {"env": "ID"}, "clientSecret": {"env": "SECRET"}}},
+        "endpoints": {"users": {"path": "/Users", "query": {"include_custom_fields": "201,202", "exclude_generaluser": true}}},
+        "person": {
+            "include": "not users.isserviceaccount and not users.is_prospect",
+            "fields": {
+                "number": {"from": "users.other1"},
+                "surname": {"from": "users.surname"},
+                "startsOn": {"from": "customField('CFstartDate')", "type": "date"},
+                "inactive": {"from": "users.inactive", "type": "boolean"},
+                "manager": {"from": "users.admanager"},
+            },
+        },
+    }))
+    .unwrap();
+    let mut settings = stage.settings();
+    settings.endpoint = EndpointSettings::from(&spec.endpoints["users"]);
+    let document = Document {
+        name: Name::new("people"),
+        spec,
+        positions: Arc::new(Positions::default()),
+    };
+    let intake = Intake::compile(&document, &jiff::tz::TimeZone::UTC).unwrap();
+    let reader = HaloReader::new(settings, || Taker::new(&intake)).unwrap();
+    let snapshot = reader.read_people().await.unwrap();
+
+    assert!(snapshot.header.completeness.is_proven());
+    assert!(
+        snapshot.header.rejected.is_empty(),
+        "{:?}",
+        snapshot.header.rejected
+    );
+    assert_eq!(snapshot.people.len(), 237);
+    let out: Vec<_> = snapshot
+        .people
+        .iter()
+        .filter(|person| !person.in_scope)
+        .collect();
+    assert_eq!(out.len(), 2, "the service account and the prospect");
+    let delivered = |name: &str| {
+        let field = snapshot
+            .header
+            .fields
+            .iter()
+            .find(|field| field.name.as_str() == name);
+        field.unwrap().delivered
+    };
+    assert!(delivered("number") && delivered("startsOn"));
+    assert!(
+        !delivered("manager"),
+        "the list does not have it, and nobody may conclude anything"
+    );
+    let slot = |name: &str| {
+        let fields = &snapshot.header.fields;
+        fields
+            .iter()
+            .position(|field| field.name.as_str() == name)
+            .unwrap()
+    };
+    for (person, invented) in snapshot.people.iter().zip(&invented) {
+        let fact = |name: &str| person.facts[slot(name)].clone();
+        assert_eq!(
+            fact("number"),
+            Some(Fact::Text(invented.number.as_str().into()))
+        );
+        assert_eq!(fact("startsOn"), Some(Fact::Date(invented.starts_on)));
+        assert_eq!(fact("inactive"), Some(Fact::Boolean(!invented.active)));
+        assert!(fact("surname").is_some());
+    }
+}
+
+#[test]
+fn an_endpoint_as_configured_keeps_what_is_said_and_the_usual_otherwise() {
+    let endpoint: kinds::Endpoint = serde_json::from_value(json!({
+        "path": "/Users",
+        "query": {"toplevel_id": 4, "exclude_agents": true, "search": "x"},
+        "repeat": {"pageSize": 40, "start": 0},
+    }))
+    .unwrap();
+    let settings = EndpointSettings::from(&endpoint);
+    assert_eq!(settings.page_parameter, "page_no");
+    assert_eq!(
+        (
+            settings.page_start,
+            settings.page_increment,
+            settings.page_size
+        ),
+        (0, 1, 40)
+    );
+    assert_eq!(settings.key, "id");
+    let query: Vec<_> = settings
+        .query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(query, ["exclude_agents=true", "search=x", "toplevel_id=4"]);
+    assert_eq!(
+        EndpointSettings::from(&kinds::Endpoint {
+            repeat: None,
+            ..endpoint
+        })
+        .page_size,
+        EndpointSettings::users().page_size
+    );
 }
