@@ -28,6 +28,9 @@ pub(super) enum NoAnswer {
     /// No connection, no TLS, timeout, or an answer that broke off.
     #[error("{0}")]
     Broken(String),
+    /// The server's certificate is not trusted. Waiting changes nothing about that.
+    #[error("{0}")]
+    Untrusted(String),
     /// The answer is larger than the bound.
     #[error("the answer is larger than {0} MiB")]
     TooLarge(usize),
@@ -143,7 +146,12 @@ fn broken(error: reqwest::Error) -> NoAnswer {
         return NoAnswer::Broken("no answer in time".to_owned());
     }
     // The address may carry a tenant or a filter; whoever reads this knows the server anyway.
-    NoAnswer::Broken(chain(&error.without_url()))
+    let text = chain(&error.without_url());
+    // The type is buried under four crates' wrappers; the words are rustls's own.
+    if text.contains("invalid peer certificate") {
+        return NoAnswer::Untrusted(text);
+    }
+    NoAnswer::Broken(text)
 }
 
 /// An error and what caused it, in one line.
@@ -172,6 +180,13 @@ impl Reader {
                 hint,
                 retries: 5,
             },
+            NoAnswer::Untrusted(_) => Failure::Final(ConnectorError::Unavailable {
+                system: self.system.clone(),
+                message: format!(
+                    "{message}; if the server's certificate comes from an authority of your own, name its \
+                     certificate as `ca` of the source"
+                ),
+            }),
             NoAnswer::TooLarge(_) => Failure::Final(ConnectorError::Unavailable {
                 system: self.system.clone(),
                 message: format!("{message}; is this the resource server?"),

@@ -465,12 +465,16 @@ async fn only_the_given_certificate_authority_is_trusted() {
     assert_whole(&snapshot, 120, 1);
     // Neither the system's authorities nor somebody else's will do.
     for ca_pem in [None, Some(certificate().chain_pem.into_bytes())] {
-        let error = error(&stage, |settings| settings.ca_pem = ca_pem.clone()).await;
+        let mut settings = stage.settings();
+        settings.ca_pem = ca_pem;
+        let reader = stage.reader(settings);
+        let error = reader.read_people().await.unwrap_err();
         assert!(
             matches!(error, ConnectorError::Unavailable { .. }),
             "{error}"
         );
-        assert_says(&error, &["certificate"]);
+        assert_says(&error, &["certificate", "`ca`"]);
+        assert_eq!(reader.report().requests, 1, "waiting would not help");
     }
 }
 
