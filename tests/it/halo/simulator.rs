@@ -1,7 +1,8 @@
 //! The simulator, held to what is known of the product.
 
 use halosync::sandbox::halo::{
-    Cap, CustomValue, HaloPerson, PastEnd, SimConfig, Version, odd_people, people_from,
+    Cap, CustomValue, Fault, FieldKind, HaloPerson, On, PastEnd, SimConfig, Version, odd_people,
+    people_from,
 };
 use halosync::sandbox::people::generate;
 use serde_json::{Value, json};
@@ -369,6 +370,52 @@ async fn post_creates_and_changes_in_part() {
     for method in ["PUT", "PATCH"] {
         let (status, _) = client.text(method, "api/Users", Some(json!([]))).await;
         assert_eq!(status, 405);
+    }
+}
+
+#[tokio::test]
+async fn a_select_is_a_number_when_written_and_a_text_when_read() {
+    let choice = CustomValue {
+        name: "CFcontract".to_owned(),
+        kind: FieldKind::Select,
+        value: json!(3),
+    };
+    let client = Client::with("all", |config| {
+        config.people = named(1);
+        config.people[0].customfields = vec![choice];
+    })
+    .await;
+    let (_, answer) = client.get("api/Users/1").await;
+    assert_eq!(answer["customfields"][0]["value"], json!("3"));
+    let change = json!([{"id": 1, "customfields": [{"id": 201, "value": 2}]}]);
+    let (_, answer) = client.post("api/Users", change).await;
+    assert_eq!(answer["customfields"][0]["value"], json!(2));
+    let (_, answer) = client.get("api/Users/1").await;
+    assert_eq!(answer["customfields"][0]["value"], json!("2"));
+    let (_, fields) = client.get("api/FieldInfo").await;
+    assert_eq!(fields[0]["name"], "CFcontract");
+}
+
+#[tokio::test]
+async fn a_connection_can_end_before_or_after_the_work_is_done() {
+    let client = Client::with("all", |config| config.people = named(2)).await;
+    let state = client.stage.sim.state();
+    for (fault, done) in [
+        (Fault::ResetConnection, false),
+        (Fault::ResetAfterCommit, true),
+    ] {
+        state.edit(1, |person| person.inactive = false);
+        state.fault_next(On::Api, fault);
+        let url = client.stage.sim.url().join("api/Users").unwrap();
+        let outcome = client
+            .http
+            .post(url)
+            .bearer_auth(&client.token)
+            .json(&json!([{"id": 1, "inactive": true}]))
+            .send()
+            .await;
+        assert!(outcome.is_err(), "nobody hears of it");
+        assert_eq!(state.person(1).unwrap().inactive, done);
     }
 }
 
