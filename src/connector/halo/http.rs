@@ -28,6 +28,9 @@ pub(super) enum NoAnswer {
     /// No connection, no TLS, timeout, or an answer that broke off.
     #[error("{0}")]
     Broken(String),
+    /// The server's certificate is not trusted. Waiting changes nothing about that.
+    #[error("{0}")]
+    Untrusted(String),
     /// The answer is larger than the bound.
     #[error("the answer is larger than {0} MiB")]
     TooLarge(usize),
@@ -143,7 +146,12 @@ fn broken(error: reqwest::Error) -> NoAnswer {
         return NoAnswer::Broken("no answer in time".to_owned());
     }
     // The address may carry a tenant or a filter; whoever reads this knows the server anyway.
-    NoAnswer::Broken(chain(&error.without_url()))
+    let text = chain(&error.without_url());
+    // The type is buried under four crates' wrappers; the words are rustls's own.
+    if text.contains("invalid peer certificate") {
+        return NoAnswer::Untrusted(text);
+    }
+    NoAnswer::Broken(text)
 }
 
 /// An error and what caused it, in one line.
@@ -161,15 +169,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl std::fmt::Debug for Reader {
-    /// Shows which source this is, and no setting: some are secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader")
-            .field("system", &self.system)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Reader {
     /// Turns a missing answer into what to do about it.
     pub(super) fn no_answer(&self, error: &NoAnswer, hint: &'static str) -> Failure {
@@ -181,6 +180,13 @@ impl Reader {
                 hint,
                 retries: 5,
             },
+            NoAnswer::Untrusted(_) => Failure::Final(ConnectorError::Unavailable {
+                system: self.system.clone(),
+                message: format!(
+                    "{message}; if the server's certificate comes from an authority of your own, name its \
+                     certificate as `ca` of the source"
+                ),
+            }),
             NoAnswer::TooLarge(_) => Failure::Final(ConnectorError::Unavailable {
                 system: self.system.clone(),
                 message: format!("{message}; is this the resource server?"),
@@ -312,5 +318,48 @@ mod tests {
                 "{pem:?}"
             );
         }
+    }
+
+    /// Answers one connection with these bytes.
+    async fn serve_once(bytes: Vec<u8>) -> Url {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(&bytes).await;
+        });
+        Url::parse(&format!("http://{address}/")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_not_taken_in() {
+        let mut bytes = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+        bytes.extend(std::iter::repeat_n(b'x', 3 << 20));
+        let url = serve_once(bytes).await;
+        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let outcome = send(&client, request, 1 << 20).await;
+        assert!(matches!(outcome, Err(NoAnswer::TooLarge(1))), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn errors_name_no_address_with_a_query() {
+        // Nobody listens on a port that was just given back.
+        let port = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        let url = Url::parse(&format!("http://127.0.0.1:{port}/?tenant=acme")).unwrap();
+        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let error = send(&client, request, 1 << 20)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("refused"), "{error}");
+        assert!(!error.contains("acme"), "{error}");
     }
 }

@@ -42,11 +42,19 @@ enum Full {
 pub(super) struct Permit<'a> {
     limiter: &'a Limiter,
     time: &'a dyn Timekeeper,
+    used: bool,
+}
+
+impl Permit<'_> {
+    /// Gives the right back unused: nothing was sent, so nothing is counted.
+    pub(super) fn give_back(mut self) {
+        self.used = false;
+    }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.limiter.end(self.time.now());
+        self.limiter.end(self.used.then(|| self.time.now()));
     }
 }
 
@@ -71,6 +79,7 @@ impl Limiter {
                     let permit = Permit {
                         limiter: self,
                         time,
+                        used: true,
                     };
                     return (permit, waited);
                 }
@@ -101,10 +110,11 @@ impl Limiter {
         }))
     }
 
-    fn end(&self, now: Duration) {
+    /// A request ended at `moment`, or was never sent.
+    fn end(&self, moment: Option<Duration>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.in_flight = log.in_flight.saturating_sub(1);
-        log.ended.push_back(now);
+        log.ended.extend(moment);
         drop(log);
         self.ended.notify_one();
     }
@@ -134,7 +144,7 @@ mod tests {
                 }
             }
             sent.push(now);
-            limiter.end(now);
+            limiter.end(Some(now));
         }
         for (index, first) in sent.iter().enumerate() {
             let within = sent[index..]
@@ -155,8 +165,11 @@ mod tests {
         let limiter = Limiter::new(1, 10 * SECOND);
         limiter.begin(Duration::ZERO).unwrap();
         assert_eq!(limiter.begin(SECOND), Err(Full::UntilOneEnds));
-        limiter.end(4 * SECOND);
+        limiter.end(Some(4 * SECOND));
         assert_eq!(limiter.begin(10 * SECOND), Err(Full::For(4 * SECOND)));
         assert_eq!(limiter.begin(14 * SECOND), Ok(()));
+        // What was never sent does not count.
+        limiter.end(None);
+        assert_eq!(limiter.begin(15 * SECOND), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 //! HaloITSM over its REST API: everyone it knows, with a proof of completeness.
 //!
 //! Holds HTTP, OAuth 2.0, paging, patience and the rules by which a read counts as whole. Must not know what a row
-//! means: rows go as raw JSON into a [`RowSink`]. Invariants: nothing is ever written; one list costs
+//! means: rows go as raw JSON into a [`RowSink`], usually an intake's [`Taker`]. Invariants: nothing is ever written; one list costs
 //! `ceil(people / 100)` requests and one token, and no person costs a request of their own; a short, moving or empty
 //! list is never passed off as proven (P2); no secret is shown (P4).
 //!
@@ -29,7 +29,9 @@ use self::retry::{Attempts, Failure};
 pub use self::time::{MachineTime, Timekeeper};
 use self::token::TokenStore;
 use super::ConnectorError;
-use crate::model::{Completeness, Name, PeopleSnapshot};
+use crate::config::kinds;
+use crate::intake::Taker;
+use crate::model::{Completeness, Field, Name, PeopleHeader, PeopleSnapshot, Person, RejectedRow};
 
 /// Largest answer taken in; a page of 100 people with custom fields is below one.
 const LARGEST_PAGE: usize = 64 << 20;
@@ -143,15 +145,6 @@ impl EndpointSettings {
     }
 }
 
-/// Where a row stood in the read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowPlace {
-    /// Page, from 1.
-    pub page: u64,
-    /// Row on the page, from 1.
-    pub row: u64,
-}
-
 /// What is known of a read besides its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFacts {
@@ -167,12 +160,83 @@ pub struct ReadFacts {
     pub completeness: Completeness,
 }
 
+impl From<&kinds::Endpoint> for EndpointSettings {
+    /// The endpoint as configured, with the usual paging where nothing is said about it.
+    fn from(endpoint: &kinds::Endpoint) -> Self {
+        let usual = Self::users();
+        let query = endpoint.query.iter().map(|(name, value)| {
+            let value = match value {
+                kinds::QueryValue::Flag(flag) => flag.to_string(),
+                kinds::QueryValue::Number(number) => number.to_string(),
+                kinds::QueryValue::Text(text) => text.clone(),
+            };
+            (name.clone(), value)
+        });
+        let mut settings = Self {
+            path: endpoint.path.clone(),
+            query: query.collect(),
+            records: endpoint.records.clone(),
+            total: endpoint.total.clone(),
+            key: endpoint.key.clone(),
+            ..usual
+        };
+        if let Some(repeat) = &endpoint.repeat {
+            settings.page_parameter.clone_from(&repeat.parameter);
+            settings.page_start = repeat.start;
+            settings.page_increment = repeat.increment;
+            settings.page_size = repeat.page_size;
+        }
+        settings
+    }
+}
+
+impl ReadFacts {
+    /// The snapshot of this read, once it is known what its rows meant.
+    pub fn snapshot(
+        self,
+        fields: Vec<Field>,
+        people: Vec<Person>,
+        rejected: Vec<RejectedRow>,
+    ) -> PeopleSnapshot {
+        PeopleSnapshot {
+            header: PeopleHeader {
+                format: "halosync/people/v1".to_owned(),
+                source: self.source,
+                instance: self.instance,
+                tenant: self.tenant,
+                read_at: self.read_at,
+                fields,
+                completeness: self.completeness,
+                rejected,
+            },
+            people,
+        }
+    }
+}
+
 /// Takes rows in and makes a snapshot of them. Each read of the list gets a fresh one.
 pub trait RowSink: Send {
-    /// Takes a row. Rows with an id seen before never come here; rows without a usable id do.
-    fn push(&mut self, row: serde_json::Value, place: RowPlace);
+    /// Says that the rows to come are of a new page.
+    fn next_page(&mut self);
+    /// Takes a row. An id may come again: rows move between pages, and the later one is the fresher.
+    fn push(&mut self, row: &serde_json::Value);
     /// Ends the read.
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot;
+}
+
+impl RowSink for Taker<'_> {
+    fn next_page(&mut self) {
+        Taker::next_page(self);
+    }
+
+    fn push(&mut self, row: &serde_json::Value) {
+        Taker::push(self, row);
+    }
+
+    fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
+        let taken = Taker::finish(self);
+        facts.snapshot(taken.fields, taken.people, taken.rejected)
+    }
 }
 
 /// What reading cost so far.
@@ -187,7 +251,6 @@ pub struct ReadReport {
 }
 
 /// Reads people from HaloITSM.
-#[derive(Debug)]
 pub struct HaloReader<F> {
     reader: Reader,
     sinks: F,
@@ -241,6 +304,15 @@ where
     /// What reading cost so far.
     pub fn report(&self) -> ReadReport {
         *self.reader.lock_report()
+    }
+}
+
+impl<F> std::fmt::Debug for HaloReader<F> {
+    /// Shows which source this is, and no setting: some are secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HaloReader")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -342,10 +414,7 @@ impl Reader {
     /// The right to send one request, within the own limit.
     async fn permit(&self) -> Permit<'_> {
         let (permit, waited) = self.limiter.permit(&*self.time).await;
-        let mut report = self.lock_report();
-        report.requests += 1;
-        report.waited += waited;
-        drop(report);
+        self.lock_report().waited += waited;
         if !waited.is_zero() {
             tracing::info!(system = %self.system, seconds = waited.as_secs(), "waited to stay within the rate limit");
         }
@@ -380,12 +449,20 @@ impl Reader {
         let url = self.page_url(number);
         let mut attempts = Attempts::new(self.patience);
         let mut refused = None;
+        let mut checked_again = false;
         loop {
             let token = self.token(refused).await?;
-            let outcome = {
-                let _permit = self.permit().await;
-                self.fetch(&url, &token).await
-            };
+            let permit = self.permit().await;
+            // Waiting for the limit can take longer than the token had left. Once is enough: a window longer than a
+            // token's life is for the 401 to settle.
+            if !checked_again && !token.is_good(self.time.now()) {
+                checked_again = true;
+                permit.give_back();
+                continue;
+            }
+            self.lock_report().requests += 1;
+            let outcome = self.fetch(&url, &token).await;
+            drop(permit);
             match outcome {
                 Ok(page) => return Ok(page),
                 // A token can be revoked, or end on the server before it does here. A fresh one that is refused

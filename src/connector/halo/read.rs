@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use hashbrown::HashSet;
 
 use super::envelope::{Page, row_id};
-use super::{HaloReader, ReadFacts, RowPlace, RowSink};
+use super::{HaloReader, ReadFacts, RowSink};
 use crate::connector::{ConnectorError, PeopleReader};
 use crate::model::{Completeness, PeopleSnapshot, Verdict};
 
@@ -84,27 +84,24 @@ impl<S: RowSink> Pass<S> {
         }
         self.first_id = first_id;
         let mut news = false;
-        for (index, row) in page.rows.into_iter().enumerate() {
+        self.sink.next_page();
+        for (index, row) in page.rows.iter().enumerate() {
             self.rows += 1;
-            let place = RowPlace {
-                page: self.pages,
-                row: index as u64 + 1,
-            };
-            match row_id(&row, key) {
-                Some(id) if self.ids.contains(&id) => self.duplicates += 1,
+            // Whatever it is, the sink sees it: of rows with one id it keeps the later, those without it names.
+            self.sink.push(row);
+            match row_id(row, key) {
                 Some(id) => {
-                    self.ids.insert(id);
-                    self.sink.push(row, place);
-                    news = true;
+                    if self.ids.insert(id) {
+                        news = true;
+                    } else {
+                        self.duplicates += 1;
+                    }
                 }
-                // Without an id it is nobody; the sink says so by name.
-                None => {
-                    self.sink.push(row, place);
-                    self.doubt(format!(
-                        "row {} of page {} has no usable {key}",
-                        place.row, place.page
-                    ));
-                }
+                None => self.doubt(format!(
+                    "row {} of page {} has no usable {key}",
+                    index + 1,
+                    self.pages
+                )),
             }
         }
         if !news || self.total.is_some_and(|total| self.distinct() >= total) {
@@ -265,8 +262,10 @@ mod tests {
     struct Heap(Vec<Value>);
 
     impl RowSink for Heap {
-        fn push(&mut self, row: Value, _place: RowPlace) {
-            self.0.push(row);
+        fn next_page(&mut self) {}
+
+        fn push(&mut self, row: &Value) {
+            self.0.push(row.clone());
         }
 
         fn finish(self, _facts: ReadFacts) -> PeopleSnapshot {
@@ -321,7 +320,9 @@ mod tests {
         assert_eq!(pass.duplicates, 1);
         assert_eq!(pass.take(page([6], Some(6)), "id"), Next::End);
         assert!(pass.disagreement().is_empty());
-        assert_eq!(pass.sink.0.len(), 6);
+        assert_eq!((pass.rows, pass.distinct()), (7, 6));
+        // The later of the two is the fresher: the sink gets both.
+        assert_eq!(pass.sink.0.len(), 7);
     }
 
     #[test]

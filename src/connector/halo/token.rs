@@ -42,6 +42,13 @@ pub(super) struct Token {
     good_until: Duration,
 }
 
+impl Token {
+    /// Whether it is far enough from its end at this moment.
+    pub(super) fn is_good(&self, now: Duration) -> bool {
+        now < self.good_until
+    }
+}
+
 /// The current token, if any, and what is needed to get one.
 pub(super) struct TokenStore {
     http: reqwest::Client,
@@ -92,7 +99,7 @@ impl Reader {
         let mut current = self.tokens.current.lock().await;
         if let Some(token) = current.as_ref()
             && refused != Some(token.generation)
-            && self.time.now() < token.good_until
+            && token.is_good(self.time.now())
         {
             return Ok(token.clone());
         }
@@ -103,6 +110,7 @@ impl Reader {
         loop {
             let outcome = {
                 let _permit = self.permit().await;
+                self.lock_report().requests += 1;
                 self.fetch_token(generation).await
             };
             match outcome {
