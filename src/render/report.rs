@@ -23,6 +23,8 @@ pub(super) struct Report {
 pub(super) struct Section {
     /// Heading, our own words.
     pub title: Cow<'static, str>,
+    /// How many people or things it is about, our own words.
+    pub size: String,
     /// What an item is called when some are left out (`people`, `new accounts`).
     pub items_are: &'static str,
     /// True when nothing of it may be left out.
@@ -79,6 +81,13 @@ pub(super) enum Piece {
     Code(String),
     /// A sentence from the plan, possibly with data in it.
     Sentence(String),
+    /// A fact something was computed from.
+    Fact {
+        /// The field.
+        field: String,
+        /// Its value as text.
+        value: String,
+    },
     /// A value that becomes another one.
     Becomes {
         /// Before.
@@ -145,6 +154,11 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
         grouped(number),
         if number == 1 { one } else { many }
     )
+}
+
+/// A length as a number to show.
+pub(super) fn number(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
 }
 
 /// A number with thousands apart.

@@ -8,7 +8,7 @@ use super::accounts::{self, attribute_pieces};
 use super::{Context, Detail, OfPerson};
 use crate::model::{Name, PersonKey};
 use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex};
-use crate::render::report::{Item, Line, Sign, count, grouped};
+use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
 const MANY: usize = 3;
@@ -295,8 +295,4 @@ fn shared_item(
         }
     }
     Item { lines }
-}
-
-fn number(of: usize) -> u64 {
-    u64::try_from(of).unwrap_or(u64::MAX)
 }

@@ -9,7 +9,7 @@ mod changes;
 mod verdict;
 
 use super::label::Labels;
-use super::report::{Item, Line, Piece, Report, Section, Sign, count};
+use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::model::{Dn, Location};
 use crate::plan::{Change, Held, PersonRef, Plan, PlanFile, RuleIndex, Warning};
 
@@ -62,56 +62,63 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         detail,
     };
     let sorted = changes::sort(plan);
-    let mut sections = Vec::new();
-    let removals: Vec<Item> = sorted
-        .removals
-        .iter()
-        .map(|of| accounts::removals(&context, of))
-        .collect();
-    push(
-        &mut sections,
-        "Removals and disables",
-        "people who lose something",
-        true,
-        removals,
-    );
     let whole = sorted.creates.len() <= detail.whole_creates();
-    let creates: Vec<Item> = sorted
-        .creates
-        .iter()
-        .map(|of| accounts::create(&context, of, whole))
-        .collect();
-    push(
-        &mut sections,
-        "New accounts",
-        "new accounts",
-        false,
-        creates,
-    );
-    for (title, changes) in &sorted.by_cause {
-        let items = changes::section(&context, changes);
-        push(&mut sections, title, "entries", false, items);
+    let mut sections = vec![
+        Section {
+            title: "Removals and disables".into(),
+            size: people(sorted.removals.len()),
+            items_are: "people who lose something",
+            essential: true,
+            items: sorted
+                .removals
+                .iter()
+                .map(|of| accounts::removals(&context, of))
+                .collect(),
+        },
+        Section {
+            title: "New accounts".into(),
+            size: people(sorted.creates.len()),
+            items_are: "new accounts",
+            essential: false,
+            items: sorted
+                .creates
+                .iter()
+                .map(|of| accounts::create(&context, of, whole))
+                .collect(),
+        },
+    ];
+    for (title, of) in &sorted.by_cause {
+        sections.push(Section {
+            title: (*title).into(),
+            size: people(of.len()),
+            items_are: "entries",
+            essential: false,
+            items: changes::section(&context, of),
+        });
     }
-    push(
-        &mut sections,
-        "Held",
-        "held people",
-        false,
-        plan.held
+    sections.push(Section {
+        title: "Held".into(),
+        size: grouped(number(plan.held.len())),
+        items_are: "held people and accounts",
+        essential: false,
+        items: plan
+            .held
             .iter()
             .map(|held| held_item(&context, held))
             .collect(),
-    );
-    push(
-        &mut sections,
-        "Warnings",
-        "warnings",
-        false,
-        plan.warnings
+    });
+    sections.push(Section {
+        title: "Warnings".into(),
+        size: grouped(number(plan.warnings.len())),
+        items_are: "warnings",
+        essential: false,
+        items: plan
+            .warnings
             .iter()
             .map(|warning| warning_item(&context, warning))
             .collect(),
-    );
+    });
+    sections.retain(|section| !section.items.is_empty());
     Report {
         title: verdict::title(file),
         verdict: verdict::lines(&context),
@@ -120,21 +127,8 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     }
 }
 
-fn push(
-    sections: &mut Vec<Section>,
-    title: &'static str,
-    items_are: &'static str,
-    essential: bool,
-    items: Vec<Item>,
-) {
-    if !items.is_empty() {
-        sections.push(Section {
-            title: title.into(),
-            items_are,
-            essential,
-            items,
-        });
-    }
+fn people(of: usize) -> String {
+    count(number(of), "person", "people")
 }
 
 impl Context<'_> {
@@ -158,7 +152,10 @@ impl Context<'_> {
             pieces.push(Piece::Own(
                 if index == 0 { " · from " } else { ", " }.into(),
             ));
-            pieces.push(Piece::Code(format!("{field}={}", clip(value))));
+            pieces.push(Piece::Fact {
+                field: field.clone(),
+                value: value.clone(),
+            });
         }
         pieces
     }
