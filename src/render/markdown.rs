@@ -45,7 +45,7 @@ pub(super) fn write(report: &Report, options: &MarkdownOptions) -> String {
         out
     };
     let foot = {
-        let mut out = String::from("\n#### Made from\n\n");
+        let mut out = format!("\n#### {}\n\n", report.footer_title);
         for line in &report.footer {
             list_line(&mut out, line);
         }
@@ -78,9 +78,9 @@ pub(super) fn write(report: &Report, options: &MarkdownOptions) -> String {
     }
     if too_long {
         out.push_str(&format!(
-            "\n**⚠ TOO LONG FOR A COMMENT: the removals and disables alone take {} bytes, more than the {} there is \
-             room for. All of them stand below and nothing else does. Do not approve from a cut comment: read the \
-             plan file with `halosync show`.**\n",
+            "\n**⚠ TOO LONG FOR A COMMENT: what may not be left out takes {} bytes, more than the {} there is room for. \
+             All of it stands below and nothing else does. Do not decide from a cut comment: read the file with \
+             `halosync show`.**\n",
             grouped(number(essential)),
             grouped(number(options.max_bytes)),
         ));

@@ -38,3 +38,8 @@ pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
 pub fn plan_markdown(file: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&plan::report(file, plan::Detail::Short), options)
 }
+
+/// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.
+pub fn plain(message: &str) -> String {
+    escape::bare(message)
+}

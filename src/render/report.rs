@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub verdict: Vec<Line>,
     /// The body.
     pub sections: Vec<Section>,
+    /// Heading of the footer.
+    pub footer_title: &'static str,
     /// Where it comes from; never left out.
     pub footer: Vec<Line>,
 }
@@ -166,7 +168,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

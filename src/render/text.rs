@@ -50,7 +50,7 @@ pub(super) fn write(report: &Report, options: &TextOptions) -> String {
             }
         }
     }
-    writer.heading("Made from");
+    writer.heading(report.footer_title);
     for line in &report.footer {
         writer.line(line);
     }

@@ -123,6 +123,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         title: verdict::title(file),
         verdict: verdict::lines(&context),
         sections,
+        footer_title: "Made from",
         footer: verdict::footer(&context, file),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::Context;
 use crate::model::{Completeness, Verdict};
 use crate::plan::{Action, Plan, PlanFile};
-use crate::render::label::domain_name;
+use crate::render::label::{domain_name, short_digest};
 use crate::render::report::{Line, Sign, count, grouped, number};
 
 /// Kinds of change in the order they are counted: what takes away first.
@@ -240,10 +240,4 @@ fn proof(line: Line, completeness: &Completeness) -> Line {
     } else {
         line.own(" · ").strong("not proven complete").own(numbers)
     }
-}
-
-/// Enough of a digest to tell plans apart at a glance.
-fn short_digest(digest: &str) -> String {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
-    hex.chars().take(12).collect()
 }
