@@ -7,8 +7,8 @@ use compact_str::CompactString;
 use minijinja::machinery::{Span, ast};
 use minijinja::value::ValueKind;
 
-use super::ir::{Arithmetic, Comparison, Expr, Node, Program, Step};
-use super::names::closest;
+use super::ir::{Arithmetic, Expr, Node, Program};
+use super::operators::parse_date;
 use super::{LangError, Scope, parse};
 use crate::model::{FactType, Name};
 
@@ -38,7 +38,7 @@ impl Type {
         }
     }
 
-    fn of_fact(fact: FactType) -> Self {
+    pub(super) fn of_fact(fact: FactType) -> Self {
         match fact {
             FactType::Text => Self::Text,
             FactType::Integer => Self::Integer,
@@ -87,10 +87,10 @@ pub(super) struct Compiler<'a> {
     pub(super) text: &'a str,
     pub(super) scope: &'a Scope<'a>,
     errors: Vec<LangError>,
-    fields: Vec<Name>,
-    slots: Vec<u16>,
+    pub(super) fields: Vec<Name>,
+    pub(super) slots: Vec<u16>,
     pub(super) tables: BTreeSet<Name>,
-    members: BTreeSet<(String, String)>,
+    pub(super) members: BTreeSet<(String, String)>,
     pub(super) custom_fields: BTreeSet<String>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Compiler<'a> {
     fn finish<T>(mut self, compiled: T) -> Result<(T, Program), Vec<LangError>> {
         if !self.errors.is_empty() {
             self.errors
-                .sort_by(|a, b| (a.range.start, a.range.end).cmp(&(b.range.start, b.range.end)));
+                .sort_by_key(|error| (error.range.start, error.range.end));
             self.errors.dedup();
             return Err(self.errors);
         }
@@ -144,7 +144,7 @@ impl<'a> Compiler<'a> {
         WRONG
     }
 
-    fn not_allowed(&mut self, range: Range<usize>, message: &str, help: &str) -> Typed {
+    pub(super) fn not_allowed(&mut self, range: Range<usize>, message: &str, help: &str) -> Typed {
         self.error(
             "language-not-allowed",
             range,
@@ -349,414 +349,10 @@ impl<'a> Compiler<'a> {
         expr
     }
 
-    fn binary(&mut self, binary: &ast::BinOp<'_>, whole: Range<usize>) -> Typed {
-        use ast::BinOpKind as Kind;
-        let comparison = match binary.op {
-            Kind::ScAnd | Kind::ScOr => {
-                let records = matches!(self.scope, Scope::Record { .. });
-                let (left, right) = if records {
-                    (self.expr(&binary.left).0, self.expr(&binary.right).0)
-                } else {
-                    (self.truth(&binary.left), self.truth(&binary.right))
-                };
-                let kind = if records { Type::Any } else { Type::Boolean };
-                let (left, right) = (Box::new(left), Box::new(right));
-                return match binary.op {
-                    Kind::ScAnd => (Expr::And(left, right), kind),
-                    _ => (Expr::Or(left, right), kind),
-                };
-            }
-            Kind::Eq => Comparison::Equal,
-            Kind::Ne => Comparison::NotEqual,
-            Kind::Lt => Comparison::Less,
-            Kind::Lte => Comparison::LessOrEqual,
-            Kind::Gt => Comparison::Greater,
-            Kind::Gte => Comparison::GreaterOrEqual,
-            Kind::In => return self.contained(binary, whole),
-            Kind::Concat => {
-                let left = self.expr(&binary.left).0;
-                let right = self.expr(&binary.right).0;
-                return (Expr::Join(Box::new(left), Box::new(right)), Type::Text);
-            }
-            Kind::Add => return self.arithmetic(Arithmetic::Add, binary, whole),
-            Kind::Sub => return self.arithmetic(Arithmetic::Subtract, binary, whole),
-            Kind::Mul => return self.arithmetic(Arithmetic::Multiply, binary, whole),
-            Kind::FloorDiv => return self.arithmetic(Arithmetic::Divide, binary, whole),
-            Kind::Rem => return self.arithmetic(Arithmetic::Remainder, binary, whole),
-            Kind::Div => {
-                return self.not_allowed(
-                    whole,
-                    "`/` gives fractions, which are not part of the language",
-                    "`//` divides whole numbers",
-                );
-            }
-            Kind::Pow => {
-                return self.not_allowed(whole, "`**` is not part of the language", "use `*`");
-            }
-        };
-        let left = self.expr(&binary.left);
-        let right = self.expr(&binary.right);
-        self.comparison(comparison, left, right, whole)
-    }
-
-    fn arithmetic(
-        &mut self,
-        operation: Arithmetic,
-        binary: &ast::BinOp<'_>,
-        whole: Range<usize>,
-    ) -> Typed {
-        let (left, left_type) = self.expr(&binary.left);
-        let (right, right_type) = self.expr(&binary.right);
-        if operation == Arithmetic::Add && (left_type, right_type) == (Type::Text, Type::Text) {
-            return (Expr::Join(Box::new(left), Box::new(right)), Type::Text);
-        }
-        for found in [left_type, right_type] {
-            if !matches!(found, Type::Integer | Type::Any) {
-                let help = match found {
-                    Type::Date | Type::DateTime => "`date | plus_days(n)` counts with dates",
-                    _ => "`~` joins texts; `text | int` makes a number",
-                };
-                return self.error(
-                    "language-type",
-                    whole,
-                    format!("{} cannot be calculated with", found.named()),
-                    Some(help.to_owned()),
-                );
-            }
-        }
-        (
-            Expr::Arithmetic(operation, Box::new(left), Box::new(right)),
-            Type::Integer,
-        )
-    }
-
-    fn comparison(
-        &mut self,
-        comparison: Comparison,
-        left: Typed,
-        right: Typed,
-        whole: Range<usize>,
-    ) -> Typed {
-        let ordering = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-        let (left, right) = match self.dates(left, right, &whole) {
-            Ok(sides) => sides,
-            Err(wrong) => return wrong,
-        };
-        let (left, left_type) = left;
-        let (right, right_type) = right;
-        match (left_type, right_type) {
-            (Type::Any, _) | (_, Type::Any) => {}
-            (Type::List, _) | (_, Type::List) => {
-                return self.error(
-                    "language-type",
-                    whole,
-                    "a list cannot be compared",
-                    Some("ask whether something is in it: `'x' in person.list`".to_owned()),
-                );
-            }
-            (one, other) if one != other => {
-                return self.error(
-                    "language-type",
-                    whole,
-                    format!("{} is compared with {}", one.named(), other.named()),
-                    Some(match (one, other) {
-                        (Type::Text, Type::Integer) | (Type::Integer, Type::Text) => {
-                            "text stands in quotes; `text | int` makes a number".to_owned()
-                        }
-                        (Type::Boolean, _) | (_, Type::Boolean) => {
-                            "write `true` and `false` without quotes".to_owned()
-                        }
-                        _ => "compare values of one type".to_owned(),
-                    }),
-                );
-            }
-            (Type::Text | Type::Boolean, _) if ordering => {
-                return self.error(
-                    "language-type",
-                    whole,
-                    format!("{} has no order", left_type.named()),
-                    Some("only numbers, dates and moments come before one another".to_owned()),
-                );
-            }
-            _ => {}
-        }
-        (
-            Expr::Compare(comparison, Box::new(left), Box::new(right)),
-            Type::Boolean,
-        )
-    }
-
-    /// Brings dates, moments and dates written as text to a common type.
-    fn dates(
-        &mut self,
-        left: Typed,
-        right: Typed,
-        whole: &Range<usize>,
-    ) -> Result<(Typed, Typed), Typed> {
-        let (left, right) = match (&left, &right) {
-            ((_, kind @ (Type::Date | Type::DateTime)), (Expr::Text(text), _)) => {
-                let parsed = self.written_date(*kind, text, whole)?;
-                (left, parsed)
-            }
-            ((Expr::Text(text), _), (_, kind @ (Type::Date | Type::DateTime))) => {
-                let parsed = self.written_date(*kind, text, whole)?;
-                (parsed, right)
-            }
-            _ => (left, right),
-        };
-        Ok(match (left.1, right.1) {
-            (Type::Date, Type::DateTime) => (left, (Expr::ToDate(Box::new(right.0)), Type::Date)),
-            (Type::DateTime, Type::Date) => ((Expr::ToDate(Box::new(left.0)), Type::Date), right),
-            _ => (left, right),
-        })
-    }
-
-    fn written_date(
-        &mut self,
-        kind: Type,
-        text: &str,
-        whole: &Range<usize>,
-    ) -> Result<Typed, Typed> {
-        parse_date(kind, text).ok_or_else(|| {
-            self.error(
-                "language-type",
-                whole.clone(),
-                format!("{text:?} is not a date"),
-                Some("write dates as '2026-01-31'".to_owned()),
-            )
-        })
-    }
-
-    fn contained(&mut self, binary: &ast::BinOp<'_>, whole: Range<usize>) -> Typed {
-        let (needle, needle_type) = self.expr(&binary.left);
-        let (place, place_type) = self.expr(&binary.right);
-        let fits = match (needle_type, place_type) {
-            (_, Type::Any) | (Type::Any, Type::List | Type::Text) => true,
-            (Type::Text, Type::Text) => true,
-            (Type::Text, Type::List) => match &place {
-                Expr::List(items) => items.iter().all(|item| !matches!(item, Expr::Integer(_))),
-                _ => true,
-            },
-            (Type::Integer, Type::List) => match &place {
-                Expr::List(items) => items.iter().all(|item| matches!(item, Expr::Integer(_))),
-                _ => false,
-            },
-            _ => false,
-        };
-        if !fits {
-            return self.error(
-                "language-type",
-                whole,
-                format!(
-                    "{} cannot be in {}",
-                    needle_type.named(),
-                    match place_type {
-                        Type::List => "this list",
-                        other => other.named(),
-                    }
-                ),
-                Some("write `person.x in ['a', 'b']` or `'a' in person.list`".to_owned()),
-            );
-        }
-        (Expr::In(Box::new(needle), Box::new(place)), Type::Boolean)
-    }
-
-    // Names.
-
-    /// `person.FIELD`, `as_of`, `ENDPOINT.member.member`.
-    fn path(&mut self, tree: &ast::Expr<'_>) -> Typed {
-        let mut steps = Vec::new();
-        let mut inner = tree;
-        let root = loop {
-            match inner {
-                ast::Expr::Var(root) => break root,
-                ast::Expr::GetAttr(attribute) => {
-                    let end = attribute.span().end_offset as usize;
-                    let name = end.saturating_sub(attribute.name.len())..end;
-                    steps.push((Step::Member(attribute.name.into()), name));
-                    inner = &attribute.expr;
-                }
-                ast::Expr::GetItem(item) => {
-                    let place = offsets(item.subscript_expr.span());
-                    let ast::Expr::Const(constant) = &item.subscript_expr else {
-                        return self.not_allowed(
-                            place,
-                            "only a written name or number may stand in brackets",
-                            "name the field itself",
-                        );
-                    };
-                    if let Some(name) = constant.value.as_str() {
-                        steps.push((Step::Member(name.into()), place));
-                    } else if let Ok(number) = usize::try_from(constant.value.clone()) {
-                        steps.push((Step::Item(number), place));
-                    } else {
-                        return self.not_allowed(
-                            place,
-                            "only a written name or number may stand in brackets",
-                            "name the field itself",
-                        );
-                    }
-                    inner = &item.expr;
-                }
-                other => {
-                    return self.not_allowed(
-                        range(tree),
-                        "only `person` and records have members",
-                        &format!(
-                            "`{}` has none; use a filter",
-                            self.written(other).to_owned()
-                        ),
-                    );
-                }
-            }
-        };
-        steps.reverse();
-        let place = offsets(root.span());
-        match *self.scope {
-            Scope::Person { fields, .. } => self.person_path(root.id, place, &steps, fields),
-            Scope::Record { endpoints } => self.record_path(root.id, place, steps, endpoints),
-        }
-    }
-
-    fn person_path(
-        &mut self,
-        root: &str,
-        place: Range<usize>,
-        steps: &[(Step, Range<usize>)],
-        fields: &[(Name, FactType)],
-    ) -> Typed {
-        match (root, steps) {
-            ("as_of", []) => (Expr::AsOf, Type::Date),
-            ("person", [(Step::Member(name), place)]) => self.field(name, place.clone(), fields),
-            ("person", []) => self.error(
-                "language-type",
-                place,
-                "`person` alone is not a value",
-                Some("name a field: `person.FIELD`".to_owned()),
-            ),
-            ("person", [(Step::Member(name), first), (_, second), ..]) => {
-                self.field(name, first.clone(), fields);
-                self.not_allowed(
-                    second.clone(),
-                    "a field has no members",
-                    "use filters such as `first`, `word(n)` or `split`",
-                )
-            }
-            ("person" | "as_of", [(_, place), ..]) => self.not_allowed(
-                place.clone(),
-                "only `person` has members",
-                "name a field: `person.FIELD`",
-            ),
-            _ => {
-                let help = if fields.iter().any(|(name, _)| name.as_str() == root) {
-                    Some(format!("write `person.{root}`"))
-                } else {
-                    closest(root, ["person", "as_of"]).map(|near| format!("did you mean `{near}`?"))
-                };
-                self.error(
-                    "language-unknown-variable",
-                    place,
-                    format!("there is no `{root}` here"),
-                    help.or_else(|| Some("there are `person` and `as_of`".to_owned())),
-                )
-            }
-        }
-    }
-
-    fn field(&mut self, name: &str, place: Range<usize>, fields: &[(Name, FactType)]) -> Typed {
-        let found = fields
-            .iter()
-            .enumerate()
-            .find(|(_, (field, _))| field.as_str() == name)
-            .and_then(|(slot, (field, kind))| Some((u16::try_from(slot).ok()?, field, *kind)));
-        let Some((slot, field, kind)) = found else {
-            let near = closest(name, fields.iter().map(|(field, _)| field.as_str()));
-            return self.error(
-                "language-unknown-field",
-                place,
-                format!("the source declares no field `{name}`"),
-                Some(match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "declare it under `person.fields` of the source".to_owned(),
-                }),
-            );
-        };
-        let known = self.slots.iter().position(|known| *known == slot);
-        let index = known.unwrap_or_else(|| {
-            self.slots.push(slot);
-            self.fields.push(field.clone());
-            self.slots.len() - 1
-        });
-        match u16::try_from(index) {
-            Ok(index) => (Expr::Field(index), Type::of_fact(kind)),
-            Err(_) => WRONG,
-        }
-    }
-
-    fn record_path(
-        &mut self,
-        root: &str,
-        place: Range<usize>,
-        steps: Vec<(Step, Range<usize>)>,
-        endpoints: &BTreeSet<String>,
-    ) -> Typed {
-        if !endpoints.contains(root) {
-            let near = closest(root, endpoints.iter().map(String::as_str));
-            return self.error(
-                "language-unknown-variable",
-                place,
-                format!("there is no endpoint `{root}`"),
-                Some(match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!(
-                        "there are {}",
-                        endpoints
-                            .iter()
-                            .map(String::as_str)
-                            .collect::<Vec<_>>()
-                            .join(", ")
-                    ),
-                }),
-            );
-        }
-        let Some((Step::Member(member), _)) = steps.first() else {
-            return self.error(
-                "language-type",
-                place,
-                format!("`{root}` alone is not a value"),
-                Some(format!("name a member: `{root}.MEMBER`")),
-            );
-        };
-        self.members.insert((root.to_owned(), member.to_string()));
-        (
-            Expr::Member {
-                endpoint: root.into(),
-                path: steps.into_iter().map(|(step, _)| step).collect(),
-            },
-            Type::Any,
-        )
-    }
-
     /// The text of an expression as the user wrote it.
     pub(super) fn written(&self, tree: &ast::Expr<'_>) -> &'a str {
         let range = parse::within(self.text, range(tree));
         self.text[range].trim()
-    }
-}
-
-/// A date or moment written as text.
-pub(super) fn parse_date(kind: Type, text: &str) -> Option<Typed> {
-    if let Ok(date) = text.parse::<jiff::civil::Date>()
-        && text.len() == 10
-    {
-        return Some((Expr::Date(date), Type::Date));
-    }
-    match kind {
-        Type::DateTime => text
-            .parse()
-            .ok()
-            .map(|moment| (Expr::DateTime(moment), Type::DateTime)),
-        _ => None,
     }
 }
 

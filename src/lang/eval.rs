@@ -11,7 +11,7 @@ use super::ir::{Arithmetic, Comparison, Expr, Node, Op, Program, Step};
 use super::tables::Unmapped;
 use super::value::{Text, Value};
 use super::{EvalError, PersonContext, Record, latin};
-use crate::model::{Fact, FieldIndex, Name};
+use crate::model::{Fact, FieldIndex, Name, escape_value};
 
 /// What is looked at.
 #[derive(Clone, Copy)]
@@ -39,13 +39,19 @@ fn failed(message: impl Into<String>) -> Stop {
     }))
 }
 
-type Escape<'e> = Option<&'e dyn Fn(&str) -> String>;
+/// What is done to values before they are put into a template's text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escape {
+    None,
+    /// RFC 4514 section 2.4.
+    Dn,
+}
 
 pub(super) fn render(
     program: &Program,
     nodes: &[Node],
     context: &PersonContext<'_>,
-    escape: Escape<'_>,
+    escape: Escape,
 ) -> Result<CompactString, EvalError> {
     let mut rendering = Rendering {
         run: Run {
@@ -115,15 +121,15 @@ pub(super) fn evaluate<'a>(
 }
 
 /// A template under way. Goes on after an error, so that all missing fields are named at once.
-struct Rendering<'a, 'e> {
+struct Rendering<'a> {
     run: Run<'a>,
-    escape: Escape<'e>,
+    escape: Escape,
     out: Bounded,
     missing: Vec<Name>,
     worst: Option<EvalError>,
 }
 
-impl<'a> Rendering<'a, '_> {
+impl<'a> Rendering<'a> {
     fn nodes(&mut self, nodes: &'a [Node]) {
         for node in nodes {
             if let Err(stop) = self.node(node) {
@@ -144,6 +150,15 @@ impl<'a> Rendering<'a, '_> {
                 Ok(())
             }
             Node::Emit(expr) => {
+                if let Expr::Apply(key, op) = expr
+                    && let Op::Lookup(table) = &**op
+                {
+                    let key = self.run.text(key)?;
+                    return match self.run.lookup(key, table)? {
+                        Found::Row(value) => Ok(self.out.push(value)?),
+                        Found::Key(key) => self.put(&key),
+                    };
+                }
                 let text = self.run.eval(expr)?.into_text();
                 self.put(&text)
             }
@@ -160,8 +175,8 @@ impl<'a> Rendering<'a, '_> {
 
     fn put(&mut self, text: &str) -> Result<(), Stop> {
         match self.escape {
-            None => self.out.push(text)?,
-            Some(escape) => self.out.push(&escape(text))?,
+            Escape::None => self.out.push(text)?,
+            Escape::Dn => self.out.push(&escape_value(text))?,
         }
         Ok(())
     }
@@ -190,6 +205,12 @@ impl<'a> Rendering<'a, '_> {
             self.worst = Some(error);
         }
     }
+}
+
+/// What a lookup gave: configuration, or what the person says.
+enum Found<'a> {
+    Row(&'a str),
+    Key(Text<'a>),
 }
 
 #[derive(Clone, Copy)]
@@ -468,7 +489,10 @@ impl<'a> Run<'a> {
                 Value::List(Cow::Owned(filters::split(&text, &separator)))
             }
             Op::Length => length(text.chars().count()),
-            Op::Lookup(table) => return self.lookup(text, table),
+            Op::Lookup(table) => Value::Text(match self.lookup(text, table)? {
+                Found::Row(value) => Text::Borrowed(value),
+                Found::Key(key) => key,
+            }),
             Op::StartsWith(with) => Value::Boolean(text.starts_with(&*self.text(with)?)),
             Op::EndsWith(with) => Value::Boolean(text.ends_with(&*self.text(with)?)),
             Op::Matches(pattern) => Value::Boolean(pattern.is_match(&text)),
@@ -479,16 +503,16 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Value<'a>, Stop> {
+    fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Found<'a>, Stop> {
         let Some(found) = self.context()?.tables.get(table.as_str()) else {
             return Err(failed(format!("table {table} is not at hand")));
         };
         if let Some(value) = found.find(&key) {
-            return Ok(Value::Text(Text::Borrowed(value)));
+            return Ok(Found::Row(value));
         }
         match &found.unmapped {
-            Unmapped::Same => Ok(Value::Text(key)),
-            Unmapped::Use(value) => Ok(Value::Text(Text::Borrowed(value))),
+            Unmapped::Same => Ok(Found::Key(key)),
+            Unmapped::Use(value) => Ok(Found::Row(value)),
             policy @ (Unmapped::Hold | Unmapped::Report) => {
                 Err(Stop::Other(Box::new(EvalError::Unmapped {
                     table: table.clone(),

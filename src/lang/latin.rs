@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// A known transliteration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,43 +238,65 @@ impl Locale {
 /// The text in ASCII letters, as a locale writes them.
 pub fn latin<'a>(text: &'a str, locale: &Locale) -> Cow<'a, str> {
     if text.is_ascii() {
-        return if text.bytes().any(|byte| byte.is_ascii_control()) {
-            Cow::Owned(text.chars().filter(|c| !c.is_ascii_control()).collect())
-        } else {
+        return if text.bytes().all(is_plain) {
             Cow::Borrowed(text)
+        } else {
+            Cow::Owned(text.chars().filter(|c| !c.is_ascii_control()).collect())
         };
     }
-    let characters: Vec<char> = text.nfc().collect();
+    let composed = match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        _ => Cow::Owned(text.nfc().collect::<String>()),
+    };
     let mut spelled = String::with_capacity(text.len() + 8);
-    for (index, &letter) in characters.iter().enumerate() {
-        let mut lower = letter.to_lowercase();
-        let single = match (lower.next(), lower.next()) {
-            (Some(only), None) => only,
-            _ => letter,
-        };
-        match locale.replacement(single) {
-            None => spelled.push(letter),
-            Some(to) if single == letter => spelled.push_str(to),
-            Some(to) => {
-                // A capital: `ÄRGER` becomes `AERGER`, `Ärger` becomes `Aerger`.
-                let neighbour = characters
-                    .get(index + 1)
-                    .filter(|c| c.is_alphabetic())
-                    .or_else(|| index.checked_sub(1).and_then(|at| characters.get(at)));
-                if neighbour.is_some_and(|c| c.is_uppercase()) {
-                    spelled.push_str(&to.to_ascii_uppercase());
-                } else {
-                    let mut rest = to.chars();
-                    spelled.extend(rest.next().map(|c| c.to_ascii_uppercase()));
-                    spelled.push_str(rest.as_str());
-                }
-            }
-        }
+    let mut before = None;
+    let mut letters = composed.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let neighbour = letters.peek().copied().filter(|c| c.is_alphabetic());
+        spell(letter, neighbour.or(before), locale, &mut spelled);
+        before = Some(letter);
+    }
+    if spelled.bytes().all(is_plain) {
+        return Cow::Owned(spelled);
     }
     // Letters without a common form are left out rather than replaced by a sign nobody can type.
     let mut plain = deunicode::deunicode_with_tofu(&spelled, "");
     plain.retain(|c| c.is_ascii() && !c.is_ascii_control());
     Cow::Owned(plain)
+}
+
+/// Appends a letter, spelled as the locale or everybody does; other scripts are left for later. A capital before or
+/// after a capital stays large throughout: `ÄRGER` becomes `AERGER`, `Ärger` becomes `Aerger`.
+fn spell(letter: char, neighbour: Option<char>, locale: &Locale, out: &mut String) {
+    if letter.is_ascii() {
+        out.push(letter);
+        return;
+    }
+    let mut lower = letter.to_lowercase();
+    let single = match (lower.next(), lower.next()) {
+        (Some(only), None) => only,
+        _ => letter,
+    };
+    match locale.replacement(single) {
+        None => match deunicode::deunicode_char(letter) {
+            // One letter for one letter, as nearly all marked ones are.
+            Some(base) if base.len() == 1 => out.push_str(base),
+            _ => out.push(letter),
+        },
+        Some(to) if single == letter => out.push_str(to),
+        Some(to) if neighbour.is_some_and(char::is_uppercase) => {
+            out.extend(to.chars().map(|c| c.to_ascii_uppercase()));
+        }
+        Some(to) => {
+            let mut rest = to.chars();
+            out.extend(rest.next().map(|c| c.to_ascii_uppercase()));
+            out.push_str(rest.as_str());
+        }
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii() && !byte.is_ascii_control()
 }
 
 /// The text as part of a sign-in name: transliterated, in lower case, nothing but letters, digits and `.` `-` `_`,
@@ -299,7 +321,7 @@ pub(super) fn login(text: &str, locale: &Locale) -> String {
 mod tests {
     use super::{LOCALES, Locale, latin, login};
 
-    fn spell(code: &str, text: &str) -> String {
+    fn spelled(code: &str, text: &str) -> String {
         latin(text, &Locale::find(code).expect("a known locale")).into_owned()
     }
 
@@ -326,14 +348,14 @@ mod tests {
             ("uk", "Григорій", "Hryhorii"),
             ("bg", "Щерю", "Shteryu"),
         ] {
-            assert_eq!(spell(code, text), expected, "{code}: {text}");
+            assert_eq!(spelled(code, text), expected, "{code}: {text}");
         }
     }
 
     #[test]
     fn composed_and_decomposed_are_the_same() {
-        assert_eq!(spell("de", "Mu\u{308}ller"), "Mueller");
-        assert_eq!(spell("sv", "A\u{30a}sa"), "Aasa");
+        assert_eq!(spelled("de", "Mu\u{308}ller"), "Mueller");
+        assert_eq!(spelled("sv", "A\u{30a}sa"), "Aasa");
     }
 
     #[test]

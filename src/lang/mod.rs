@@ -19,7 +19,9 @@ mod filters;
 mod ir;
 mod latin;
 mod names;
+mod operators;
 mod parse;
+mod paths;
 mod tables;
 mod value;
 
@@ -189,20 +191,19 @@ impl Template {
     /// # Errors
     /// See [`EvalError`].
     pub fn render(&self, context: &PersonContext<'_>) -> Result<CompactString, EvalError> {
-        eval::render(&self.program, &self.nodes, context, None)
+        eval::render(&self.program, &self.nodes, context, eval::Escape::None)
     }
 
-    /// Like [`Self::render`], but each value put in (not the text around it) goes through `escape` first. Used for
-    /// texts with a grammar of their own, such as distinguished names: a fact must not become structure.
+    /// The text for one person as a distinguished name: each value put in is escaped (RFC 4514 section 2.4), so
+    /// that a fact such as `x,OU=Admins` stays one name and never becomes structure. The template's own text and the
+    /// rows of lookup tables are configuration and stand as they are written.
+    ///
+    /// Whether the result is a distinguished name is for the caller to check.
     ///
     /// # Errors
     /// See [`EvalError`].
-    pub fn render_escaped(
-        &self,
-        context: &PersonContext<'_>,
-        escape: &dyn Fn(&str) -> String,
-    ) -> Result<CompactString, EvalError> {
-        eval::render(&self.program, &self.nodes, context, Some(escape))
+    pub fn render_dn(&self, context: &PersonContext<'_>) -> Result<CompactString, EvalError> {
+        eval::render(&self.program, &self.nodes, context, eval::Escape::Dn)
     }
 }
 
