@@ -61,7 +61,10 @@ pub(super) fn refused(
     let words = |meaning: &str| format!("{what}: {meaning} ({})", answer(result));
     let invalid = |meaning: &str, field: Option<&str>| ConnectorError::Invalid {
         system: system.clone(),
-        field: field.map_or_else(|| field_named(&result.text, touched), |f| Some(f.to_owned())),
+        field: field.map_or_else(
+            || field_named(&result.text, touched),
+            |f| Some(f.to_owned()),
+        ),
         message: words(meaning),
     };
     let conflict = |meaning: &str| ConnectorError::Conflict {
@@ -70,7 +73,10 @@ pub(super) fn refused(
     };
     // Samba says it with result 19, Active Directory with 53; the code is the same.
     if code == 0x52d {
-        return invalid("the password does not fulfil the domain's policy", Some("unicodePwd"));
+        return invalid(
+            "the password does not fulfil the domain's policy",
+            Some("unicodePwd"),
+        );
     }
     match result.rc {
         3 | 51 | 52 => ConnectorError::Transient {
@@ -79,7 +85,9 @@ pub(super) fn refused(
             retry_after: None,
         },
         8 | 13 => ConnectorError::Unavailable {
-            message: words("the server wants a protected connection and does not see one; look at `tls`"),
+            message: words(
+                "the server wants a protected connection and does not see one; look at `tls`",
+            ),
             system,
         },
         49 => ConnectorError::Denied {
@@ -111,15 +119,24 @@ pub(super) fn refused(
         19 if code == 0x202f && result.text.contains("in use") => {
             conflict("a name is already in use in the domain")
         }
-        20 if matches!(code, 0x200d | 0x2081) => invalid("the attribute takes one value only", None),
+        20 if matches!(code, 0x200d | 0x2081) => {
+            invalid("the attribute takes one value only", None)
+        }
         20 => conflict("a value is already there"),
-        68 if matches!(code, 0x524 | 0x526) => conflict("the logon name is already in use in the domain"),
+        68 if matches!(code, 0x524 | 0x526) => {
+            conflict("the logon name is already in use in the domain")
+        }
         68 => conflict("the name is already taken"),
-        19 if matches!(code, 0x2082 | 0x200b) => invalid("the value is too long or too short", None),
+        19 if matches!(code, 0x2082 | 0x200b) => {
+            invalid("the value is too long or too short", None)
+        }
         19 | 21 => invalid("the value is not allowed", None),
         17 => invalid("the directory's schema has no such attribute", None),
         34 | 64 => invalid("the name is not possible there", None),
-        65 => invalid("the object may not have this attribute, or lacks one it must have", None),
+        65 => invalid(
+            "the object may not have this attribute, or lacks one it must have",
+            None,
+        ),
         66 => conflict("the object has objects below it"),
         67 => invalid("the name changes only by renaming", None),
         11 | 53 | 69 | 71 | 80 => invalid("the server will not do it", None),
@@ -244,7 +261,10 @@ mod tests {
 
     #[test]
     fn leading_digits_are_read_and_nothing_else() {
-        assert_eq!(code("0000052D: SvcErr: DSID-031A0FC0, problem 5003"), Some(0x52d));
+        assert_eq!(
+            code("0000052D: SvcErr: DSID-031A0FC0, problem 5003"),
+            Some(0x52d)
+        );
         assert_eq!(code("Attribute member already exists"), None);
         assert_eq!(code("80090308: LdapErr"), Some(0x8009_0308));
         assert_eq!(code("0000Łódź"), None);
@@ -261,27 +281,99 @@ mod tests {
         let transient: Check = |e| matches!(e, ConnectorError::Transient { .. });
         let unavailable: Check = |e| matches!(e, ConnectorError::Unavailable { .. });
         let cases: &[(u32, &str, Check)] = &[
-            (19, "0000052D: Constraint violation - check_password_restrictions: the password is too short", invalid),
-            (53, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0", invalid),
+            (
+                19,
+                "0000052D: Constraint violation - check_password_restrictions: the password is too short",
+                invalid,
+            ),
+            (
+                53,
+                "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0",
+                invalid,
+            ),
             (68, "Entry CN=a,DC=example,DC=test already exists", conflict),
-            (68, "00000524: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0", conflict),
-            (68, "00002071: samldb: samAccountName 'U1' already in use!", conflict),
-            (19, "0000202F: samldb: userPrincipalName 'a@example.test' is already in use", conflict),
-            (19, "0000202F: samldb: sAMAccountName contains invalid '/' character", invalid),
-            (19, "000021C8: AtrErr: DSID-03200BBA, #1: 0: 000021C8: DSID-03200BBA, problem 1005", conflict),
-            (16, "attribute 'mail': no matching attribute value while deleting", conflict),
-            (16, "00002085: AtrErr: DSID-03151904, #1: problem 1001 (NO_ATTRIBUTE_OR_VAL)", conflict),
-            (16, "objectclass_attrs: attribute 'nope' on entry 'CN=a' was not found in the schema!", invalid),
-            (16, "00000057: LdapErr: DSID-0C090D8A, comment: Error in attribute conversion operation", invalid),
-            (20, "00002083: AtrErr: DSID-03151830, #1: problem 1006 (ATT_OR_VALUE_EXISTS)", conflict),
-            (20, "0000200D: objectclass_attrs: attribute 'mail' is single-valued", invalid),
-            (21, "0000200B: objectclass_attrs: attribute 'mail' on entry 'CN=a' contains at least one invalid value!", invalid),
-            (19, "00002082: AtrErr: DSID-03151D51, #1: problem 1005, Att 9090000 (displayName)", invalid),
-            (32, "0000208D: NameErr: DSID-03100238, problem 2001 (NO_OBJECT)", missing),
+            (
+                68,
+                "00000524: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0",
+                conflict,
+            ),
+            (
+                68,
+                "00002071: samldb: samAccountName 'U1' already in use!",
+                conflict,
+            ),
+            (
+                19,
+                "0000202F: samldb: userPrincipalName 'a@example.test' is already in use",
+                conflict,
+            ),
+            (
+                19,
+                "0000202F: samldb: sAMAccountName contains invalid '/' character",
+                invalid,
+            ),
+            (
+                19,
+                "000021C8: AtrErr: DSID-03200BBA, #1: 0: 000021C8: DSID-03200BBA, problem 1005",
+                conflict,
+            ),
+            (
+                16,
+                "attribute 'mail': no matching attribute value while deleting",
+                conflict,
+            ),
+            (
+                16,
+                "00002085: AtrErr: DSID-03151904, #1: problem 1001 (NO_ATTRIBUTE_OR_VAL)",
+                conflict,
+            ),
+            (
+                16,
+                "objectclass_attrs: attribute 'nope' on entry 'CN=a' was not found in the schema!",
+                invalid,
+            ),
+            (
+                16,
+                "00000057: LdapErr: DSID-0C090D8A, comment: Error in attribute conversion operation",
+                invalid,
+            ),
+            (
+                20,
+                "00002083: AtrErr: DSID-03151830, #1: problem 1006 (ATT_OR_VALUE_EXISTS)",
+                conflict,
+            ),
+            (
+                20,
+                "0000200D: objectclass_attrs: attribute 'mail' is single-valued",
+                invalid,
+            ),
+            (
+                21,
+                "0000200B: objectclass_attrs: attribute 'mail' on entry 'CN=a' contains at least one invalid value!",
+                invalid,
+            ),
+            (
+                19,
+                "00002082: AtrErr: DSID-03151D51, #1: problem 1005, Att 9090000 (displayName)",
+                invalid,
+            ),
+            (
+                32,
+                "0000208D: NameErr: DSID-03100238, problem 2001 (NO_OBJECT)",
+                missing,
+            ),
             (80, "00002095: newparent not found", missing),
             (80, "00000057: something", invalid),
-            (50, "00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS)", denied),
-            (49, "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 533, v1db1", denied),
+            (
+                50,
+                "00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS)",
+                denied,
+            ),
+            (
+                49,
+                "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 533, v1db1",
+                denied,
+            ),
             (8, "BindSimple: Transport encryption required.", unavailable),
             (51, "", transient),
             (3, "", transient),
@@ -289,14 +381,24 @@ mod tests {
             (10, "0000202B: RefErr: DSID-031007F9", unavailable),
         ];
         for (rc, text, is) in cases {
-            let error = refused("directory corp", "modify CN=a", &result(*rc, text), &["mail", "cn"]);
+            let error = refused(
+                "directory corp",
+                "modify CN=a",
+                &result(*rc, text),
+                &["mail", "cn"],
+            );
             assert!(is(&error), "{rc} {text}: {error:?}");
         }
     }
 
     #[test]
     fn the_field_is_named_when_it_can_be() {
-        let field = |rc, text: &str, touched: &[&str]| match refused("d", "modify", &result(rc, text), touched) {
+        let field = |rc, text: &str, touched: &[&str]| match refused(
+            "d",
+            "modify",
+            &result(rc, text),
+            touched,
+        ) {
             ConnectorError::Invalid { field, .. } => field,
             other => panic!("{other:?}"),
         };
@@ -307,17 +409,29 @@ mod tests {
         assert_eq!(field(21, samba, two).as_deref(), Some("mail"));
         assert_eq!(field(21, "", &["mail"]).as_deref(), Some("mail"));
         assert_eq!(field(21, "", two), None);
-        assert_eq!(field(53, "0000052D: SvcErr", two).as_deref(), Some("unicodePwd"));
+        assert_eq!(
+            field(53, "0000052D: SvcErr", two).as_deref(),
+            Some("unicodePwd")
+        );
     }
 
     #[test]
     fn a_write_that_was_sent_may_have_happened() {
         let lost = Broken::NoAnswer("the connection was lost".to_owned());
-        assert!(matches!(lost.on_write("d", "add"), ConnectorError::Unknown { .. }));
+        assert!(matches!(
+            lost.on_write("d", "add"),
+            ConnectorError::Unknown { .. }
+        ));
         let kept = Broken::NotSent("the connection was closed".to_owned());
-        assert!(matches!(kept.on_write("d", "add"), ConnectorError::Transient { .. }));
+        assert!(matches!(
+            kept.on_write("d", "add"),
+            ConnectorError::Transient { .. }
+        ));
         let read = Broken::NoAnswer("the connection was lost".to_owned());
-        assert!(matches!(read.on_read("d", "search"), ConnectorError::Transient { .. }));
+        assert!(matches!(
+            read.on_read("d", "search"),
+            ConnectorError::Transient { .. }
+        ));
     }
 
     #[test]

@@ -76,11 +76,15 @@ pub(super) fn explain(error: &std::io::Error) -> String {
     };
     match tls {
         Tls::InvalidCertificate(
-            Certificate::UnknownIssuer | Certificate::BadSignature | Certificate::UnknownRevocationStatus,
+            Certificate::UnknownIssuer
+            | Certificate::BadSignature
+            | Certificate::UnknownRevocationStatus,
         ) => format!("its certificate is not from a trusted authority ({tls}); check `tls.ca`"),
         Tls::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        ) => format!("its certificate does not name this host ({tls}); use the name the certificate has"),
+        ) => format!(
+            "its certificate does not name this host ({tls}); use the name the certificate has"
+        ),
         Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
             format!("its certificate has expired ({tls})")
         }
@@ -97,9 +101,12 @@ mod tests {
     fn what_is_not_a_certificate_is_refused() {
         assert!(roots(b"").unwrap_err().contains("holds no certificate"));
         assert!(
-            certificates(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", "x")
-                .unwrap_err()
-                .contains("PEM")
+            certificates(
+                b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
+                "x"
+            )
+            .unwrap_err()
+            .contains("PEM")
         );
         let mut text = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
         assert!(roots(&text).unwrap_err().contains("cannot be used"));
