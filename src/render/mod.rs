@@ -12,6 +12,7 @@ mod difference;
 mod escape;
 mod label;
 mod markdown;
+mod outcome;
 mod plan;
 mod report;
 mod text;
@@ -19,6 +20,7 @@ mod text;
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
 pub use text::TextOptions;
 
+use crate::apply::Outcome;
 use crate::plan::PlanFile;
 
 /// A plan for the terminal.
@@ -42,4 +44,14 @@ pub fn plan_markdown(file: &PlanFile, options: &MarkdownOptions) -> String {
 /// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.
 pub fn plain(message: &str) -> String {
     escape::bare(message)
+}
+
+/// What became of a plan, for the terminal.
+pub fn outcome_text(outcome: &Outcome, options: &TextOptions) -> String {
+    text::write(&outcome::report(outcome, options.full), options)
+}
+
+/// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
+pub fn outcome_markdown(outcome: &Outcome, options: &MarkdownOptions) -> String {
+    markdown::write(&outcome::report(outcome, false), options)
 }

@@ -7,4 +7,5 @@ mod example;
 mod goldens;
 mod hostile;
 mod length;
+mod outcomes;
 mod plans;
