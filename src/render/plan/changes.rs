@@ -11,9 +11,9 @@ use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanV
 use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
-const MANY: usize = 3;
+pub(super) const MANY: usize = 3;
 /// How many of them are named.
-const NAMES: usize = 5;
+pub(super) const NAMES: usize = 5;
 
 /// A plan's changes by section.
 pub(super) struct Sorted<'a> {

@@ -8,6 +8,8 @@ mod accounts;
 mod changes;
 mod verdict;
 
+use std::collections::HashMap;
+
 use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::model::{Dn, Location};
@@ -101,11 +103,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         size: grouped(number(plan.held.len())),
         items_are: "held people and accounts",
         essential: false,
-        items: plan
-            .held
-            .iter()
-            .map(|held| held_item(&context, held))
-            .collect(),
+        items: held_items(&context, &plan.held),
     });
     sections.push(Section {
         title: "Warnings".into(),
@@ -182,25 +180,94 @@ fn clip(value: &str) -> String {
     format!("{head}… ({length} characters)")
 }
 
-fn held_item(context: &Context<'_>, held: &Held) -> Item {
-    let mut head = match (&held.person, held.accounts.first()) {
-        (Some(person), _) => context.head(person, None),
-        (None, Some(account)) => Line::head().code(account.dn.as_str()),
-        (None, None) => Line::head().own("everything"),
-    };
-    head.sign = Sign::Alarm;
-    head = head.own(if held.partial {
-        " · held in part: "
-    } else {
-        " · held: "
-    });
-    head = head.sentence(held.reason.clone());
+/// Everybody held; those held for the very same reason together, unless everything is to be told.
+fn held_items(context: &Context<'_>, held: &[Held]) -> Vec<Item> {
+    let mut order: Vec<Vec<&Held>> = Vec::new();
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for one in held {
+        let next = order.len();
+        let at = match context.detail {
+            Detail::Full => next,
+            Detail::Short => {
+                let why = (&one.code, &one.reason, &one.help, one.rule, one.partial);
+                *known.entry(why).or_insert(next)
+            }
+        };
+        if at == next {
+            order.push(Vec::new());
+        }
+        order[at].push(one);
+    }
+    let mut items = Vec::with_capacity(order.len());
+    for alike in order {
+        match alike.as_slice() {
+            [first, ..] if alike.len() >= changes::MANY => {
+                items.push(held_alike(context, first, &alike));
+            }
+            few => items.extend(few.iter().map(|held| held_item(context, held))),
+        }
+    }
+    items
+}
+
+/// `Jane Doe (1042)`, or the account where there is no person.
+fn held_name(context: &Context<'_>, line: Line, held: &Held) -> Line {
+    match (&held.person, held.accounts.first()) {
+        (Some(person), _) => line.name(context.labels.person(person)),
+        (None, Some(account)) => line.code(account.dn.as_str()),
+        (None, None) => line.own("everything"),
+    }
+}
+
+fn why_held(context: &Context<'_>, line: Line, held: &Held) -> Line {
     let mut origin = vec![Piece::Code(held.code.clone())];
     if let Some(rule) = held.rule {
         origin.push(Piece::Own(" · ".into()));
         origin.extend(context.origin(rule, []));
     }
-    let mut lines = vec![head.origin(origin)];
+    line.own(if held.partial {
+        " · held in part: "
+    } else {
+        " · held: "
+    })
+    .sentence(held.reason.clone())
+    .origin(origin)
+}
+
+fn way_out(lines: &mut Vec<Line>, held: &Held) {
+    if !held.help.is_empty() {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("→ ")
+                .sentence(held.help.clone()),
+        );
+    }
+}
+
+fn held_alike(context: &Context<'_>, first: &Held, alike: &[&Held]) -> Item {
+    let head = Line::new(0, Sign::Alarm).strong(grouped(number(alike.len())));
+    let mut lines = vec![why_held(context, head, first)];
+    let mut names = Line::new(1, Sign::None);
+    for (index, held) in alike.iter().take(changes::NAMES).enumerate() {
+        if index > 0 {
+            names = names.own(", ");
+        }
+        names = held_name(context, names, held);
+    }
+    if alike.len() > changes::NAMES {
+        names = names.own(format!(
+            " and {} more",
+            grouped(number(alike.len() - changes::NAMES))
+        ));
+    }
+    lines.push(names);
+    way_out(&mut lines, first);
+    Item { lines }
+}
+
+fn held_item(context: &Context<'_>, held: &Held) -> Item {
+    let head = held_name(context, Line::new(0, Sign::Alarm), held);
+    let mut lines = vec![why_held(context, head, held)];
     let beside_the_head = usize::from(held.person.is_none());
     for account in held.accounts.iter().skip(beside_the_head) {
         lines.push(
@@ -209,13 +276,7 @@ fn held_item(context: &Context<'_>, held: &Held) -> Item {
                 .code(account.dn.as_str()),
         );
     }
-    if !held.help.is_empty() {
-        lines.push(
-            Line::new(1, Sign::None)
-                .own("→ ")
-                .sentence(held.help.clone()),
-        );
-    }
+    way_out(&mut lines, held);
     Item { lines }
 }
 
