@@ -46,12 +46,12 @@ pub fn plain(message: &str) -> String {
     escape::bare(message)
 }
 
-/// What became of a plan, for the terminal.
-pub fn outcome_text(outcome: &Outcome, options: &TextOptions) -> String {
-    text::write(&outcome::report(outcome, options.full), options)
+/// What became of a plan, for the terminal. `plan` is the one that was applied.
+pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -> String {
+    text::write(&outcome::report(outcome, plan, options.full), options)
 }
 
 /// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
-pub fn outcome_markdown(outcome: &Outcome, options: &MarkdownOptions) -> String {
-    markdown::write(&outcome::report(outcome, false), options)
+pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
+    markdown::write(&outcome::report(outcome, plan, false), options)
 }

@@ -1,22 +1,23 @@
 //! Lays out what became of a plan: counts, what went wrong and why, what remains, and what to do next.
 //!
-//! Works from the outcome alone. Changes that went well are only counted, except in full detail.
+//! Works from the outcome and its plan, from which it takes only what a change was about. Changes that went well are
+//! only counted, except in full detail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::label::Label;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::apply::{
     ActionKind, ChangeOutcome, ChangeReport, Difference, FailureKind, Outcome, Verdict,
 };
-use crate::plan::{ChangeId, PersonRef};
+use crate::plan::{Action, Change, ChangeId, PersonRef, PlanFile};
 
 /// Skipped and unreached changes named without full detail; the rest is counted.
 const NAMES: usize = 10;
 
 /// The whole report; `full` lists every change.
-pub(super) fn report(outcome: &Outcome, full: bool) -> Report {
-    let labels = Labels::new(outcome);
+pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
+    let labels = Labels::new(outcome, plan);
     let changes = |wanted: fn(&ChangeOutcome) -> bool| -> Vec<&ChangeReport> {
         outcome
             .changes
@@ -101,17 +102,24 @@ pub(super) fn report(outcome: &Outcome, full: bool) -> Report {
     }
 }
 
-/// People by name, with the source where there are several.
-struct Labels {
+/// Names people and says what a change was about.
+struct Labels<'a> {
     several_sources: bool,
+    changes: HashMap<&'a ChangeId, &'a Change>,
 }
 
-impl Labels {
-    fn new(outcome: &Outcome) -> Self {
+impl<'a> Labels<'a> {
+    fn new(outcome: &Outcome, plan: &'a PlanFile) -> Self {
         let mut sources = outcome.changes.iter().map(|change| &change.person.source);
         let first = sources.next();
         Self {
             several_sources: sources.any(|source| Some(source) != first),
+            changes: plan
+                .content
+                .changes
+                .iter()
+                .map(|change| (&change.id, change))
+                .collect(),
         }
     }
 
@@ -119,14 +127,31 @@ impl Labels {
         Label::person(person, self.several_sources)
     }
 
-    /// `Jane Doe (1042) · add to group CN=…`.
+    /// `Jane Doe (1042) · modify CN=… · department, title`.
     fn line(&self, depth: usize, sign: Sign, change: &ChangeReport) -> Line {
-        Line::new(depth, sign)
+        let mut line = Line::new(depth, sign)
             .name(self.person(&change.person))
             .own(" · ")
             .strong(words(change.action))
             .own(" ")
-            .code(change.dn.as_str())
+            .code(change.dn.as_str());
+        match self.changes.get(&change.id).map(|planned| &planned.action) {
+            Some(Action::Modify { attributes }) => {
+                for (index, attribute) in attributes.iter().enumerate() {
+                    line = line
+                        .own(if index == 0 { " · " } else { ", " })
+                        .code(attribute.name.clone());
+                }
+                line
+            }
+            Some(Action::Move { after, .. }) => line.own(" to ").code(after.as_str()),
+            Some(Action::Rename { after, .. }) => {
+                line = line.own(" to ");
+                line.pieces.push(Piece::Value(after.clone()));
+                line
+            }
+            _ => line,
+        }
     }
 }
 
@@ -194,7 +219,7 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
     lines
 }
 
-fn failed_item(labels: &Labels, change: &ChangeReport) -> Item {
+fn failed_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
     let mut lines = vec![labels.line(0, Sign::Alarm, change)];
     if let ChangeOutcome::Failed { kind, message } = &change.outcome {
         lines.push(
@@ -243,7 +268,7 @@ fn way_out(kind: FailureKind) -> &'static str {
     }
 }
 
-fn conflict_item(labels: &Labels, change: &ChangeReport) -> Item {
+fn conflict_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
     let mut lines = vec![labels.line(0, Sign::Alarm, change)];
     if let ChangeOutcome::Conflict {
         message,
@@ -280,7 +305,7 @@ fn difference_line(difference: &Difference) -> Line {
 
 /// Skipped changes under the change that is at the root.
 fn skipped_items(
-    labels: &Labels,
+    labels: &Labels<'_>,
     outcome: &Outcome,
     skipped: &[&ChangeReport],
     full: bool,
@@ -288,7 +313,7 @@ fn skipped_items(
     if skipped.is_empty() {
         return Vec::new();
     }
-    let by_id: std::collections::HashMap<&ChangeId, &ChangeReport> = outcome
+    let by_id: HashMap<&ChangeId, &ChangeReport> = outcome
         .changes
         .iter()
         .map(|change| (&change.id, change))
@@ -320,7 +345,7 @@ fn skipped_items(
         .collect()
 }
 
-fn listed(labels: &Labels, changes: &[&ChangeReport], full: bool) -> Vec<Item> {
+fn listed(labels: &Labels<'_>, changes: &[&ChangeReport], full: bool) -> Vec<Item> {
     let shown = if full { changes.len() } else { NAMES };
     let mut items: Vec<Item> = changes
         .iter()

@@ -4,7 +4,7 @@ use halosync::apply::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
 };
 use halosync::model::Name;
-use halosync::plan::ChangeId;
+use halosync::plan::{Action, ChangeId, PlanFile};
 use halosync::render::{MarkdownOptions, TextOptions, outcome_markdown, outcome_text};
 
 use super::goldens::compare;
@@ -49,6 +49,45 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
         changes,
         password_files: Vec::new(),
     }
+}
+
+/// The plan: two of its changes, to say what they were about.
+fn planned(text: &str) -> PlanFile {
+    let mut plan = plans::empty();
+    let chris = plans::someone(1027, "Chris Young", "Sales");
+    let hostile = plans::someone(1005, text, "Research");
+    let mut conflicting = plans::modify(
+        &chris,
+        vec![
+            plans::attribute(
+                "department",
+                &["Sales"],
+                &["Finance"],
+                plans::DEPARTMENT,
+                &[],
+            ),
+            plans::attribute(
+                "telephoneNumber",
+                &["+44 20 7946 0027"],
+                &[],
+                plans::PHONE,
+                &[],
+            ),
+        ],
+    );
+    conflicting.id = ChangeId("f".into());
+    let mut moved = plans::change(
+        &hostile,
+        Action::Move {
+            before: plans::dn("OU=Sales,DC=example,DC=test"),
+            after: plans::dn("DC=example,DC=test").child("OU", text),
+            rule: plans::PLACEMENT,
+        },
+        plans::because("", plans::PLACEMENT, &[]),
+    );
+    moved.id = ChangeId("g0".into());
+    plan.changes = vec![conflicting, moved];
+    plans::file(plan)
 }
 
 fn in_part(text: &str) -> Outcome {
@@ -121,12 +160,13 @@ fn in_part_and_why() {
     let found = in_part("Alex <script>");
     compare(
         "outcome-partial.txt",
-        &outcome_text(&found, &TextOptions::default()),
+        &outcome_text(&found, &planned("Alex <script>"), &TextOptions::default()),
     );
     compare(
         "outcome-partial.full.txt",
         &outcome_text(
             &found,
+            &planned("Alex <script>"),
             &TextOptions {
                 full: true,
                 ..TextOptions::default()
@@ -135,7 +175,11 @@ fn in_part_and_why() {
     );
     compare(
         "outcome-partial.md",
-        &outcome_markdown(&found, &MarkdownOptions::default()),
+        &outcome_markdown(
+            &found,
+            &planned("Alex <script>"),
+            &MarkdownOptions::default(),
+        ),
     );
 }
 
@@ -153,7 +197,7 @@ fn all_of_it() {
     );
     compare(
         "outcome-applied.txt",
-        &outcome_text(&found, &TextOptions::default()),
+        &outcome_text(&found, &planned("Alex <script>"), &TextOptions::default()),
     );
 }
 
@@ -166,13 +210,13 @@ fn hostile_names_do_nothing_here_either() {
         "x\u{202e}\u{200b}\r\n- ",
     ] {
         let found = in_part(text);
-        let markdown = outcome_markdown(&found, &MarkdownOptions::default());
+        let markdown = outcome_markdown(&found, &planned(text), &MarkdownOptions::default());
         super::hostile::markdown_is_inert(&markdown).unwrap();
-        let shown = outcome_text(&found, &TextOptions::default());
+        let shown = outcome_text(&found, &planned(text), &TextOptions::default());
         assert!(shown.chars().all(super::hostile::is_ours), "{shown}");
         assert_eq!(
             shown.lines().count(),
-            outcome_text(&plain, &TextOptions::default())
+            outcome_text(&plain, &planned("plain"), &TextOptions::default())
                 .lines()
                 .count()
         );
@@ -181,7 +225,11 @@ fn hostile_names_do_nothing_here_either() {
 
 #[test]
 fn failures_and_conflicts_survive_any_limit() {
-    let markdown = outcome_markdown(&in_part("Alex"), &MarkdownOptions { max_bytes: 100 });
+    let markdown = outcome_markdown(
+        &in_part("Alex"),
+        &planned("Alex"),
+        &MarkdownOptions { max_bytes: 100 },
+    );
     assert!(markdown.contains("insufficient access rights"));
     assert!(markdown.contains("`department`"));
 }
