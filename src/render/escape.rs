@@ -106,6 +106,17 @@ pub(super) fn name(data: &str) -> String {
     if plain { bare(data) } else { quoted(data) }
 }
 
+/// A distinguished name, path or sentence: bare, but between quotes when it holds what separates the parts of our
+/// lines and could pass for one of them.
+pub(super) fn inline(data: &str) -> String {
+    let forges = data.is_empty()
+        || data.contains("  ")
+        || data.contains(['·', '→', '—'])
+        || data.starts_with(' ')
+        || data.ends_with(' ');
+    if forges { quoted(data) } else { bare(data) }
+}
+
 /// Data as a Markdown code span (CommonMark 6.1): inert whatever it holds. Mentions, references, links, HTML and
 /// emphasis do not act inside one, and the fence is longer than any run of backticks in it.
 pub(super) fn code_span(data: &str) -> String {

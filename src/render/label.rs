@@ -16,6 +16,21 @@ pub(super) struct Label {
     pub key: Option<String>,
 }
 
+impl Label {
+    /// A person; `with_source` where keys of several sources could meet.
+    pub(super) fn person(person: &PersonRef, with_source: bool) -> Self {
+        let key = if with_source {
+            format!("{}/{}", person.source, person.key)
+        } else {
+            person.key.to_string()
+        };
+        Self {
+            name: person.label.clone(),
+            key: Some(key),
+        }
+    }
+}
+
 /// Calls people and groups in one plan by names that are unmistakable in it.
 pub(super) struct Labels {
     several_sources: bool,
@@ -54,15 +69,7 @@ impl Labels {
 
     /// A person: `Jane Doe (1042)`, with the source where there are several.
     pub(super) fn person(&self, person: &PersonRef) -> Label {
-        let key = if self.several_sources {
-            format!("{}/{}", person.source, person.key)
-        } else {
-            person.key.to_string()
-        };
-        Label {
-            name: person.label.clone(),
-            key: Some(key),
-        }
+        Label::person(person, self.several_sources)
     }
 
     /// A group: its relative name, its whole name where two share the relative one.
@@ -90,4 +97,10 @@ pub(super) fn domain_name(naming_context: &Dn) -> String {
         at = dn.parent();
     }
     parts.join(".")
+}
+
+/// Enough of a digest to tell plans apart at a glance.
+pub(super) fn short_digest(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.chars().take(12).collect()
 }

@@ -6,7 +6,7 @@
 
 use super::escape;
 use super::label::Label;
-use super::report::{Item, Line, Piece, Report, Section, Sign, grouped};
+use super::report::{Item, Line, Piece, Report, Section, Sign, grouped, number};
 
 /// Most bytes GitHub takes in a comment (65,536 characters of a four-byte encoding; bytes are the safe reading).
 pub const GITHUB_COMMENT_BYTES: usize = 65_536;
@@ -38,10 +38,14 @@ pub(super) fn write(report: &Report, options: &MarkdownOptions) -> String {
         for line in &report.verdict {
             verdict_line(&mut out, line);
         }
+        // Sections begin with an empty line of their own.
+        if out.ends_with("\n\n") {
+            out.pop();
+        }
         out
     };
     let foot = {
-        let mut out = String::from("\n#### Made from\n\n");
+        let mut out = format!("\n#### {}\n\n", report.footer_title);
         for line in &report.footer {
             list_line(&mut out, line);
         }
@@ -74,9 +78,9 @@ pub(super) fn write(report: &Report, options: &MarkdownOptions) -> String {
     }
     if too_long {
         out.push_str(&format!(
-            "\n**⚠ TOO LONG FOR A COMMENT: the removals and disables alone take {} bytes, more than the {} there is \
-             room for. All of them stand below and nothing else does. Do not approve from a cut comment: read the \
-             plan file with `halosync show`.**\n",
+            "\n**⚠ TOO LONG FOR A COMMENT: what may not be left out takes {} bytes, more than the {} there is room for. \
+             All of it stands below and nothing else does. Do not decide from a cut comment: read the file with \
+             `halosync show`.**\n",
             grouped(number(essential)),
             grouped(number(options.max_bytes)),
         ));
@@ -97,6 +101,7 @@ pub(super) fn write(report: &Report, options: &MarkdownOptions) -> String {
 /// One section with every item written.
 struct Written<'a> {
     title: &'a str,
+    size: &'a str,
     items_are: &'static str,
     essential: bool,
     items: Vec<String>,
@@ -106,6 +111,7 @@ impl<'a> Written<'a> {
     fn new(section: &'a Section) -> Self {
         Self {
             title: &section.title,
+            size: &section.size,
             items_are: section.items_are,
             essential: section.essential,
             items: section.items.iter().map(item).collect(),
@@ -113,11 +119,7 @@ impl<'a> Written<'a> {
     }
 
     fn heading(&self) -> String {
-        format!(
-            "\n#### {} ({})\n\n",
-            self.title,
-            grouped(number(self.items.len()))
-        )
+        format!("\n#### {} ({})\n\n", self.title, self.size)
     }
 
     /// Bytes of all of it.
@@ -237,7 +239,12 @@ fn pieces(out: &mut String, pieces: &[Piece]) {
             }
             Piece::Value(value) => out.push_str(&escape::code_span(&shortened(value))),
             Piece::Name(label) => name(out, label),
-            Piece::Code(data) => out.push_str(&escape::code_span(data)),
+            Piece::Code(data) => out.push_str(&escape::code_span(&escape::inline(data))),
+            Piece::Fact { field, value } => out.push_str(&escape::code_span(&format!(
+                "{}={}",
+                escape::inline(field),
+                escape::name(value)
+            ))),
             Piece::Sentence(data) => out.push_str(&escape::markdown_sentence(data)),
             Piece::Becomes { before, after } => {
                 let both = super::difference::difference(before, after, false);
@@ -288,8 +295,4 @@ fn name(out: &mut String, label: &Label) {
         out.push(' ');
         out.push_str(&escape::code_span(key));
     }
-}
-
-fn number(of: usize) -> u64 {
-    u64::try_from(of).unwrap_or(u64::MAX)
 }

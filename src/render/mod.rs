@@ -12,6 +12,7 @@ mod difference;
 mod escape;
 mod label;
 mod markdown;
+mod outcome;
 mod plan;
 mod report;
 mod text;
@@ -19,6 +20,7 @@ mod text;
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
 pub use text::TextOptions;
 
+use crate::apply::Outcome;
 use crate::plan::PlanFile;
 
 /// A plan for the terminal.
@@ -37,4 +39,19 @@ pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
 /// they alone are too long, the comment says so first and is longer than asked.
 pub fn plan_markdown(file: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&plan::report(file, plan::Detail::Short), options)
+}
+
+/// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.
+pub fn plain(message: &str) -> String {
+    escape::bare(message)
+}
+
+/// What became of a plan, for the terminal. `plan` is the one that was applied.
+pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -> String {
+    text::write(&outcome::report(outcome, plan, options.full), options)
+}
+
+/// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
+pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
+    markdown::write(&outcome::report(outcome, plan, false), options)
 }

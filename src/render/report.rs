@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub verdict: Vec<Line>,
     /// The body.
     pub sections: Vec<Section>,
+    /// Heading of the footer.
+    pub footer_title: &'static str,
     /// Where it comes from; never left out.
     pub footer: Vec<Line>,
 }
@@ -23,6 +25,8 @@ pub(super) struct Report {
 pub(super) struct Section {
     /// Heading, our own words.
     pub title: Cow<'static, str>,
+    /// How many people or things it is about, our own words.
+    pub size: String,
     /// What an item is called when some are left out (`people`, `new accounts`).
     pub items_are: &'static str,
     /// True when nothing of it may be left out.
@@ -79,6 +83,13 @@ pub(super) enum Piece {
     Code(String),
     /// A sentence from the plan, possibly with data in it.
     Sentence(String),
+    /// A fact something was computed from.
+    Fact {
+        /// The field.
+        field: String,
+        /// Its value as text.
+        value: String,
+    },
     /// A value that becomes another one.
     Becomes {
         /// Before.
@@ -147,12 +158,17 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     )
 }
 
+/// A length as a number to show.
+pub(super) fn number(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
+}
+
 /// A number with thousands apart.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -43,14 +43,14 @@ pub(super) fn write(report: &Report, options: &TextOptions) -> String {
         writer.line(line);
     }
     for section in &report.sections {
-        writer.heading(&format!("{} ({})", section.title, section.items.len()));
+        writer.heading(&format!("{} ({})", section.title, section.size));
         for item in &section.items {
             for line in &item.lines {
                 writer.line(line);
             }
         }
     }
-    writer.heading("Made from");
+    writer.heading(report.footer_title);
     for line in &report.footer {
         writer.line(line);
     }
@@ -97,19 +97,18 @@ impl Writer<'_> {
         }
         if !line.origin.is_empty() {
             self.out.push_str("  ");
+            // Written without styles of its own, then quietened as a whole.
+            let mut plain = Writer {
+                out: String::new(),
+                options: &TextOptions {
+                    colour: false,
+                    ..*self.options
+                },
+            };
             for piece in &line.origin {
-                let text = match piece {
-                    Piece::Own(words) | Piece::Strong(words) => words.clone().into_owned(),
-                    Piece::Code(data) | Piece::Sentence(data) | Piece::Value(data) => {
-                        escape::bare(data)
-                    }
-                    Piece::Name(label) => name(label),
-                    Piece::Becomes { before, after } => {
-                        format!("{} → {}", escape::quoted(before), escape::quoted(after))
-                    }
-                };
-                self.styled(QUIET, &text);
+                plain.piece(piece, None);
             }
+            self.styled(QUIET, &plain.out);
         }
         self.out.push('\n');
     }
@@ -125,7 +124,15 @@ impl Writer<'_> {
                 self.parts(&parts, Style::new());
             }
             Piece::Name(label) => self.styled(STRONG, &name(label)),
-            Piece::Code(data) | Piece::Sentence(data) => self.out.push_str(&escape::bare(data)),
+            Piece::Code(data) | Piece::Sentence(data) => self.out.push_str(&escape::inline(data)),
+            Piece::Fact { field, value } => {
+                let _ = write!(
+                    self.out,
+                    "{}={}",
+                    escape::inline(field),
+                    escape::name(value)
+                );
+            }
             Piece::Becomes { before, after } => {
                 let both = difference(before, after, self.options.full);
                 self.parts(&both.before, ONLY_BEFORE);

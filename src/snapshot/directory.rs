@@ -90,7 +90,9 @@ pub fn read_directory(bytes: &[u8]) -> Result<DirectorySnapshot, SnapshotError> 
         )));
     }
     if header.attributes.len() > usize::from(u16::MAX) {
-        return Err(in_header("more attributes than can be told apart".to_owned()));
+        return Err(in_header(
+            "more attributes than can be told apart".to_owned(),
+        ));
     }
     let mut names: Vec<String> = header
         .attributes

@@ -1,7 +1,7 @@
 //! One person's changes, line by line.
 
 use super::{Context, Detail, OfPerson, clip};
-use crate::plan::{Action, AttributeChange, Change, PlanValue, Recovery, Risk};
+use crate::plan::{Action, AttributeChange, Change, PlanValue, Reason, Recovery, Risk};
 use crate::render::report::{Item, Line, Piece, Sign};
 
 /// True for what takes something away from somebody.
@@ -12,21 +12,32 @@ pub(super) fn is_removal(change: &Change) -> bool {
     ) || change.risk >= Risk::High
 }
 
-/// What a person loses, and everything else about somebody who is disabled.
+/// What a person loses, and everything else about somebody who is disabled. A reason all of it shares is given once.
 pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
     let account = of.changes.iter().find_map(|change| match &change.action {
         Action::RemoveMember { member } => Some(&member.dn),
         Action::AddMember { .. } => None,
         _ => Some(&change.object.dn),
     });
-    let mut lines = vec![context.head(of.person, account)];
+    let mut head = context.head(of.person, account);
     let (takes, rest): (Vec<&Change>, Vec<&Change>) = of
         .changes
         .iter()
         .copied()
         .partition(|change| is_removal(change));
+    let shared = takes
+        .first()
+        .map(|first| &first.because)
+        .filter(|because| takes.len() > 1 && takes.iter().all(|other| other.because == **because));
+    if let Some(because) = shared {
+        head = head
+            .own(" · ")
+            .sentence(because.text.clone())
+            .origin(context.origin(because.rule, &because.facts));
+    }
+    let mut lines = vec![head];
     for change in takes.iter().chain(&rest) {
-        lines.extend(change_lines(context, change, None));
+        lines.extend(change_lines(context, change, None, shared));
     }
     Item { lines }
 }
@@ -41,7 +52,7 @@ pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> I
             enable,
         } = &change.action
         else {
-            lines.extend(change_lines(context, change, None));
+            lines.extend(change_lines(context, change, None, None));
             continue;
         };
         let mut head = context.head(of.person, Some(&change.object.dn));
@@ -93,7 +104,7 @@ pub(super) fn person(
         if skip(change, None) {
             continue;
         }
-        let lines = change_lines(context, change, Some(skip));
+        let lines = change_lines(context, change, Some(skip), None);
         if !lines.is_empty() && dn.is_none() {
             dn = Some(match &change.action {
                 Action::AddMember { member } | Action::RemoveMember { member } => &member.dn,
@@ -112,25 +123,40 @@ pub(super) fn person(
 
 type Skip<'s> = &'s dyn Fn(&Change, Option<&AttributeChange>) -> bool;
 
-fn change_lines(context: &Context<'_>, change: &Change, skip: Option<Skip<'_>>) -> Vec<Line> {
+/// `shared` is a reason given before, for the whole person.
+fn change_lines(
+    context: &Context<'_>,
+    change: &Change,
+    skip: Option<Skip<'_>>,
+    shared: Option<&Reason>,
+) -> Vec<Line> {
     if let Action::Modify { attributes } = &change.action {
         return attributes
             .iter()
             .filter(|attribute| !skip.is_some_and(|skip| skip(change, Some(attribute))))
-            .map(|attribute| attribute_line(context, attribute, Some(change)))
+            .map(|attribute| {
+                let mut line = attribute_line(context, attribute, Some(change));
+                if shared.is_some_and(|shared| {
+                    shared.rule == attribute.rule && shared.facts == attribute.facts
+                }) {
+                    line.origin.clear();
+                }
+                line
+            })
             .collect();
     }
     let (sign, pieces, rule) = summary(context, change);
+    let rule = rule.unwrap_or(change.because.rule);
     let mut line = Line::new(1, sign).pieces(pieces);
-    if rule.is_none() || !change.because.text.is_empty() {
+    let told = shared.is_some_and(|shared| *shared == change.because && rule == shared.rule);
+    if !told && !change.because.text.is_empty() {
         line = line.own(" · ").sentence(change.because.text.clone());
     }
     line = no_way_back(line, change);
-    let origin = match rule {
-        Some(rule) => context.origin(rule, &change.because.facts),
-        None => context.origin(change.because.rule, &change.because.facts),
-    };
-    vec![line.origin(origin)]
+    if !told {
+        line = line.origin(context.origin(rule, &change.because.facts));
+    }
+    vec![line]
 }
 
 /// What a change does, without why: also the head of many people's same change.

@@ -8,12 +8,12 @@ use super::accounts::{self, attribute_pieces};
 use super::{Context, Detail, OfPerson};
 use crate::model::{Name, PersonKey};
 use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex};
-use crate::render::report::{Item, Line, Sign, count, grouped};
+use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
-const MANY: usize = 3;
+pub(super) const MANY: usize = 3;
 /// How many of them are named.
-const NAMES: usize = 5;
+pub(super) const NAMES: usize = 5;
 
 /// A plan's changes by section.
 pub(super) struct Sorted<'a> {
@@ -295,8 +295,4 @@ fn shared_item(
         }
     }
     Item { lines }
-}
-
-fn number(of: usize) -> u64 {
-    u64::try_from(of).unwrap_or(u64::MAX)
 }

@@ -8,8 +8,10 @@ mod accounts;
 mod changes;
 mod verdict;
 
+use std::collections::HashMap;
+
 use super::label::Labels;
-use super::report::{Item, Line, Piece, Report, Section, Sign, count};
+use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::model::{Dn, Location};
 use crate::plan::{Change, Held, PersonRef, Plan, PlanFile, RuleIndex, Warning};
 
@@ -62,79 +64,70 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         detail,
     };
     let sorted = changes::sort(plan);
-    let mut sections = Vec::new();
-    let removals: Vec<Item> = sorted
-        .removals
-        .iter()
-        .map(|of| accounts::removals(&context, of))
-        .collect();
-    push(
-        &mut sections,
-        "Removals and disables",
-        "people who lose something",
-        true,
-        removals,
-    );
     let whole = sorted.creates.len() <= detail.whole_creates();
-    let creates: Vec<Item> = sorted
-        .creates
-        .iter()
-        .map(|of| accounts::create(&context, of, whole))
-        .collect();
-    push(
-        &mut sections,
-        "New accounts",
-        "new accounts",
-        false,
-        creates,
-    );
-    for (title, changes) in &sorted.by_cause {
-        let items = changes::section(&context, changes);
-        push(&mut sections, title, "entries", false, items);
+    let mut sections = vec![
+        Section {
+            title: "Removals and disables".into(),
+            size: people(sorted.removals.len()),
+            items_are: "people who lose something",
+            essential: true,
+            items: sorted
+                .removals
+                .iter()
+                .map(|of| accounts::removals(&context, of))
+                .collect(),
+        },
+        Section {
+            title: "New accounts".into(),
+            size: people(sorted.creates.len()),
+            items_are: "new accounts",
+            essential: false,
+            items: sorted
+                .creates
+                .iter()
+                .map(|of| accounts::create(&context, of, whole))
+                .collect(),
+        },
+    ];
+    for (title, of) in &sorted.by_cause {
+        sections.push(Section {
+            title: (*title).into(),
+            size: people(of.len()),
+            items_are: "entries",
+            essential: false,
+            items: changes::section(&context, of),
+        });
     }
-    push(
-        &mut sections,
-        "Held",
-        "held people",
-        false,
-        plan.held
-            .iter()
-            .map(|held| held_item(&context, held))
-            .collect(),
-    );
-    push(
-        &mut sections,
-        "Warnings",
-        "warnings",
-        false,
-        plan.warnings
+    sections.push(Section {
+        title: "Held".into(),
+        size: grouped(number(plan.held.len())),
+        items_are: "held people and accounts",
+        essential: false,
+        items: held_items(&context, &plan.held),
+    });
+    sections.push(Section {
+        title: "Warnings".into(),
+        size: grouped(number(plan.warnings.len())),
+        items_are: "warnings",
+        essential: false,
+        items: plan
+            .warnings
             .iter()
             .map(|warning| warning_item(&context, warning))
             .collect(),
-    );
+    });
+    sections.retain(|section| !section.items.is_empty());
     Report {
         title: verdict::title(file),
         verdict: verdict::lines(&context),
         sections,
+        footer_title: "Made from",
         footer: verdict::footer(&context, file),
     }
 }
 
-fn push(
-    sections: &mut Vec<Section>,
-    title: &'static str,
-    items_are: &'static str,
-    essential: bool,
-    items: Vec<Item>,
-) {
-    if !items.is_empty() {
-        sections.push(Section {
-            title: title.into(),
-            items_are,
-            essential,
-            items,
-        });
-    }
+fn people(of: usize) -> String {
+    count(number(of), "person", "people")
 }
 
 impl Context<'_> {
@@ -158,7 +151,10 @@ impl Context<'_> {
             pieces.push(Piece::Own(
                 if index == 0 { " · from " } else { ", " }.into(),
             ));
-            pieces.push(Piece::Code(format!("{field}={}", clip(value))));
+            pieces.push(Piece::Fact {
+                field: field.clone(),
+                value: value.clone(),
+            });
         }
         pieces
     }
@@ -184,25 +180,94 @@ fn clip(value: &str) -> String {
     format!("{head}… ({length} characters)")
 }
 
-fn held_item(context: &Context<'_>, held: &Held) -> Item {
-    let mut head = match (&held.person, held.accounts.first()) {
-        (Some(person), _) => context.head(person, None),
-        (None, Some(account)) => Line::head().code(account.dn.as_str()),
-        (None, None) => Line::head().own("everything"),
-    };
-    head.sign = Sign::Alarm;
-    head = head.own(if held.partial {
-        " · held in part: "
-    } else {
-        " · held: "
-    });
-    head = head.sentence(held.reason.clone());
+/// Everybody held; those held for the very same reason together, unless everything is to be told.
+fn held_items(context: &Context<'_>, held: &[Held]) -> Vec<Item> {
+    let mut order: Vec<Vec<&Held>> = Vec::new();
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for one in held {
+        let next = order.len();
+        let at = match context.detail {
+            Detail::Full => next,
+            Detail::Short => {
+                let why = (&one.code, &one.reason, &one.help, one.rule, one.partial);
+                *known.entry(why).or_insert(next)
+            }
+        };
+        if at == next {
+            order.push(Vec::new());
+        }
+        order[at].push(one);
+    }
+    let mut items = Vec::with_capacity(order.len());
+    for alike in order {
+        match alike.as_slice() {
+            [first, ..] if alike.len() >= changes::MANY => {
+                items.push(held_alike(context, first, &alike));
+            }
+            few => items.extend(few.iter().map(|held| held_item(context, held))),
+        }
+    }
+    items
+}
+
+/// `Jane Doe (1042)`, or the account where there is no person.
+fn held_name(context: &Context<'_>, line: Line, held: &Held) -> Line {
+    match (&held.person, held.accounts.first()) {
+        (Some(person), _) => line.name(context.labels.person(person)),
+        (None, Some(account)) => line.code(account.dn.as_str()),
+        (None, None) => line.own("everything"),
+    }
+}
+
+fn why_held(context: &Context<'_>, line: Line, held: &Held) -> Line {
     let mut origin = vec![Piece::Code(held.code.clone())];
     if let Some(rule) = held.rule {
         origin.push(Piece::Own(" · ".into()));
         origin.extend(context.origin(rule, []));
     }
-    let mut lines = vec![head.origin(origin)];
+    line.own(if held.partial {
+        " · held in part: "
+    } else {
+        " · held: "
+    })
+    .sentence(held.reason.clone())
+    .origin(origin)
+}
+
+fn way_out(lines: &mut Vec<Line>, held: &Held) {
+    if !held.help.is_empty() {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("→ ")
+                .sentence(held.help.clone()),
+        );
+    }
+}
+
+fn held_alike(context: &Context<'_>, first: &Held, alike: &[&Held]) -> Item {
+    let head = Line::new(0, Sign::Alarm).strong(grouped(number(alike.len())));
+    let mut lines = vec![why_held(context, head, first)];
+    let mut names = Line::new(1, Sign::None);
+    for (index, held) in alike.iter().take(changes::NAMES).enumerate() {
+        if index > 0 {
+            names = names.own(", ");
+        }
+        names = held_name(context, names, held);
+    }
+    if alike.len() > changes::NAMES {
+        names = names.own(format!(
+            " and {} more",
+            grouped(number(alike.len() - changes::NAMES))
+        ));
+    }
+    lines.push(names);
+    way_out(&mut lines, first);
+    Item { lines }
+}
+
+fn held_item(context: &Context<'_>, held: &Held) -> Item {
+    let head = held_name(context, Line::new(0, Sign::Alarm), held);
+    let mut lines = vec![why_held(context, head, held)];
     let beside_the_head = usize::from(held.person.is_none());
     for account in held.accounts.iter().skip(beside_the_head) {
         lines.push(
@@ -211,13 +276,7 @@ fn held_item(context: &Context<'_>, held: &Held) -> Item {
                 .code(account.dn.as_str()),
         );
     }
-    if !held.help.is_empty() {
-        lines.push(
-            Line::new(1, Sign::None)
-                .own("→ ")
-                .sentence(held.help.clone()),
-        );
-    }
+    way_out(&mut lines, held);
     Item { lines }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::Context;
 use crate::model::{Completeness, Verdict};
 use crate::plan::{Action, Plan, PlanFile};
-use crate::render::label::domain_name;
-use crate::render::report::{Line, Sign, count, grouped};
+use crate::render::label::{domain_name, short_digest};
+use crate::render::report::{Line, Sign, count, grouped, number};
 
 /// Kinds of change in the order they are counted: what takes away first.
 const KINDS: &[&str] = &[
@@ -67,12 +67,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
             ),
         );
         for (source, read) in &plan.inputs.people {
-            unproven(
-                &mut lines,
-                "people of ",
-                source.as_str(),
-                &read.completeness,
-            );
+            unproven(&mut lines, "source ", source.as_str(), &read.completeness);
         }
         for (target, read) in &plan.inputs.directories {
             unproven(
@@ -87,7 +82,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
 }
 
 fn summary(plan: &Plan) -> Line {
-    let held = u64::try_from(plan.held.len()).unwrap_or(u64::MAX);
+    let held = number(plan.held.len());
     let mut line = Line::head();
     if plan.changes.is_empty() {
         line = line.strong("Nothing to do").own(format!(
@@ -102,14 +97,10 @@ fn summary(plan: &Plan) -> Line {
             .map(|change| (&change.person.source, &change.person.key))
             .collect();
         line = line
-            .strong(count(
-                u64::try_from(plan.changes.len()).unwrap_or(u64::MAX),
-                "change",
-                "changes",
-            ))
+            .strong(count(number(plan.changes.len()), "change", "changes"))
             .own(format!(
                 " for {} of {}",
-                grouped(u64::try_from(people.len()).unwrap_or(u64::MAX)),
+                grouped(number(people.len())),
                 count(plan.counts.people, "person", "people"),
             ));
     }
@@ -120,7 +111,7 @@ fn summary(plan: &Plan) -> Line {
         line = line.own(" · ").strong("removals held");
     }
     if !plan.changes.is_empty() {
-        line = line.own(" · not approved yet");
+        line = line.own(" · no approval recorded");
     }
     line
 }
@@ -134,8 +125,7 @@ fn counts(plan: &Plan) -> Option<Line> {
                 .iter()
                 .filter(|attribute| attribute.after.is_empty())
                 .count();
-            *numbers.entry("Clear values").or_default() +=
-                u64::try_from(cleared).unwrap_or(u64::MAX);
+            *numbers.entry("Clear values").or_default() += number(cleared);
         }
     }
     let parts: Vec<String> = KINDS
@@ -186,17 +176,13 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
     };
     lines.push(configuration.own(format!(
         " · {}",
-        count(
-            u64::try_from(plan.inputs.files.len()).unwrap_or(u64::MAX),
-            "file",
-            "files"
-        )
+        count(number(plan.inputs.files.len()), "file", "files")
     )));
     for (source, read) in &plan.inputs.people {
         let line = Line::head()
-            .own("people of ")
+            .own("source ")
             .code(source.as_str())
-            .own(" from ")
+            .own(" at ")
             .code(read.instance.clone())
             .own(format!(
                 " · {} read {}",
@@ -209,7 +195,7 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
         let mut line = Line::head().own("directory ").code(target.as_str());
         if let Some(identity) = plan.targets.get(target) {
             line = line
-                .own(" from ")
+                .own(" at ")
                 .code(identity.domain_controller.clone())
                 .own(" · domain ")
                 .code(identity.domain_sid.clone())
@@ -254,10 +240,4 @@ fn proof(line: Line, completeness: &Completeness) -> Line {
     } else {
         line.own(" · ").strong("not proven complete").own(numbers)
     }
-}
-
-/// Enough of a digest to tell plans apart at a glance.
-fn short_digest(digest: &str) -> String {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
-    hex.chars().take(12).collect()
 }

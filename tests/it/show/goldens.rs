@@ -7,7 +7,7 @@ use halosync::render::{MarkdownOptions, TextOptions, plan_markdown, plan_text};
 
 use super::plans;
 
-fn compare(name: &str, found: &str) {
+pub(super) fn compare(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/render")
         .join(name);

@@ -84,7 +84,7 @@ fn forms(file: &PlanFile) -> [String; 3] {
     ]
 }
 
-fn is_ours(c: char) -> bool {
+pub(super) fn is_ours(c: char) -> bool {
     c == '\n'
         || !(c.is_control()
             || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -133,7 +133,7 @@ fn outside_code(line: &str) -> String {
     out
 }
 
-fn markdown_is_inert(markdown: &str) -> Result<(), String> {
+pub(super) fn markdown_is_inert(markdown: &str) -> Result<(), String> {
     for line in markdown.lines() {
         let outside = outside_code(line);
         let body = outside
@@ -148,7 +148,7 @@ fn markdown_is_inert(markdown: &str) -> Result<(), String> {
             return Err(format!("{active:?} outside code in {line:?}"));
         }
         // Only our own bold: even, and never around nothing.
-        if body.matches("**").count() % 2 != 0 || body.contains("****") {
+        if !body.matches("**").count().is_multiple_of(2) || body.contains("****") {
             return Err(format!("unbalanced emphasis in {line:?}"));
         }
         for word in body.split_whitespace() {

@@ -115,3 +115,28 @@ fn a_hundred_thousand_people_take_a_moment() {
     // Generous for a debug build on a busy machine; a quadratic step would take hours.
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
+
+#[test]
+fn people_held_for_the_same_reason_are_told_once() {
+    let mut plan = plans::everything();
+    let pattern = plan.held[0].clone();
+    for key in 3_000..3_100 {
+        let mut held = pattern.clone();
+        held.person = Some(plans::someone(key, &format!("Held {key}"), "Sales").person);
+        held.reason = "the department has no row in table ou".into();
+        plan.held.push(held);
+    }
+    let file = plans::file(plan);
+    let short = plan_text(&file, &TextOptions::default());
+    assert_eq!(short.matches("has no row in table ou").count(), 1);
+    assert!(short.contains("Held 3000 (3000)") && short.contains("and 95 more"));
+    assert!(short.contains("── Held (102)"));
+    let full = plan_text(
+        &file,
+        &TextOptions {
+            full: true,
+            ..TextOptions::default()
+        },
+    );
+    assert_eq!(full.matches("has no row in table ou").count(), 100);
+}

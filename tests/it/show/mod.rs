@@ -3,7 +3,9 @@
 //! Goldens are `tests/render/<case>.{txt,full.txt,md}`. `BLESS=1` writes them anew; look at the difference before
 //! committing it.
 
+mod example;
 mod goldens;
 mod hostile;
 mod length;
+mod outcomes;
 mod plans;
