@@ -7,7 +7,7 @@ use super::context::{Context, Printer};
 use super::embedded::{Embedded, Population, Ports, own_folder, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{apply, plan, show, validate};
+use super::{apply, check, plan, show};
 use crate::render;
 
 /// Marks a folder as ours to replace.
@@ -78,7 +78,7 @@ impl Steps<'_> {
         let plan_file = self.dir.join("plan.json");
 
         self.say("halosync validate");
-        self.expect(validate::run(context, &Validate { project: self.project.clone(), format: ProblemFormat::Text })?)?;
+        self.expect(check::run(context, &Validate { project: self.project.clone(), format: ProblemFormat::Text })?)?;
 
         self.say("halosync plan --out plan.json");
         let quiet = Context { printer: Printer { quiet: true, ..context.printer }, ..self.silent() };

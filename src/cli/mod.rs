@@ -3,8 +3,10 @@
 
 mod apply;
 mod args;
+mod check;
 mod context;
-mod demo;
+// mod demo;
+// mod embedded;
 mod exit;
 mod failure;
 mod files;
@@ -12,11 +14,11 @@ mod plan;
 mod progress;
 mod project;
 mod resolve;
-mod sandbox;
-mod schema;
+// mod sandbox;
+pub mod schema;
 mod show;
-mod validate;
-mod workspace;
+pub mod validate;
+pub mod workspace;
 
 use clap::Parser;
 
@@ -59,13 +61,14 @@ pub fn main() -> std::process::ExitCode {
 
 fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
-        Verb::Validate(verb) => validate::run(context, verb),
+        Verb::Validate(verb) => check::run(context, verb),
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
-        Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
-        Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
-        Verb::Schema(verb) => schema::run(context, verb),
+        // Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
+        // Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
+        Verb::Demo(_) | Verb::Sandbox(_) => Ok(Exit::Unexpected),
+        Verb::Schema(verb) => check::schemas(context, verb),
         Verb::Completions(verb) => args::completions(context, verb),
     }
 }

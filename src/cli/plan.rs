@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
 use crate::connector::{DirectoryReader, PeopleReader, halo, ldap};
-use crate::intake::Intake;
+use crate::intake::{Intake, Taker};
 use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
 use crate::plan::{self, PlanFile, PlanInput};
 use crate::{render, snapshot};
@@ -67,7 +67,7 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
     let zone = project.zone()?;
     let mut sources = Vec::new();
     for source in project.config.sources.values() {
-        let settings = resolver.source(source, &zone, context.clock.clone());
+        let settings = resolver.source(source, context.clock.clone());
         sources.extend(settings.map(|settings| (source, settings)));
     }
     let mut targets = Vec::new();
@@ -81,7 +81,7 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
     let people = futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
         let intake = Intake::compile(source, &zone)
             .map_err(|_| Failure::new(Exit::InvalidConfiguration, "a source's fields cannot be compiled"))?;
-        let reader = halo::HaloReader::new(settings, intake)?;
+        let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
         let read = reader.read_people().await?;
         Ok::<_, Failure>((source.name.clone(), read))
     }));

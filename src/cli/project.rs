@@ -8,7 +8,9 @@ use super::args::ProjectArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::workspace::Workspace;
 use crate::config::Config;
+use crate::render::diagnostics::{self, Format};
 
 /// A validated project.
 pub(crate) struct Project {
@@ -32,16 +34,42 @@ impl Project {
 
 /// Loads the project, or shows everything that is wrong with it and fails.
 pub(crate) fn load(context: &Context, arguments: &ProjectArgs) -> Result<Project, Failure> {
-    let (root, loaded, sources) = super::validate::load(context, arguments)?;
-    let problems = super::validate::text(&loaded.diagnostics, &sources, context.printer.colour_errors);
-    if !problems.is_empty() && (!context.printer.quiet || loaded.config.is_none()) {
-        context.printer.complain(&problems);
+    let workspace = open(context, arguments)?;
+    let root = workspace.root.clone();
+    let loaded = workspace.load();
+    let worth_showing = loaded.config.is_none() || !context.printer.quiet;
+    if !loaded.diagnostics.is_empty() && worth_showing {
+        let text = diagnostics::render(
+            &loaded.diagnostics,
+            &loaded.sources,
+            Format::Text,
+            context.printer.colour_errors,
+        );
+        context.printer.complain(text.trim_end());
     }
     let Some(config) = loaded.config else {
+        let summary = diagnostics::summary(&loaded.diagnostics, loaded.files);
+        context.printer.complain(&summary);
         return Err(Failure::shown(Exit::InvalidConfiguration));
     };
     let (commit, uncommitted) = git_state(&root, &config);
     Ok(Project { root, config, commit, uncommitted })
+}
+
+/// Finds the project's files.
+pub(crate) fn open(context: &Context, arguments: &ProjectArgs) -> Result<Workspace, Failure> {
+    let start = match &arguments.dir {
+        Some(dir) => context.current_dir.join(dir),
+        None => context.current_dir.clone(),
+    };
+    Workspace::open(&start).map_err(|error| {
+        let mut message = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            message.push_str(&format!(": {cause}"));
+        }
+        Failure::new(Exit::InvalidConfiguration, message)
+            .help("run in a project (a folder with halosync.yaml), or name one with --project; examples/acme is one to start from")
+    })
 }
 
 /// What git says of the project's files; nothing where there is no repository or no git.

@@ -135,7 +135,6 @@ impl<'a> Resolver<'a> {
     pub(crate) fn source(
         &mut self,
         source: &Document<kinds::Source>,
-        zone: &jiff::tz::TimeZone,
         clock: super::context::Clock,
     ) -> Option<halo::Settings> {
         let spec = &source.spec;
@@ -165,6 +164,11 @@ impl<'a> Resolver<'a> {
         let kinds::Auth::Oauth2(oauth2) = &spec.auth;
         let client_id = self.secret(&oauth2.client_id, &at("/spec/auth/oauth2/clientId"));
         let client_secret = self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
+        let people = spec.person.key.split('.').next().unwrap_or_default();
+        let endpoint = spec
+            .endpoints
+            .get(people)
+            .map_or_else(halo::EndpointSettings::users, Into::into);
         Some(halo::Settings {
             name: source.name.clone(),
             resource_server: resource_server?,
@@ -176,12 +180,12 @@ impl<'a> Resolver<'a> {
             scope: oauth2.scope.clone(),
             rate_requests: spec.rate_limit.requests,
             rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
-            endpoint: halo::EndpointSettings::from_spec(spec),
+            endpoint,
             sentinels: spec.completeness.sentinels.clone(),
             floor: spec.completeness.floor,
-            zone: zone.clone(),
+            patience: halo::Settings::PATIENCE,
+            request_timeout: halo::Settings::REQUEST_TIMEOUT,
             clock,
-            ..halo::Settings::defaults()
         })
     }
 

@@ -8,6 +8,7 @@
 //! are ours or data, and data passes through [`escape`] on its way out. Neither a terminal, nor Markdown, nor the
 //! number of lines can be changed by data.
 
+pub mod diagnostics;
 mod difference;
 mod escape;
 mod label;
