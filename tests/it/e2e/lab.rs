@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 
+use halosync::sandbox::halo::HaloPerson;
+
 use super::site;
 use crate::support::{Run, halosync};
 
@@ -55,37 +57,25 @@ impl Joiner {
         self
     }
 
-    /// The person as HaloITSM's list shows them.
-    fn record(&self) -> serde_json::Map<String, serde_json::Value> {
-        let mut record = serde_json::json!({
-            "id": self.number,
-            "name": format!("{} {}", self.given, self.surname),
-            "firstname": self.given,
-            "surname": self.surname,
-            "emailaddress": format!(
+    /// The person as HaloITSM keeps them.
+    fn record(&self) -> HaloPerson {
+        let filled = |text: &str| Some(text.to_owned());
+        HaloPerson {
+            emailaddress: Some(format!(
                 "{}.{}{}@example.com",
-                self.given.to_lowercase(),
-                self.surname.to_lowercase(),
+                self.given.trim().to_lowercase(),
+                self.surname.trim().to_lowercase(),
                 self.number
-            ),
-            "site_id": 18.0,
-            "site_id_int": 18,
-            "client_id": 12,
-            "other1": self.number.to_string(),
-            "other2": self.department,
-            "other3": self.title,
-            "phonenumber": self.phone,
-            "inactive": self.inactive,
-            "isserviceaccount": false,
-            "is_prospect": false,
-        });
-        if let Some(manager) = self.manager {
-            record["other4"] = manager.to_string().into();
+            )),
+            other1: Some(self.number.to_string()),
+            other2: filled(&self.department),
+            other3: filled(&self.title),
+            other4: self.manager.map(|number| number.to_string()),
+            other5: self.ends_on.clone(),
+            phonenumber: filled(&self.phone),
+            inactive: self.inactive,
+            ..HaloPerson::new(i64::from(self.number), &self.given, &self.surname)
         }
-        if let Some(date) = &self.ends_on {
-            record["other5"] = date.clone().into();
-        }
-        record.as_object().expect("an object").clone()
     }
 }
 
@@ -123,7 +113,7 @@ pub(super) struct Site {
     pub(super) write: (String, String),
     pub(super) admin: (String, String),
     /// Ends the directory when dropped.
-    pub(super) keep: Box<dyn Any + Send + Sync>,
+    pub(super) _keep: Box<dyn Any + Send + Sync>,
 }
 
 pub(super) struct Lab {
@@ -141,10 +131,6 @@ const BASE: &str = "DC=corp,DC=example,DC=test";
 const CLIENT_SECRET: &str = "canary-halo-client-secret-7f3a";
 
 impl Lab {
-    pub(super) async fn embedded() -> Self {
-        Self::new(site::embedded().await).await
-    }
-
     pub(super) async fn samba() -> Self {
         Self::new(site::samba().await).await
     }
@@ -156,8 +142,8 @@ impl Lab {
         std::fs::write(dir.path().join("ca.pem"), &site.ca_pem).expect("writable");
         write_project(dir.path(), &identity.to_public().to_string());
         let environment = [
-            ("HALO_RESOURCE_SERVER", format!("{}api", halo.url())),
-            ("HALO_AUTHORISATION_SERVER", format!("{}auth", halo.url())),
+            ("HALO_RESOURCE_SERVER", halo.resource_server()),
+            ("HALO_AUTHORISATION_SERVER", halo.authorisation_server()),
             ("HALO_CLIENT_ID", "halosync".to_owned()),
             ("HALO_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
             ("CORP_LDAP_SERVER", site.url.clone()),
@@ -185,24 +171,21 @@ impl Lab {
         for group in ["Sales", "Research", "Everyone"] {
             lab.add_group(group).await;
         }
-        lab.halo.set(&lab.records());
         lab
-    }
-
-    fn records(&self) -> Vec<serde_json::Map<String, serde_json::Value>> {
-        self.people.lock().expect("not poisoned").values().map(Joiner::record).collect()
     }
 
     // -- HaloITSM --------------------------------------------------------------------------------------------------
 
     pub(super) fn hire(&self, person: Joiner) {
+        self.halo.put(person.record());
         self.people.lock().expect("not poisoned").insert(person.number, person);
-        self.halo.set(&self.records());
     }
 
     pub(super) fn edit(&self, number: u32, change: impl FnOnce(&mut Joiner)) {
-        change(self.people.lock().expect("not poisoned").get_mut(&number).expect("a known person"));
-        self.halo.set(&self.records());
+        let mut people = self.people.lock().expect("not poisoned");
+        let person = people.get_mut(&number).expect("a known person");
+        change(person);
+        self.halo.put(person.record());
     }
 
     /// From now on HaloITSM claims more people than it shows.
