@@ -328,6 +328,13 @@ impl<'a> Translator<'a> {
                     pointer,
                 });
             }
+            ValidationErrorKind::AnyOf { .. }
+                if self.raw_branches(schema).any(|branch| {
+                    branch.get("$ref").and_then(Value::as_str) == Some("#/$defs/MaxFall")
+                }) && !instance.is_string() =>
+            {
+                out.push(bad_percentage(&at_value));
+            }
             ValidationErrorKind::AnyOf { context }
             | ValidationErrorKind::OneOfNotValid { context } => {
                 self.alternatives(instance, schema, context, &at_value, out);
@@ -369,11 +376,7 @@ impl<'a> Translator<'a> {
                         Some("a name has up to 63 letters, digits, `.`, `_` and `-`, and begins and ends with a letter or digit".to_owned()),
                     )
                 } else if keyword.starts_with("/$defs/MaxFall/") {
-                    at_value(
-                        codes::BAD_PERCENTAGE,
-                        "this is not a percentage".to_owned(),
-                        Some("write a whole number from 0 to 100 and a percent sign, for example `10%`".to_owned()),
-                    )
+bad_percentage(&at_value)
                 } else {
                     at_value(
                         codes::INVALID_VALUE,
@@ -531,12 +534,15 @@ impl<'a> Translator<'a> {
         }
     }
 
-    fn branches<'s>(&'s self, schema: &'s Value) -> impl Iterator<Item = &'s Value> {
+    fn raw_branches<'s>(&self, schema: &'s Value) -> impl Iterator<Item = &'s Value> {
         ["oneOf", "anyOf"]
             .into_iter()
             .filter_map(|keyword| schema.get(keyword)?.as_array())
             .flatten()
-            .map(|branch| self.resolve(branch))
+    }
+
+    fn branches<'s>(&'s self, schema: &'s Value) -> impl Iterator<Item = &'s Value> {
+        self.raw_branches(schema).map(|branch| self.resolve(branch))
     }
 
     fn words(&self, schema: &Value) -> Vec<String> {
@@ -666,6 +672,14 @@ fn unknown_value(
     }
 }
 
+fn bad_percentage(at_value: &dyn Fn(&'static str, String, Option<String>) -> Finding) -> Finding {
+    at_value(
+        codes::BAD_PERCENTAGE,
+        "this is not a percentage".to_owned(),
+        Some("write a whole number from 0 to 100 and a percent sign, for example `10%`".to_owned()),
+    )
+}
+
 fn wrong_type(
     instance: &Value,
     expected: &[String],
@@ -673,6 +687,8 @@ fn wrong_type(
 ) -> Finding {
     let names: Vec<&str> = expected
         .iter()
+        // That a field may be left out is not what was meant.
+        .filter(|name| *name != "null")
         .map(|name| match name.as_str() {
             "string" => "text",
             "integer" => "a whole number",
