@@ -14,7 +14,10 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
-use crate::apply::{self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink, Verdict};
+use crate::apply::{
+    self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
+    Verdict,
+};
 use crate::connector::ldap::{LdapWriter, Settings};
 use crate::model::Name;
 use crate::plan::PlanFile;
@@ -25,27 +28,43 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let file = super::show::read(&verb.plan)?;
     check_digest(&file, verb.expect_digest.as_deref())?;
     if file.content.changes.is_empty() {
-        context.printer.note("the plan has no changes; nothing was done");
+        context
+            .printer
+            .note("the plan has no changes; nothing was done");
         return Ok(Exit::Success);
     }
     let project = project::load(context, &verb.project)?;
     warn_of_other_configuration(context, &project, &file);
     let settings = settings(context, &project, &file)?;
 
-    let journal_path = verb.journal.clone().unwrap_or_else(|| beside(&verb.plan, "journal.jsonl"));
-    let journal = Journal::open(&journal_path, &file.digest, env!("CARGO_PKG_VERSION"), context.now())
-        .map_err(|error| rejected(&ApplyError::Journal(error)))?;
-    let folder = verb.passwords.clone().unwrap_or_else(|| match verb.plan.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-        _ => PathBuf::from("."),
-    });
+    let journal_path = verb
+        .journal
+        .clone()
+        .unwrap_or_else(|| beside(&verb.plan, "journal.jsonl"));
+    let journal = Journal::open(
+        &journal_path,
+        &file.digest,
+        env!("CARGO_PKG_VERSION"),
+        context.now(),
+    )
+    .map_err(|error| rejected(&ApplyError::Journal(error)))?;
+    let folder = verb
+        .passwords
+        .clone()
+        .unwrap_or_else(|| match verb.plan.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        });
     let passwords = AgeFiles::for_plan(&file, &folder)
         .map_err(|error| Failure::new(Exit::Rejected, error.to_string()))?
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
     for (name, settings) in settings {
-        writers.insert(name, LdapWriter::connect(settings, connections(verb.concurrency)).await?);
+        writers.insert(
+            name,
+            LdapWriter::connect(settings, connections(verb.concurrency)).await?,
+        );
     }
     let mut options = Options::new(context.clock.clone());
     options.concurrency = usize::from(verb.concurrency);
@@ -56,10 +75,21 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map_err(|error| rejected(&error))?;
     progress.done();
 
-    let report = verb.report.clone().unwrap_or_else(|| beside(&verb.plan, "report.json"));
+    let report = verb
+        .report
+        .clone()
+        .unwrap_or_else(|| beside(&verb.plan, "report.json"));
     write_report(&outcome, &file, &report)?;
-    context.printer.result(&render::outcome_text(&outcome, &file, &super::show::text_options(context, false)))?;
-    context.printer.note(&format!("report: {}\njournal: {}", report.display(), journal_path.display()));
+    context.printer.result(&render::outcome_text(
+        &outcome,
+        &file,
+        &super::show::text_options(context, false),
+    ))?;
+    context.printer.note(&format!(
+        "report: {}\njournal: {}",
+        report.display(),
+        journal_path.display()
+    ));
     Ok(exit(outcome.verdict))
 }
 
@@ -77,7 +107,11 @@ fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> 
     match expected {
         Some(expected) if !expected.trim().eq_ignore_ascii_case(&file.digest) => Err(Failure::new(
             Exit::Rejected,
-            format!("the plan's digest is {}, and {} was approved", file.digest, expected.trim()),
+            format!(
+                "the plan's digest is {}, and {} was approved",
+                file.digest,
+                expected.trim()
+            ),
         )
         .help("apply the plan that was approved, or have this one approved")),
         _ => Ok(()),
@@ -106,7 +140,12 @@ fn settings(
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let mut all = Vec::new();
     for (name, identity) in &file.content.targets {
-        if !file.content.changes.iter().any(|change| &change.target == name) {
+        if !file
+            .content
+            .changes
+            .iter()
+            .any(|change| &change.target == name)
+        {
             continue;
         }
         let Some(directory) = project.config.directories.get(name) else {
@@ -164,7 +203,9 @@ impl Signals {
 
 #[cfg(unix)]
 fn signals() -> Result<Signals, Failure> {
-    Ok(Signals(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?))
+    Ok(Signals(tokio::signal::unix::signal(
+        tokio::signal::unix::SignalKind::terminate(),
+    )?))
 }
 
 #[cfg(not(unix))]

@@ -11,7 +11,12 @@ use super::failure::Failure;
 /// Makes accounts in Active Directory follow the people in HaloITSM, through plans that are reviewed before they are
 /// applied.
 #[derive(Debug, Parser)]
-#[command(name = "halosync", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "halosync",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     /// Say only what went wrong.
     #[arg(short, long, global = true)]
@@ -190,7 +195,12 @@ pub(crate) struct Sandbox {
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
     /// Write all schemas into this directory instead of printing one.
-    #[arg(long, value_name = "DIR", conflicts_with = "kind", required_unless_present = "kind")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "kind",
+        required_unless_present = "kind"
+    )]
     pub(crate) out: Option<PathBuf>,
     /// The schema to print: a kind such as Mapping, or plan.
     #[arg(value_name = "KIND")]
@@ -208,10 +218,13 @@ pub(crate) struct Completions {
 /// Prints completions.
 pub(crate) fn completions(context: &Context, verb: &Completions) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(verb.shell, &mut Arguments::command(), "halosync", &mut script);
-    context
-        .printer
-        .result(&String::from_utf8_lossy(&script))?;
+    clap_complete::generate(
+        verb.shell,
+        &mut Arguments::command(),
+        "halosync",
+        &mut script,
+    );
+    context.printer.result(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Success)
 }
 

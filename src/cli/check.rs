@@ -47,8 +47,10 @@ pub(crate) fn schemas(context: &Context, verb: &Schema) -> Result<Exit, Failure>
         .iter()
         .find(|name| name.replace('-', "").eq_ignore_ascii_case(&wanted))
     else {
-        return Err(Failure::new(Exit::Usage, format!("there is no schema {kind:?}"))
-            .help(format!("one of: {}", known.join(", "))));
+        return Err(
+            Failure::new(Exit::Usage, format!("there is no schema {kind:?}"))
+                .help(format!("one of: {}", known.join(", "))),
+        );
     };
     let mut out = Vec::new();
     schema::run(name, &mut out)?;

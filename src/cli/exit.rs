@@ -33,14 +33,20 @@ impl Exit {
     pub const ALL: &'static [(Self, &'static str)] = &[
         (Self::Success, "nothing to do, or everything applied"),
         (Self::Unexpected, "unexpected failure"),
-        (Self::Changes, "the plan has changes (with --detailed-exitcode)"),
+        (
+            Self::Changes,
+            "the plan has changes (with --detailed-exitcode)",
+        ),
         (Self::Held, "a guard or policy holds the plan"),
         (Self::Partial, "applied in part"),
         (Self::Conflict, "stale or conflicting objects"),
         (Self::Rejected, "plan rejected"),
         (Self::Usage, "wrong command line"),
         (Self::InvalidConfiguration, "invalid configuration"),
-        (Self::Unavailable, "a system is unavailable or its read is unproven"),
+        (
+            Self::Unavailable,
+            "a system is unavailable or its read is unproven",
+        ),
         (Self::Denied, "access denied"),
     ];
 }

@@ -47,7 +47,11 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
 }
 
 /// Plans from reads.
-pub(crate) fn make(project: &Project, reads: &Reads, as_of: jiff::Timestamp) -> Result<PlanFile, Failure> {
+pub(crate) fn make(
+    project: &Project,
+    reads: &Reads,
+    as_of: jiff::Timestamp,
+) -> Result<PlanFile, Failure> {
     let made = plan::build(PlanInput {
         config: &project.config,
         people: &reads.people,
@@ -78,13 +82,18 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
     }
     resolver.finish()?;
 
-    let people = futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
-        let intake = Intake::compile(source, &zone)
-            .map_err(|_| Failure::new(Exit::InvalidConfiguration, "a source's fields cannot be compiled"))?;
-        let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
-        let read = reader.read_people().await?;
-        Ok::<_, Failure>((source.name.clone(), read))
-    }));
+    let people =
+        futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
+            let intake = Intake::compile(source, &zone).map_err(|_| {
+                Failure::new(
+                    Exit::InvalidConfiguration,
+                    "a source's fields cannot be compiled",
+                )
+            })?;
+            let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
+            let read = reader.read_people().await?;
+            Ok::<_, Failure>((source.name.clone(), read))
+        }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
         let request = requests.remove(&name).unwrap_or_default();
         let clock = context.clock.clone();
@@ -120,8 +129,11 @@ impl Reads {
 
 fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
     let parse_failure = |path: &Path, error: snapshot::SnapshotError| {
-        Failure::new(Exit::InvalidConfiguration, format!("{}: {error}", path.display()))
-            .help("record the reads again with `halosync plan --record DIR`")
+        Failure::new(
+            Exit::InvalidConfiguration,
+            format!("{}: {error}", path.display()),
+        )
+        .help("record the reads again with `halosync plan --record DIR`")
     };
     let people = |name: &Name| {
         let path = dir.join(people_file(name));
@@ -136,17 +148,35 @@ fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
         Ok::<_, Failure>((name.clone(), read))
     };
     let (people, directories) = rayon::join(
-        || project.config.sources.keys().map(people).collect::<Result<_, _>>(),
-        || project.config.directories.keys().map(directory).collect::<Result<_, _>>(),
+        || {
+            project
+                .config
+                .sources
+                .keys()
+                .map(people)
+                .collect::<Result<_, _>>()
+        },
+        || {
+            project
+                .config
+                .directories
+                .keys()
+                .map(directory)
+                .collect::<Result<_, _>>()
+        },
     );
-    Ok(Reads { people: people?, directories: directories? })
+    Ok(Reads {
+        people: people?,
+        directories: directories?,
+    })
 }
 
 fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
     let create = |file: String| {
         let path = dir.join(file);
-        let opened = super::files::private_file(&path).map_err(|error| Failure::file("write", &path, &error))?;
+        let opened = super::files::private_file(&path)
+            .map_err(|error| Failure::file("write", &path, &error))?;
         Ok::<_, Failure>((std::io::BufWriter::new(opened), path))
     };
     for (name, read) in &reads.people {
@@ -193,8 +223,16 @@ fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure>
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
     let plan = &file.content;
-    let unproven = plan.inputs.people.values().any(|read| !read.completeness.is_proven())
-        || plan.inputs.directories.values().any(|read| !read.completeness.is_proven());
+    let unproven = plan
+        .inputs
+        .people
+        .values()
+        .any(|read| !read.completeness.is_proven())
+        || plan
+            .inputs
+            .directories
+            .values()
+            .any(|read| !read.completeness.is_proven());
     if unproven {
         Exit::Unavailable
     } else if verb.detailed_exitcode && !plan.changes.is_empty() {

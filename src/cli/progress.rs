@@ -23,7 +23,8 @@ impl Progress {
     /// For a plan with this many changes.
     pub(crate) fn new(printer: Printer, total: usize) -> Self {
         let bar = printer.interactive.then(|| {
-            let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+            let bar =
+                ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} changes {msg}") {
                 bar.set_style(style);
             }
@@ -67,15 +68,22 @@ impl Events for Progress {
         // Ten lines whatever the size, and the last.
         let step = self.total.div_ceil(10).max(1);
         if finished.is_multiple_of(step) || finished == self.total {
-            let trouble = if troubled > 0 { format!(", {troubled} not applied") } else { String::new() };
-            self.printer.note(&format!("{finished} of {} changes{trouble}", self.total));
+            let trouble = if troubled > 0 {
+                format!(", {troubled} not applied")
+            } else {
+                String::new()
+            };
+            self.printer
+                .note(&format!("{finished} of {} changes{trouble}", self.total));
         }
     }
 
     fn verifying(&self, objects: usize) {
         match &self.bar {
             Some(bar) => bar.set_message(format!("reading back {objects} objects")),
-            None => self.printer.note(&format!("reading back {objects} objects")),
+            None => self
+                .printer
+                .note(&format!("reading back {objects} objects")),
         }
     }
 }

@@ -53,7 +53,12 @@ pub(crate) fn load(context: &Context, arguments: &ProjectArgs) -> Result<Project
         return Err(Failure::shown(Exit::InvalidConfiguration));
     };
     let (commit, uncommitted) = git_state(&root, &config);
-    Ok(Project { root, config, commit, uncommitted })
+    Ok(Project {
+        root,
+        config,
+        commit,
+        uncommitted,
+    })
 }
 
 /// Finds the project's files.
@@ -87,7 +92,14 @@ fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
     }
     let changed = git(
         root,
-        &["status", "--porcelain", "--ignored", "--untracked-files=all", "--pathspec-from-file=-", "--pathspec-file-nul"],
+        &[
+            "status",
+            "--porcelain",
+            "--ignored",
+            "--untracked-files=all",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+        ],
         &paths,
     );
     (Some(commit), changed.is_none_or(|lines| !lines.is_empty()))

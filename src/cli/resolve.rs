@@ -45,7 +45,10 @@ impl<'a> Resolver<'a> {
         Err(Failure {
             exit: Exit::InvalidConfiguration,
             messages: self.problems,
-            help: Some("set the variables in the environment of this command, or correct the files named".to_owned()),
+            help: Some(
+                "set the variables in the environment of this command, or correct the files named"
+                    .to_owned(),
+            ),
         })
     }
 
@@ -139,9 +142,16 @@ impl<'a> Resolver<'a> {
     ) -> Option<halo::Settings> {
         let spec = &source.spec;
         let at = |pointer: &str| place(&source.positions, pointer);
-        let resource_server = self.url(&spec.resource_server, &["https", "http"], &at("/spec/resourceServer"));
-        let authorisation_server =
-            self.url(&spec.authorisation_server, &["https", "http"], &at("/spec/authorisationServer"));
+        let resource_server = self.url(
+            &spec.resource_server,
+            &["https", "http"],
+            &at("/spec/resourceServer"),
+        );
+        let authorisation_server = self.url(
+            &spec.authorisation_server,
+            &["https", "http"],
+            &at("/spec/authorisationServer"),
+        );
         for (address, pointer) in [
             (&resource_server, "/spec/resourceServer"),
             (&authorisation_server, "/spec/authorisationServer"),
@@ -163,7 +173,8 @@ impl<'a> Resolver<'a> {
         let ca_pem = self.certificates(spec.ca.as_ref(), &at("/spec/ca"));
         let kinds::Auth::Oauth2(oauth2) = &spec.auth;
         let client_id = self.secret(&oauth2.client_id, &at("/spec/auth/oauth2/clientId"));
-        let client_secret = self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
+        let client_secret =
+            self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
         let people = spec.person.key.split('.').next().unwrap_or_default();
         let endpoint = spec
             .endpoints
@@ -197,12 +208,18 @@ impl<'a> Resolver<'a> {
     ) -> Option<ldap::Settings> {
         let spec = &directory.spec;
         let at = |pointer: &str| place(&directory.positions, pointer);
-        let schemes: &[&str] = if spec.tls.start_tls { &["ldap"] } else { &["ldaps"] };
+        let schemes: &[&str] = if spec.tls.start_tls {
+            &["ldap"]
+        } else {
+            &["ldaps"]
+        };
         let servers: Vec<Option<Url>> = spec
             .servers
             .iter()
             .enumerate()
-            .map(|(index, server)| self.url(server, schemes, &at(&format!("/spec/servers/{index}"))))
+            .map(|(index, server)| {
+                self.url(server, schemes, &at(&format!("/spec/servers/{index}")))
+            })
             .collect();
         let ca_pem = self.certificates(spec.tls.ca.as_ref(), &at("/spec/tls/ca"));
         let (section, bind) = match bind {
@@ -212,7 +229,8 @@ impl<'a> Resolver<'a> {
         let bind = match bind {
             kinds::Bind::Simple { user, password } => {
                 let user = self.setting(user, &at(&format!("/spec/{section}/simple/user")));
-                let password = self.secret(password, &at(&format!("/spec/{section}/simple/password")));
+                let password =
+                    self.secret(password, &at(&format!("/spec/{section}/simple/password")));
                 ldap::BindSettings::Simple {
                     user: user?,
                     password: password?,
@@ -243,7 +261,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// The outer `None` is a problem, the inner one that the operating system's store is used.
-    #[expect(clippy::option_option, reason = "absent and unusable are different answers")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and unusable are different answers"
+    )]
     fn certificates(&mut self, file: Option<&Setting>, place: &str) -> Option<Option<Vec<u8>>> {
         let Some(file) = file else { return Some(None) };
         let path = self.setting(file, place)?;

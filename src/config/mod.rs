@@ -13,6 +13,7 @@ mod secrets;
 mod text;
 mod yaml;
 
+pub use check::halo_always_lists;
 pub use duration::{DurationError, parse_duration};
 pub use load::{include_patterns, load};
 pub use yaml::{MAX_FILE_BYTES, too_large};

@@ -25,7 +25,11 @@ impl Run {
 }
 
 /// Runs the real binary in a directory, with exactly the given environment (and `PATH`, for git).
-pub(crate) async fn halosync(dir: &Path, environment: &BTreeMap<String, String>, arguments: &[&str]) -> Run {
+pub(crate) async fn halosync(
+    dir: &Path,
+    environment: &BTreeMap<String, String>,
+    arguments: &[&str],
+) -> Run {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_halosync"))
         .args(arguments)
         .current_dir(dir)

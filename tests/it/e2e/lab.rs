@@ -96,11 +96,18 @@ impl Account {
     }
 
     pub(super) fn values(&self, attribute: &str) -> Vec<String> {
-        self.attributes.get(&attribute.to_lowercase()).cloned().unwrap_or_default()
+        self.attributes
+            .get(&attribute.to_lowercase())
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(super) fn enabled(&self) -> bool {
-        self.one("userAccountControl").parse::<u32>().expect("a number") & 2 == 0
+        self.one("userAccountControl")
+            .parse::<u32>()
+            .expect("a number")
+            & 2
+            == 0
     }
 }
 
@@ -147,13 +154,19 @@ impl Lab {
             ("HALO_CLIENT_ID", "halosync".to_owned()),
             ("HALO_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
             ("CORP_LDAP_SERVER", site.url.clone()),
-            ("CORP_CA_FILE", dir.path().join("ca.pem").display().to_string()),
+            (
+                "CORP_CA_FILE",
+                dir.path().join("ca.pem").display().to_string(),
+            ),
             ("CORP_READ_USER", site.read.0.clone()),
             ("CORP_READ_PASSWORD", site.read.1.clone()),
             ("CORP_WRITE_USER", site.write.0.clone()),
             ("CORP_WRITE_PASSWORD", site.write.1.clone()),
         ];
-        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let admin = connect(&site).await;
         let lab = Self {
             halo,
@@ -165,7 +178,14 @@ impl Lab {
             dir,
             plans: Mutex::new(0),
         };
-        for place in ["OU=People", "OU=Groups", "OU=Sales,OU=People", "OU=Research,OU=People", "OU=Leavers,OU=People", "OU=Elsewhere"] {
+        for place in [
+            "OU=People",
+            "OU=Groups",
+            "OU=Sales,OU=People",
+            "OU=Research,OU=People",
+            "OU=Leavers,OU=People",
+            "OU=Elsewhere",
+        ] {
             lab.add_place(place).await;
         }
         for group in ["Sales", "Research", "Everyone"] {
@@ -178,7 +198,10 @@ impl Lab {
 
     pub(super) fn hire(&self, person: Joiner) {
         self.halo.put(person.record());
-        self.people.lock().expect("not poisoned").insert(person.number, person);
+        self.people
+            .lock()
+            .expect("not poisoned")
+            .insert(person.number, person);
     }
 
     pub(super) fn edit(&self, number: u32, change: impl FnOnce(&mut Joiner)) {
@@ -236,14 +259,22 @@ impl Lab {
         let caller = std::panic::Location::caller();
         async move {
             let again = self.run(&["plan", "--detailed-exitcode"]).await;
-            assert_eq!(again.code, 0, "{caller}: the plan is not empty\n{}{}", again.stdout, again.stderr);
+            assert_eq!(
+                again.code, 0,
+                "{caller}: the plan is not empty\n{}{}",
+                again.stdout, again.stderr
+            );
         }
     }
 
     // -- secrets ---------------------------------------------------------------------------------------------------
 
     pub(super) fn secrets(&self) -> Vec<String> {
-        vec![CLIENT_SECRET.to_owned(), self.site.read.1.clone(), self.site.write.1.clone()]
+        vec![
+            CLIENT_SECRET.to_owned(),
+            self.site.read.1.clone(),
+            self.site.write.1.clone(),
+        ]
     }
 
     /// The decrypted lines of all files of initial passwords.
@@ -255,7 +286,12 @@ impl Lab {
                 let bytes = std::fs::read(&path).expect("readable");
                 let plain = age::decrypt(&self.identity, &bytes).expect("our key opens it");
                 let plain = String::from_utf8(plain).expect("UTF-8");
-                lines.extend(plain.lines().filter(|line| line.contains('{')).map(str::to_owned));
+                lines.extend(
+                    plain
+                        .lines()
+                        .filter(|line| line.contains('{'))
+                        .map(str::to_owned),
+                );
             }
         }
         lines
@@ -280,7 +316,9 @@ impl Lab {
             let path = entry.expect("readable").path();
             if path.is_file() {
                 let bytes = std::fs::read(&path).expect("readable");
-                let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
                 assert!(!found, "{} holds a secret", path.display());
             }
         }
@@ -298,21 +336,33 @@ impl Lab {
     }
 
     async fn add(&self, dn: &str, attributes: Vec<(&str, HashSet<&str>)>) {
-        let result = self.admin.clone().add(dn, attributes).await.expect("an answer");
+        let result = self
+            .admin
+            .clone()
+            .add(dn, attributes)
+            .await
+            .expect("an answer");
         // Some sites come with places of their own.
         assert!(matches!(result.rc, 0 | 68), "{dn}: {result}");
     }
 
     async fn add_place(&self, place: &str) {
-        self.add(&self.dn(place), vec![("objectClass", HashSet::from(["top", "organizationalUnit"]))]).await;
+        self.add(
+            &self.dn(place),
+            vec![("objectClass", HashSet::from(["top", "organizationalUnit"]))],
+        )
+        .await;
     }
 
     async fn add_group(&self, name: &str) {
         let dn = self.dn(&format!("CN={name},OU=Groups"));
-        self.add(&dn, vec![
-            ("objectClass", HashSet::from(["top", "group"])),
-            ("sAMAccountName", HashSet::from([name])),
-        ])
+        self.add(
+            &dn,
+            vec![
+                ("objectClass", HashSet::from(["top", "group"])),
+                ("sAMAccountName", HashSet::from([name])),
+            ],
+        )
         .await;
     }
 
@@ -321,10 +371,17 @@ impl Lab {
         let dn = self.dn(&format!("CN={name},{place}"));
         // PASSWD_NOTREQD lets an account be enabled without a password.
         let mut all = vec![
-            ("objectClass", HashSet::from(["top", "person", "organizationalPerson", "user"])),
+            (
+                "objectClass",
+                HashSet::from(["top", "person", "organizationalPerson", "user"]),
+            ),
             ("userAccountControl", HashSet::from(["544"])),
         ];
-        all.extend(attributes.iter().map(|(name, value)| (*name, HashSet::from([*value]))));
+        all.extend(
+            attributes
+                .iter()
+                .map(|(name, value)| (*name, HashSet::from([*value]))),
+        );
         self.add(&dn, all).await;
     }
 
@@ -357,21 +414,28 @@ impl Lab {
                     values.sort();
                     (name.to_lowercase(), values)
                 });
-                Account { dn: entry.dn, attributes: attributes.collect() }
+                Account {
+                    dn: entry.dn,
+                    attributes: attributes.collect(),
+                }
             })
             .collect()
     }
 
     /// The account with an employee number; several fail the test.
     pub(super) async fn account(&self, employee: &str) -> Option<Account> {
-        let mut found = self.find(&format!("(&(objectClass=user)(employeeID={employee}))")).await;
+        let mut found = self
+            .find(&format!("(&(objectClass=user)(employeeID={employee}))"))
+            .await;
         assert!(found.len() < 2, "two accounts of {employee}: {found:?}");
         found.pop()
     }
 
     /// The members of a group, sorted.
     pub(super) async fn members(&self, group: &str) -> Vec<String> {
-        let found = self.find(&format!("(&(objectClass=group)(sAMAccountName={group}))")).await;
+        let found = self
+            .find(&format!("(&(objectClass=group)(sAMAccountName={group}))"))
+            .await;
         assert_eq!(found.len(), 1, "{found:?}");
         found[0].values("member")
     }
@@ -380,7 +444,9 @@ impl Lab {
 async fn connect(site: &Site) -> Ldap {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(site.ca_pem.as_bytes()) {
-        roots.add(certificate.expect("a certificate")).expect("a usable certificate");
+        roots
+            .add(certificate.expect("a certificate"))
+            .expect("a usable certificate");
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -388,9 +454,12 @@ async fn connect(site: &Site) -> Ldap {
         .expect("protocol versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let settings = LdapConnSettings::new().set_conn_timeout(Duration::from_secs(10)).set_config(Arc::new(tls));
-    let (connection, mut ldap) =
-        LdapConnAsync::with_settings(settings, &site.url).await.expect("a connection");
+    let settings = LdapConnSettings::new()
+        .set_conn_timeout(Duration::from_secs(10))
+        .set_config(Arc::new(tls));
+    let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &site.url)
+        .await
+        .expect("a connection");
     ldap3::drive!(connection);
     ldap.simple_bind(&site.admin.0, &site.admin.1)
         .await
