@@ -159,6 +159,10 @@ fn schema_samples_that_are_invalid_get_the_expected_diagnostics() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "txt") {
+            let stem = path.with_extension("");
+            if !stem.is_dir() && !stem.with_extension("yaml").is_file() {
+                wrong.push(format!("{} belongs to no sample", path.display()));
+            }
             continue;
         }
         samples += 1;
