@@ -1,0 +1,1 @@
+//! Semantics, without the wire.
