@@ -1,6 +1,9 @@
-//! Embedded simulators of the systems on both sides, and invented people to fill them with.
+//! Embedded simulators of the systems on both sides, over their real protocols, and invented people to fill them with.
 //!
-//! For demonstrations, training and tests on loopback; nothing here is a real server's code. Knows the model only.
+//! They serve tests, the demo and training on 127.x only; nothing here is a real server's code. They must not know
+//! configuration, plans or connectors, so that nothing is tested against its own assumptions.
 
+pub mod directory;
 pub mod halo;
 pub mod people;
+pub mod tls;
