@@ -182,14 +182,17 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
     let kept: CompactString = match flavour {
         Flavour::Sam => text
             .chars()
-            .filter(|c| !c.is_control() && *c != '@' && !FORBIDDEN.contains(c))
+            .filter(|c| !c.is_control() && !matches!(c, '@' | '`') && !FORBIDDEN.contains(c))
             .collect(),
+        // What Microsoft 365 accepts before the @ among ASCII; the rest would have to be renamed on the day of
+        // synchronisation.
         Flavour::Upn => {
             let (local, suffix) = text.rsplit_once('@').unwrap_or((text, ""));
             let local: String = local
                 .chars()
                 .filter(|c| {
-                    !c.is_control() && !c.is_whitespace() && *c != '@' && !FORBIDDEN.contains(c)
+                    let plain = c.is_ascii_alphanumeric() || "'.-_!#^~".contains(*c);
+                    plain || (!c.is_ascii() && !c.is_control() && !c.is_whitespace())
                 })
                 .collect();
             let local = local.trim_matches('.');

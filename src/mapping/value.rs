@@ -224,11 +224,19 @@ fn is_expiry(def: &AttributeDef) -> bool {
     def.name.eq_ignore_ascii_case("accountExpires")
 }
 
+/// What stands in an attribute after it is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleared {
+    /// No value.
+    Nothing,
+    /// A value that means the same as none.
+    Value(&'static str),
+    /// It can be neither empty nor set to a value that means nothing ([MS-ADTS] 3.1.1.5.3.2).
+    Impossible,
+}
+
 /// What stands in an attribute after it is cleared: nothing, but for a few that cannot be without a value.
-///
-/// # Errors
-/// The attribute can be neither empty nor set to a value that means nothing ([MS-ADTS] 3.1.1.5.3.2).
-pub fn cleared(def: &AttributeDef) -> Result<Option<&'static str>, ()> {
+pub fn cleared(def: &AttributeDef) -> Cleared {
     const NEVER_EMPTY: &[&str] = &[
         "codePage",
         "lockoutTime",
@@ -238,16 +246,16 @@ pub fn cleared(def: &AttributeDef) -> Result<Option<&'static str>, ()> {
         "cn",
     ];
     if is_expiry(def) {
-        Ok(Some(NEVER_EXPIRES))
+        Cleared::Value(NEVER_EXPIRES)
     } else if def.name.eq_ignore_ascii_case("countryCode") {
-        Ok(Some("0"))
+        Cleared::Value("0")
     } else if NEVER_EMPTY
         .iter()
         .any(|name| def.name.eq_ignore_ascii_case(name))
     {
-        Err(())
+        Cleared::Impossible
     } else {
-        Ok(None)
+        Cleared::Nothing
     }
 }
 
@@ -316,14 +324,14 @@ mod tests {
 
     #[test]
     fn dates_become_filetimes() {
-        // 1601-01-01 plus 10 ns ticks, checked against `w32tm /ntte 133459920000000000` = 2023-12-01 00:00 UTC.
+        // 2023-12-01T00:00:00Z is 1,701,388,800 s after 1970, 13,345,862,400 s after 1601.
         assert_eq!(
             stored("accountExpires", "2023-11-30").unwrap(),
-            "133459920000000000"
+            "133458624000000000"
         );
         assert_eq!(
             stored("accountExpires", "2023-12-01T00:00:00Z").unwrap(),
-            "133459920000000000"
+            "133458624000000000"
         );
         // Summer time: the day ends an hour earlier in UTC.
         assert_eq!(

@@ -103,7 +103,7 @@ impl<'a> DirectoryIndex<'a> {
 
     /// The object with this name, as a server or a template spells it.
     pub fn by_text(&self, dn: &str) -> Option<u32> {
-        Dn::parse(dn).ok().and_then(|dn| self.by_key(&dn.key()))
+        Dn::key_of(dn).and_then(|key| self.by_key(&key))
     }
 }
 

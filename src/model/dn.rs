@@ -124,6 +124,14 @@ impl Dn {
         DnKey(key.into_boxed_str())
     }
 
+    /// The key of a text that should be a name, for looking it up: what is no name at all has no key or one that
+    /// nothing has.
+    pub fn key_of(text: &str) -> Option<DnKey> {
+        plain_key(text)
+            .map(DnKey)
+            .or_else(|| Self::parse(text).ok().map(|dn| dn.key()))
+    }
+
     /// The leftmost component; of a multi-valued one its first part.
     pub fn rdn(&self) -> Rdn {
         match (Parser {
@@ -503,6 +511,7 @@ mod tests {
             let detour = dn(&text.replacen("DC=", "DC=\\44C,DC=", 1)).key();
             let expected = detour.as_str().replacen("dc=dc,", "", 1);
             assert_eq!(whole.key().as_str(), expected, "{text}");
+            assert_eq!(Dn::key_of(text), Some(whole.key()));
         }
     }
 

@@ -128,7 +128,11 @@ impl Making<'_, '_> {
         let empty = Outcome::default();
         let outcome = self.outcomes[at as usize].as_deref().unwrap_or(&empty);
         let adopts = matches!(subject.found, Found::Adopt { .. }) && outcome.whole.is_none();
-        if !outcome.changes() && !adopts {
+        let named = self
+            .given
+            .get(&at)
+            .is_some_and(|given| given.cn.is_some() || !given.attributes.is_empty());
+        if !outcome.changes() && !adopts && !named {
             return Vec::new();
         }
         let Some(object) = self.account(at) else {

@@ -12,8 +12,8 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
-    AttributeRule, Candidates, NameRule, Notes, Problem, RuleKind, Wanted, canonical, cleared,
-    equal, is_reference,
+    AttributeRule, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted, canonical,
+    cleared, equal, is_reference,
 };
 use crate::matching::{Found, Standing};
 use crate::model::{Entry, FieldIndex};
@@ -365,10 +365,16 @@ impl<'t> Evaluation<'t, '_> {
         if *wanted != Wanted::Clear || self.observed(rule).is_empty() {
             return Ok(());
         }
-        let left = cleared(&rule.def).map_err(|()| {
-            Draft::new(held::CANNOT_CLEAR, format!("{} cannot be empty", rule.name))
-        })?;
-        let after: Vec<CompactString> = left.into_iter().map(CompactString::from).collect();
+        let after: Vec<CompactString> = match cleared(&rule.def) {
+            Cleared::Nothing => Vec::new(),
+            Cleared::Value(value) => vec![value.into()],
+            Cleared::Impossible => {
+                return Err(Draft::new(
+                    held::CANNOT_CLEAR,
+                    format!("{} cannot be empty", rule.name),
+                ));
+            }
+        };
         if crate::diff::same(&rule.def, self.observed(rule), &after) {
             return Ok(());
         }

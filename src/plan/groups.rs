@@ -18,7 +18,7 @@ use crate::config::{Document, kinds::GroupsInState};
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
 use crate::mapping::Problem;
 use crate::matching::{Found, Standing};
-use crate::model::{Dn, EntryKind, Name};
+use crate::model::{EntryKind, Name};
 use crate::policy::{held, relative_id};
 
 /// A group rule of one side.
@@ -396,9 +396,9 @@ fn subject_wishes(
 
 /// The group with this name, else the name.
 fn group(target: &Target<'_>, text: &str) -> Result<u32, CompactString> {
-    Dn::parse(text)
-        .ok()
-        .and_then(|dn| target.index.by_key(&dn.key()))
+    target
+        .index
+        .by_text(text)
         .filter(|object| target.index.entry(*object).kind == EntryKind::Group)
         .ok_or_else(|| text.into())
 }

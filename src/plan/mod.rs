@@ -17,6 +17,7 @@ mod naming;
 mod order;
 mod people;
 mod places;
+mod planning;
 mod requests;
 mod target;
 

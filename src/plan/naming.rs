@@ -232,8 +232,9 @@ impl Names {
         };
         let cn = new_cn.ok_or_else(|| needed("cn"))?;
         let parent = &target.index.entry(place).dn;
+        let key = target.index.key(place);
         let (name, rule) = self.choose(&cn, place, |names, candidate| {
-            !target.deleted_cn.contains(&fold(&cn.rule.def, candidate))
+            !target.was_named(&fold(&cn.rule.def, candidate), key)
                 && names.vacant(target, at, None, &parent.child("CN", candidate).key())
         })?;
         let dn = parent.child("CN", &name);

@@ -10,7 +10,7 @@ use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
 use crate::mapping::{Flavour, RuleKind, fold};
 use crate::matching::{self, Conflict, DirectoryIndex, Found, KeyIndexes, Standing, ValueIndex};
-use crate::model::{AttributeId, DirectoryHeader, EntryKind, Name};
+use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, EntryKind, Name};
 use crate::policy::{Scope, held};
 
 /// One person who is to have an account.
@@ -80,8 +80,8 @@ pub(super) struct Target<'a> {
     pub(super) keys: KeyIndexes,
     /// Who holds which value of the attributes that must be unique.
     pub(super) taken: HashMap<AttributeId, ValueIndex>,
-    /// Former names of deleted objects.
-    pub(super) deleted_cn: HashSet<CompactString>,
+    /// Former names of deleted objects, each with the places it was in; `None` where the read does not tell.
+    deleted: HashMap<CompactString, Vec<Option<DnKey>>>,
     /// `example.test` of `DC=example,DC=test`: the suffix of implied principal names.
     pub(super) domain: String,
     /// Lookups of people by key (`None`) or by a field, per side.
@@ -140,17 +140,7 @@ impl<'a> Target<'a> {
             || rayon::join(|| build(&recognised, true), || build(&unique, false)),
         );
         let standing = scope.standing(&index);
-        let deleted_cn = snapshot
-            .objects
-            .iter()
-            .filter(|entry| entry.kind == EntryKind::Deleted)
-            .filter_map(|entry| entry.value(known.cn?))
-            .map(|cn| {
-                let name = cn.split('\n').next().unwrap_or_default();
-                let name = name.split("\\0ADEL:").next().unwrap_or_default();
-                name.trim().chars().flat_map(char::to_lowercase).collect()
-            })
-            .collect();
+        let deleted = deleted_names(snapshot, known.cn);
         let domain = header
             .identity
             .naming_context
@@ -176,7 +166,7 @@ impl<'a> Target<'a> {
             subjects: Vec::new(),
             keys: KeyIndexes(keys.into_iter().collect()),
             taken: taken.into_iter().collect(),
-            deleted_cn,
+            deleted,
             domain,
             lookups,
         })
@@ -330,6 +320,15 @@ impl<'a> Target<'a> {
         self.side(subject).state(subject.state)
     }
 
+    /// Whether a deleted object had this name in this place: restoring it must stay possible.
+    pub(super) fn was_named(&self, folded: &str, place: &DnKey) -> bool {
+        self.deleted.get(folded).is_some_and(|places| {
+            places
+                .iter()
+                .any(|was| was.as_ref().is_none_or(|was| was == place))
+        })
+    }
+
     /// An existing object as a plan names it.
     pub(super) fn object(&self, object: u32) -> super::ObjectRef {
         let entry = self.index.entry(object);
@@ -339,6 +338,33 @@ impl<'a> Target<'a> {
             dn: entry.dn.clone(),
         }
     }
+}
+
+/// What deleted objects were called, and where: a deleted object's name carries its GUID behind a line break
+/// ([MS-ADTS] 3.1.1.5.5.1.1).
+fn deleted_names(
+    snapshot: &crate::model::DirectorySnapshot,
+    cn: Option<AttributeId>,
+) -> HashMap<CompactString, Vec<Option<DnKey>>> {
+    let parent = snapshot.header.attribute("lastKnownParent");
+    let mut names: HashMap<CompactString, Vec<Option<DnKey>>> = HashMap::new();
+    for entry in &snapshot.objects {
+        let Some(name) = cn.and_then(|cn| entry.value(cn)) else {
+            continue;
+        };
+        if entry.kind != EntryKind::Deleted {
+            continue;
+        }
+        let name = name.split('\n').next().unwrap_or_default();
+        let name = name.split("\\0ADEL:").next().unwrap_or_default();
+        let folded = name.trim().chars().flat_map(char::to_lowercase).collect();
+        let place = parent
+            .and_then(|parent| entry.value(parent))
+            .and_then(|dn| Dn::parse(dn).ok())
+            .map(|dn| dn.key());
+        names.entry(folded).or_default().push(place);
+    }
+    names
 }
 
 /// The lookups the person rules of a side need.

@@ -13,9 +13,11 @@ enum Held {
     Link(Guid),
 }
 
+type Object = (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>);
+
 struct Directory<'a> {
     read: &'a DirectorySnapshot,
-    objects: BTreeMap<Guid, (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>)>,
+    objects: BTreeMap<Guid, Object>,
     made: HashMap<String, Guid>,
 }
 

@@ -22,11 +22,9 @@ fn a_plan_file_is_read_as_it_was_written() {
 fn every_changed_byte_is_refused() {
     let good = sample();
     for at in 0..good.len() {
-        for by in [1u8, 0x20] {
-            let mut bad = good.clone();
-            bad[at] ^= by;
-            assert!(read(&bad).is_err(), "byte {at} may change to {}", bad[at]);
-        }
+        let mut bad = good.clone();
+        bad[at] ^= if at % 2 == 0 { 1u8 } else { 0x20 };
+        assert!(read(&bad).is_err(), "byte {at} may change to {}", bad[at]);
     }
     for cut in [0, 1, good.len() / 2, good.len() - 1] {
         assert!(read(&good[..cut]).is_err());

@@ -294,8 +294,82 @@ fn only_managed(plan: &Plan, directory: &DirectorySnapshot) {
     }
 }
 
+/// After the plan, whoever is not held has exactly one account and it is as their facts say.
+fn as_wanted(plan: &Plan, people: &[Somebody], after: &DirectorySnapshot) {
+    let held: Vec<&str> = plan
+        .held
+        .iter()
+        .filter_map(|held| Some(held.person.as_ref()?.key.as_str()))
+        .collect();
+    let id = |name: &str| after.header.attribute(name).unwrap();
+    for (at, somebody) in people.iter().enumerate() {
+        let key = (at + 1).to_string();
+        if !somebody.in_scope || held.contains(&key.as_str()) {
+            continue;
+        }
+        let number = somebody.facts["number"].to_lowercase();
+        let accounts: Vec<&Entry> = after
+            .objects
+            .iter()
+            .filter(|entry| {
+                entry.value(id("employeeID")).map(str::to_lowercase) == Some(number.clone())
+            })
+            .collect();
+        let left = somebody.inactive == Some(true)
+            || somebody.ends.is_some_and(|ends| ends < "2026-11-23");
+        let account = match accounts.as_slice() {
+            [] => {
+                assert!(left, "{key} has no account");
+                continue;
+            }
+            [account] => account,
+            several => panic!("{key} has {} accounts", several.len()),
+        };
+        let protected =
+            account.value(id("adminCount")).is_some() || account.dn.as_str().contains("OU=Admins");
+        if protected {
+            continue;
+        }
+        let enabled = account
+            .value(id("userAccountControl"))
+            .is_some_and(|flags| flags.parse::<i64>().unwrap() & 2 == 0);
+        assert_eq!(enabled, !left, "{key}");
+        let place = if left {
+            "Leavers"
+        } else {
+            &somebody.facts["department"]
+        };
+        assert_eq!(account.dn.parent().unwrap().rdn().value, place, "{key}");
+        let fact = |name: &str| somebody.facts.get(name).map(String::as_str);
+        for (attribute, field) in [
+            ("sn", "surname"),
+            ("givenName", "givenName"),
+            ("title", "title"),
+        ] {
+            assert_eq!(
+                account.value(id(attribute)),
+                fact(field),
+                "{key} {attribute}"
+            );
+        }
+        if let Some(mail) = fact("email") {
+            assert_eq!(account.value(id("mail")), Some(mail), "{key}");
+        }
+        let cn = account.value(id("cn")).unwrap();
+        assert_eq!(cn, account.dn.rdn().value, "{key}");
+        let name = format!(
+            "{} {}",
+            somebody.facts["givenName"], somebody.facts["surname"]
+        );
+        assert!(
+            cn.starts_with(&name) || cn.len() >= 60,
+            "{key}: {cn} for {name}"
+        );
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn promises_hold_for_anybody(
@@ -325,6 +399,7 @@ proptest! {
         let after = apply(&first, &target);
         let second = plan(&config, &source, &after);
         prop_assert!(second.changes.is_empty(), "{:#?}", second.changes);
+        as_wanted(&first, &people, &after);
 
         // P2: without proof nobody loses anything.
         let mut unproven = source;
