@@ -1,1 +1,5 @@
 //! stub
+
+pub mod schema;
+pub mod validate;
+pub mod workspace;
