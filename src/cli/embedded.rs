@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::sandbox::directory::{DirectoryConfig, DirectorySim, ServiceAccount};
+use crate::sandbox::directory::{Clock, DirectoryConfig, DirectorySim, Edit, NewEntry, ServiceAccount};
 use crate::sandbox::halo::{CustomValue, FieldKind, HaloPerson, HaloSim, SimConfig, SimSite};
 use crate::sandbox::people::{self, Invented};
 
@@ -120,6 +120,7 @@ impl Embedded {
                 ServiceAccount::reader(READER.0, READER.1),
                 ServiceAccount::writer(WRITER.0, WRITER.1, WRITES_UNDER),
             ],
+            clock: Clock::Live(context.clock.clone()),
             units: objects
                 .iter()
                 .filter(|object| object.object_class == "organizationalUnit")
@@ -138,42 +139,32 @@ impl Embedded {
     fn fill(&self, objects: &[RawObject], accounts: bool) -> Result<(), Failure> {
         let state = self.directory.state();
         let failure = |dn: &str, error: &dyn std::fmt::Display| {
-            Failure::new(Exit::Unexpected, format!("{dn} cannot be put into the simulator: {error}"))
+            Failure::new(
+                Exit::Unexpected,
+                format!("{dn} cannot be put into the simulator: {error}"),
+            )
         };
-        // Links go in last: they need both ends.
-        let mut links: Vec<(&str, &str, Vec<String>)> = Vec::new();
         for object in objects {
-            let attributes: Vec<(String, Vec<String>)> = object
-                .attributes
-                .iter()
-                .map(|(name, value)| (name.clone(), value.values()))
-                .collect();
-            let (link, plain): (Vec<_>, Vec<_>) =
-                attributes.into_iter().partition(|(name, _)| name == "manager");
-            match object.object_class.as_str() {
-                "user" if accounts => {
-                    state
-                        .add_user(&object.dn, &plain, object.enabled)
-                        .map_err(|error| failure(&object.dn, &error))?;
-                    for (_, managers) in link {
-                        links.push((&object.dn, "manager", managers));
-                    }
-                }
-                "group" => {
-                    state
-                        .add_group(&object.dn, &plain)
-                        .map_err(|error| failure(&object.dn, &error))?;
-                    if accounts && !object.member.is_empty() {
-                        links.push((&object.dn, "member", object.member.clone()));
-                    }
-                }
-                _ => {}
+            let wanted = match object.object_class.as_str() {
+                "user" => accounts,
+                "group" => true,
+                // Places were made when the simulator started.
+                _ => false,
+            };
+            if wanted {
+                state
+                    .add(&object.entry())
+                    .map_err(|error| failure(&object.dn, &error))?;
             }
         }
-        for (dn, attribute, values) in links {
-            state
-                .set(dn, attribute, &values)
-                .map_err(|error| failure(dn, &error))?;
+        // Links go in last: they need both ends.
+        for object in objects.iter().filter(|_| accounts) {
+            let links = object.links();
+            if !links.is_empty() {
+                state
+                    .modify(&object.dn, &links)
+                    .map_err(|error| failure(&object.dn, &error))?;
+            }
         }
         Ok(())
     }
@@ -243,6 +234,37 @@ struct RawObject {
     enabled: bool,
 }
 
+impl RawObject {
+    /// The object without its links.
+    fn entry(&self) -> NewEntry {
+        let mut entry = NewEntry::new(&self.dn, &self.object_class);
+        if self.object_class == "user" {
+            // Without a password, which nobody needs here: PASSWD_NOTREQD beside NORMAL_ACCOUNT, and ACCOUNTDISABLE.
+            entry = entry.with("userAccountControl", if self.enabled { "544" } else { "546" });
+        }
+        for (name, value) in &self.attributes {
+            if name != LINK {
+                for value in value.values() {
+                    entry = entry.with(name, value);
+                }
+            }
+        }
+        entry
+    }
+
+    /// What adds its links.
+    fn links(&self) -> Vec<Edit> {
+        let managers = self.attributes.get(LINK).map(RawValue::values).unwrap_or_default();
+        let managers = managers.iter().map(|dn| Edit::add(LINK, dn));
+        managers
+            .chain(self.member.iter().map(|dn| Edit::add("member", dn)))
+            .collect()
+    }
+}
+
+/// The one attribute of accounts in the example that names another object.
+const LINK: &str = "manager";
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum RawValue {
@@ -251,10 +273,10 @@ enum RawValue {
 }
 
 impl RawValue {
-    fn values(&self) -> Vec<String> {
+    fn values(&self) -> &[String] {
         match self {
-            Self::One(value) => vec![value.clone()],
-            Self::Many(values) => values.clone(),
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
         }
     }
 }

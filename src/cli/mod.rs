@@ -5,8 +5,8 @@ mod apply;
 mod args;
 mod check;
 mod context;
-// mod demo;
-// mod embedded;
+mod demo;
+mod embedded;
 mod exit;
 mod failure;
 mod files;
@@ -14,7 +14,7 @@ mod plan;
 mod progress;
 mod project;
 mod resolve;
-// mod sandbox;
+mod sandbox;
 pub mod schema;
 mod show;
 pub mod validate;
@@ -69,9 +69,8 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
-        // Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
-        // Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
-        Verb::Demo(_) | Verb::Sandbox(_) => Ok(Exit::Unexpected),
+        Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
+        Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),
         Verb::Completions(verb) => args::completions(context, verb),
     }

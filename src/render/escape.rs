@@ -96,7 +96,7 @@ pub(super) fn name(data: &str) -> String {
         && data.chars().all(|c| {
             c.is_alphanumeric()
                 || is_combining_mark(c) && !is_deceptive(c)
-                || matches!(c, ' ' | '\'' | '’' | '-' | '.' | '_' | '&')
+                || matches!(c, ' ' | '\'' | '’' | '-' | '.' | '_' | '&' | '@' | '+')
         });
     let length = data.chars().count();
     if length > LONGEST {

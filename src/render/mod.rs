@@ -1,6 +1,6 @@
-//! What people read: plans and outcomes as terminal text and Markdown.
+//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics in the forms tools take.
 //!
-//! Works from a plan or an outcome alone, without files, network or clock, and decides nothing: what is not in the
+//! Works from a plan, an outcome or diagnostics alone, without files, network or clock, and decides nothing: what is not in the
 //! plan is not in the report. A plan is first laid out as a [`report`] (sections of lines of marked pieces) and that
 //! is then written as text or Markdown, so that both say the same.
 //!

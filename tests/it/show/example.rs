@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halosync::config::{Document, Positions, kinds};
-use halosync::intake::{Intake, Taker};
+use halosync::intake::{Intake, Taken, Taker};
 use halosync::lang::{
     PersonContext, Scope, TableData, Tables, Unmapped, compile_condition, compile_template,
 };
@@ -15,7 +15,7 @@ use halosync::model::{Dn, Fact, Name, Person};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-fn example() -> PathBuf {
+pub(super) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/acme")
 }
 
@@ -41,7 +41,7 @@ fn document<T: DeserializeOwned>(path: &str) -> Document<T> {
     }
 }
 
-fn rows(path: &str) -> Vec<Value> {
+pub(super) fn rows(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(example().join(path)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -87,20 +87,29 @@ struct Acme {
     people: Vec<Person>,
 }
 
-fn acme() -> Acme {
+fn intake() -> Intake {
     let source: Document<kinds::Source> = document("sources/people.yaml");
     let zone = jiff::tz::TimeZone::get("Europe/London").unwrap();
-    let intake = Intake::compile(&source, &zone).unwrap();
+    Intake::compile(&source, &zone).unwrap()
+}
+
+/// The example's people as one read gives them.
+pub(super) fn taken_in() -> Taken {
+    let intake = intake();
     let mut taker = Taker::new(&intake);
     for row in rows("sandbox/people.json") {
         taker.push(&row);
     }
-    let taken = taker.finish();
+    taker.finish()
+}
+
+fn acme() -> Acme {
+    let taken = taken_in();
     assert_eq!(taken.rejected, []);
     assert!(taken.fields.iter().all(|field| field.delivered));
     Acme {
         people: taken.people,
-        intake,
+        intake: intake(),
     }
 }
 

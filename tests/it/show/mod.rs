@@ -3,6 +3,7 @@
 //! Goldens are `tests/render/<case>.{txt,full.txt,md}`. `BLESS=1` writes them anew; look at the difference before
 //! committing it.
 
+mod acme;
 mod example;
 mod goldens;
 mod hostile;
