@@ -134,7 +134,7 @@ impl Graph {
             for (key, writes) in touched {
                 let access = accesses.entry(key).or_default();
                 if writes {
-                    after.extend(access.readers.drain(..));
+                    after.append(&mut access.readers);
                     after.extend(access.writer.replace(at));
                 } else {
                     after.extend(access.writer);

@@ -41,7 +41,15 @@ pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mu
     }
     run.events.verifying(objects.len());
     let findings: Vec<(usize, String)> = futures::stream::iter(objects.into_values())
-        .map(|(guid, changes)| async move { object(run, guid, &changes).await })
+        .map(|(guid, changes)| async move {
+            let findings = object(run, guid, &changes).await;
+            if findings.is_empty() {
+                return findings;
+            }
+            // The object and the names it refers to are read one after the other; somebody who renames one in between
+            // makes them disagree.
+            object(run, guid, &changes).await
+        })
         .buffer_unordered(run.options.concurrency.max(1))
         .flat_map(futures::stream::iter)
         .collect()
