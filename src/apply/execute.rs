@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::journal::{Journal, Line, Step, StepResult, StepState};
 use super::look::{Eyes, Finish, Goal, Look, Operation, Write};
 use super::outcome::{ChangeOutcome, FailureKind};
@@ -286,7 +289,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: &created,
         };
         let unfinished = self
-            .patiently(change, async || eyes.is_unfinished(finish).await)
+            .patiently(change, || eyes.is_unfinished(finish).boxed())
             .await?;
         if unfinished {
             if has_sink && earlier(Step::Password) != Some(StepState::Done) {
@@ -304,7 +307,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         } else if finish.earlier == Some(StepState::Done) || !done {
             // Finished before this run: is it still what the plan made it?
             let found = self
-                .patiently(change, async || eyes.differences(guid, attributes).await)
+                .patiently(change, || eyes.differences(guid, attributes).boxed())
                 .await?;
             match found {
                 None => {
@@ -527,10 +530,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     }
 
     /// Reads with the usual patience.
-    pub(super) async fn patiently<T>(
+    pub(super) async fn patiently<'f, T>(
         &self,
         change: &Change,
-        read: impl AsyncFn() -> Result<T, ConnectorError>,
+        read: impl Fn() -> BoxFuture<'f, Result<T, ConnectorError>>,
     ) -> Result<T, ChangeOutcome> {
         let mut tries = Tries::default();
         loop {

@@ -206,7 +206,7 @@ pub(super) async fn turns<W: DirectoryWriter>(
                 reports[at].outcome = outcome;
                 release(&mut graph, at, &mut ready);
             } else {
-                running.push(async move { (at, turn(run, change).await) });
+                running.push(async move { (at, turn(run, change).await) }.boxed());
             }
         }
         let Some((at, report)) = running.next().await else {
