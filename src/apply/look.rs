@@ -507,12 +507,21 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             .iter()
             .map(|change| change.name.clone())
             .collect();
-        let Some(entry) = self.writer.fetch(guid, &asked).await? else {
-            return Ok(None);
-        };
-        let names = self.names(attributes).await?;
-        let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
-        Ok(Some(differences(&entry, attributes, &name_of)))
+        // Twice where names of others matter: see [`Goal::refers`].
+        let refers = attributes.iter().flat_map(references).next().is_some();
+        let mut looks = if refers { 2 } else { 1 };
+        loop {
+            looks -= 1;
+            let Some(entry) = self.writer.fetch(guid, &asked).await? else {
+                return Ok(None);
+            };
+            let names = self.names(attributes).await?;
+            let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
+            let found = differences(&entry, attributes, &name_of);
+            if found.is_empty() || looks == 0 {
+                return Ok(Some(found));
+            }
+        }
     }
 }
 

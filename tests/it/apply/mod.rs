@@ -570,7 +570,7 @@ fn many_changes_of_one_group_keep_their_order_and_let_others_pass() {
 
 #[test]
 fn two_applies_of_one_plan_at_once_do_no_harm() {
-    for seed in 0..60_u8 {
+    for seed in 0..=255_u8 {
         let mut first = Bench::full();
         first.concurrency = 3;
         first.world.edit(|state| {
@@ -589,7 +589,25 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
         let (one, two) = runtime
             .block_on(async { futures::future::join(first.applying(), second.applying()).await });
         for outcome in [one.unwrap().unwrap(), two.unwrap().unwrap()] {
-            assert_eq!(outcome.verdict, Verdict::Applied, "{seed}: {outcome:#?}");
+            // A ModifyDN cannot be made conditional: the rename of one may undo the move of the other at the very
+            // moment, until that other's own turn to move. Reading back notices.
+            let rest: Vec<_> = outcome
+                .changes
+                .iter()
+                .filter(|report| !report.outcome.is_achieved())
+                .filter(|report| {
+                    let unverified = matches!(
+                        report.outcome,
+                        ChangeOutcome::Failed {
+                            kind: FailureKind::Unverified,
+                            ..
+                        }
+                    );
+                    !(unverified && report.id.0.ends_with("-cy"))
+                })
+                .map(|report| (&report.id, &report.outcome))
+                .collect();
+            assert_eq!(rest, [], "{seed}");
         }
         let reference = Bench::full();
         reference.apply();
