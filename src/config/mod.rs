@@ -2,8 +2,23 @@
 //!
 //! The caller reads files from disk and hands their bytes over; nothing here touches a file system.
 
+mod check;
+pub mod codes;
 pub mod diagnostic;
+mod duration;
 pub mod kinds;
+mod load;
+pub mod schema;
+mod secrets;
+mod text;
+mod yaml;
+
+pub use duration::{DurationError, parse_duration};
+pub use load::{include_patterns, load};
+pub use yaml::{MAX_FILE_BYTES, too_large};
+
+/// Version of the configuration language.
+pub const API_VERSION: &str = "halosync/v1";
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +32,17 @@ pub struct InputFile {
     pub path: Arc<str>,
     /// Raw bytes.
     pub bytes: Vec<u8>,
+}
+
+/// Why a file that a document names could not be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataError {
+    /// There is none.
+    Missing,
+    /// It has this many bytes, more than [`MAX_FILE_BYTES`].
+    TooLarge(u64),
+    /// It is there and cannot be read: why.
+    Unreadable(String),
 }
 
 /// A digest of one input file, for a plan's provenance.
@@ -130,4 +156,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Sorted by file, line, column, code.
     pub diagnostics: Vec<diagnostic::Diagnostic>,
+    /// How many files were looked at, those that turned out not to belong included.
+    pub files: usize,
+    /// Texts of the files that belong, by path, for showing lines of them: literal secrets are covered.
+    pub sources: BTreeMap<Arc<str>, Arc<str>>,
 }

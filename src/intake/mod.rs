@@ -1,1 +1,208 @@
-//! stub
+//! From raw records to facts: the one place where a source's odd ways of saying "none", numbers as doubles and
+//! dates without a zone become typed, normalised facts about people.
+//!
+//! Pure: it is given records and gives people. It must not know how records are fetched, and decides nothing about
+//! what a missing value means. It keeps *absent from the row*, *none* and *never delivered in this view* apart: the
+//! first two are no fact, the last is [`Field::delivered`] being false.
+//!
+//! A row that cannot be understood is rejected with the reason, and holds nobody else back.
+
+mod compile;
+mod normalise;
+mod taker;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use crate::lang::{Condition, Expression, Record};
+use crate::model::{FactType, Field, Name, Person, PersonKey, RejectedRow};
+
+pub use taker::{Taken, Taker};
+
+/// The compiled way from records to people.
+#[derive(Debug)]
+pub struct Intake {
+    fields: Vec<FieldPlan>,
+    include: Option<Condition>,
+    /// Endpoint and member that identify a person.
+    key: (String, String),
+    /// Zone in which moments become dates.
+    zone: TimeZone,
+    /// Everything fields are made from, each once.
+    origins: Vec<Origin>,
+}
+
+/// One field.
+#[derive(Debug)]
+struct FieldPlan {
+    name: Name,
+    fact_type: FactType,
+    from: Expression,
+    none: BTreeSet<String>,
+    /// Indexes into [`Intake::origins`].
+    origins: Vec<usize>,
+}
+
+/// Where in a record a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    Member(String, String),
+    CustomField(String),
+}
+
+/// HaloITSM's stand-in for people who are nobody in particular; `exclude_generaluser` does not always keep it out.
+const PSEUDO_PERSON: &str = "general user";
+
+impl Intake {
+    /// Name and type of each field, in the order of [`Person::facts`]: sorted by name.
+    pub fn fields(&self) -> Vec<(Name, FactType)> {
+        self.fields
+            .iter()
+            .map(|field| (field.name.clone(), field.fact_type))
+            .collect()
+    }
+
+    /// The endpoint people are read from.
+    pub fn endpoint(&self) -> &str {
+        &self.key.0
+    }
+
+    /// The member that identifies a person in that endpoint's records.
+    pub fn key_member(&self) -> &str {
+        &self.key.1
+    }
+
+    /// The custom fields that must be in the records, sorted, each once.
+    pub fn custom_fields(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .fields
+            .iter()
+            .flat_map(|field| field.from.custom_fields_used())
+            .chain(
+                self.include
+                    .iter()
+                    .flat_map(|include| include.custom_fields_used()),
+            )
+            .map(String::as_str)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The id of a record: a whole number, written as number, double or text.
+    pub fn key_of(&self, row: &serde_json::Value) -> Option<i64> {
+        match row.get(&self.key.1) {
+            Some(value) => normalise::whole_number(value).ok(),
+            None => None,
+        }
+    }
+
+    /// One person from their records.
+    ///
+    /// People whom `include` leaves out are not judged by their facts: what cannot be understood of them is none.
+    ///
+    /// # Errors
+    /// When the id is missing or no whole number, or a fact of somebody in scope is not of its type. `row` then
+    /// holds the id in decimal, or is empty when there is none.
+    pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
+        let row = records
+            .parts
+            .iter()
+            .find(|(name, _)| *name == self.key.0)
+            .map(|(_, row)| *row);
+        let key = match row.and_then(|row| row.get(&self.key.1)) {
+            None | Some(serde_json::Value::Null) => {
+                return Err(RejectedRow {
+                    row: String::new(),
+                    reason: format!("it has no `{}`", self.key.1),
+                });
+            }
+            Some(value) => normalise::whole_number(value).map_err(|reason| RejectedRow {
+                row: String::new(),
+                reason: format!("its `{}` {reason}", self.key.1),
+            })?,
+        };
+        let reject = |reason: String| RejectedRow {
+            row: key.to_string(),
+            reason,
+        };
+        let in_scope = !row.is_some_and(is_pseudo_person)
+            && match &self.include {
+                None => true,
+                Some(include) => include
+                    .holds_for_record(records)
+                    .map_err(|error| reject(format!("whether it is in scope: {error}")))?,
+            };
+        let mut facts = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let fact = field
+                .from
+                .evaluate(records)
+                .map_err(|error| error.to_string())
+                .and_then(|value| match value {
+                    None => Ok(None),
+                    Some(value) => {
+                        normalise::fact(&value, field.fact_type, &field.none, &self.zone)
+                    }
+                });
+            facts.push(match fact {
+                Ok(fact) => fact,
+                Err(_) if !in_scope => None,
+                Err(reason) => return Err(reject(format!("field {}: {reason}", field.name))),
+            });
+        }
+        Ok(Person {
+            key: PersonKey::new(key.to_string()),
+            in_scope,
+            facts: facts.into_boxed_slice(),
+        })
+    }
+
+    /// The fields with what is known of their delivery: a field is delivered when every member it is made from
+    /// stood in at least one row.
+    fn described(&self, seen: &[bool]) -> Vec<Field> {
+        self.fields
+            .iter()
+            .map(|field| Field {
+                name: field.name.clone(),
+                fact_type: field.fact_type,
+                delivered: field
+                    .origins
+                    .iter()
+                    .all(|origin| seen.get(*origin).copied().unwrap_or_default()),
+            })
+            .collect()
+    }
+}
+
+impl Origin {
+    /// Whether the member stands in the record, with whatever value. Of a custom field, whether the list of custom
+    /// fields has an entry with its name.
+    fn stands_in(&self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Member(endpoint, member) => record
+                .parts
+                .iter()
+                .any(|(name, row)| name == endpoint && row.get(member).is_some()),
+            Self::CustomField(wanted) => record
+                .parts
+                .iter()
+                .filter_map(|(_, row)| row.get("customfields")?.as_array())
+                .flatten()
+                .any(|entry| {
+                    entry.get("name").and_then(serde_json::Value::as_str) == Some(wanted.as_str())
+                }),
+        }
+    }
+}
+
+fn is_pseudo_person(row: &serde_json::Value) -> bool {
+    row.get("name")
+        .and_then(serde_json::Value::as_str)
+        .is_some_and(|name| name.trim().eq_ignore_ascii_case(PSEUDO_PERSON))
+}

@@ -17,6 +17,7 @@ pub use directory::{
     AttributeId, DirectoryHeader, DirectoryIdentity, DirectoryRequest, DirectorySnapshot, Entry,
     EntryKind, Values,
 };
+pub(crate) use dn::escape_value;
 pub use dn::{Dn, DnError, DnKey, Rdn};
 pub use fact::{Fact, FactType};
 pub use guid::Guid;

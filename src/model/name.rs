@@ -45,3 +45,37 @@ text_id! {
     /// What identifies a person within one source: the HaloITSM id as decimal text (`"1042"`).
     PersonKey
 }
+
+impl PersonKey {
+    /// The order people are listed and served in: numeric keys first, by number, then the others by text.
+    pub fn natural_cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let number = |key: &Self| {
+            let digits = !key.0.is_empty() && key.0.bytes().all(|byte| byte.is_ascii_digit());
+            let shortest = key.0.trim_start_matches('0').len();
+            (!digits, if digits { shortest } else { 0 })
+        };
+        number(self)
+            .cmp(&number(other))
+            .then_with(|| {
+                self.0
+                    .trim_start_matches('0')
+                    .cmp(other.0.trim_start_matches('0'))
+            })
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PersonKey;
+
+    #[test]
+    fn keys_are_ordered_by_number() {
+        let mut keys = ["10", "b", "9", "09", "", "a1", "100", "0"].map(PersonKey::new);
+        keys.sort_by(PersonKey::natural_cmp);
+        assert_eq!(
+            keys.each_ref().map(PersonKey::as_str),
+            ["0", "09", "9", "10", "100", "", "a1", "b"]
+        );
+    }
+}

@@ -1,5 +1,27 @@
-//! The plan: the artifact a reviewer approves and `apply` executes.
+//! The plan: the artifact a reviewer approves and `apply` executes, and how it is made.
+//!
+//! Everything is decided here and nothing later (P1). The planner reads configuration and snapshots and returns a
+//! value; the same inputs give the same bytes whatever order they come in (P8).
 
+mod absent;
 mod artifact;
+mod assemble;
+mod build;
+mod changes;
+mod draft;
+mod evaluate;
+mod file;
+mod groups;
+mod lint;
+mod naming;
+mod order;
+mod people;
+mod places;
+mod requests;
+mod target;
 
 pub use artifact::*;
+pub use build::{PlanError, PlanInput, build};
+pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
+pub use lint::{Inconsistency, lint};
+pub use requests::requests;

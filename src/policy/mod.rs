@@ -1,1 +1,11 @@
-//! stub
+//! What may be done: the managed scope, what is protected, whether a read proves enough for a removal.
+//!
+//! Judges and never proposes. Its answers hold whatever rules and limits say (P2, P9).
+
+mod codes;
+mod completeness;
+mod scope;
+
+pub use codes::{Code, HELD, WARNINGS, held, warning};
+pub use completeness::judge;
+pub use scope::{OutOfBounds, Scope, relative_id};

@@ -87,35 +87,33 @@ pub enum AttributeSpec {
 
 /// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", from = "WrittenRule")]
 pub struct AttributeRule {
     /// Template of the value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Templates of the values of a multi-valued attribute; empty ones are left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<String>>,
     /// Template of another person's key or unique field value; the attribute becomes that person's account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// Field that `person` is looked up in. Defaults to the source's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub person_field: Option<String>,
     /// Ordered formats of a name nobody else may have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unique: Option<UniqueSpec>,
     /// When the attribute is written.
-    #[serde(default)]
     pub when: When,
     /// What it means that the value is empty.
-    #[serde(default)]
     pub empty: Empty,
     /// Condition over `person`; when false, the attribute is left alone.
-    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
 
-/// Ordered formats of a unique name: a list of templates, tried in order.
+/// Ordered formats of a unique name: templates, tried in order until one is free.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UniqueSpec {
@@ -127,7 +125,92 @@ pub struct UniqueSpec {
     pub numbered: bool,
     /// Longest name in characters; longer ones are cut, the number included. Defaults to the attribute's limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_length: Option<u32>,
+}
+
+/// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
+// A rule as written: `unique` may be a bare list with `numbered` beside it.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "AttributeRule")]
+struct WrittenRule {
+    /// Template of the value.
+    #[serde(default)]
+    value: Option<String>,
+    /// Templates of the values of a multi-valued attribute; empty ones are left out.
+    #[serde(default)]
+    values: Option<Vec<String>>,
+    /// Template of another person's key or unique field value; the attribute becomes that person's account.
+    #[serde(default)]
+    person: Option<String>,
+    /// Field that `person` is looked up in. Defaults to the source's key.
+    #[serde(default)]
+    person_field: Option<String>,
+    /// Ordered formats of a name nobody else may have.
+    #[serde(default)]
+    unique: Option<WrittenUnique>,
+    /// Beside a list of `unique` formats: when all are taken, the last with 2, 3, 4 … appended; otherwise the person
+    /// is held.
+    #[serde(default)]
+    numbered: Option<bool>,
+    /// When the attribute is written.
+    #[serde(default)]
+    when: When,
+    /// What it means that the value is empty.
+    #[serde(default)]
+    empty: Empty,
+    /// Condition over `person`; when false, the attribute is left alone.
+    #[serde(default, rename = "if")]
+    condition: Option<String>,
+}
+
+/// Ordered formats of a unique name: a list of templates, or the list with more to say.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Unique")]
+enum WrittenUnique {
+    /// Templates, tried in order until one is free.
+    Formats(#[schemars(length(min = 1))] Vec<String>),
+    /// Templates, numbering and length.
+    Full(UniqueSpec),
+}
+
+impl From<WrittenRule> for AttributeRule {
+    fn from(written: WrittenRule) -> Self {
+        let WrittenRule {
+            value,
+            values,
+            person,
+            person_field,
+            unique,
+            numbered,
+            when,
+            empty,
+            condition,
+        } = written;
+        let unique = unique.map(|unique| match unique {
+            WrittenUnique::Formats(formats) => UniqueSpec {
+                formats,
+                numbered: numbered.unwrap_or_default(),
+                max_length: None,
+            },
+            WrittenUnique::Full(spec) => UniqueSpec {
+                numbered: numbered.unwrap_or(spec.numbered),
+                ..spec
+            },
+        });
+        Self {
+            value,
+            values,
+            person,
+            person_field,
+            unique,
+            when,
+            empty,
+            condition,
+        }
+    }
 }
 
 /// When an attribute is written.

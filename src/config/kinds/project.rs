@@ -46,7 +46,7 @@ pub struct InitialPasswords {
     pub recipients: Vec<String>,
 }
 
-fn default_include() -> Vec<String> {
+pub(crate) fn default_include() -> Vec<String> {
     vec!["**/*.yaml".to_owned(), "**/*.yml".to_owned()]
 }
 

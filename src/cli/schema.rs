@@ -1,0 +1,48 @@
+//! `halosync schema`: the JSON Schemas of the configuration and of plans, for editors and other programs.
+
+use std::io::{self, Write};
+
+use crate::config::schema::{self, Draft};
+use crate::plan::PlanFile;
+
+/// Path (below `schemas/`) and text of every schema file.
+pub fn files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for (draft, folder) in [(Draft::Current, ""), (Draft::Seven, "draft-07/")] {
+        let mut schemas = schema::of_kinds(draft);
+        let plan = draft
+            .settings()
+            .into_generator()
+            .into_root_schema_for::<PlanFile>();
+        schemas.push(("plan", plan.to_value()));
+        for (stem, schema) in schemas {
+            files.push((
+                format!("{folder}{stem}.schema.json"),
+                format!("{schema:#}\n"),
+            ));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Writes one schema by its name (`source`, `plan`, …); false when there is none of that name.
+///
+/// # Errors
+/// The writer's.
+pub fn run(name: &str, out: &mut dyn Write) -> io::Result<bool> {
+    let wanted = format!("{name}.schema.json");
+    match files().into_iter().find(|(path, _)| *path == wanted) {
+        Some((_, text)) => out.write_all(text.as_bytes()).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// The names [`run`] knows.
+pub fn names() -> Vec<String> {
+    files()
+        .into_iter()
+        .filter_map(|(path, _)| Some(path.strip_suffix(".schema.json")?.to_owned()))
+        .filter(|name| !name.contains('/'))
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! `halosync validate`: everything that is wrong with a configuration, at once.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::workspace::{Workspace, WorkspaceError};
+use crate::render::diagnostics::{self, Format};
+
+/// Why validating could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidateError {
+    /// There is no project to validate.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The result could not be written.
+    #[error("cannot write the result")]
+    Write(#[from] io::Error),
+}
+
+/// What validating found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Faults that keep the configuration from being used.
+    pub errors: usize,
+    /// Faults that do not.
+    pub warnings: usize,
+}
+
+impl Verdict {
+    /// The program's exit code: 0, or 65 for an invalid configuration.
+    pub fn exit_code(self) -> u8 {
+        if self.errors == 0 { 0 } else { 65 }
+    }
+}
+
+/// Validates the project of a folder and writes what there is to say.
+///
+/// Machine formats get nothing but the diagnostics; text ends with a line that counts them.
+///
+/// # Errors
+/// See [`ValidateError`]; an invalid configuration is not one.
+pub fn run(
+    project: &Path,
+    format: Format,
+    out: &mut dyn Write,
+    colour: bool,
+) -> Result<Verdict, ValidateError> {
+    let loaded = Workspace::open(project)?.load();
+    let found = &loaded.diagnostics;
+    let (errors, warnings) = diagnostics::count(found);
+    out.write_all(diagnostics::render(found, &loaded.sources, format, colour).as_bytes())?;
+    if format == Format::Text {
+        if found.is_empty() {
+            let files = match loaded.sources.len() {
+                1 => "1 file".to_owned(),
+                count => format!("{count} files"),
+            };
+            writeln!(out, "configuration is valid: {files}")?;
+        } else {
+            writeln!(out, "{}", diagnostics::summary(found, loaded.files))?;
+        }
+    }
+    Ok(Verdict { errors, warnings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validate(text: &str, format: Format) -> (Verdict, String) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("halosync.yaml"), text).unwrap();
+        let mut out = Vec::new();
+        let verdict = run(folder.path(), format, &mut out, false).unwrap();
+        (verdict, String::from_utf8(out).unwrap())
+    }
+
+    const PROJECT: &str =
+        "apiVersion: halosync/v1\nkind: Project\nmetadata: {name: a}\nspec: {timeZone: UTC}\n";
+
+    #[test]
+    fn a_valid_project_is_one_line() {
+        let (verdict, out) = validate(PROJECT, Format::Text);
+        assert_eq!(verdict.exit_code(), 0);
+        assert_eq!(out, "configuration is valid: 1 file\n");
+    }
+
+    #[test]
+    fn an_invalid_one_exits_65_and_is_counted() {
+        let (verdict, out) = validate(&PROJECT.replace("UTC", "UTX"), Format::Text);
+        assert_eq!(verdict.exit_code(), 65);
+        assert!(out.ends_with("\n1 error, 0 warnings in 1 file\n"), "{out}");
+        let (_, json) = validate(&PROJECT.replace("UTC", "UTX"), Format::Json);
+        assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    }
+}

@@ -1,0 +1,428 @@
+//! The project on disk: finds `halosync.yaml`, the files that belong, and hands over their bytes.
+//!
+//! Reads nothing outside the project's folder, nothing hidden, nothing too large, and not too many files. Writes
+//! nothing. Paths it gives are relative to the folder, with `/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::{self, DataError, InputFile, Loaded, MAX_FILE_BYTES, codes};
+use crate::model::Location;
+
+/// Name of the project's own file.
+pub const PROJECT_FILE: &str = "halosync.yaml";
+
+/// Most files a project has.
+const MAX_FILES: usize = 10_000;
+/// Most folder entries looked at.
+const MAX_ENTRIES: usize = 500_000;
+/// Deepest folder looked into.
+const MAX_FOLDERS: usize = 32;
+
+/// Why there is no project to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// No `halosync.yaml` here or above.
+    #[error("no {PROJECT_FILE} in {} or any folder above", from.display())]
+    NotFound {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// A folder or file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A project's files.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The folder of `halosync.yaml`, without symbolic links.
+    pub root: PathBuf,
+    /// Files that may belong, sorted by path.
+    pub files: Vec<InputFile>,
+    /// What was wrong with finding and reading them.
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Workspace {
+    /// Opens the project whose `halosync.yaml` stands in a folder or in one above it. `start` may also name the file.
+    ///
+    /// # Errors
+    /// See [`WorkspaceError`]. A file that cannot be read besides `halosync.yaml` is a problem of the project, not an
+    /// error.
+    pub fn open(start: &Path) -> Result<Self, WorkspaceError> {
+        let root = find_root(start)?;
+        let mut problems = Vec::new();
+        let project = root.join(PROJECT_FILE);
+        let bytes = match read_bounded(&project) {
+            Ok(bytes) => bytes,
+            Err(DataError::TooLarge(bytes)) => {
+                problems.push(config::too_large(PROJECT_FILE, bytes));
+                return Ok(Self {
+                    root,
+                    files: Vec::new(),
+                    problems,
+                });
+            }
+            Err(DataError::Missing) => {
+                return Err(WorkspaceError::NotFound { from: root });
+            }
+            Err(DataError::Unreadable(why)) => {
+                return Err(WorkspaceError::Read {
+                    path: project,
+                    source: io::Error::other(why),
+                });
+            }
+        };
+        let include = globs(&config::include_patterns(&bytes));
+        let mut walk = Walk {
+            root: &root,
+            include: &include,
+            found: BTreeMap::new(),
+            entries: 0,
+            full: false,
+        };
+        walk.folder(&root, 0)
+            .map_err(|source| WorkspaceError::Read {
+                path: root.clone(),
+                source,
+            })?;
+        if walk.full {
+            problems.push(problem(
+                codes::TOO_MANY_FILES,
+                PROJECT_FILE,
+                format!("more than {MAX_FILES} files (or {MAX_ENTRIES} folder entries) match or would have to be looked at; the rest is not read"),
+                "narrow the project's `include`",
+            ));
+        }
+        let mut found = walk.found;
+        found.remove(PROJECT_FILE);
+        let mut files = vec![InputFile {
+            path: PROJECT_FILE.into(),
+            bytes,
+        }];
+        for (path, full) in found {
+            match read_bounded(&full) {
+                Ok(bytes) => files.push(InputFile {
+                    path: path.as_str().into(),
+                    bytes,
+                }),
+                Err(DataError::TooLarge(bytes)) => problems.push(config::too_large(&path, bytes)),
+                // Gone since the folder was listed.
+                Err(DataError::Missing) => {}
+                Err(DataError::Unreadable(why)) => problems.push(problem(
+                    codes::FILE_UNREADABLE,
+                    &path,
+                    format!("the file cannot be read: {why}"),
+                    "make it readable, or leave it out of the project's `include`",
+                )),
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Self {
+            root,
+            files,
+            problems,
+        })
+    }
+
+    /// Loads the configuration. Problems of finding and reading files are among its diagnostics, and keep it from
+    /// being used.
+    pub fn load(self) -> Loaded {
+        let Self {
+            root,
+            files,
+            problems,
+        } = self;
+        let mut loaded = config::load(files, &|path| read_data(&root, path));
+        if !problems.is_empty() {
+            loaded.config = None;
+            loaded.files += problems.len();
+            loaded.diagnostics.extend(problems);
+            loaded.diagnostics.sort_by(|a, b| {
+                (&a.location, a.code, &a.message).cmp(&(&b.location, b.code, &b.message))
+            });
+        }
+        loaded
+    }
+}
+
+fn problem(code: &'static str, path: &str, message: String, help: &str) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        message,
+        location: Some(Location {
+            file: path.into(),
+            line: 1,
+            column: 1,
+        }),
+        length: 1,
+        help: Some(help.to_owned()),
+    }
+}
+
+fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
+    let unreadable = |source| WorkspaceError::Read {
+        path: start.to_owned(),
+        source,
+    };
+    let start = fs::canonicalize(start).map_err(unreadable)?;
+    let folder = if start.is_dir() {
+        start.as_path()
+    } else {
+        start.parent().unwrap_or(&start)
+    };
+    folder
+        .ancestors()
+        .find(|folder| folder.join(PROJECT_FILE).is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| WorkspaceError::NotFound {
+            from: folder.to_owned(),
+        })
+}
+
+/// Patterns that are none are left out; checking the project reports them.
+fn globs(patterns: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+        if let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() {
+            set.add(glob);
+        }
+    }
+    set.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    include: &'a GlobSet,
+    found: BTreeMap<String, PathBuf>,
+    entries: usize,
+    full: bool,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
+        if depth > MAX_FOLDERS {
+            return Ok(());
+        }
+        let mut entries: Vec<fs::DirEntry> = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                self.full = true;
+                return Ok(());
+            }
+            entries.push(entry?);
+        }
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            if self.full {
+                return Ok(());
+            }
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+                continue;
+            };
+            let path = entry.path();
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                if !matches!(name, "target" | "node_modules") {
+                    // A folder that cannot be listed holds nothing for us.
+                    let _ = self.folder(&path, depth + 1);
+                }
+            } else if kind.is_file() || (kind.is_symlink() && self.leads_inside(&path)) {
+                self.file(&path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a link leads to a file of this project. Folders behind links are not entered.
+    fn leads_inside(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root) && real.is_file())
+    }
+
+    fn file(&mut self, path: &Path) {
+        let Ok(relative) = path.strip_prefix(self.root) else {
+            return;
+        };
+        let Some(parts) = relative
+            .components()
+            .map(|part| part.as_os_str().to_str())
+            .collect::<Option<Vec<&str>>>()
+        else {
+            return;
+        };
+        let name = parts.join("/");
+        if self.include.is_match(&name) {
+            if self.found.len() >= MAX_FILES {
+                self.full = true;
+            } else {
+                self.found.insert(name, path.to_owned());
+            }
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, DataError> {
+    let from = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => DataError::Missing,
+        _ => DataError::Unreadable(error.to_string()),
+    };
+    let file = fs::File::open(path).map_err(from)?;
+    let facts = file.metadata().map_err(from)?;
+    if !facts.is_file() {
+        return Err(DataError::Unreadable("it is not a file".to_owned()));
+    }
+    if facts.len() > MAX_FILE_BYTES {
+        return Err(DataError::TooLarge(facts.len()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or_default());
+    // It may have grown since.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(from)?;
+    Ok(bytes)
+}
+
+/// Reads a file that a document names, if it stands in the project.
+fn read_data(root: &Path, path: &str) -> Result<Vec<u8>, DataError> {
+    let full = fs::canonicalize(root.join(path)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => DataError::Missing,
+        _ => DataError::Unreadable(error.to_string()),
+    })?;
+    if !full.starts_with(root) {
+        return Err(DataError::Unreadable(
+            "it leads out of the project".to_owned(),
+        ));
+    }
+    read_bounded(&full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn project(include: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        write(
+            folder.path(),
+            PROJECT_FILE,
+            &format!(
+                "apiVersion: halosync/v1\nkind: Project\nmetadata: {{name: a}}\nspec:\n  timeZone: UTC\n{include}"
+            ),
+        );
+        folder
+    }
+
+    fn paths(workspace: &Workspace) -> Vec<&str> {
+        workspace.files.iter().map(|file| &*file.path).collect()
+    }
+
+    #[test]
+    fn finds_what_belongs_and_nothing_hidden() {
+        let folder = project("");
+        for path in [
+            "a.yaml",
+            "x/b.yml",
+            "x/y/c.yaml",
+            ".git/d.yaml",
+            "x/.e/f.yaml",
+            "target/g.yaml",
+            "x/h.json",
+        ] {
+            write(folder.path(), path, "");
+        }
+        let workspace = Workspace::open(folder.path()).unwrap();
+        assert_eq!(
+            paths(&workspace),
+            ["a.yaml", PROJECT_FILE, "x/b.yml", "x/y/c.yaml"]
+        );
+        let from_below = Workspace::open(&folder.path().join("x/y")).unwrap();
+        assert_eq!(paths(&from_below), paths(&workspace));
+        let by_file = Workspace::open(&folder.path().join(PROJECT_FILE)).unwrap();
+        assert_eq!(paths(&by_file), paths(&workspace));
+    }
+
+    #[test]
+    fn include_patterns_decide() {
+        let folder = project("  include: [\"./conf/*.yaml\", \"[bad\"]\n");
+        for path in ["a.yaml", "conf/b.yaml", "conf/deep/c.yaml"] {
+            write(folder.path(), path, "");
+        }
+        let workspace = Workspace::open(folder.path()).unwrap();
+        assert_eq!(paths(&workspace), ["conf/b.yaml", PROJECT_FILE]);
+    }
+
+    #[test]
+    fn no_project_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            Workspace::open(folder.path()),
+            Err(WorkspaceError::NotFound { .. } | WorkspaceError::Read { .. })
+        ));
+    }
+
+    #[test]
+    fn a_large_file_is_refused_unread() {
+        let folder = project("");
+        let large = fs::File::create(folder.path().join("big.yaml")).unwrap();
+        large.set_len(50 * 1024 * 1024).unwrap();
+        let workspace = Workspace::open(folder.path()).unwrap();
+        assert_eq!(paths(&workspace), [PROJECT_FILE]);
+        let loaded = workspace.load();
+        assert!(loaded.config.is_none());
+        let refused = loaded
+            .diagnostics
+            .iter()
+            .find(|found| found.code == "file-too-large")
+            .unwrap();
+        assert_eq!(&*refused.location.as_ref().unwrap().file, "big.yaml");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_do_not_lead_out() {
+        let outside = tempfile::tempdir().unwrap();
+        write(outside.path(), "secret.yaml", "kind: Source\n");
+        write(outside.path(), "rows.csv", "k,v\na,b\n");
+        let folder = project("");
+        write(folder.path(), "real.yaml", "");
+        let link = |to: &Path, name: &str| {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        };
+        link(&outside.path().join("secret.yaml"), "out.yaml");
+        link(outside.path(), "folder");
+        link(&folder.path().join("real.yaml"), "in.yaml");
+        link(folder.path(), "loop");
+        link(&outside.path().join("rows.csv"), "rows.csv");
+        let workspace = Workspace::open(folder.path()).unwrap();
+        assert_eq!(paths(&workspace), [PROJECT_FILE, "in.yaml", "real.yaml"]);
+        assert!(matches!(
+            read_data(&workspace.root, "rows.csv"),
+            Err(DataError::Unreadable(_))
+        ));
+        assert_eq!(
+            read_data(&workspace.root, "none.csv"),
+            Err(DataError::Missing)
+        );
+    }
+}

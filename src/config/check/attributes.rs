@@ -1,0 +1,537 @@
+//! Rules for attributes, wherever they stand: in a mapping or in a state of a lifecycle.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Entry, People, Report, constant_parts};
+use crate::config::codes;
+use crate::config::diagnostic::{did_you_mean, quoted};
+use crate::config::kinds::{AttributeRule, AttributeSpec, Empty, Source};
+use crate::config::yaml::{Doc, join};
+use crate::lang::Template;
+use crate::model::{AttributeDef, Dn, Syntax, default_schema};
+
+/// What the rules belong to.
+pub(super) struct Rules<'a> {
+    pub(super) doc: &'a Doc,
+    /// Pointer of the mapping from attribute to rule.
+    pub(super) pointer: &'a str,
+    pub(super) people: Option<People<'a>>,
+    pub(super) source: Option<&'a Entry<Source>>,
+    /// The attribute that ties accounts to people.
+    pub(super) anchor: Option<&'a str>,
+}
+
+pub(super) fn check(
+    rules: &Rules<'_>,
+    attributes: &BTreeMap<String, AttributeSpec>,
+    report: &mut Report,
+) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for (name, spec) in attributes {
+        let pointer = join(rules.pointer, name);
+        if let Some(first) = seen.insert(name.to_ascii_lowercase(), name) {
+            report.error_key(
+                rules.doc,
+                &pointer,
+                codes::DUPLICATE_KEY,
+                format!(
+                    "{} and {} are one attribute to the directory",
+                    quoted(first),
+                    quoted(name)
+                ),
+                Some("keep one of them".to_owned()),
+            );
+        }
+        if rules
+            .anchor
+            .is_some_and(|anchor| anchor.eq_ignore_ascii_case(name))
+        {
+            report.error_key(
+                rules.doc,
+                &pointer,
+                codes::ANCHOR_IN_ATTRIBUTES,
+                format!(
+                    "{} ties accounts to people and is not written by a rule",
+                    quoted(name)
+                ),
+                Some("leave it out: creating and adopting an account writes it".to_owned()),
+            );
+        }
+        let Some(definition) = attribute_name(rules.doc, &pointer, name, true, report) else {
+            // Without a known attribute its templates can still be wrong.
+            rule(rules, &pointer, name, None, spec, report);
+            continue;
+        };
+        rule(rules, &pointer, name, Some(definition), spec, report);
+    }
+}
+
+/// Checks the name of an attribute written (`write`) or looked at; gives its definition when it may be used.
+pub(super) fn attribute_name(
+    doc: &Doc,
+    pointer: &str,
+    name: &str,
+    write: bool,
+    report: &mut Report,
+) -> Option<&'static AttributeDef> {
+    let mut say = |warning: bool, code, message: String, help: Option<String>| {
+        let at_key = write;
+        match (warning, at_key) {
+            (true, true) => report.warn_key(doc, pointer, code, message, help),
+            (true, false) => report.warn(doc, pointer, code, message, help),
+            (false, true) => report.error_key(doc, pointer, code, message, help),
+            (false, false) => report.error(doc, pointer, code, message, help),
+        }
+    };
+    // RFC 4512 section 1.4: a descriptor or a dotted number; options (`;binary`) are not for rules.
+    let descriptor = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let number = name.split('.').count() > 1
+        && name
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if !descriptor && !number {
+        say(
+            false,
+            codes::BAD_ATTRIBUTE_NAME,
+            format!("{} cannot be the name of an attribute", quoted(name)),
+            Some("a name has letters, digits and `-`, and begins with a letter".to_owned()),
+        );
+        return None;
+    }
+    if write && let Some(way_out) = never_written(name) {
+        say(
+            false,
+            codes::ATTRIBUTE_NEVER_WRITTEN,
+            format!("{} is never written by a rule", quoted(name)),
+            Some(way_out.to_owned()),
+        );
+        return None;
+    }
+    let Some(definition) = default_schema().get(name) else {
+        let known = default_schema().iter().map(|known| known.name.as_str());
+        say(
+            true,
+            codes::UNKNOWN_ATTRIBUTE,
+            format!(
+                "{} is not in the default Active Directory schema",
+                quoted(name)
+            ),
+            did_you_mean(name, known).or_else(|| {
+                Some("an extension of your directory may have it; the plan checks that".to_owned())
+            }),
+        );
+        return None;
+    };
+    if write && definition.read_only {
+        say(
+            false,
+            codes::ATTRIBUTE_NEVER_WRITTEN,
+            format!("{} is kept by the directory itself", quoted(name)),
+            Some("leave it out".to_owned()),
+        );
+        return None;
+    }
+    Some(definition)
+}
+
+/// What to do instead of writing an attribute.
+fn never_written(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "memberof" | "member" => "memberships are given by rules in a `Groups` document",
+        "name" | "distinguishedname" => "write a rule for `cn`; the place comes from `placement`",
+        "ou" => "the place comes from `placement`",
+        "unicodepwd" | "userpassword" | "dbcspwd" => {
+            "a first password is made by `initialPassword`; existing ones are never set"
+        }
+        "useraccountcontrol" => "a state of the `Lifecycle` says `account.enabled`",
+        "pwdlastset" => "`initialPassword.mustChange` asks for a change at the first logon",
+        "primarygroupid" => {
+            "give memberships in a `Groups` document; the primary group stays as it is"
+        }
+        "lockouttime" => "unlocking is not something that follows from a person's data",
+        "admincount" => "it marks privileged accounts, which are never touched",
+        "objectclass" => "accounts are created as `user`",
+        "sidhistory"
+        | "ntsecuritydescriptor"
+        | "msds-allowedtoactonbehalfofotheridentity"
+        | "msds-keycredentiallink"
+        | "msds-allowedtodelegateto" => {
+            "it decides who may do what and is never managed from a person's data"
+        }
+        _ => return None,
+    })
+}
+
+fn rule(
+    rules: &Rules<'_>,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    spec: &AttributeSpec,
+    report: &mut Report,
+) {
+    match spec {
+        AttributeSpec::Template(_) => {
+            let template = template(rules, pointer, report);
+            if let Some(template) = template {
+                let empty = Empty::Hold;
+                constant(
+                    rules.doc,
+                    pointer,
+                    name,
+                    definition,
+                    &template,
+                    Some(empty),
+                    report,
+                );
+            }
+        }
+        AttributeSpec::Rule(rule) => detailed(rules, pointer, name, definition, rule, report),
+    }
+}
+
+fn template(rules: &Rules<'_>, pointer: &str, report: &mut Report) -> Option<Template> {
+    rules
+        .people
+        .and_then(|people| people.template(rules.doc, pointer, report))
+}
+
+fn detailed(
+    rules: &Rules<'_>,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    rule: &AttributeRule,
+    report: &mut Report,
+) {
+    let doc = rules.doc;
+    let given: Vec<&str> = [
+        ("value", rule.value.is_some()),
+        ("values", rule.values.is_some()),
+        ("person", rule.person.is_some()),
+        ("unique", rule.unique.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, given)| given.then_some(name))
+    .collect();
+    if given.len() != 1 && !doc.is_incomplete(pointer) {
+        report.error_key(
+            doc,
+            pointer,
+            codes::RULE_NEEDS_ONE_VALUE,
+            if given.is_empty() {
+                "this rule gives no value".to_owned()
+            } else {
+                format!(
+                    "this rule has {}",
+                    crate::config::diagnostic::list(given.iter().copied())
+                )
+            },
+            Some("give exactly one of `value`, `values`, `person` and `unique`".to_owned()),
+        );
+    }
+    if rule.condition.is_some()
+        && let Some(people) = rules.people
+    {
+        people.condition(doc, &join(pointer, "if"), report);
+    }
+    if rule.empty == Empty::Clear && cannot_be_cleared(name) {
+        report.error(
+            doc,
+            &join(pointer, "empty"),
+            codes::CANNOT_BE_CLEARED,
+            format!("no account can be without {}", quoted(name)),
+            Some("use `hold` or `leave`".to_owned()),
+        );
+    }
+    if rule.value.is_some() {
+        let at = join(pointer, "value");
+        if let Some(template) = template(rules, &at, report) {
+            constant(
+                doc,
+                &at,
+                name,
+                definition,
+                &template,
+                Some(rule.empty),
+                report,
+            );
+        }
+    }
+    if let Some(values) = &rule.values {
+        let at = join(pointer, "values");
+        if definition.is_some_and(|definition| definition.single_valued) {
+            report.error_key(
+                doc,
+                &at,
+                codes::SINGLE_VALUED,
+                format!("{} has one value at most", quoted(name)),
+                Some("use `value`".to_owned()),
+            );
+        }
+        for index in 0..values.len() {
+            let at = join(&at, &index.to_string());
+            if let Some(template) = template(rules, &at, report) {
+                constant(doc, &at, name, definition, &template, None, report);
+            }
+        }
+    }
+    if rule.person.is_some() {
+        person(rules, pointer, name, definition, rule, report);
+    } else if rule.person_field.is_some() {
+        report.error_key(
+            doc,
+            &join(pointer, "personField"),
+            codes::RULE_NEEDS_ONE_VALUE,
+            "`personField` says where `person` is looked up, and there is no `person`",
+            None,
+        );
+    }
+    unique(rules, pointer, name, definition, rule, report);
+}
+
+fn person(
+    rules: &Rules<'_>,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    rule: &AttributeRule,
+    report: &mut Report,
+) {
+    let doc = rules.doc;
+    let at = join(pointer, "person");
+    template(rules, &at, report);
+    if definition.is_some_and(|definition| definition.syntax != Syntax::Dn) {
+        report.error_key(
+            doc,
+            &at,
+            codes::NOT_A_REFERENCE,
+            format!("{} holds text, not another object", quoted(name)),
+            Some("use `value`; `person` is for attributes such as `manager`".to_owned()),
+        );
+    }
+    let (Some(field), Some(source)) = (&rule.person_field, rules.source) else {
+        return;
+    };
+    let at = join(pointer, "personField");
+    match source.spec.person.fields.get(field) {
+        None => report.error(
+            doc,
+            &at,
+            codes::UNKNOWN_PERSON_FIELD,
+            format!(
+                "people of {} have no field {}",
+                quoted(source.name.as_str()),
+                quoted(field)
+            ),
+            did_you_mean(field, source.spec.person.fields.keys().map(String::as_str)),
+        ),
+        Some(found) if !found.unique => report.error(
+            doc,
+            &at,
+            codes::PERSON_FIELD_NOT_UNIQUE,
+            format!("two people may have the same {}", quoted(field)),
+            Some(format!(
+                "set `unique: true` on the field {} of the source",
+                quoted(field)
+            )),
+        ),
+        Some(_) => {}
+    }
+}
+
+fn unique(
+    rules: &Rules<'_>,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    rule: &AttributeRule,
+    report: &mut Report,
+) {
+    let doc = rules.doc;
+    let Some(unique) = &rule.unique else {
+        let at = join(pointer, "numbered");
+        if doc.value.pointer(&at).is_some() {
+            report.error_key(
+                doc,
+                &at,
+                codes::RULE_NEEDS_ONE_VALUE,
+                "`numbered` belongs to `unique`, and there is no `unique`",
+                None,
+            );
+        }
+        return;
+    };
+    let at = join(pointer, "unique");
+    let formats = if doc
+        .value
+        .pointer(&at)
+        .is_some_and(serde_json::Value::is_array)
+    {
+        at.clone()
+    } else {
+        join(&at, "formats")
+    };
+    for index in 0..unique.formats.len() {
+        let at = join(&formats, &index.to_string());
+        if let Some(template) = template(rules, &at, report) {
+            constant(doc, &at, name, definition, &template, None, report);
+        }
+    }
+    if unique.formats.len() == 1 && !unique.numbered && !doc.is_incomplete(pointer) {
+        report.warn_key(
+            doc,
+            &at,
+            codes::UNIQUE_SINGLE_FORMAT,
+            "when this one name is taken, the person is held",
+            Some("add further formats, or `numbered: true`".to_owned()),
+        );
+    }
+    let limit = definition.and_then(|definition| definition.range_upper);
+    if let (Some(longest), Some(limit)) = (unique.max_length, limit)
+        && i64::from(longest) > limit
+    {
+        report.error(
+            doc,
+            &join(&at, "maxLength"),
+            codes::MAX_LENGTH_ABOVE_LIMIT,
+            format!("{} has at most {limit} characters", quoted(name)),
+            Some("leave `maxLength` out to use the attribute's own limit".to_owned()),
+        );
+    }
+    if definition.is_some_and(|definition| definition.syntax == Syntax::Dn) {
+        report.error_key(
+            doc,
+            &at,
+            codes::NOT_A_REFERENCE,
+            format!(
+                "{} refers to another object and cannot be made unique",
+                quoted(name)
+            ),
+            Some("use `person`".to_owned()),
+        );
+    }
+}
+
+/// What can be said of a template before there is a person. `empty` is `None` where an empty text is left out anyway.
+fn constant(
+    doc: &Doc,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    template: &Template,
+    empty: Option<Empty>,
+    report: &mut Report,
+) {
+    let Some(text) = doc.text(pointer) else {
+        return;
+    };
+    if let Some(value) = template.literal() {
+        if value.trim().is_empty() {
+            if empty != Some(Empty::Clear) {
+                report.error(
+                    doc,
+                    pointer,
+                    codes::EMPTY_CONSTANT,
+                    "this is never anything but empty",
+                    Some("to clear an attribute write `{value: \"\", empty: clear}`; to leave it alone, leave the rule out".to_owned()),
+                );
+            }
+            return;
+        }
+        if let Some(definition) = definition {
+            constant_value(doc, pointer, name, definition, value, report);
+        }
+    }
+    let Some(parts) = constant_parts(text) else {
+        return;
+    };
+    let limited = definition.filter(|definition| {
+        matches!(
+            definition.syntax,
+            Syntax::Text | Syntax::CaseExactText | Syntax::Other
+        )
+    });
+    if let Some(limit) = limited.and_then(|definition| definition.range_upper) {
+        let length: usize = parts.iter().map(|(_, part)| part.chars().count()).sum();
+        if i64::try_from(length).unwrap_or(i64::MAX) > limit {
+            report.error(
+                doc,
+                pointer,
+                codes::VALUE_TOO_LONG,
+                format!(
+                    "{} has at most {limit} characters, and this has {length} whoever it is for",
+                    quoted(name)
+                ),
+                None,
+            );
+        }
+    }
+    if name.eq_ignore_ascii_case("sAMAccountName") {
+        forbidden(doc, pointer, &parts, report);
+    }
+}
+
+/// MS-SAMR 3.1.1.6: what a `sAMAccountName` must not contain.
+fn forbidden(doc: &Doc, pointer: &str, parts: &[(usize, &str)], report: &mut Report) {
+    for (start, part) in parts {
+        let bad = |c: char| c.is_control() || r#""/\[]:;|=,+*?<>"#.contains(c);
+        if let Some((at, c)) = part.char_indices().find(|(_, c)| bad(*c)) {
+            let at = start + at;
+            let diagnostic = crate::config::diagnostic::Diagnostic::error(
+                codes::FORBIDDEN_CHARACTER,
+                Some(doc.place_within(pointer, at..at + c.len_utf8())),
+                format!("a sAMAccountName cannot contain {c:?}"),
+            )
+            .help("use letters, digits, `.`, `-` and `_`");
+            report.add(doc, pointer, diagnostic);
+            return;
+        }
+    }
+}
+
+fn constant_value(
+    doc: &Doc,
+    pointer: &str,
+    name: &str,
+    definition: &AttributeDef,
+    value: &str,
+    report: &mut Report,
+) {
+    let problem = match definition.syntax {
+        Syntax::Integer | Syntax::LargeInteger => match value.parse::<i64>() {
+            Ok(number)
+                if definition.range_lower.is_some_and(|least| number < least)
+                    || definition.range_upper.is_some_and(|most| number > most) =>
+            {
+                Some("is outside the range of this attribute")
+            }
+            Ok(_) => None,
+            Err(_) => Some("is not a whole number"),
+        },
+        Syntax::Boolean => {
+            (!matches!(value, "TRUE" | "FALSE")).then_some("is neither `TRUE` nor `FALSE`")
+        }
+        Syntax::Dn => Dn::parse(value)
+            .is_err()
+            .then_some("is not a distinguished name"),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        report.error(
+            doc,
+            pointer,
+            codes::INVALID_VALUE,
+            format!("{} {problem}, which {} needs", quoted(value), quoted(name)),
+            (definition.syntax == Syntax::Dn)
+                .then(|| "to refer to somebody's account use `person`".to_owned()),
+        );
+    }
+}
+
+/// Attributes an account cannot lose (refused with unwillingToPerform), and its name.
+fn cannot_be_cleared(name: &str) -> bool {
+    ["cn", "samaccountname", "accountexpires", "countrycode"]
+        .contains(&name.to_ascii_lowercase().as_str())
+}

@@ -1,0 +1,298 @@
+//! Checks across documents: what a schema cannot know.
+//!
+//! Every check adds to one report and none stops another. What hangs from something already complained about is left
+//! unsaid. Nothing is loaded, resolved or changed here.
+
+mod attributes;
+mod directory;
+mod groups;
+mod halo;
+mod lifecycle;
+mod mapping;
+mod names;
+mod pairs;
+mod project;
+mod source;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, Place, Severity};
+use super::kinds;
+use super::yaml::Doc;
+use crate::lang::{self, LangError, Scope};
+use crate::model::{FactType, Name};
+
+pub(crate) use tables::{TableFile, TableFiles, stays_inside};
+
+/// A typed document with its text.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    pub(crate) name: Name,
+    pub(crate) spec: T,
+    pub(crate) doc: Arc<Doc>,
+}
+
+/// All documents, in the order of files and of documents in them.
+#[derive(Debug, Default)]
+pub(crate) struct Set {
+    pub(crate) projects: Vec<Entry<kinds::Project>>,
+    pub(crate) sources: Vec<Entry<kinds::Source>>,
+    pub(crate) directories: Vec<Entry<kinds::ActiveDirectory>>,
+    pub(crate) mappings: Vec<Entry<kinds::Mapping>>,
+    pub(crate) tables: Vec<Entry<kinds::Table>>,
+    pub(crate) groups: Vec<Entry<kinds::Groups>>,
+    pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    /// True when some file or document could not be read at all: what seems to be missing may stand there.
+    pub(crate) incomplete: bool,
+}
+
+/// What has been found.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Rows of every table, by its place in [`Set::tables`].
+pub(crate) type Rows = Vec<BTreeMap<String, String>>;
+
+/// Runs every check.
+pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Rows {
+    names::check(set, report);
+    for project in &set.projects {
+        project::check(project, report);
+    }
+    for source in &set.sources {
+        source::check(source, report);
+    }
+    for directory in &set.directories {
+        directory::check(directory, report);
+    }
+    let context = Context::new(set);
+    for mapping in &set.mappings {
+        mapping::check(mapping, &context, report);
+    }
+    for lifecycle in &set.lifecycles {
+        lifecycle::check(lifecycle, &context, report);
+    }
+    groups::check(&context, report);
+    pairs::check(&context, report);
+    tables::check(set, files, report)
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, doc: &Doc, pointer: &str, diagnostic: Diagnostic) {
+        if !doc.is_broken(pointer) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// An error that marks the value at a pointer.
+    fn error(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let place = Some(doc.value_place(pointer));
+        let diagnostic = Diagnostic::error(code, place, message.into()).help_if(help);
+        self.add(doc, pointer, diagnostic);
+    }
+
+    /// An error that marks the key at a pointer.
+    fn error_key(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let place = Some(doc.key_place(pointer));
+        let diagnostic = Diagnostic::error(code, place, message.into()).help_if(help);
+        self.add(doc, pointer, diagnostic);
+    }
+
+    fn warn(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let place = Some(doc.value_place(pointer));
+        let diagnostic = Diagnostic::warning(code, place, message.into()).help_if(help);
+        self.add(doc, pointer, diagnostic);
+    }
+
+    fn warn_key(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let place = Some(doc.key_place(pointer));
+        let diagnostic = Diagnostic::warning(code, place, message.into()).help_if(help);
+        self.add(doc, pointer, diagnostic);
+    }
+
+    fn language(&mut self, doc: &Doc, pointer: &str, errors: Vec<LangError>) {
+        for LangError {
+            code,
+            message,
+            help,
+            range,
+        } in errors
+        {
+            let place: Place = doc.place_within(pointer, range);
+            let diagnostic = Diagnostic::error(code, Some(place), message).help_if(help);
+            self.add(doc, pointer, diagnostic);
+        }
+    }
+
+    /// True when anything found is an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// What rules about people are checked against.
+struct Context<'a> {
+    set: &'a Set,
+    tables: BTreeSet<Name>,
+    /// Fields of each source, by its name.
+    fields: BTreeMap<&'a str, Vec<(Name, FactType)>>,
+}
+
+impl<'a> Context<'a> {
+    fn new(set: &'a Set) -> Self {
+        let mut fields = BTreeMap::new();
+        for source in &set.sources {
+            fields.entry(source.name.as_str()).or_insert_with(|| {
+                source
+                    .spec
+                    .person
+                    .fields
+                    .iter()
+                    .map(|(name, field)| (Name::new(name), field.fact_type))
+                    .collect()
+            });
+        }
+        Self {
+            set,
+            tables: set.tables.iter().map(|table| table.name.clone()).collect(),
+            fields,
+        }
+    }
+
+    /// The language's view of people of a source; `None` when the source is not known, which is reported elsewhere.
+    fn people(&self, source: &str) -> Option<People<'_>> {
+        self.fields.get(source).map(|fields| People {
+            fields,
+            tables: &self.tables,
+            incomplete: self.set.incomplete,
+        })
+    }
+
+    fn source(&self, name: &str) -> Option<&'a Entry<kinds::Source>> {
+        self.set
+            .sources
+            .iter()
+            .find(|source| source.name.as_str() == name)
+    }
+
+    fn directory(&self, name: &str) -> Option<&'a Entry<kinds::ActiveDirectory>> {
+        self.set
+            .directories
+            .iter()
+            .find(|directory| directory.name.as_str() == name)
+    }
+}
+
+/// People of one source, as the language sees them.
+#[derive(Clone, Copy)]
+struct People<'a> {
+    fields: &'a [(Name, FactType)],
+    tables: &'a BTreeSet<Name>,
+    incomplete: bool,
+}
+
+impl People<'_> {
+    fn scope(&self) -> Scope<'_> {
+        Scope::Person {
+            fields: self.fields,
+            tables: self.tables,
+        }
+    }
+
+    /// Compiles the template at a pointer and reports what is wrong with it.
+    fn template(&self, doc: &Doc, pointer: &str, report: &mut Report) -> Option<lang::Template> {
+        let text = doc.text(pointer)?;
+        match lang::compile_template(text, &self.scope()) {
+            Ok(template) => Some(template),
+            Err(errors) => {
+                report.language(doc, pointer, self.certain(errors));
+                None
+            }
+        }
+    }
+
+    /// Compiles the condition at a pointer and reports what is wrong with it.
+    fn condition(&self, doc: &Doc, pointer: &str, report: &mut Report) {
+        if let Some(text) = doc.text(pointer)
+            && let Err(errors) = lang::compile_condition(text, &self.scope())
+        {
+            report.language(doc, pointer, self.certain(errors));
+        }
+    }
+
+    /// A table not found may stand in a file that could not be read.
+    fn certain(&self, mut errors: Vec<LangError>) -> Vec<LangError> {
+        errors.retain(|error| !(self.incomplete && error.code == "language-unknown-table"));
+        errors
+    }
+}
+
+/// A text of a template without what is computed: byte range and text of each constant part. `None` when parts of it
+/// are conditional, so that nothing can be said of the whole.
+fn constant_parts(template: &str) -> Option<Vec<(usize, &str)>> {
+    if template.contains("{%") || template.contains("{#") {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Some(open) = template[at..].find("{{") {
+        parts.push((at, &template[at..at + open]));
+        let inner = at + open;
+        let close = template[inner..].find("}}")?;
+        at = inner + close + 2;
+    }
+    parts.push((at, &template[at..]));
+    parts.retain(|(_, text)| !text.is_empty());
+    Some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::constant_parts;
+
+    #[test]
+    fn constant_parts_are_what_is_not_computed() {
+        assert_eq!(
+            constant_parts("a{{ b }}cd{{e}}"),
+            Some(vec![(0, "a"), (8, "cd")])
+        );
+        assert_eq!(constant_parts("abc"), Some(vec![(0, "abc")]));
+        assert_eq!(constant_parts("{{ b }}"), Some(vec![]));
+        assert_eq!(constant_parts("{% if x %}a{% endif %}"), None);
+        assert_eq!(constant_parts("{{ open"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! `kind: Project`.
+
+use super::{Entry, Report};
+use crate::config::diagnostic::{did_you_mean, quoted};
+use crate::config::yaml::join;
+use crate::config::{codes, duration, kinds};
+
+pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
+    let doc = &project.doc;
+    let spec = &project.spec;
+    if jiff::tz::TimeZone::get(&spec.time_zone).is_err() {
+        let known: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        report.error(
+            doc,
+            "/spec/timeZone",
+            codes::BAD_TIME_ZONE,
+            format!("{} is not a time zone", quoted(&spec.time_zone)),
+            did_you_mean(&spec.time_zone, known.iter().map(String::as_str))
+                .or_else(|| Some("write an IANA name such as `Europe/London`".to_owned())),
+        );
+    }
+    if let Err(error) = duration::parse_duration(&spec.plan.valid_for) {
+        report.error(
+            doc,
+            "/spec/plan/validFor",
+            codes::BAD_DURATION,
+            error.to_string(),
+            Some("write a number and a unit: `90m`, `24h`, `3d`, at most a year".to_owned()),
+        );
+    }
+    for (index, pattern) in spec.include.iter().enumerate() {
+        let pointer = join("/spec/include", &index.to_string());
+        if let Err(error) = globset::Glob::new(pattern) {
+            report.error(
+                doc,
+                &pointer,
+                codes::BAD_GLOB,
+                format!("this is not a glob pattern: {}", error.kind()),
+                Some("`*` matches within a folder, `**/` any folders, `{a,b}` either".to_owned()),
+            );
+        } else if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
+            report.error(
+                doc,
+                &pointer,
+                codes::PATH_OUTSIDE_PROJECT,
+                "a pattern cannot lead out of the project",
+                Some("write it relative to this file, without `..`".to_owned()),
+            );
+        }
+    }
+    let recipients = spec
+        .initial_passwords
+        .iter()
+        .flat_map(|passwords| &passwords.recipients);
+    for (index, recipient) in recipients.enumerate() {
+        if let Err(why) = recipient.parse::<age::x25519::Recipient>() {
+            report.error(
+                doc,
+                &join("/spec/initialPasswords/recipients", &index.to_string()),
+                codes::BAD_RECIPIENT,
+                format!("this is not an age recipient: {why}"),
+                Some(
+                    "write the public key that `age-keygen` prints; it begins with `age1`"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! `kind: Source`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use url::Url;
+
+use super::{Entry, Report, halo};
+use crate::config::diagnostic::{Diagnostic, did_you_mean, quoted};
+use crate::config::kinds::{Endpoint, Setting, Source};
+use crate::config::yaml::{Doc, join};
+use crate::config::{codes, kinds, secrets};
+use crate::lang::{self, Scope};
+
+pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
+    let doc = &source.doc;
+    let spec = &source.spec;
+    for (pointer, setting) in [
+        ("/spec/resourceServer", &spec.resource_server),
+        ("/spec/authorisationServer", &spec.authorisation_server),
+    ] {
+        http_address(doc, pointer, setting, report);
+    }
+    for (pointer, setting) in [("/spec/tenant", &spec.tenant), ("/spec/ca", &spec.ca)] {
+        if let Some(setting) = setting {
+            not_empty(doc, pointer, setting, report);
+        }
+    }
+    let kinds::Auth::Oauth2(oauth2) = &spec.auth;
+    scopes(doc, &oauth2.scope, report);
+    let limit = &spec.rate_limit;
+    if u64::from(limit.requests) > u64::from(limit.per_seconds) {
+        report.warn_key(
+            doc,
+            "/spec/rateLimit",
+            codes::RATE_ABOVE_LIMIT,
+            format!(
+                "{} requests in {} seconds is more than HaloITSM's usual 300 in 300",
+                limit.requests, limit.per_seconds
+            ),
+            Some(
+                "leave some for everyone else; raise it only when the vendor has raised theirs"
+                    .to_owned(),
+            ),
+        );
+    }
+    for (name, endpoint) in &spec.endpoints {
+        self::endpoint(doc, name, endpoint, report);
+    }
+    person(source, report);
+}
+
+fn person(source: &Entry<Source>, report: &mut Report) {
+    let doc = &source.doc;
+    let spec = &source.spec;
+    let mut endpoints: BTreeSet<String> = spec.endpoints.keys().cloned().collect();
+    if endpoints.is_empty() {
+        endpoints.insert("users".to_owned());
+    }
+    let mut main = None;
+    match spec.person.key.split_once('.') {
+        Some((endpoint, member)) if is_identifier(endpoint) && is_identifier(member) => {
+            if endpoints.contains(endpoint) {
+                main = Some(endpoint);
+                let key = spec
+                    .endpoints
+                    .get(endpoint)
+                    .map_or("id", |found| &found.key);
+                if key != member {
+                    report.warn(
+                        doc,
+                        "/spec/person/key",
+                        codes::WEAK_PERSON_KEY,
+                        format!("{} is not what identifies a record, {key} is", quoted(member)),
+                        Some(format!(
+                            "in HaloITSM only the id is unique and lasting; write `{endpoint}.{key}`"
+                        )),
+                    );
+                }
+            } else {
+                report.error(
+                    doc,
+                    "/spec/person/key",
+                    codes::UNKNOWN_ENDPOINT,
+                    format!("there is no endpoint {}", quoted(endpoint)),
+                    did_you_mean(endpoint, endpoints.iter().map(String::as_str)),
+                );
+            }
+        }
+        _ => report.error(
+            doc,
+            "/spec/person/key",
+            codes::INVALID_VALUE,
+            "a key has the form `endpoint.member`",
+            Some("for example `users.id`".to_owned()),
+        ),
+    }
+    let scope = Scope::Record {
+        endpoints: &endpoints,
+    };
+    if let Some(text) = &spec.person.include {
+        match lang::compile_condition(text, &scope) {
+            Ok(condition) => {
+                let used = condition.members_used();
+                members(source, "/spec/person/include", &used, report);
+                custom(
+                    source,
+                    main,
+                    "/spec/person/include",
+                    condition.custom_fields_used(),
+                    report,
+                );
+            }
+            Err(errors) => report.language(doc, "/spec/person/include", errors),
+        }
+    }
+    for (name, field) in &spec.person.fields {
+        let pointer = join("/spec/person/fields", name);
+        if !is_identifier(name) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::INVALID_FIELD_NAME,
+                format!("{} cannot be written as `person.NAME`", quoted(name)),
+                Some("use letters, digits and `_`, and begin with a letter or `_`".to_owned()),
+            );
+        }
+        let pointer = join(&pointer, "from");
+        match lang::compile_expression(&field.from, &scope) {
+            Ok(expression) => {
+                members(source, &pointer, &expression.members_used(), report);
+                custom(
+                    source,
+                    main,
+                    &pointer,
+                    expression.custom_fields_used(),
+                    report,
+                );
+            }
+            Err(errors) => report.language(doc, &pointer, errors),
+        }
+    }
+    if let Some(label) = &spec.person.label
+        && !spec.person.fields.contains_key(label)
+    {
+        report.error(
+            doc,
+            "/spec/person/label",
+            codes::UNKNOWN_PERSON_FIELD,
+            format!("there is no field {}", quoted(label)),
+            did_you_mean(label, spec.person.fields.keys().map(String::as_str)),
+        );
+    }
+}
+
+/// Whether the list of users delivers what is asked of it.
+fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], report: &mut Report) {
+    for (endpoint, member) in used {
+        let path = source
+            .spec
+            .endpoints
+            .get(endpoint)
+            .map_or("/Users", |endpoint| endpoint.path.as_str());
+        if !is_users(path) {
+            continue;
+        }
+        // A nested member (`site.name`) is delivered when its outermost is.
+        let outer = member.split('.').next().unwrap_or(member);
+        let lower = outer.to_ascii_lowercase();
+        let range = source.doc.text(pointer).and_then(|text| {
+            let whole = format!("{endpoint}.{member}");
+            text.find(&whole).map(|at| at..at + whole.len())
+        });
+        let place = match range {
+            Some(range) => source.doc.place_within(pointer, range),
+            None => source.doc.value_place(pointer),
+        };
+        let written = format!("{endpoint}.{member}");
+        if halo::LIST.contains(&lower.as_str()) {
+            continue;
+        }
+        let diagnostic = if halo::DETAIL_ONLY.contains(&lower.as_str()) {
+            Diagnostic::error(
+                codes::FIELD_NOT_DELIVERED,
+                Some(place),
+                format!(
+                    "{} is not in the list of users, only in each user's own record",
+                    quoted(&written)
+                ),
+            )
+            .help(alternative(&lower))
+        } else {
+            Diagnostic::warning(
+                codes::UNKNOWN_MEMBER,
+                Some(place),
+                format!(
+                    "HaloITSM documents no {} for the list of users",
+                    quoted(member)
+                ),
+            )
+            .help_if(
+                did_you_mean(&lower, halo::LIST.iter().copied()).or_else(|| {
+                    Some(
+                        "if your instance has it, the first plan shows how often it is filled"
+                            .to_owned(),
+                    )
+                }),
+            )
+        };
+        report.add(&source.doc, pointer, diagnostic);
+    }
+}
+
+fn alternative(member: &str) -> String {
+    const OTHER: &str = "in `other1` to `other5`, or in a custom field read with `customField('CFname')` and `include_custom_fields` on the endpoint";
+    match member {
+        "department" | "departments" => format!("the list has no department; keep it {OTHER}"),
+        "admanager" | "manager_email" => {
+            format!("the list has no manager; keep the manager's number or id {OTHER}")
+        }
+        "samaccountname" => "`login` and `activedirectory_dn` are in the list, and accounts are better matched by the anchor attribute".to_owned(),
+        "third_party_guid" => "`azureoid` and `onpremise_activedirectory_dn` are in the list, where the importer fills them".to_owned(),
+        "roles" => "`role_list` and `role_ids` are in the list".to_owned(),
+        "datecreated" | "ulastupdate" | "lastlogindate" => {
+            format!("the list has no dates but `contract_end_date` and `date_of_birth`; keep it {OTHER}")
+        }
+        _ => format!("keep it {OTHER}"),
+    }
+}
+
+fn custom(
+    source: &Entry<Source>,
+    main: Option<&str>,
+    pointer: &str,
+    names: &[String],
+    report: &mut Report,
+) {
+    let asked = main
+        .and_then(|name| source.spec.endpoints.get(name))
+        .is_some_and(|endpoint| {
+            endpoint
+                .query
+                .keys()
+                .any(|key| key.eq_ignore_ascii_case("include_custom_fields"))
+        });
+    if asked || main.is_none() {
+        return;
+    }
+    for name in names {
+        let place = source
+            .doc
+            .text(pointer)
+            .and_then(|text| text.find(name.as_str()))
+            .map_or_else(
+                || source.doc.value_place(pointer),
+                |at| source.doc.place_within(pointer, at..at + name.len()),
+            );
+        let diagnostic = Diagnostic::warning(
+            codes::CUSTOM_FIELDS_NOT_REQUESTED,
+            Some(place),
+            format!("the list of users has no custom field {} unless asked for it", quoted(name)),
+        )
+        .help(format!(
+            "set `include_custom_fields: \"ID,ID\"` (the fields' ids) under `endpoints.{}.query`; older versions never deliver them in the list",
+            main.unwrap_or("users")
+        ));
+        report.add(&source.doc, pointer, diagnostic);
+    }
+}
+
+fn endpoint(doc: &Doc, name: &str, endpoint: &Endpoint, report: &mut Report) {
+    let pointer = join("/spec/endpoints", name);
+    if !is_identifier(name) {
+        report.error_key(
+            doc,
+            &pointer,
+            codes::INVALID_FIELD_NAME,
+            format!("{} cannot be written as `NAME.member`", quoted(name)),
+            Some("use letters, digits and `_`, and begin with a letter or `_`".to_owned()),
+        );
+    }
+    if !endpoint.path.starts_with('/') || endpoint.path.contains(['?', '#']) {
+        report.error(
+            doc,
+            &join(&pointer, "path"),
+            codes::INVALID_VALUE,
+            "a path begins with `/` and has no query",
+            Some("for example `/Users`; put parameters under `query`".to_owned()),
+        );
+    }
+    for (member, value) in [("records", &endpoint.records), ("total", &endpoint.total)] {
+        if value
+            .as_ref()
+            .is_some_and(|text| !text.is_empty() && !text.starts_with('/'))
+        {
+            report.error(
+                doc,
+                &join(&pointer, member),
+                codes::INVALID_VALUE,
+                "a JSON pointer begins with `/`",
+                Some("for example `/users`".to_owned()),
+            );
+        }
+    }
+    if endpoint.key.is_empty() {
+        report.error(
+            doc,
+            &join(&pointer, "key"),
+            codes::EMPTY_VALUE,
+            "this is empty",
+            None,
+        );
+    }
+    parameters(doc, &join(&pointer, "query"), endpoint, report);
+}
+
+fn parameters(doc: &Doc, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for name in endpoint.query.keys() {
+        let pointer = join(pointer, name);
+        let lower = name.to_ascii_lowercase();
+        let page = endpoint
+            .repeat
+            .as_ref()
+            .is_some_and(|repeat| repeat.parameter.eq_ignore_ascii_case(name));
+        if page || halo::RESERVED.contains(&lower.as_str()) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::RESERVED_PARAMETER,
+                format!("{} is sent anyway and cannot be set here", quoted(name)),
+                Some("a read can only be proven complete when paging, order and activity flags are as they must be; use `person.include` to leave people out".to_owned()),
+            );
+        } else if secrets::is_secret_name(name) {
+            // Reported as a literal secret.
+        } else if is_users(&endpoint.path) && !halo::PARAMETERS.contains(&lower.as_str()) {
+            report.warn_key(
+                doc,
+                &pointer,
+                codes::UNKNOWN_PARAMETER,
+                format!("HaloITSM documents no parameter {} here, and ignores unknown ones without a word", quoted(name)),
+                did_you_mean(&lower, halo::PARAMETERS.iter().copied()),
+            );
+        }
+        if let Some(first) = seen.insert(lower, name) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::DUPLICATE_KEY,
+                format!(
+                    "{} and {} are one parameter to the server",
+                    quoted(first),
+                    quoted(name)
+                ),
+                None,
+            );
+        }
+    }
+}
+
+fn scopes(doc: &Doc, scopes: &[String], report: &mut Report) {
+    const POINTER: &str = "/spec/auth/oauth2/scope";
+    let reads = |scope: &String| {
+        matches!(
+            scope.as_str(),
+            "read:customers" | "edit:customers" | "all" | "all:standard" | "admin"
+        )
+    };
+    if !scopes.iter().any(reads) {
+        report.warn_key(
+            doc,
+            POINTER,
+            codes::SCOPE_CANNOT_READ,
+            "none of these scopes lets people be read",
+            Some("add `read:customers`".to_owned()),
+        );
+    }
+    for (index, scope) in scopes.iter().enumerate() {
+        let pointer = join(POINTER, &index.to_string());
+        if matches!(
+            scope.as_str(),
+            "all" | "all:standard" | "admin" | "edit:customers"
+        ) {
+            report.warn(
+                doc,
+                &pointer,
+                codes::SCOPE_TOO_WIDE,
+                format!("{} allows more than reading people", quoted(scope)),
+                Some("`read:customers` is enough".to_owned()),
+            );
+        } else if matches!(scope.as_str(), "read:users" | "read:agents" | "edit:users") {
+            report.error(
+                doc,
+                &pointer,
+                codes::UNKNOWN_SCOPE,
+                format!(
+                    "HaloITSM has no scope {}, and refuses every scope asked for with it",
+                    quoted(scope)
+                ),
+                Some("`read:customers` covers people".to_owned()),
+            );
+        } else if !halo::SCOPES.contains(&scope.as_str()) {
+            report.warn(
+                doc,
+                &pointer,
+                codes::UNKNOWN_SCOPE,
+                format!("no scope {} is known", quoted(scope)),
+                did_you_mean(scope, halo::SCOPES.iter().copied()),
+            );
+        }
+    }
+}
+
+fn http_address(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report) {
+    let Setting::Literal(text) = setting else {
+        return;
+    };
+    let example = || Some("for example `https://acme.haloitsm.example/api`".to_owned());
+    let Ok(url) = Url::parse(text) else {
+        report.error(
+            doc,
+            pointer,
+            codes::BAD_URL,
+            "this is not an address",
+            example(),
+        );
+        return;
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => report.error(
+            doc,
+            pointer,
+            codes::INSECURE_URL,
+            "everything, the client secret included, would travel unprotected",
+            Some("write `https://`; plain `http://` is for this machine only".to_owned()),
+        ),
+        other => report.error(
+            doc,
+            pointer,
+            codes::BAD_URL,
+            format!(
+                "{} is not a scheme this system is reached by",
+                quoted(other)
+            ),
+            example(),
+        ),
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        report.error(
+            doc,
+            pointer,
+            codes::BAD_URL,
+            "the address of a server has no query and no fragment",
+            Some(
+                "parameters belong under `endpoints.NAME.query`, the tenant under `tenant`"
+                    .to_owned(),
+            ),
+        );
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+pub(super) fn not_empty(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report) {
+    if matches!(setting, Setting::Literal(text) if text.trim().is_empty()) {
+        report.error(doc, pointer, codes::EMPTY_VALUE, "this is empty", None);
+    }
+}
+
+fn is_users(path: &str) -> bool {
+    path.trim_matches('/').eq_ignore_ascii_case("users")
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,103 @@
+//! The codes of all diagnostics: stable, because pipelines and people refer to them.
+//!
+//! `docs/diagnostics.md` explains each. Codes of the language begin with `language-` and stand in [`crate::lang`].
+
+macro_rules! codes {
+    ($($name:ident = $code:literal;)*) => {
+        $(
+            #[doc = concat!("`", $code, "`")]
+            pub const $name: &str = $code;
+        )*
+
+        /// All codes of this room.
+        pub const ALL: &[&str] = &[$($code),*];
+    };
+}
+
+codes! {
+    ALIAS_EXPANSION = "alias-expansion";
+    ALL_PROTECTED = "all-protected";
+    ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
+    ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
+    BAD_ATTRIBUTE_NAME = "bad-attribute-name";
+    BAD_CSV = "bad-csv";
+    BAD_DN = "bad-dn";
+    BAD_DURATION = "bad-duration";
+    BAD_GLOB = "bad-glob";
+    BAD_PERCENTAGE = "bad-percentage";
+    BAD_RECIPIENT = "bad-recipient";
+    BAD_TIME_ZONE = "bad-time-zone";
+    BAD_URL = "bad-url";
+    CANNOT_BE_CLEARED = "cannot-be-cleared";
+    CONFLICTING_GROUP_MODES = "conflicting-group-modes";
+    CONSTANT_MATCH = "constant-match";
+    CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
+    DN_OUTSIDE_BASE = "dn-outside-base";
+    DN_OUTSIDE_MANAGED = "dn-outside-managed";
+    DN_PROTECTED = "dn-protected";
+    DUPLICATE_KEY = "duplicate-key";
+    DUPLICATE_LIFECYCLE = "duplicate-lifecycle";
+    DUPLICATE_MAPPING = "duplicate-mapping";
+    DUPLICATE_NAME = "duplicate-name";
+    DUPLICATE_ROW = "duplicate-row";
+    DUPLICATE_STATE = "duplicate-state";
+    EMPTY_CONSTANT = "empty-constant";
+    EMPTY_VALUE = "empty-value";
+    FIELD_NOT_DELIVERED = "field-not-delivered";
+    FILE_TOO_LARGE = "file-too-large";
+    FILE_UNREADABLE = "file-unreadable";
+    FORBIDDEN_CHARACTER = "forbidden-character";
+    INSECURE_URL = "insecure-url";
+    INVALID_FIELD_NAME = "invalid-field-name";
+    INVALID_NAME = "invalid-name";
+    INVALID_VALUE = "invalid-value";
+    LITERAL_SECRET = "literal-secret";
+    MANAGED_EVERYTHING = "managed-everything";
+    MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
+    MISSING_ATTRIBUTE = "missing-attribute";
+    MISSING_COLUMN = "missing-column";
+    MISSING_FIELD = "missing-field";
+    MISSING_FILE = "missing-file";
+    NESTED_TOO_DEEP = "nested-too-deep";
+    NO_CATCH_ALL = "no-catch-all";
+    NO_ENABLED_STATE = "no-enabled-state";
+    NO_LIFECYCLE = "no-lifecycle";
+    NO_MAPPING = "no-mapping";
+    NO_PROJECT = "no-project";
+    NOT_A_REFERENCE = "not-a-reference";
+    NOT_UTF8 = "not-utf8";
+    ONE_OF = "one-of";
+    OUT_OF_RANGE = "out-of-range";
+    PATH_OUTSIDE_PROJECT = "path-outside-project";
+    PERSON_FIELD_NOT_UNIQUE = "person-field-not-unique";
+    RATE_ABOVE_LIMIT = "rate-above-limit";
+    READERS_DISAGREE = "readers-disagree";
+    RESERVED_PARAMETER = "reserved-parameter";
+    RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
+    SAME_BIND_ACCOUNT = "same-bind-account";
+    SCOPE_CANNOT_READ = "scope-cannot-read";
+    SCOPE_TOO_WIDE = "scope-too-wide";
+    SEVERAL_PROJECTS = "several-projects";
+    SINGLE_VALUED = "single-valued";
+    TABLE_NEEDS_ROWS = "table-needs-rows";
+    TOO_MANY_FILES = "too-many-files";
+    UNIQUE_SINGLE_FORMAT = "unique-single-format";
+    UNKNOWN_API_VERSION = "unknown-api-version";
+    UNKNOWN_ATTRIBUTE = "unknown-attribute";
+    UNKNOWN_ENDPOINT = "unknown-endpoint";
+    UNKNOWN_FIELD = "unknown-field";
+    UNKNOWN_KIND = "unknown-kind";
+    UNKNOWN_MEMBER = "unknown-member";
+    UNKNOWN_PARAMETER = "unknown-parameter";
+    UNKNOWN_PERSON_FIELD = "unknown-person-field";
+    UNKNOWN_SCOPE = "unknown-scope";
+    UNKNOWN_SOURCE = "unknown-source";
+    UNKNOWN_TARGET = "unknown-target";
+    UNKNOWN_VALUE = "unknown-value";
+    UNREACHABLE_STATE = "unreachable-state";
+    UNUSED = "unused";
+    VALUE_TOO_LONG = "value-too-long";
+    WEAK_PERSON_KEY = "weak-person-key";
+    WRONG_TYPE = "wrong-type";
+    YAML_SYNTAX = "yaml-syntax";
+}

@@ -1,0 +1,369 @@
+//! From the bytes of files to a configuration, or to everything that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::check::{self, Entry, Report, Rows, Set, TableFile, TableFiles};
+use super::diagnostic::{Diagnostic, did_you_mean, list, quoted};
+use super::schema::{self, Kind, Mark};
+use super::text::Source;
+use super::yaml::{self, Doc};
+use super::{
+    API_VERSION, Config, DataError, Document, FileDigest, InputFile, Loaded, LoadedTable, codes,
+    diagnostic, secrets,
+};
+use crate::model::Name;
+
+/// Loads a configuration: reads every file, checks everything, and gives either the whole or all that is wrong.
+///
+/// `data` hands over the CSV files tables name; it is asked for each path at most once, and only for paths within the
+/// project. Files that hold no halosync document are ignored. The result does not depend on the order of `files`.
+pub fn load(
+    mut files: Vec<InputFile>,
+    data: &dyn Fn(&str) -> Result<Vec<u8>, DataError>,
+) -> Loaded {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.dedup_by(|a, b| a.path == b.path);
+    let mut loader = Loader::default();
+    for file in &files {
+        loader.file(file);
+    }
+    let Loader {
+        set,
+        mut report,
+        mut texts,
+        mut digests,
+    } = loader;
+    let table_files = read_tables(&set, data, &mut texts, &mut digests);
+    let rows = check::run(&set, &table_files, &mut report);
+    digests.sort_by(|a, b| a.path.cmp(&b.path));
+    let config = if report.has_errors() {
+        None
+    } else {
+        assemble(set, rows, digests)
+    };
+    let mut diagnostics = report.diagnostics;
+    diagnostic::sort(&mut diagnostics);
+    Loaded {
+        config,
+        diagnostics,
+        files: files.len(),
+        sources: texts
+            .into_iter()
+            .map(|(path, text)| {
+                let shown = secrets::covered(&text.source, &text.covers);
+                (path, shown.into())
+            })
+            .collect(),
+    }
+}
+
+/// A file's text and what of it must not be shown.
+struct Text {
+    source: Arc<Source>,
+    covers: Vec<Range<usize>>,
+}
+
+#[derive(Default)]
+struct Loader {
+    set: Set,
+    report: Report,
+    texts: BTreeMap<Arc<str>, Text>,
+    digests: Vec<FileDigest>,
+}
+
+impl Loader {
+    fn file(&mut self, file: &InputFile) {
+        let read = yaml::read(&file.path, &file.bytes);
+        let mut covers = Vec::new();
+        let mut belongs = read.unreadable;
+        for doc in read.docs {
+            if let Some(kind) = self.kind(&doc) {
+                belongs = true;
+                if let Some(kind) = kind {
+                    self.document(kind, doc, &mut covers);
+                } else {
+                    self.set.incomplete = true;
+                }
+            }
+        }
+        if !belongs {
+            return;
+        }
+        self.set.incomplete |= read.unreadable;
+        self.report.diagnostics.extend(read.diagnostics);
+        self.digests.push(FileDigest {
+            path: file.path.clone(),
+            digest: digest(&file.bytes),
+        });
+        let text = Text {
+            source: read.source,
+            covers,
+        };
+        self.texts.insert(file.path.clone(), text);
+    }
+
+    /// `None` when the document is not ours; `Some(None)` when it should be and nobody can tell what it is.
+    fn kind(&mut self, doc: &Doc) -> Option<Option<Kind>> {
+        let version = doc.value.get("apiVersion");
+        let kind = doc.value.get("kind");
+        let at_root = |code, message: &str| {
+            Diagnostic::error(code, Some(doc.key_place("")), message.to_owned())
+        };
+        match (version, kind) {
+            (None, None) => return None,
+            (None, Some(_)) => {
+                self.report.diagnostics.push(
+                    at_root(codes::MISSING_FIELD, "`apiVersion` is missing")
+                        .help(format!("add `apiVersion: {API_VERSION}`, or leave this file out of the project's `include`")),
+                );
+                return Some(None);
+            }
+            (Some(_), None) => {
+                self.report.diagnostics.push(
+                    at_root(codes::MISSING_FIELD, "`kind` is missing").help(format!(
+                        "it is one of {}",
+                        list(Kind::ALL.iter().map(|kind| kind.name()))
+                    )),
+                );
+                return Some(None);
+            }
+            (Some(version), Some(_)) if version.as_str() != Some(API_VERSION) => {
+                self.report.diagnostics.push(
+                    Diagnostic::error(
+                        codes::UNKNOWN_API_VERSION,
+                        Some(doc.value_place("/apiVersion")),
+                        format!(
+                            "this is not a version of the configuration language; {} is",
+                            quoted(API_VERSION)
+                        ),
+                    )
+                    .help(if version.as_str().is_some_and(|text| text.starts_with("halosync")) {
+                        format!("write `apiVersion: {API_VERSION}`")
+                    } else {
+                        "if the file belongs to another program, leave it out of the project's `include`".to_owned()
+                    }),
+                );
+                return Some(None);
+            }
+            _ => {}
+        }
+        let name = kind.and_then(Value::as_str).unwrap_or_default();
+        let found = Kind::from_name(name);
+        if found.is_none() {
+            let names = || Kind::ALL.iter().map(|kind| kind.name());
+            self.report.diagnostics.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_KIND,
+                    Some(doc.value_place("/kind")),
+                    format!("there is no kind {}", quoted(name)),
+                )
+                .help(
+                    did_you_mean(name, names())
+                        .unwrap_or_else(|| format!("kinds are {}", list(names()))),
+                ),
+            );
+        }
+        Some(found)
+    }
+
+    fn document(&mut self, kind: Kind, mut doc: Doc, covers: &mut Vec<Range<usize>>) {
+        let (secrets, hidden) = secrets::find(&mut doc);
+        self.report.diagnostics.extend(secrets);
+        covers.extend(hidden);
+        let findings = schema::validate(kind, &doc.value);
+        for finding in &findings {
+            let place = match finding.mark {
+                Mark::Key => doc.key_place(&finding.pointer),
+                Mark::Value => doc.value_place(&finding.pointer),
+            };
+            self.report.diagnostics.push(
+                Diagnostic::error(finding.code, Some(place), finding.message.clone())
+                    .help_if(finding.help.clone()),
+            );
+            if finding.code == codes::LITERAL_SECRET {
+                covers.extend(doc.written(&finding.pointer));
+            }
+        }
+        for finding in &findings {
+            doc.mark_broken(&finding.repair.0);
+        }
+        let usable = if findings.is_empty() {
+            None
+        } else {
+            Some(schema::repaired(doc.value.clone(), &findings))
+        };
+        let name = doc.text("/metadata/name").unwrap_or_default();
+        let name = Name::new(name);
+        let faulty = !findings.is_empty();
+        let (set, report) = (&mut self.set, &mut self.report);
+        let fits = match kind {
+            Kind::Project => typed(doc, usable, name, faulty, &mut set.projects, report),
+            Kind::Source => typed(doc, usable, name, faulty, &mut set.sources, report),
+            Kind::ActiveDirectory => typed(doc, usable, name, faulty, &mut set.directories, report),
+            Kind::Mapping => typed(doc, usable, name, faulty, &mut set.mappings, report),
+            Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
+            Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
+            Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+        };
+        self.set.incomplete |= !fits;
+    }
+}
+
+/// Loads a document's `spec` into its type; false when that cannot be done.
+fn typed<T: DeserializeOwned>(
+    doc: Doc,
+    usable: Option<Value>,
+    name: Name,
+    faulty: bool,
+    entries: &mut Vec<Entry<T>>,
+    report: &mut Report,
+) -> bool {
+    let value = usable.as_ref().unwrap_or(&doc.value);
+    let null = Value::Null;
+    let spec = value.get("spec").unwrap_or(&null);
+    match serde_path_to_error::deserialize::<_, T>(spec) {
+        Ok(spec) => {
+            entries.push(Entry {
+                name,
+                spec,
+                doc: Arc::new(doc),
+            });
+            true
+        }
+        // The schema's findings say why.
+        Err(_) if faulty => false,
+        Err(error) => {
+            let mut pointer = "/spec".to_owned();
+            for segment in error.path() {
+                match segment {
+                    serde_path_to_error::Segment::Seq { index } => {
+                        yaml::push_step(&mut pointer, &index.to_string());
+                    }
+                    serde_path_to_error::Segment::Map { key } => {
+                        yaml::push_step(&mut pointer, key);
+                    }
+                    serde_path_to_error::Segment::Enum { variant } => {
+                        yaml::push_step(&mut pointer, variant);
+                    }
+                    serde_path_to_error::Segment::Unknown => break,
+                }
+            }
+            report.diagnostics.push(Diagnostic::error(
+                codes::INVALID_VALUE,
+                Some(doc.value_place(&pointer)),
+                format!("this cannot be used here ({})", error.path()),
+            ));
+            false
+        }
+    }
+}
+
+fn read_tables<'a>(
+    set: &'a Set,
+    data: &dyn Fn(&str) -> Result<Vec<u8>, DataError>,
+    texts: &mut BTreeMap<Arc<str>, Text>,
+    digests: &mut Vec<FileDigest>,
+) -> TableFiles<'a> {
+    let mut files: BTreeMap<&str, TableFile> = BTreeMap::new();
+    for table in &set.tables {
+        let Some(csv) = &table.spec.csv else {
+            continue;
+        };
+        if files.contains_key(csv.file.as_str()) || !check::stays_inside(&csv.file) {
+            continue;
+        }
+        let file = match data(&csv.file) {
+            Err(error) => TableFile::Failed(error),
+            Ok(bytes) if bytes.len() as u64 > yaml::MAX_FILE_BYTES => {
+                TableFile::Failed(DataError::TooLarge(bytes.len() as u64))
+            }
+            Ok(bytes) => {
+                let path: Arc<str> = csv.file.as_str().into();
+                digests.push(FileDigest {
+                    path: path.clone(),
+                    digest: digest(&bytes),
+                });
+                let (source, fault) = yaml::decode(&path, &bytes);
+                let text = Text {
+                    source: source.clone(),
+                    covers: Vec::new(),
+                };
+                texts.insert(path, text);
+                match fault {
+                    Some(fault) => TableFile::NotUtf8(fault),
+                    None => TableFile::Read { source, bytes },
+                }
+            }
+        };
+        files.insert(&csv.file, file);
+    }
+    TableFiles { files }
+}
+
+fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
+    let tables = set
+        .tables
+        .into_iter()
+        .zip(rows)
+        .map(|(entry, rows)| {
+            let document = document(entry);
+            (document.name.clone(), LoadedTable { document, rows })
+        })
+        .collect();
+    Some(Config {
+        project: set.projects.into_iter().next().map(document)?,
+        sources: by_name(set.sources),
+        directories: by_name(set.directories),
+        mappings: by_name(set.mappings),
+        tables,
+        groups: by_name(set.groups),
+        lifecycles: by_name(set.lifecycles),
+        files,
+    })
+}
+
+fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {
+    entries
+        .into_iter()
+        .map(|entry| (entry.name.clone(), document(entry)))
+        .collect()
+}
+
+fn document<T>(entry: Entry<T>) -> Document<T> {
+    Document {
+        name: entry.name,
+        spec: entry.spec,
+        positions: Arc::new(entry.doc.positions()),
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
+
+/// The project's `include` patterns, read before anything is checked, so that the files to check can be found. The
+/// defaults when the file has no usable ones.
+pub fn include_patterns(bytes: &[u8]) -> Vec<String> {
+    let read = yaml::read(&"".into(), bytes);
+    let patterns = read
+        .docs
+        .iter()
+        .find(|doc| doc.value.get("kind").and_then(Value::as_str) == Some("Project"))
+        .and_then(|doc| doc.value.pointer("/spec/include")?.as_array())
+        .map(|patterns| {
+            patterns
+                .iter()
+                .filter_map(|pattern| pattern.as_str().map(str::to_owned))
+                .collect()
+        });
+    patterns.unwrap_or_else(super::kinds::default_include)
+}
+
+#[cfg(test)]
+mod tests;

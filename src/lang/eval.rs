@@ -1,0 +1,637 @@
+//! Running what was compiled: a walk over the tree, borrowing from the person or record.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use compact_str::CompactString;
+
+use super::filters::{self, Bounded, TooLong};
+use super::ir::{Arithmetic, Comparison, Expr, Node, Op, Program, Step};
+use super::tables::Unmapped;
+use super::value::{Text, Value};
+use super::{EvalError, PersonContext, Record, latin};
+use crate::model::{Fact, FieldIndex, Name, escape_value};
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    Person(&'a PersonContext<'a>),
+    Record(&'a Record<'a>),
+}
+
+/// Why evaluation stopped; small, because every step carries it.
+enum Stop {
+    /// Index into [`Program::fields`].
+    Missing(u16),
+    Other(Box<EvalError>),
+}
+
+impl From<TooLong> for Stop {
+    fn from(_: TooLong) -> Self {
+        failed(format!("the text grew beyond {} bytes", filters::LONGEST))
+    }
+}
+
+fn failed(message: impl Into<String>) -> Stop {
+    Stop::Other(Box::new(EvalError::Failed {
+        message: message.into(),
+    }))
+}
+
+/// What is done to values before they are put into a template's text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escape {
+    None,
+    /// RFC 4514 section 2.4.
+    Dn,
+}
+
+pub(super) fn render(
+    program: &Program,
+    nodes: &[Node],
+    context: &PersonContext<'_>,
+    escape: Escape,
+) -> Result<CompactString, EvalError> {
+    let mut rendering = Rendering {
+        run: Run {
+            program,
+            input: Input::Person(context),
+        },
+        escape,
+        out: Bounded::default(),
+        missing: Vec::new(),
+        worst: None,
+    };
+    rendering.nodes(nodes);
+    let Rendering {
+        out,
+        mut missing,
+        worst,
+        ..
+    } = rendering;
+    match worst {
+        Some(
+            error @ (EvalError::Failed { .. }
+            | EvalError::Unmapped {
+                policy: Unmapped::Hold,
+                ..
+            }),
+        ) => return Err(error),
+        other => {
+            if !missing.is_empty() {
+                missing.sort_unstable();
+                missing.dedup();
+                return Err(EvalError::Missing { fields: missing });
+            }
+            if let Some(error) = other {
+                return Err(error);
+            }
+        }
+    }
+    Ok(out.into_text())
+}
+
+pub(super) fn holds(program: &Program, root: &Expr, input: Input<'_>) -> Result<bool, EvalError> {
+    let run = Run { program, input };
+    run.truth(root).map_err(|stop| run.error(stop))
+}
+
+pub(super) fn evaluate<'a>(
+    program: &'a Program,
+    root: &'a Expr,
+    record: &'a Record<'a>,
+) -> Result<Option<Cow<'a, serde_json::Value>>, EvalError> {
+    // What most fields are: the member itself, as it stands.
+    match root {
+        Expr::Member { endpoint, path } => {
+            return Ok(member(record, endpoint, path).map(Cow::Borrowed));
+        }
+        Expr::CustomField(name) => return Ok(custom_field(record, name).map(Cow::Borrowed)),
+        _ => {}
+    }
+    let run = Run {
+        program,
+        input: Input::Record(record),
+    };
+    match run.eval(root) {
+        Ok(value) => Ok(value.into_json()),
+        Err(stop) => Err(run.error(stop)),
+    }
+}
+
+/// A template under way. Goes on after an error, so that all missing fields are named at once.
+struct Rendering<'a> {
+    run: Run<'a>,
+    escape: Escape,
+    out: Bounded,
+    missing: Vec<Name>,
+    worst: Option<EvalError>,
+}
+
+impl<'a> Rendering<'a> {
+    fn nodes(&mut self, nodes: &'a [Node]) {
+        for node in nodes {
+            if let Err(stop) = self.node(node) {
+                self.stop(stop);
+            }
+        }
+    }
+
+    fn node(&mut self, node: &'a Node) -> Result<(), Stop> {
+        match node {
+            Node::Raw(text) => Ok(self.out.push(text)?),
+            // Nearly every piece of nearly every template.
+            Node::Emit(Expr::Field(index)) => {
+                match self.run.fact(*index)? {
+                    Fact::Text(text) => self.put(text)?,
+                    fact => self.put(&Value::of_fact(fact).into_text())?,
+                }
+                Ok(())
+            }
+            Node::Emit(expr) => {
+                if let Expr::Apply(key, op) = expr
+                    && let Op::Lookup(table) = &**op
+                {
+                    let key = self.run.text(key)?;
+                    return match self.run.lookup(key, table)? {
+                        Found::Row(value) => Ok(self.out.push(value)?),
+                        Found::Key(key) => self.put(&key),
+                    };
+                }
+                let text = self.run.eval(expr)?.into_text();
+                self.put(&text)
+            }
+            Node::If(condition, yes, no) => {
+                if self.run.truth(condition)? {
+                    self.nodes(yes);
+                } else {
+                    self.nodes(no);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Stop> {
+        match self.escape {
+            Escape::None => self.out.push(text)?,
+            Escape::Dn => self.out.push(&escape_value(text))?,
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, stop: Stop) {
+        let error = match self.run.error(stop) {
+            EvalError::Missing { mut fields } => {
+                self.missing.append(&mut fields);
+                return;
+            }
+            error => error,
+        };
+        let rank = |error: &EvalError| match error {
+            EvalError::Failed { .. } => 2,
+            EvalError::Unmapped {
+                policy: Unmapped::Hold,
+                ..
+            } => 1,
+            _ => 0,
+        };
+        if self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| rank(worst) < rank(&error))
+        {
+            self.worst = Some(error);
+        }
+    }
+}
+
+/// What a lookup gave: configuration, or what the person says.
+enum Found<'a> {
+    Row(&'a str),
+    Key(Text<'a>),
+}
+
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    program: &'a Program,
+    input: Input<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn error(&self, stop: Stop) -> EvalError {
+        match stop {
+            Stop::Missing(index) => EvalError::Missing {
+                fields: self
+                    .program
+                    .fields
+                    .get(usize::from(index))
+                    .cloned()
+                    .into_iter()
+                    .collect(),
+            },
+            Stop::Other(error) => *error,
+        }
+    }
+
+    fn fact(&self, index: u16) -> Result<&'a Fact, Stop> {
+        let Input::Person(context) = self.input else {
+            return Err(Stop::Missing(index));
+        };
+        let slot = self.program.slots.get(usize::from(index));
+        slot.and_then(|slot| context.person.fact(FieldIndex(*slot)))
+            .ok_or(Stop::Missing(index))
+    }
+
+    fn context(&self) -> Result<&'a PersonContext<'a>, Stop> {
+        match self.input {
+            Input::Person(context) => Ok(context),
+            Input::Record(_) => Err(failed("a record has no date of its own")),
+        }
+    }
+
+    fn truth(&self, expr: &'a Expr) -> Result<bool, Stop> {
+        Ok(match expr {
+            Expr::Boolean(flag) => *flag,
+            Expr::Not(inner) => !self.truth(inner)?,
+            Expr::And(left, right) => self.truth(left)? && self.truth(right)?,
+            Expr::Or(left, right) => self.truth(left)? || self.truth(right)?,
+            expr => self.eval(expr)?.is_true(),
+        })
+    }
+
+    fn eval(&self, expr: &'a Expr) -> Result<Value<'a>, Stop> {
+        Ok(match expr {
+            Expr::Text(text) => Value::Text(Text::Borrowed(text)),
+            Expr::Integer(number) => Value::Integer(*number),
+            Expr::Boolean(flag) => Value::Boolean(*flag),
+            Expr::Date(date) => Value::Date(*date),
+            Expr::DateTime(moment) => Value::DateTime(*moment),
+            Expr::List(items) => {
+                let mut texts = Vec::with_capacity(items.len());
+                for item in items {
+                    texts.push(CompactString::from(&*self.eval(item)?.into_text()));
+                }
+                Value::List(Cow::Owned(texts))
+            }
+            Expr::Field(index) => Value::of_fact(self.fact(*index)?),
+            Expr::AsOf => Value::Date(self.context()?.as_of.date()),
+            Expr::Member { endpoint, path } => match self.input {
+                Input::Record(record) => {
+                    member(record, endpoint, path).map_or(Value::Absent, Value::of_json)
+                }
+                Input::Person(_) => Value::Absent,
+            },
+            Expr::CustomField(name) => match self.input {
+                Input::Record(record) => {
+                    custom_field(record, name).map_or(Value::Absent, Value::of_json)
+                }
+                Input::Person(_) => Value::Absent,
+            },
+            Expr::Not(_) => Value::Boolean(self.truth(expr)?),
+            Expr::And(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() {
+                    self.eval(right)?
+                } else {
+                    left
+                }
+            }
+            Expr::Or(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() {
+                    left
+                } else {
+                    self.eval(right)?
+                }
+            }
+            Expr::Compare(comparison, left, right) => {
+                Value::Boolean(compare(*comparison, self.eval(left)?, self.eval(right)?))
+            }
+            Expr::In(needle, place) => Value::Boolean(self.contains(needle, place)?),
+            Expr::Arithmetic(operation, left, right) => {
+                let (left, right) = (self.number(left)?, self.number(right)?);
+                let result = match operation {
+                    Arithmetic::Add => left.checked_add(right),
+                    Arithmetic::Subtract => left.checked_sub(right),
+                    Arithmetic::Multiply => left.checked_mul(right),
+                    Arithmetic::Divide => left.checked_div_euclid(right),
+                    Arithmetic::Remainder => left.checked_rem_euclid(right),
+                };
+                Value::Integer(
+                    result.ok_or_else(|| failed("the result is not a number that fits"))?,
+                )
+            }
+            Expr::Join(left, right) => {
+                let mut joined = Bounded::default();
+                joined.push(&self.eval(left)?.into_text())?;
+                joined.push(&self.eval(right)?.into_text())?;
+                Value::made(joined.into_text())
+            }
+            Expr::If(condition, yes, no) => {
+                if self.truth(condition)? {
+                    self.eval(yes)?
+                } else {
+                    self.eval(no)?
+                }
+            }
+            Expr::IsDefined(inner) => Value::Boolean(match self.eval(inner) {
+                Ok(value) => !matches!(value, Value::Absent),
+                Err(Stop::Missing(_)) => false,
+                Err(other) => return Err(other),
+            }),
+            Expr::Default {
+                value,
+                other,
+                empty,
+            } => match self.eval(value) {
+                Err(Stop::Missing(_)) | Ok(Value::Absent) => self.eval(other)?,
+                Ok(Value::Text(text)) if *empty && text.is_empty() => self.eval(other)?,
+                Ok(value) => value,
+                Err(stop) => return Err(stop),
+            },
+            Expr::ToDate(inner) => match self.eval(inner)? {
+                Value::DateTime(moment) => Value::Date(
+                    moment
+                        .to_zoned(self.context()?.as_of.time_zone().clone())
+                        .date(),
+                ),
+                other => other,
+            },
+            Expr::ToText(inner) => Value::Text(self.eval(inner)?.into_text()),
+            Expr::Apply(input, op) => {
+                let value = self.eval(input)?;
+                if matches!(value, Value::Absent) {
+                    return Ok(Value::Absent);
+                }
+                self.apply(value, op)?
+            }
+        })
+    }
+
+    fn number(&self, expr: &'a Expr) -> Result<i64, Stop> {
+        integer(self.eval(expr)?)
+    }
+
+    fn text(&self, expr: &'a Expr) -> Result<Text<'a>, Stop> {
+        Ok(self.eval(expr)?.into_text())
+    }
+
+    fn contains(&self, needle: &'a Expr, place: &'a Expr) -> Result<bool, Stop> {
+        let needle = self.eval(needle)?;
+        if matches!(needle, Value::Absent) {
+            return Ok(false);
+        }
+        let needle = needle.into_text();
+        // A list written in the rule is compared item by item, without being built.
+        if let Expr::List(items) = place {
+            for item in items {
+                if *self.eval(item)?.into_text() == *needle {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        }
+        Ok(match self.eval(place)? {
+            Value::Absent => false,
+            Value::List(items) => items.iter().any(|item| *item == *needle),
+            Value::Json(serde_json::Value::Array(items)) => items
+                .iter()
+                .any(|item| *Value::of_json(item).into_text() == *needle),
+            other => other.into_text().contains(&*needle),
+        })
+    }
+
+    fn apply(&self, value: Value<'a>, op: &'a Op) -> Result<Value<'a>, Stop> {
+        // Those that look at more than text.
+        let value = match (op, value) {
+            (Op::First, Value::List(items)) => {
+                return Ok(Value::made(items.first().cloned().unwrap_or_default()));
+            }
+            (Op::Last, Value::List(items)) => {
+                return Ok(Value::made(items.last().cloned().unwrap_or_default()));
+            }
+            (Op::First, Value::Json(serde_json::Value::Array(items))) => {
+                return Ok(items.first().map_or(Value::Absent, Value::of_json));
+            }
+            (Op::Last, Value::Json(serde_json::Value::Array(items))) => {
+                return Ok(items.last().map_or(Value::Absent, Value::of_json));
+            }
+            (Op::Length, Value::List(items)) => return Ok(length(items.len())),
+            (Op::Length, Value::Json(serde_json::Value::Array(items))) => {
+                return Ok(length(items.len()));
+            }
+            (Op::Join(separator), Value::List(items)) => {
+                let separator = self.text(separator)?;
+                return Ok(Value::made(filters::join(&items, &separator)?));
+            }
+            (Op::Join(separator), Value::Json(serde_json::Value::Array(items))) => {
+                let separator = self.text(separator)?;
+                let items: Vec<CompactString> = items
+                    .iter()
+                    .map(|item| CompactString::from(&*Value::of_json(item).into_text()))
+                    .collect();
+                return Ok(Value::made(filters::join(&items, &separator)?));
+            }
+            (Op::Integer, value) => return integer(value).map(Value::Integer),
+            (Op::Format(format), value) => return self.format(value, format),
+            (Op::PlusDays(days), value) => {
+                let days = self.number(days)?;
+                return self.plus_days(value, days);
+            }
+            (_, value) => value,
+        };
+        let text = value.into_text();
+        Ok(match op {
+            Op::Lower => Value::made(filters::lower(&text)),
+            Op::Upper => Value::made(filters::upper(&text)),
+            Op::Title => Value::made(filters::title(&text)),
+            Op::Capitalize => Value::made(filters::capitalize(&text)),
+            Op::Trim => cut(text, str::trim),
+            Op::Latin(locale) => match text {
+                Text::Borrowed(text) => Value::Text(latin(text, locale).into()),
+                Text::Made(text) => Value::made(&*latin(&text, locale)),
+            },
+            Op::Login(locale) => Value::made(latin::login(&text, locale)),
+            Op::First => cut(text, |text| filters::left(text, 1)),
+            Op::Last => cut(text, |text| filters::right(text, 1)),
+            Op::Left(count) => {
+                let count = self.number(count)?;
+                cut(text, |text| filters::left(text, count))
+            }
+            Op::Right(count) => {
+                let count = self.number(count)?;
+                cut(text, |text| filters::right(text, count))
+            }
+            Op::Mid(start, count) => {
+                let (start, count) = (self.number(start)?, self.number(count)?);
+                cut(text, |text| filters::mid(text, start, count))
+            }
+            Op::Word(number) => {
+                let number = self.number(number)?;
+                cut(text, |text| filters::word(text, number))
+            }
+            Op::Replace(from, to) => {
+                let (from, to) = (self.text(from)?, self.text(to)?);
+                Value::made(filters::replace(&text, &from, &to)?)
+            }
+            Op::RegexReplace(pattern, to) => {
+                Value::made(filters::regex_replace(&text, pattern, to)?)
+            }
+            Op::PadLeft(width, with) => {
+                let (width, with) = (self.number(width)?, self.text(with)?);
+                Value::made(filters::pad_left(&text, width, &with)?)
+            }
+            Op::Words => Value::List(Cow::Owned(filters::words(&text))),
+            Op::Split(separator) => {
+                let separator = self.text(separator)?;
+                Value::List(Cow::Owned(filters::split(&text, &separator)))
+            }
+            Op::Length => length(text.chars().count()),
+            Op::Lookup(table) => Value::Text(match self.lookup(text, table)? {
+                Found::Row(value) => Text::Borrowed(value),
+                Found::Key(key) => key,
+            }),
+            Op::StartsWith(with) => Value::Boolean(text.starts_with(&*self.text(with)?)),
+            Op::EndsWith(with) => Value::Boolean(text.ends_with(&*self.text(with)?)),
+            Op::Matches(pattern) => Value::Boolean(pattern.is_match(&text)),
+            // Text itself, and what was handled above.
+            Op::Text | Op::Join(_) | Op::Integer | Op::Format(_) | Op::PlusDays(_) => {
+                Value::Text(text)
+            }
+        })
+    }
+
+    fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Found<'a>, Stop> {
+        let Some(found) = self.context()?.tables.get(table.as_str()) else {
+            return Err(failed(format!("table {table} is not at hand")));
+        };
+        if let Some(value) = found.find(&key) {
+            return Ok(Found::Row(value));
+        }
+        match &found.unmapped {
+            Unmapped::Same => Ok(Found::Key(key)),
+            Unmapped::Use(value) => Ok(Found::Row(value)),
+            policy @ (Unmapped::Hold | Unmapped::Report) => {
+                Err(Stop::Other(Box::new(EvalError::Unmapped {
+                    table: table.clone(),
+                    key: key.to_string(),
+                    policy: policy.clone(),
+                })))
+            }
+        }
+    }
+
+    fn format(&self, value: Value<'a>, format: &str) -> Result<Value<'a>, Stop> {
+        let mut text = CompactString::default();
+        let written = match value {
+            Value::Date(date) => {
+                write!(text, "{}", date.strftime(format))
+            }
+            Value::DateTime(moment) => {
+                let zone = self.context()?.as_of.time_zone().clone();
+                write!(text, "{}", moment.to_zoned(zone).strftime(format))
+            }
+            _ => return Err(failed("only dates and moments have a date format")),
+        };
+        written.map_err(|_| failed(format!("the date does not fit the format {format:?}")))?;
+        let mut bounded = Bounded::default();
+        bounded.push(&text)?;
+        Ok(Value::made(bounded.into_text()))
+    }
+
+    fn plus_days(&self, value: Value<'a>, days: i64) -> Result<Value<'a>, Stop> {
+        let date = match value {
+            Value::Date(date) => date,
+            Value::DateTime(moment) => moment
+                .to_zoned(self.context()?.as_of.time_zone().clone())
+                .date(),
+            _ => return Err(failed("only dates and moments can be counted on from")),
+        };
+        jiff::Span::new()
+            .try_days(days)
+            .and_then(|span| date.checked_add(span))
+            .map(Value::Date)
+            .map_err(|_| failed(format!("{date} and {days} days is beyond the calendar")))
+    }
+}
+
+/// A part of a text, borrowed where the text is.
+fn cut<'a>(text: Text<'a>, part: impl Fn(&str) -> &str) -> Value<'a> {
+    match text {
+        Text::Borrowed(text) => Value::Text(Text::Borrowed(part(text))),
+        Text::Made(text) => Value::made(part(&text)),
+    }
+}
+
+fn length(count: usize) -> Value<'static> {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn integer(value: Value<'_>) -> Result<i64, Stop> {
+    match value {
+        Value::Integer(number) => Ok(number),
+        Value::Absent => Err(failed("there is no number")),
+        other => {
+            let text = other.into_text();
+            text.trim()
+                .parse()
+                .map_err(|_| failed(format!("{:?} is not a whole number", &*text)))
+        }
+    }
+}
+
+/// Over records, numbers and texts with the same digits are equal: select values come as either.
+fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> bool {
+    let ordering = match (left, right) {
+        (Value::Absent, Value::Absent) => Some(Ordering::Equal),
+        (Value::Absent, _) | (_, Value::Absent) => None,
+        (Value::Integer(left), Value::Integer(right)) => Some(left.cmp(&right)),
+        (Value::Boolean(left), Value::Boolean(right)) => Some(left.cmp(&right)),
+        (Value::Date(left), Value::Date(right)) => Some(left.cmp(&right)),
+        (Value::DateTime(left), Value::DateTime(right)) => Some(left.cmp(&right)),
+        (Value::Text(left), Value::Text(right)) => Some(left.cmp(&right)),
+        (Value::Integer(left), other) => match integer(other) {
+            Ok(right) => Some(left.cmp(&right)),
+            Err(_) => None,
+        },
+        (other, Value::Integer(right)) => match integer(other) {
+            Ok(left) => Some(left.cmp(&right)),
+            Err(_) => None,
+        },
+        (left, right) => Some((*left.into_text()).cmp(&*right.into_text())),
+    };
+    match comparison {
+        Comparison::Equal => ordering == Some(Ordering::Equal),
+        Comparison::NotEqual => ordering != Some(Ordering::Equal),
+        Comparison::Less => ordering == Some(Ordering::Less),
+        Comparison::LessOrEqual => ordering.is_some_and(Ordering::is_le),
+        Comparison::Greater => ordering == Some(Ordering::Greater),
+        Comparison::GreaterOrEqual => ordering.is_some_and(Ordering::is_ge),
+    }
+}
+
+fn member<'a>(record: &Record<'a>, endpoint: &str, path: &[Step]) -> Option<&'a serde_json::Value> {
+    let (_, start) = record.parts.iter().find(|(name, _)| *name == endpoint)?;
+    let mut value = *start;
+    for step in path {
+        value = match step {
+            Step::Member(name) => value.get(name.as_str())?,
+            Step::Item(number) => value.get(*number)?,
+        };
+    }
+    Some(value).filter(|value| !value.is_null())
+}
+
+/// The `value` of the entry with this `name`; never `display`, which is written for people in their locale.
+fn custom_field<'a>(record: &Record<'a>, name: &str) -> Option<&'a serde_json::Value> {
+    record
+        .parts
+        .iter()
+        .filter_map(|(_, part)| part.get("customfields")?.as_array())
+        .flatten()
+        .find(|field| field.get("name").and_then(serde_json::Value::as_str) == Some(name))
+        .and_then(|field| field.get("value"))
+        .filter(|value| !value.is_null())
+}

@@ -1,0 +1,120 @@
+//! From text to minijinja's syntax tree, within bounds.
+//!
+//! The parser recurses over nested brackets, chains of `not` and `elif`, so what it is given is counted first:
+//! a text from a hostile pull request must not exhaust the stack.
+
+use std::ops::Range;
+
+use minijinja::machinery::{Token, Tokenizer, ast};
+use minijinja::syntax::SyntaxConfig;
+
+use super::LangError;
+
+const LONGEST_TEXT: usize = 16_384;
+const MOST_TOKENS: usize = 2_000;
+const MOST_TOKENS_AT_ONCE: usize = 400;
+const MOST_BRACKETS: usize = 24;
+const MOST_CONDITIONS: usize = 48;
+
+pub(super) fn template(text: &str) -> Result<ast::Stmt<'_>, LangError> {
+    count(text, false)?;
+    minijinja::machinery::parse(text, "template", SyntaxConfig::default())
+        .map_err(|error| syntax_error(text, &error))
+}
+
+pub(super) fn expression(text: &str) -> Result<ast::Expr<'_>, LangError> {
+    let trimmed = text.trim_start();
+    if trimmed.starts_with("{{") || trimmed.starts_with("{%") {
+        return Err(LangError {
+            code: "language-syntax",
+            message: "a condition or expression stands without braces".to_owned(),
+            help: Some("leave out `{{` and `}}`".to_owned()),
+            range: 0..text.len(),
+        });
+    }
+    if trimmed.is_empty() {
+        return Err(LangError {
+            code: "language-syntax",
+            message: "there is nothing here".to_owned(),
+            help: Some("write an expression, or leave the key out".to_owned()),
+            range: 0..text.len(),
+        });
+    }
+    count(text, true)?;
+    minijinja::machinery::parse_expr(text).map_err(|error| syntax_error(text, &error))
+}
+
+/// Refuses texts too long or too deep to be parsed safely.
+fn count(text: &str, in_expression: bool) -> Result<(), LangError> {
+    let too_long = |what: &str, range: Range<usize>| LangError {
+        code: "language-too-long",
+        message: format!("this is too {what}"),
+        help: Some("split it, or move the decision into a lookup table".to_owned()),
+        range: within(text, range),
+    };
+    if text.len() > LONGEST_TEXT {
+        return Err(too_long("long", 0..text.len()));
+    }
+    let mut tokenizer = Tokenizer::new(text, "template", in_expression, SyntaxConfig::default());
+    let (mut total, mut at_once, mut brackets, mut conditions) = (0, 0, 0_usize, 0);
+    loop {
+        let (token, span) = match tokenizer.next_token() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(syntax_error(text, &error)),
+        };
+        let range = span.start_offset as usize..span.end_offset as usize;
+        total += 1;
+        at_once += 1;
+        match token {
+            Token::BlockStart | Token::VariableStart => at_once = 0,
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => brackets += 1,
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                brackets = brackets.saturating_sub(1);
+            }
+            Token::Ident("if" | "elif") => conditions += 1,
+            _ => {}
+        }
+        if total > MOST_TOKENS || at_once > MOST_TOKENS_AT_ONCE {
+            return Err(too_long("long", range));
+        }
+        if brackets > MOST_BRACKETS {
+            return Err(too_long("deeply nested", range));
+        }
+        if conditions > MOST_CONDITIONS {
+            return Err(too_long("long: it has too many conditions", range));
+        }
+    }
+}
+
+fn syntax_error(text: &str, error: &minijinja::Error) -> LangError {
+    LangError {
+        code: "language-syntax",
+        message: error
+            .detail()
+            .unwrap_or("this cannot be read")
+            .replace("template exceeds", "this exceeds"),
+        help: None,
+        range: within(text, error.range().unwrap_or(0..text.len())),
+    }
+}
+
+/// The range cut to the text and widened to whole characters; never empty unless the text is.
+pub(super) fn within(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
+    let mut end = range.end.clamp(start, text.len());
+    if start == end {
+        if end < text.len() {
+            end += 1;
+        } else {
+            start = start.saturating_sub(1);
+        }
+    }
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}

@@ -1,0 +1,100 @@
+//! Lookup tables, ready for lookups.
+
+use std::collections::BTreeMap;
+
+use compact_str::CompactString;
+use hashbrown::HashMap;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::model::Name;
+
+/// What a key without a row means.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Unmapped {
+    /// The person is held and the key reported.
+    #[default]
+    Hold,
+    /// The value is empty and the key reported.
+    Report,
+    /// The key itself is the value.
+    Same,
+    /// This is the value.
+    Use(String),
+}
+
+/// A table as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableData {
+    /// Key to value.
+    pub rows: BTreeMap<String, String>,
+    /// Whether keys that differ only in case are different keys.
+    pub case_sensitive: bool,
+    /// What a key without a row means.
+    pub unmapped: Unmapped,
+}
+
+/// All tables, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    by_name: HashMap<Name, Table, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    rows: HashMap<CompactString, CompactString, foldhash::fast::RandomState>,
+    case_sensitive: bool,
+    pub(super) unmapped: Unmapped,
+}
+
+impl Tables {
+    /// Prepares tables. Keys are trimmed, brought to NFC and, unless case-sensitive, to lower case, as facts are.
+    pub fn new(tables: BTreeMap<Name, TableData>) -> Self {
+        let by_name = tables
+            .into_iter()
+            .map(|(name, data)| {
+                let rows = data
+                    .rows
+                    .iter()
+                    .map(|(key, value)| {
+                        let key: String = key.trim().nfc().collect();
+                        let key = if data.case_sensitive {
+                            CompactString::from(key)
+                        } else {
+                            CompactString::from(key.to_lowercase())
+                        };
+                        (key, CompactString::from(value.as_str()))
+                    })
+                    .collect();
+                let table = Table {
+                    rows,
+                    case_sensitive: data.case_sensitive,
+                    unmapped: data.unmapped,
+                };
+                (name, table)
+            })
+            .collect();
+        Self { by_name }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Table> {
+        self.by_name.get(name)
+    }
+}
+
+impl Table {
+    /// The value of a key's row.
+    pub(super) fn find(&self, key: &str) -> Option<&str> {
+        let key = key.trim();
+        let found = if self.case_sensitive || is_lower_ascii(key) {
+            self.rows.get(key)
+        } else {
+            self.rows.get(super::filters::lower(key).as_str())
+        };
+        found.map(CompactString::as_str)
+    }
+}
+
+fn is_lower_ascii(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}

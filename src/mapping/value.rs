@@ -1,0 +1,379 @@
+//! One value: the form a directory stores, its limits, and when two forms are the same value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use compact_str::{CompactString, ToCompactString};
+use jiff::tz::TimeZone;
+
+use crate::model::{AttributeDef, Syntax};
+
+/// `accountExpires` of an account that never expires ([MS-ADA1] 2.1: 0 means the same).
+pub const NEVER_EXPIRES: &str = "9223372036854775807";
+
+/// Seconds from 1601-01-01 to 1970-01-01.
+const FILETIME_EPOCH: i64 = 11_644_473_600;
+
+/// Why a text cannot be a value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadValue {
+    /// Longer (or greater) than the schema allows.
+    #[error("{length} {unit} long, the limit is {limit}")]
+    TooLong {
+        /// What it is.
+        length: usize,
+        /// What it may be.
+        limit: i64,
+        /// Characters or bytes.
+        unit: &'static str,
+    },
+    /// Shorter than the schema allows.
+    #[error("{length} {unit} long, the least is {limit}")]
+    TooShort {
+        /// What it is.
+        length: usize,
+        /// What it must be.
+        limit: i64,
+        /// Characters or bytes.
+        unit: &'static str,
+    },
+    /// A number outside the schema's range.
+    #[error("{number} is outside {lower} to {upper}")]
+    OutOfRange {
+        /// The number.
+        number: i64,
+        /// The least.
+        lower: i64,
+        /// The greatest.
+        upper: i64,
+    },
+    /// Not of the attribute's syntax.
+    #[error("{text:?} is not {expected}")]
+    Syntax {
+        /// The text.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A control character where none belongs.
+    #[error("the control character U+{code:04X} in {text:?}")]
+    Control {
+        /// The character's code.
+        code: u32,
+        /// The text.
+        text: String,
+    },
+}
+
+impl BadValue {
+    /// True when the value has the right form and only its size is wrong.
+    pub fn is_size(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::TooShort { .. })
+    }
+}
+
+/// The form of a text as the directory stores it.
+///
+/// Dates become what the syntax asks for. In `accountExpires` a date is the last day the account works, as the
+/// administration tools show it ("end of"): the instant is the start of the next day in `zone`. In every other time
+/// a date is the start of that day.
+///
+/// # Errors
+/// Why the directory would refuse it.
+pub fn canonical(
+    def: &AttributeDef,
+    text: &str,
+    zone: &TimeZone,
+) -> Result<CompactString, BadValue> {
+    let wrong = |expected: &'static str| BadValue::Syntax {
+        text: text.chars().take(80).collect(),
+        expected,
+    };
+    match def.syntax {
+        Syntax::Text | Syntax::CaseExactText | Syntax::Other => {
+            let lines = LINES.iter().any(|name| def.name.eq_ignore_ascii_case(name));
+            let control = text
+                .chars()
+                .find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t')));
+            if let Some(control) = control {
+                return Err(BadValue::Control {
+                    code: u32::from(control),
+                    text: text.chars().take(80).collect(),
+                });
+            }
+            within(def, length(text), "characters")?;
+            Ok(text.into())
+        }
+        Syntax::Integer => {
+            let number: i32 = text
+                .parse()
+                .map_err(|_| wrong("a whole number of 32 bits"))?;
+            let lower = def.range_lower.unwrap_or(i64::from(i32::MIN));
+            let upper = def.range_upper.unwrap_or(i64::from(i32::MAX));
+            if !(lower..=upper).contains(&i64::from(number)) {
+                return Err(BadValue::OutOfRange {
+                    number: number.into(),
+                    lower,
+                    upper,
+                });
+            }
+            Ok(number.to_compact_string())
+        }
+        Syntax::LargeInteger => {
+            let expires = is_expiry(def);
+            if expires && (text.eq_ignore_ascii_case("never") || text == "0") {
+                return Ok(NEVER_EXPIRES.into());
+            }
+            if let Ok(number) = text.parse::<i64>() {
+                return Ok(number.to_compact_string());
+            }
+            let moment = moment(text, zone, expires)
+                .ok_or_else(|| wrong("a number, a date, a moment or never"))?;
+            let filetime = moment
+                .as_second()
+                .checked_add(FILETIME_EPOCH)
+                .and_then(|seconds| seconds.checked_mul(10_000_000))
+                .and_then(|ticks| ticks.checked_add(i64::from(moment.subsec_nanosecond()) / 100))
+                .filter(|ticks| *ticks > 0)
+                .ok_or_else(|| wrong("a moment after 1601"))?;
+            Ok(filetime.to_compact_string())
+        }
+        Syntax::Boolean => {
+            if text.eq_ignore_ascii_case("true") {
+                Ok("TRUE".into())
+            } else if text.eq_ignore_ascii_case("false") {
+                Ok("FALSE".into())
+            } else {
+                Err(wrong("true or false"))
+            }
+        }
+        Syntax::Octets => {
+            let bytes = STANDARD.decode(text).map_err(|_| wrong("base64"))?;
+            within(def, bytes.len(), "bytes")?;
+            Ok(STANDARD.encode(bytes).into())
+        }
+        Syntax::Time => {
+            if text.ends_with('Z')
+                && text.len() >= 13
+                && text.as_bytes()[0].is_ascii_digit()
+                && !text.contains('-')
+            {
+                return Ok(text.into());
+            }
+            let moment = moment(text, zone, false).ok_or_else(|| wrong("a date or a moment"))?;
+            Ok(moment.strftime("%Y%m%d%H%M%S.0Z").to_compact_string())
+        }
+        Syntax::Dn => Ok(text.into()),
+    }
+}
+
+/// Attributes in which line breaks are ordinary.
+const LINES: &[&str] = &[
+    "comment",
+    "info",
+    "postalAddress",
+    "street",
+    "streetAddress",
+];
+
+fn within(def: &AttributeDef, length: usize, unit: &'static str) -> Result<(), BadValue> {
+    let size = i64::try_from(length).unwrap_or(i64::MAX);
+    if let Some(limit) = def.range_upper
+        && size > limit
+    {
+        return Err(BadValue::TooLong {
+            length,
+            limit,
+            unit,
+        });
+    }
+    if let Some(limit) = def.range_lower
+        && size < limit
+    {
+        return Err(BadValue::TooShort {
+            length,
+            limit,
+            unit,
+        });
+    }
+    Ok(())
+}
+
+/// Length as the directory counts it: UTF-16 code units.
+pub fn length(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
+    text.chars().map(char::len_utf16).sum()
+}
+
+fn moment(text: &str, zone: &TimeZone, end_of_day: bool) -> Option<jiff::Timestamp> {
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() == 10
+    {
+        let day = if end_of_day {
+            date.tomorrow().ok()?
+        } else {
+            date
+        };
+        return Some(day.to_zoned(zone.clone()).ok()?.timestamp());
+    }
+    text.parse().ok()
+}
+
+fn is_expiry(def: &AttributeDef) -> bool {
+    def.name.eq_ignore_ascii_case("accountExpires")
+}
+
+/// What stands in an attribute after it is cleared: nothing, but for a few that cannot be without a value.
+///
+/// # Errors
+/// The attribute can be neither empty nor set to a value that means nothing ([MS-ADTS] 3.1.1.5.3.2).
+pub fn cleared(def: &AttributeDef) -> Result<Option<&'static str>, ()> {
+    const NEVER_EMPTY: &[&str] = &[
+        "codePage",
+        "lockoutTime",
+        "primaryGroupID",
+        "pwdLastSet",
+        "sAMAccountName",
+        "cn",
+    ];
+    if is_expiry(def) {
+        Ok(Some(NEVER_EXPIRES))
+    } else if def.name.eq_ignore_ascii_case("countryCode") {
+        Ok(Some("0"))
+    } else if NEVER_EMPTY
+        .iter()
+        .any(|name| def.name.eq_ignore_ascii_case(name))
+    {
+        Err(())
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether two stored values are one and the same. A difference in case alone is a difference: the directory keeps
+/// case, and a name may be corrected in it.
+pub fn equal(def: &AttributeDef, one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    match def.syntax {
+        Syntax::Integer | Syntax::LargeInteger => {
+            let number = |text: &str| {
+                let number = text.parse::<i64>().ok()?;
+                Some(if number == 0 && is_expiry(def) {
+                    i64::MAX
+                } else {
+                    number
+                })
+            };
+            number(one).is_some_and(|one| Some(one) == number(other))
+        }
+        Syntax::Boolean => one.eq_ignore_ascii_case(other),
+        Syntax::Time => {
+            let plain = |text: &str| text.trim_end_matches('Z').trim_end_matches(".0").to_owned();
+            plain(one) == plain(other)
+        }
+        Syntax::Text | Syntax::CaseExactText | Syntax::Octets | Syntax::Other | Syntax::Dn => false,
+    }
+}
+
+/// The form in which values the server holds for equal are equal: for recognising, never for deciding a write.
+pub fn fold(def: &AttributeDef, value: &str) -> CompactString {
+    match def.syntax {
+        Syntax::Text | Syntax::Dn | Syntax::Boolean => fold_text(value),
+        _ => value.trim().into(),
+    }
+}
+
+/// Lower case without spaces around it.
+pub(super) fn fold_text(value: &str) -> CompactString {
+    let value = value.trim();
+    if value.is_ascii() {
+        let mut folded = CompactString::from(value);
+        folded.make_ascii_lowercase();
+        return folded;
+    }
+    value.chars().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::default_schema;
+
+    fn def(name: &str) -> AttributeDef {
+        default_schema().get(name).unwrap().clone()
+    }
+
+    fn london() -> TimeZone {
+        TimeZone::get("Europe/London").unwrap()
+    }
+
+    fn stored(name: &str, text: &str) -> Result<String, BadValue> {
+        canonical(&def(name), text, &london()).map(Into::into)
+    }
+
+    #[test]
+    fn dates_become_filetimes() {
+        // 1601-01-01 plus 10 ns ticks, checked against `w32tm /ntte 133459920000000000` = 2023-12-01 00:00 UTC.
+        assert_eq!(
+            stored("accountExpires", "2023-11-30").unwrap(),
+            "133459920000000000"
+        );
+        assert_eq!(
+            stored("accountExpires", "2023-12-01T00:00:00Z").unwrap(),
+            "133459920000000000"
+        );
+        // Summer time: the day ends an hour earlier in UTC.
+        assert_eq!(
+            stored("accountExpires", "2023-06-30").unwrap(),
+            stored("accountExpires", "2023-06-30T23:00:00Z").unwrap()
+        );
+        assert_eq!(stored("accountExpires", "never").unwrap(), NEVER_EXPIRES);
+        assert_eq!(stored("accountExpires", "0").unwrap(), NEVER_EXPIRES);
+        assert!(stored("accountExpires", "soon").is_err());
+    }
+
+    #[test]
+    fn both_ways_to_say_never_are_equal_and_only_there() {
+        assert!(equal(&def("accountExpires"), "0", NEVER_EXPIRES));
+        assert!(!equal(&def("pwdLastSet"), "0", NEVER_EXPIRES));
+        assert!(equal(&def("countryCode"), "044", "44"));
+        assert!(!equal(&def("mail"), "A@example.test", "a@example.test"));
+        assert!(equal(
+            &AttributeDef {
+                syntax: Syntax::Boolean,
+                ..def("mail")
+            },
+            "TRUE",
+            "true"
+        ));
+    }
+
+    #[test]
+    fn sizes_are_counted_as_the_directory_does() {
+        assert_eq!(length("Łukasz"), 6);
+        assert_eq!(length("😀"), 2);
+        let long = "x".repeat(65);
+        assert_eq!(
+            stored("department", &long),
+            Err(BadValue::TooLong {
+                length: 65,
+                limit: 64,
+                unit: "characters"
+            })
+        );
+        assert!(stored("department", &long[..64]).is_ok());
+        assert!(stored("countryCode", "70000").is_err());
+        assert!(stored("countryCode", "x").is_err());
+        assert!(stored("thumbnailPhoto", "not base64!").is_err());
+    }
+
+    #[test]
+    fn control_characters_only_where_lines_are() {
+        assert!(stored("department", "a\nb").is_err());
+        assert!(stored("streetAddress", "1 Road\r\nTown").is_ok());
+        assert!(stored("streetAddress", "1 Road\u{0}").is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! What one attribute rule wants for one person.
+
+use compact_str::CompactString;
+
+use super::{AttributeRule, distinct};
+use crate::config::kinds;
+use crate::lang::{EvalError, PersonContext, Unmapped};
+use crate::lifecycle::Formula;
+use crate::model::Name;
+
+/// What a rule wants of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing: leave it as it is.
+    Leave,
+    /// That it is empty.
+    Clear,
+    /// One value.
+    One(CompactString),
+    /// Several values, each once.
+    Many(Vec<CompactString>),
+}
+
+/// Why a person is held because of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// No value, and the rule holds people without one.
+    Missing {
+        /// The fields lacking; none when a text came out empty.
+        fields: Vec<Name>,
+    },
+    /// A key without a row in a table that holds.
+    Unmapped {
+        /// The table.
+        table: Name,
+        /// The key.
+        key: String,
+    },
+    /// The template failed.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What is worth a warning besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Keys without a row in tables that only report it.
+    pub unmapped: Vec<(Name, String)>,
+}
+
+impl Problem {
+    /// The problem behind an evaluation that gave no value.
+    pub fn of(error: EvalError) -> Self {
+        match error {
+            EvalError::Missing { fields } => Self::Missing { fields },
+            EvalError::Unmapped { table, key, .. } => Self::Unmapped { table, key },
+            EvalError::Failed { message } => Self::Failed { message },
+        }
+    }
+}
+
+impl AttributeRule {
+    /// Whether the rule's `if` lets it speak for this person.
+    ///
+    /// # Errors
+    /// The condition gave no answer.
+    pub fn applies(&self, context: &PersonContext<'_>) -> Result<bool, Problem> {
+        match &self.condition {
+            None => Ok(true),
+            Some(test) => test.condition.holds(context).map_err(Problem::of),
+        }
+    }
+
+    /// What an empty value means here.
+    ///
+    /// # Errors
+    /// The rule holds people without a value.
+    pub fn empty(&self, missing: Vec<Name>) -> Result<Wanted, Problem> {
+        match self.empty {
+            kinds::Empty::Clear => Ok(Wanted::Clear),
+            kinds::Empty::Leave => Ok(Wanted::Leave),
+            kinds::Empty::Hold => Err(Problem::Missing { fields: missing }),
+        }
+    }
+
+    /// The value a single template gives.
+    ///
+    /// # Errors
+    /// Why the person is held.
+    pub fn one(
+        &self,
+        formula: &Formula,
+        context: &PersonContext<'_>,
+        notes: &mut Notes,
+    ) -> Result<Wanted, Problem> {
+        match formula.text(context) {
+            Ok(text) if !text.is_empty() => Ok(Wanted::One(text)),
+            Ok(_) => self.empty(Vec::new()),
+            Err(error) => self.empty(nothing(error, notes)?),
+        }
+    }
+
+    /// The values several templates give.
+    ///
+    /// # Errors
+    /// Why the person is held.
+    pub fn many(
+        &self,
+        formulas: &[Formula],
+        context: &PersonContext<'_>,
+        notes: &mut Notes,
+    ) -> Result<Wanted, Problem> {
+        let mut values = Vec::with_capacity(formulas.len());
+        let mut missing = Vec::new();
+        for formula in formulas {
+            match formula.text(context) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => values.push(text),
+                Err(error) => missing.extend(nothing(error, notes)?),
+            }
+        }
+        if values.is_empty() {
+            missing.sort();
+            missing.dedup();
+            return self.empty(missing);
+        }
+        Ok(Wanted::Many(distinct(&self.def, values)))
+    }
+}
+
+/// The fields a template lacked, when lacking them only means that there is no value.
+fn nothing(error: EvalError, notes: &mut Notes) -> Result<Vec<Name>, Problem> {
+    match error {
+        EvalError::Missing { fields } => Ok(fields),
+        EvalError::Unmapped {
+            table,
+            key,
+            policy: Unmapped::Report,
+        } => {
+            notes.unmapped.push((table, key));
+            Ok(Vec::new())
+        }
+        error => Err(Problem::of(error)),
+    }
+}

@@ -1,0 +1,186 @@
+//! Accounts that carry an anchor and belong to nobody who is planned for.
+//!
+//! Nothing is ever removed because of what is found here: a person missing from a read, or left out of scope, is
+//! reported and left to people (P2).
+
+use compact_str::CompactString;
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
+use super::draft::{Draft, Warnings};
+use super::target::Target;
+use crate::config::kinds::{AbsentPolicy, OutOfScopePolicy};
+use crate::mapping::fold;
+use crate::matching::Standing;
+use crate::model::{AttributeDef, AttributeId, EntryKind};
+use crate::policy::{held, warning};
+
+/// Accounts in the managed scope that carry an anchor, by the attribute that is one.
+pub(super) struct Anchored {
+    /// Attribute, account, folded value.
+    pub(super) accounts: Vec<(AttributeId, u32, CompactString)>,
+}
+
+/// Finds them.
+pub(super) fn anchored(target: &Target<'_>) -> Anchored {
+    let attributes: HashMap<AttributeId, AttributeDef> = target
+        .sides
+        .iter()
+        .flat_map(|side| &side.mappings)
+        .map(|mapping| (mapping.anchor.id, mapping.anchor.def.clone()))
+        .collect();
+    let mut attributes: Vec<_> = attributes.into_iter().collect();
+    attributes.sort_by_key(|(id, _)| *id);
+    let accounts = target
+        .index
+        .snapshot
+        .objects
+        .par_iter()
+        .enumerate()
+        .filter(|(at, entry)| {
+            entry.kind == EntryKind::User && target.standing[*at] != Standing::Outside
+        })
+        .flat_map_iter(|(at, entry)| {
+            let object = u32::try_from(at).unwrap_or(u32::MAX);
+            attributes
+                .iter()
+                .filter_map(move |(id, def)| Some((*id, object, fold(def, entry.value(*id)?))))
+        })
+        .collect();
+    Anchored { accounts }
+}
+
+impl Anchored {
+    /// Accounts a side answers for: those with its anchor that no other side's people hold.
+    pub(super) fn of_side(&self, target: &Target<'_>, side: u16) -> u64 {
+        let ids: HashSet<AttributeId> = target.sides[usize::from(side)]
+            .mappings
+            .iter()
+            .map(|mapping| mapping.anchor.id)
+            .collect();
+        let others: HashSet<u32> = target
+            .subjects
+            .iter()
+            .filter(|subject| subject.side != side)
+            .filter_map(super::target::Subject::account)
+            .collect();
+        let mine: HashSet<u32> = self
+            .accounts
+            .iter()
+            .filter(|(id, object, _)| ids.contains(id) && !others.contains(object))
+            .map(|(_, object, _)| *object)
+            .collect();
+        mine.len() as u64
+    }
+}
+
+/// Reports accounts of absent people and of people out of scope.
+pub(super) fn report(
+    target: &Target<'_>,
+    anchored: &Anchored,
+    warnings: &mut Warnings,
+) -> Vec<Draft> {
+    let holders: HashSet<u32> = target
+        .subjects
+        .iter()
+        .filter_map(super::target::Subject::account)
+        .collect();
+    let unclaimed: Vec<&(AttributeId, u32, CompactString)> = anchored
+        .accounts
+        .iter()
+        .filter(|(_, object, _)| !holders.contains(object))
+        .collect();
+    if unclaimed.is_empty() {
+        return Vec::new();
+    }
+    // People who hold no account, by the anchor they would have: in scope, or out of it (then with their side).
+    let mut known: HashMap<(AttributeId, CompactString), Option<usize>> = HashMap::new();
+    for (number, side) in target.sides.iter().enumerate() {
+        let without: Vec<(bool, Vec<(AttributeId, CompactString)>)> = side
+            .order
+            .par_iter()
+            .filter(|at| {
+                let subject = target.subject_of[number][**at as usize];
+                target
+                    .subjects
+                    .get(subject as usize)
+                    .is_none_or(|subject| subject.account().is_none())
+            })
+            .map(|at| (side.person(*at).in_scope, side.anchors(*at, target.moment)))
+            .collect();
+        for (in_scope, anchors) in without {
+            for anchor in anchors {
+                let known = known.entry(anchor).or_insert(Some(number));
+                if in_scope {
+                    *known = None;
+                }
+            }
+        }
+    }
+    let mut drafts = Vec::new();
+    let mut unjudged = 0;
+    for (attribute, object, value) in unclaimed {
+        let name = target.index.entry(*object).dn.to_string();
+        match known.get(&(*attribute, value.clone())) {
+            // In scope: held for a reason of their own.
+            Some(None) => continue,
+            Some(Some(side)) => {
+                let lifecycle = &target.sides[*side].lifecycle;
+                if lifecycle.out_of_scope == OutOfScopePolicy::Report {
+                    warnings.add(
+                        warning::OUT_OF_SCOPE,
+                        format!("accounts in {} belong to people out of scope", target.name),
+                        name,
+                    );
+                }
+                continue;
+            }
+            None => {}
+        }
+        let sides: Vec<&super::people::Side<'_>> = target
+            .sides
+            .iter()
+            .filter(|side| {
+                side.mappings
+                    .iter()
+                    .any(|mapping| mapping.anchor.id == *attribute)
+            })
+            .collect();
+        if sides.iter().any(|side| !side.proven) {
+            unjudged += 1;
+            continue;
+        }
+        let review = sides
+            .iter()
+            .find(|side| side.lifecycle.absent == AbsentPolicy::HoldForReview);
+        match review {
+            Some(side) => drafts.push(
+                Draft::new(
+                    held::ABSENT,
+                    format!(
+                        "no person has {} {value:?} any more",
+                        target.index.snapshot.header.definition(*attribute).name
+                    ),
+                )
+                .accounts(vec![*object])
+                .rule(side.lifecycle.absent_rule),
+            ),
+            None => warnings.add(
+                warning::ABSENT,
+                format!("accounts in {} carry an anchor no person has", target.name),
+                name,
+            ),
+        }
+    }
+    if unjudged > 0 {
+        warnings.note(
+            warning::ABSENT_NOT_JUDGED,
+            format!(
+                "accounts in {} have no person in an unproven read",
+                target.name
+            ),
+            unjudged,
+        );
+    }
+    drafts
+}

@@ -1,0 +1,536 @@
+//! What differs between one person's desired account and the observed one.
+//!
+//! The part that runs for everyone: it compares without building anything, and collects only where there is a
+//! difference. Names that must be unique are not settled here, only found to be needed.
+
+use compact_str::CompactString;
+
+use super::draft::Draft;
+use super::places::Places;
+use super::target::{NOBODY, Subject, Target};
+use crate::config::kinds;
+use crate::lang::PersonContext;
+use crate::lifecycle::{Formula, RuleId};
+use crate::mapping::{
+    AttributeRule, Candidates, NameRule, Notes, Problem, RuleKind, Wanted, canonical, cleared,
+    equal, is_reference,
+};
+use crate::matching::{Found, Standing};
+use crate::model::{Entry, FieldIndex};
+use crate::policy::held;
+
+/// Everything one person needs, when it is anything.
+#[derive(Default)]
+pub(super) struct Outcome<'t> {
+    /// Nothing is done for the person (but for a disable, when `switch` says so).
+    pub(super) whole: Option<Draft>,
+    /// Single changes that are held.
+    pub(super) partial: Vec<Draft>,
+    pub(super) notes: Notes,
+    /// References to people without a known account: attribute, and whom it names.
+    pub(super) unresolved: Vec<(&'t AttributeRule, CompactString)>,
+    pub(super) attributes: Vec<Delta<'t>>,
+    pub(super) names: Vec<NameNeed<'t>>,
+    /// Where a new account stands, or where an existing one goes.
+    pub(super) place: Option<(u32, RuleId)>,
+    /// Whether the account is to be enabled or disabled.
+    pub(super) switch: Option<bool>,
+    /// A new account is made.
+    pub(super) create: bool,
+}
+
+/// One attribute that is to become something else.
+pub(super) struct Delta<'t> {
+    pub(super) rule: &'t AttributeRule,
+    pub(super) after: After,
+}
+
+/// What an attribute is to become.
+pub(super) enum After {
+    Values(Vec<CompactString>),
+    /// An object of the read.
+    Object(u32),
+    /// The account this plan makes for a subject.
+    Made(u32),
+}
+
+/// A name that has to be found.
+pub(super) struct NameNeed<'t> {
+    pub(super) rule: &'t AttributeRule,
+    pub(super) names: &'t NameRule,
+    pub(super) candidates: Candidates,
+}
+
+impl Outcome<'_> {
+    /// True when it asks for a change of the account.
+    pub(super) fn changes(&self) -> bool {
+        self.create
+            || self.switch.is_some()
+            || self.place.is_some()
+            || !self.attributes.is_empty()
+            || !self.names.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.changes()
+            && self.whole.is_none()
+            && self.partial.is_empty()
+            && self.unresolved.is_empty()
+            && self.notes.unmapped.is_empty()
+    }
+}
+
+/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
+const ACCOUNTDISABLE: i64 = 0x2;
+
+/// What one person needs; `None` when nothing at all.
+pub(super) fn evaluate<'t>(
+    target: &'t Target<'_>,
+    at: u32,
+    places: &mut Places,
+) -> Option<Box<Outcome<'t>>> {
+    let subject = &target.subjects[at as usize];
+    if matches!(subject.found, Found::Conflict(_)) {
+        return None;
+    }
+    let entry = subject.account().map(|object| target.index.entry(object));
+    if entry.is_none() && !target.state(subject).create {
+        return None;
+    }
+    let mut evaluation = Evaluation {
+        target,
+        subject,
+        at,
+        entry,
+        context: target
+            .moment
+            .of(target.side(subject).person(subject.person)),
+        outcome: Outcome {
+            create: entry.is_none(),
+            ..Outcome::default()
+        },
+    };
+    evaluation.switch();
+    let result = evaluation
+        .attributes()
+        .and_then(|()| evaluation.placement(places));
+    let mut outcome = evaluation.outcome;
+    if let Err(draft) = result {
+        outcome = hold(outcome, draft, &subject.found);
+    }
+    if let Some(object) = subject.account()
+        && let Standing::Protected(why) = target.standing[object as usize]
+        && (outcome.changes() || matches!(subject.found, Found::Adopt { .. }))
+    {
+        outcome = Outcome {
+            whole: Some(
+                Draft::new(
+                    held::PROTECTED,
+                    format!("the account would change, but {why}"),
+                )
+                .accounts(vec![object]),
+            ),
+            ..Outcome::default()
+        };
+    }
+    (!outcome.is_empty()).then(|| Box::new(outcome))
+}
+
+/// Takes everything back but the disabling of a leaver whose account is known: a missing department must not keep
+/// an account open.
+pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) -> Outcome<'t> {
+    let leaver = outcome.switch == Some(false) && matches!(found, Found::Account(_));
+    if draft.accounts.is_empty()
+        && let Found::Account(object) | Found::Adopt { object, .. } = found
+    {
+        draft.accounts.push(*object);
+    }
+    draft.partial = leaver;
+    Outcome {
+        whole: Some(draft),
+        partial: outcome
+            .partial
+            .into_iter()
+            .filter(|partial| partial.code == held::REMOVAL_UNPROVEN)
+            .collect(),
+        switch: leaver.then_some(false),
+        ..Outcome::default()
+    }
+}
+
+struct Evaluation<'t, 'a> {
+    target: &'t Target<'a>,
+    subject: &'t Subject,
+    at: u32,
+    entry: Option<&'a Entry>,
+    context: PersonContext<'t>,
+    outcome: Outcome<'t>,
+}
+
+impl<'t> Evaluation<'t, '_> {
+    fn switch(&mut self) {
+        let Some(entry) = self.entry else { return };
+        let state = self.target.state(self.subject);
+        let flags = entry
+            .value(self.target.known.uac)
+            .and_then(|flags| flags.parse::<i64>().ok());
+        let Some(flags) = flags else {
+            self.outcome.partial.push(
+                Draft::new(
+                    held::RULE_FAILED,
+                    "the read does not tell whether the account is enabled",
+                )
+                .partial(),
+            );
+            return;
+        };
+        let enabled = flags & ACCOUNTDISABLE == 0;
+        if enabled == state.enabled {
+            return;
+        }
+        if !state.enabled && !self.proven() {
+            self.unproven("disabling the account", state.rule);
+        } else {
+            self.outcome.switch = Some(state.enabled);
+        }
+    }
+
+    fn proven(&self) -> bool {
+        self.target.side(self.subject).proven
+    }
+
+    fn unproven(&mut self, what: &str, rule: RuleId) {
+        let mut draft = Draft::new(
+            held::REMOVAL_UNPROVEN,
+            format!("{what} waits for a read that is proven complete"),
+        )
+        .rule(rule)
+        .partial();
+        draft.accounts.extend(self.subject.account());
+        self.outcome.partial.push(draft);
+    }
+
+    fn observed(&self, rule: &AttributeRule) -> &[CompactString] {
+        self.entry.map_or(&[], |entry| entry.values(rule.id))
+    }
+
+    fn attributes(&mut self) -> Result<(), Draft> {
+        let target = self.target;
+        let mapping = target.mapping(self.subject);
+        for rule in mapping.rules(usize::from(self.subject.state)) {
+            let skip = self.entry.is_some()
+                && match rule.when {
+                    kinds::When::Always => false,
+                    kinds::When::OnCreate => true,
+                    kinds::When::IfEmpty => !self.observed(rule).is_empty(),
+                };
+            if skip {
+                continue;
+            }
+            if let Some(field) = &rule.blind {
+                // Left alone; but an account cannot be made without its names.
+                if self.entry.is_none() && matches!(rule.kind, RuleKind::Name(_)) {
+                    return Err(Draft::not_delivered(&rule.name, field).rule(rule.rule));
+                }
+                continue;
+            }
+            self.attribute(rule).map_err(|draft| match draft.rule {
+                Some(_) => draft,
+                None => draft.rule(rule.rule),
+            })?;
+        }
+        if self.entry.is_none() {
+            // The anchor is what ties the new account to the person.
+            let anchor = &mapping.anchor;
+            let written = self
+                .outcome
+                .attributes
+                .iter()
+                .any(|delta| delta.rule.id == anchor.id);
+            if written {
+                let same = self.outcome.attributes.iter().all(|delta| {
+                    delta.rule.id != anchor.id
+                        || matches!(&delta.after, After::Values(values)
+                            if values.iter().any(|value| anchor.matches(value, &self.subject.anchor)))
+                });
+                if !same {
+                    return Err(Draft::new(
+                        held::BAD_VALUE,
+                        format!(
+                            "the mapping gives {} another value than the anchor",
+                            anchor.name
+                        ),
+                    )
+                    .rule(anchor.formula.rule));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+        let problem = |problem: Problem| Draft::problem(&rule.name, &problem);
+        if !rule.applies(&self.context).map_err(problem)? {
+            return Ok(());
+        }
+        match &rule.kind {
+            RuleKind::Value(formula) => {
+                let wanted = rule
+                    .one(formula, &self.context, &mut self.outcome.notes)
+                    .map_err(problem)?;
+                match wanted {
+                    Wanted::One(text) => self.one(rule, text),
+                    other => self.nothing(rule, &other),
+                }
+            }
+            RuleKind::Values(formulas) => {
+                let wanted = rule
+                    .many(formulas, &self.context, &mut self.outcome.notes)
+                    .map_err(problem)?;
+                match wanted {
+                    Wanted::Many(values) => self.many(rule, values),
+                    Wanted::One(text) => self.one(rule, text),
+                    other => self.nothing(rule, &other),
+                }
+            }
+            RuleKind::Person { formula, field } => {
+                let wanted = rule
+                    .one(formula, &self.context, &mut self.outcome.notes)
+                    .map_err(problem)?;
+                match wanted {
+                    Wanted::One(text) => {
+                        self.person(rule, *field, text);
+                        Ok(())
+                    }
+                    other => self.nothing(rule, &other),
+                }
+            }
+            RuleKind::Name(names) => self.name(rule, names),
+        }
+    }
+
+    fn one(&mut self, rule: &'t AttributeRule, text: CompactString) -> Result<(), Draft> {
+        if is_reference(&rule.def) {
+            return self.object_by_name(rule, &text);
+        }
+        let observed = self.observed(rule);
+        if let [observed] = observed
+            && *observed == text
+        {
+            return Ok(());
+        }
+        let value = canonical(&rule.def, &text, &self.target.moment.zone)
+            .map_err(|bad| Draft::bad_value(&rule.name, &bad))?;
+        if let [observed] = observed
+            && equal(&rule.def, observed, &value)
+        {
+            return Ok(());
+        }
+        self.push(rule, After::Values(vec![value]));
+        Ok(())
+    }
+
+    fn many(&mut self, rule: &'t AttributeRule, texts: Vec<CompactString>) -> Result<(), Draft> {
+        let mut values = Vec::with_capacity(texts.len());
+        for text in texts {
+            values.push(
+                canonical(&rule.def, &text, &self.target.moment.zone)
+                    .map_err(|bad| Draft::bad_value(&rule.name, &bad))?,
+            );
+        }
+        if rule.def.single_valued && values.len() > 1 {
+            return Err(Draft::new(
+                held::BAD_VALUE,
+                format!(
+                    "{} takes one value and the rule gives {}",
+                    rule.name,
+                    values.len()
+                ),
+            ));
+        }
+        if is_reference(&rule.def) {
+            return Err(Draft::new(
+                held::BAD_VALUE,
+                format!("{} takes other accounts; use person", rule.name),
+            ));
+        }
+        if !crate::diff::same(&rule.def, self.observed(rule), &values) {
+            values.sort();
+            self.push(rule, After::Values(values));
+        }
+        Ok(())
+    }
+
+    fn nothing(&mut self, rule: &'t AttributeRule, wanted: &Wanted) -> Result<(), Draft> {
+        if *wanted != Wanted::Clear || self.observed(rule).is_empty() {
+            return Ok(());
+        }
+        let left = cleared(&rule.def).map_err(|()| {
+            Draft::new(held::CANNOT_CLEAR, format!("{} cannot be empty", rule.name))
+        })?;
+        let after: Vec<CompactString> = left.into_iter().map(CompactString::from).collect();
+        if crate::diff::same(&rule.def, self.observed(rule), &after) {
+            return Ok(());
+        }
+        if self.proven() {
+            self.push(rule, After::Values(after));
+        } else {
+            self.unproven(&format!("clearing {}", rule.name), rule.rule);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, rule: &'t AttributeRule, after: After) {
+        let state = self.target.state(self.subject);
+        if rule.from_state && !state.enabled && self.entry.is_some() && !self.proven() {
+            let what = format!("setting {} for state {}", rule.name, state.name);
+            return self.unproven(&what, rule.rule);
+        }
+        self.outcome.attributes.push(Delta { rule, after });
+    }
+
+    fn object_by_name(&mut self, rule: &'t AttributeRule, text: &str) -> Result<(), Draft> {
+        let object = self.target.index.by_text(text).ok_or_else(|| {
+            Draft::new(
+                held::BAD_VALUE,
+                format!("{}: no object is named {text:?}", rule.name),
+            )
+        })?;
+        self.object(rule, object);
+        Ok(())
+    }
+
+    fn object(&mut self, rule: &'t AttributeRule, object: u32) {
+        let index = &self.target.index;
+        if let [observed] = self.observed(rule)
+            && (*observed == index.entry(object).dn.as_str()
+                || index.by_text(observed) == Some(object))
+        {
+            return;
+        }
+        self.push(rule, After::Object(object));
+    }
+
+    fn person(&mut self, rule: &'t AttributeRule, field: Option<FieldIndex>, text: CompactString) {
+        let target = self.target;
+        let side = usize::from(self.subject.side);
+        let wanted = match field {
+            None => text.clone(),
+            Some(_) => text.to_lowercase(),
+        };
+        let subject = target.lookups[side]
+            .get(&field)
+            .and_then(|lookup| lookup.get(&wanted).copied().flatten())
+            .map(|person| target.subject_of[side][person as usize])
+            .filter(|subject| *subject != NOBODY && *subject != self.at);
+        let Some(at) = subject else {
+            self.outcome.unresolved.push((rule, text));
+            return;
+        };
+        let subject = &target.subjects[at as usize];
+        match (subject.account(), &subject.found) {
+            (Some(object), _) => self.object(rule, object),
+            (None, Found::Nothing) if target.state(subject).create => {
+                self.push(rule, After::Made(at));
+            }
+            _ => self.outcome.unresolved.push((rule, text)),
+        }
+    }
+
+    fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
+        let candidates = names.candidates(&self.context);
+        if candidates.names.is_empty() {
+            if let Some(error) = &candidates.failed {
+                return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
+            }
+            if candidates.missing.is_empty() {
+                return Err(Draft::new(
+                    held::NO_USABLE_NAME,
+                    format!("no format gives a usable {}", rule.name),
+                ));
+            }
+            let wanted = rule
+                .empty(candidates.missing)
+                .map_err(|problem| Draft::problem(&rule.name, &problem))?;
+            return self.nothing(rule, &wanted);
+        }
+        if let [current] = self.observed(rule)
+            && names.could_be(&candidates, current)
+        {
+            return Ok(());
+        }
+        for (name, _) in &candidates.names {
+            canonical(&rule.def, name, &self.target.moment.zone)
+                .map_err(|bad| Draft::bad_value(&rule.name, &bad))?;
+            if crate::mapping::length(name) > names.limit {
+                return Err(Draft::new(
+                    held::VALUE_TOO_LONG,
+                    format!(
+                        "{}: {} characters long, the limit is {}",
+                        rule.name,
+                        crate::mapping::length(name),
+                        names.limit
+                    ),
+                ));
+            }
+        }
+        if names.single && !names.is_clean(&candidates) {
+            return Err(Draft::new(
+                held::BAD_VALUE,
+                format!("{} has characters that are not allowed in it", rule.name),
+            ));
+        }
+        self.outcome.names.push(NameNeed {
+            rule,
+            names,
+            candidates,
+        });
+        Ok(())
+    }
+
+    fn placement(&mut self, places: &mut Places) -> Result<(), Draft> {
+        let target = self.target;
+        let state = target.state(self.subject);
+        let mapping = target.mapping(self.subject);
+        let formula: &Formula = state.placement.as_ref().unwrap_or(&mapping.placement);
+        let stays = self.entry.is_some()
+            && state.placement.is_none()
+            && mapping.placement_when == kinds::PlacementWhen::OnCreate;
+        if stays {
+            return Ok(());
+        }
+        if let Some(field) = &formula.blind {
+            if self.entry.is_none() {
+                return Err(Draft::not_delivered("the placement", field).rule(formula.rule));
+            }
+            return Ok(());
+        }
+        let text = formula.template.render_dn(&self.context).map_err(|error| {
+            Draft::problem("the placement", &Problem::of(error)).rule(formula.rule)
+        })?;
+        let place = places.find(&text, &target.index, &target.scope);
+        let Some(object) = self.subject.account() else {
+            let place = place.map_err(|draft| draft.rule(formula.rule))?;
+            self.outcome.place = Some((place, formula.rule));
+            return Ok(());
+        };
+        match place {
+            Err(draft) => self
+                .outcome
+                .partial
+                .push(draft.rule(formula.rule).accounts(vec![object]).partial()),
+            Ok(place) => {
+                let here = target.index.key(object).as_str().split_once(',');
+                if here.is_some_and(|(_, parent)| parent == target.index.key(place).as_str()) {
+                    return Ok(());
+                }
+                if !state.enabled && state.placement.is_some() && !self.proven() {
+                    self.unproven("moving the account", formula.rule);
+                } else {
+                    self.outcome.place = Some((place, formula.rule));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,311 @@
+//! Finds free names, one person after the other in the order of their keys, so that the same people get the same
+//! names whatever order they were read in.
+//!
+//! A name is taken while any object of the read has it, even one that this plan renames: nothing in a plan may
+//! depend on a name having become free in between.
+
+use compact_str::CompactString;
+use hashbrown::HashMap;
+
+use super::draft::Draft;
+use super::evaluate::{NameNeed, Outcome, hold};
+use super::target::Target;
+use crate::lifecycle::RuleId;
+use crate::mapping::{Flavour, NameRule, fold};
+use crate::model::{AttributeId, Dn, DnKey};
+use crate::policy::held;
+
+/// Names given out and where accounts will stand.
+#[derive(Default)]
+pub(super) struct Names {
+    /// Who gets which value in this plan.
+    given: HashMap<(AttributeId, CompactString), u32>,
+    /// Who stands where in this plan.
+    places: HashMap<DnKey, u32>,
+    /// The last number tried for a name, so that the thousandth John Smith is not compared with all before.
+    numbers: HashMap<(AttributeId, u32, CompactString), u64>,
+}
+
+/// What one person was given.
+#[derive(Default)]
+pub(super) struct Given<'t> {
+    /// Values of attributes, by rule, with the index of the format that gave them.
+    pub(super) attributes: Vec<(&'t crate::mapping::AttributeRule, CompactString, RuleId)>,
+    /// A new `cn`.
+    pub(super) cn: Option<(CompactString, RuleId)>,
+    /// The move comes before the rename, because the new name is taken where the account stands now.
+    pub(super) move_first: bool,
+    /// Where a new account will stand.
+    pub(super) dn: Option<Dn>,
+}
+
+/// How many numbers are tried before a name counts as unusable.
+const TRIES: u64 = 1_000_000;
+
+impl Names {
+    /// Settles everything about names for one subject; what cannot be settled goes back into the outcome as held.
+    pub(super) fn settle<'t>(
+        &mut self,
+        target: &'t Target<'_>,
+        at: u32,
+        outcome: &mut Outcome<'t>,
+    ) -> Given<'t> {
+        let mut given = Given::default();
+        let subject = &target.subjects[at as usize];
+        let account = subject.account();
+        let mut needs = std::mem::take(&mut outcome.names);
+        needs.sort_by_key(|need| need.names.flavour);
+        let mut new_cn = None;
+        for need in needs {
+            if need.names.flavour == Flavour::Cn {
+                new_cn = Some(need);
+                continue;
+            }
+            match self.attribute(target, at, account, &need) {
+                Ok((name, format)) => given.attributes.push((need.rule, name, format)),
+                Err(draft) if account.is_some() => outcome.partial.push(draft.partial()),
+                Err(draft) => {
+                    *outcome = hold(std::mem::take(outcome), draft, &subject.found);
+                    return Given::default();
+                }
+            }
+        }
+        let result = match account {
+            None => self.create(target, at, outcome, new_cn, &mut given),
+            Some(object) => {
+                if let Err(draft) = self.stand(target, at, object, outcome, new_cn, &mut given) {
+                    outcome.place = None;
+                    outcome.partial.push(draft.accounts(vec![object]).partial());
+                }
+                Ok(())
+            }
+        };
+        if let Err(draft) = result {
+            *outcome = hold(std::mem::take(outcome), draft, &subject.found);
+            return Given::default();
+        }
+        given
+    }
+
+    /// A free value of a domain-wide unique attribute.
+    fn attribute(
+        &mut self,
+        target: &Target<'_>,
+        at: u32,
+        account: Option<u32>,
+        need: &NameNeed<'_>,
+    ) -> Result<(CompactString, RuleId), Draft> {
+        let id = need.rule.id;
+        let (name, rule) = self.choose(need, 0, |names, candidate| {
+            names.is_free(target, at, account, need, candidate)
+        })?;
+        self.given.insert((id, fold(&need.rule.def, &name)), at);
+        Ok((name, rule))
+    }
+
+    fn choose(
+        &mut self,
+        need: &NameNeed<'_>,
+        place: u32,
+        free: impl Fn(&Self, &str) -> bool,
+    ) -> Result<(CompactString, RuleId), Draft> {
+        let names: &NameRule = need.names;
+        let rule_of = |format: usize| {
+            names
+                .formats
+                .get(format)
+                .map_or(need.rule.rule, |format| format.rule)
+        };
+        for (name, format) in &need.candidates.names {
+            if free(self, name) {
+                return Ok((name.clone(), rule_of(*format)));
+            }
+        }
+        let taken = || {
+            let tried: Vec<String> = need
+                .candidates
+                .names
+                .iter()
+                .map(|(name, _)| format!("{name:?}"))
+                .collect();
+            Draft::new(
+                held::NAME_TAKEN,
+                format!("{}: {} is taken", need.rule.name, tried.join(", ")),
+            )
+            .rule(need.rule.rule)
+        };
+        let Some((last, format)) = need.candidates.names.last().filter(|_| names.numbered) else {
+            return Err(taken());
+        };
+        let base = (need.rule.id, place, fold(&need.rule.def, last));
+        let start = self.numbers.get(&base).copied().unwrap_or(1) + 1;
+        for number in start..start + TRIES {
+            let name = names.numbered(last, number);
+            if free(self, &name) {
+                self.numbers.insert(base, number);
+                return Ok((name, rule_of(*format)));
+            }
+        }
+        Err(taken())
+    }
+
+    fn is_free(
+        &self,
+        target: &Target<'_>,
+        at: u32,
+        account: Option<u32>,
+        need: &NameNeed<'_>,
+        candidate: &str,
+    ) -> bool {
+        let id = need.rule.id;
+        let folded = fold(&need.rule.def, candidate);
+        if !self.unclaimed(target, at, account, id, &folded) {
+            return false;
+        }
+        let known = &target.known;
+        match need.names.flavour {
+            // `sAMAccountName@domain` is a principal name too, whether it is written down or not.
+            Flavour::Upn => match folded.split_once('@') {
+                Some((local, suffix)) if suffix == target.domain => {
+                    self.unclaimed(target, at, account, known.sam, local)
+                }
+                _ => true,
+            },
+            Flavour::Sam => known.upn.is_none_or(|upn| {
+                let implied = format!("{folded}@{}", target.domain);
+                self.unclaimed(target, at, account, upn, &implied)
+            }),
+            Flavour::Cn | Flavour::Plain => true,
+        }
+    }
+
+    fn unclaimed(
+        &self,
+        target: &Target<'_>,
+        at: u32,
+        account: Option<u32>,
+        attribute: AttributeId,
+        folded: &str,
+    ) -> bool {
+        let holders = target
+            .taken
+            .get(&attribute)
+            .map_or(&[][..], |index| index.get(folded));
+        holders.iter().all(|holder| Some(*holder) == account)
+            && self
+                .given
+                .get(&(attribute, CompactString::from(folded)))
+                .is_none_or(|other| *other == at)
+    }
+
+    fn vacant(&self, target: &Target<'_>, at: u32, account: Option<u32>, key: &DnKey) -> bool {
+        target
+            .index
+            .by_key(key)
+            .is_none_or(|other| Some(other) == account)
+            && self.places.get(key).is_none_or(|other| *other == at)
+    }
+
+    fn create<'t>(
+        &mut self,
+        target: &Target<'_>,
+        at: u32,
+        outcome: &Outcome<'t>,
+        new_cn: Option<NameNeed<'t>>,
+        given: &mut Given<'t>,
+    ) -> Result<(), Draft> {
+        let needed = |name: &str| {
+            Draft::new(
+                held::NO_USABLE_NAME,
+                format!("the mapping gives the new account no {name}"),
+            )
+        };
+        let sam = given
+            .attributes
+            .iter()
+            .any(|(rule, ..)| rule.id == target.known.sam);
+        if !sam {
+            return Err(needed("sAMAccountName"));
+        }
+        let Some((place, _)) = outcome.place else {
+            return Err(needed("place"));
+        };
+        let cn = new_cn.ok_or_else(|| needed("cn"))?;
+        let parent = &target.index.entry(place).dn;
+        let (name, rule) = self.choose(&cn, place, |names, candidate| {
+            !target.deleted_cn.contains(&fold(&cn.rule.def, candidate))
+                && names.vacant(target, at, None, &parent.child("CN", candidate).key())
+        })?;
+        let dn = parent.child("CN", &name);
+        self.places.insert(dn.key(), at);
+        given.cn = Some((name, rule));
+        given.dn = Some(dn);
+        Ok(())
+    }
+
+    /// A new name and/or place of an existing account: both the end and the way there must be free.
+    fn stand<'t>(
+        &mut self,
+        target: &Target<'_>,
+        at: u32,
+        object: u32,
+        outcome: &Outcome<'t>,
+        new_cn: Option<NameNeed<'t>>,
+        given: &mut Given<'t>,
+    ) -> Result<(), Draft> {
+        let entry = target.index.entry(object);
+        let Some(home) = entry.dn.parent() else {
+            return Ok(());
+        };
+        let account = Some(object);
+        let rdn = entry.dn.rdn();
+        let goal = outcome
+            .place
+            .map(|(place, rule)| (place, target.index.entry(place).dn.clone(), rule));
+        let destination = goal.as_ref().map_or(&home, |(_, dn, _)| dn);
+        let Some(cn) = new_cn else {
+            let Some((_, _, rule)) = &goal else {
+                return Ok(());
+            };
+            let key = destination.child(&rdn.attribute, &rdn.value).key();
+            if !self.vacant(target, at, account, &key) {
+                return Err(Draft::new(
+                    held::NAME_TAKEN,
+                    format!("{:?} is taken in {destination}", rdn.value),
+                )
+                .rule(*rule));
+            }
+            self.places.insert(key, at);
+            return Ok(());
+        };
+        let at_goal = |name: &str| destination.child(&rdn.attribute, name).key();
+        let at_home = |name: &str| home.child(&rdn.attribute, name).key();
+        let moves = goal.is_some();
+        let old_at_goal = at_goal(&rdn.value);
+        let place = goal.as_ref().map_or(u32::MAX, |(place, ..)| *place);
+        let (name, rule) = self.choose(&cn, place, |names, candidate| {
+            names.vacant(target, at, account, &at_goal(candidate))
+                && (!moves
+                    || names.vacant(target, at, account, &at_home(candidate))
+                    || names.vacant(target, at, account, &old_at_goal))
+        })?;
+        if name == rdn.value {
+            if moves {
+                self.places.insert(old_at_goal, at);
+            }
+            return Ok(());
+        }
+        given.move_first = moves && !self.vacant(target, at, account, &at_home(&name));
+        if moves {
+            let between = if given.move_first {
+                old_at_goal
+            } else {
+                at_home(&name)
+            };
+            self.places.insert(between, at);
+        }
+        self.places.insert(at_goal(&name), at);
+        given.cn = Some((name, rule));
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! The desired side of one target: who of a source is to have which state under which mapping.
+
+use compact_str::CompactString;
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
+use super::draft::{Draft, listed};
+use super::{PersonRef, build::Moment};
+use crate::config::{Document, kinds};
+use crate::lang::PersonContext;
+use crate::lifecycle::{Lifecycle, RuleId};
+use crate::mapping::{Mapping, Problem};
+use crate::model::{FieldIndex, Name, PeopleSnapshot, Person};
+use crate::policy::held;
+
+/// The people of one source as one target sees them.
+pub(super) struct Side<'a> {
+    pub(super) source: &'a Name,
+    pub(super) people: &'a PeopleSnapshot,
+    /// Places of people in the snapshot, by key.
+    pub(super) order: Vec<u32>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) mappings: Vec<Mapping>,
+    /// The read proves enough for removals.
+    pub(super) proven: bool,
+    label: Vec<FieldIndex>,
+    required: Vec<(FieldIndex, Name)>,
+    duplicates: HashMap<u32, Name>,
+}
+
+/// What became of one person.
+pub(super) enum Assessed {
+    /// No mapping concerns them.
+    NotMapped,
+    /// The source's `include` leaves them out.
+    OutOfScope,
+    /// Nobody can say what they should have.
+    Held(Box<Draft>),
+    /// They are to have an account in this state.
+    Subject {
+        mapping: u16,
+        state: u16,
+        anchor: CompactString,
+    },
+}
+
+impl<'a> Side<'a> {
+    pub(super) fn new(
+        source: &'a Document<kinds::Source>,
+        people: &'a PeopleSnapshot,
+        lifecycle: Lifecycle,
+        mappings: Vec<Mapping>,
+        proven: bool,
+    ) -> Self {
+        let field = |name: &str| {
+            let at = people
+                .header
+                .fields
+                .iter()
+                .position(|field| field.name.as_str() == name)?;
+            u16::try_from(at).ok().map(FieldIndex)
+        };
+        let spec = &source.spec.person;
+        let label = spec
+            .label
+            .as_deref()
+            .into_iter()
+            .chain(["displayName", "number"])
+            .filter_map(field)
+            .collect();
+        let mut order: Vec<u32> =
+            (0..u32::try_from(people.people.len()).unwrap_or(u32::MAX)).collect();
+        let key = |at: &u32| &people.people[*at as usize].key;
+        if !order.is_sorted_by(|one, next| key(one).natural_cmp(key(next)).is_le()) {
+            order.sort_by(|one, next| key(one).natural_cmp(key(next)));
+        }
+        let named = |keep: &dyn Fn(&kinds::FieldSpec) -> bool| -> Vec<(FieldIndex, Name)> {
+            spec.fields
+                .iter()
+                .filter(|(_, rule)| keep(rule))
+                .filter_map(|(name, _)| Some((field(name)?, Name::new(name))))
+                .collect()
+        };
+        let required = named(&|rule| rule.required == kinds::Required::Hold);
+        let duplicates = duplicates(people, &order, &named(&|rule| rule.unique));
+        Self {
+            source: &source.name,
+            people,
+            order,
+            lifecycle,
+            mappings,
+            proven,
+            label,
+            required,
+            duplicates,
+        }
+    }
+
+    pub(super) fn person(&self, at: u32) -> &'a Person {
+        &self.people.people[at as usize]
+    }
+
+    /// How reviewers know a person.
+    pub(super) fn reference(&self, at: u32) -> PersonRef {
+        let person = self.person(at);
+        let label = self
+            .label
+            .iter()
+            .find_map(|field| person.fact(*field))
+            .map_or_else(|| person.key.as_str().to_owned(), ToString::to_string);
+        PersonRef {
+            source: self.source.clone(),
+            key: person.key.clone(),
+            label,
+        }
+    }
+
+    /// `label (key)`.
+    pub(super) fn shown(&self, at: u32) -> String {
+        let reference = self.reference(at);
+        if reference.label == reference.key.as_str() {
+            reference.label
+        } else {
+            format!("{} ({})", reference.label, reference.key)
+        }
+    }
+
+    /// Everyone, in the order of their keys.
+    pub(super) fn assess(&self, moment: &Moment) -> Vec<Assessed> {
+        self.order
+            .par_iter()
+            .map(|at| self.assess_one(*at, moment))
+            .collect()
+    }
+
+    fn assess_one(&self, at: u32, moment: &Moment) -> Assessed {
+        let person = self.person(at);
+        if !person.in_scope {
+            return Assessed::OutOfScope;
+        }
+        match self.judge(at, person, moment) {
+            Ok(Some((mapping, state, anchor))) => Assessed::Subject {
+                mapping,
+                state,
+                anchor,
+            },
+            Ok(None) => Assessed::NotMapped,
+            Err(draft) => Assessed::Held(Box::new(draft)),
+        }
+    }
+
+    fn judge(
+        &self,
+        at: u32,
+        person: &Person,
+        moment: &Moment,
+    ) -> Result<Option<(u16, u16, CompactString)>, Draft> {
+        let context = moment.of(person);
+        let Some(chosen) = self.mapping(&context)? else {
+            return Ok(None);
+        };
+        let missing: Vec<Name> = self
+            .required
+            .iter()
+            .filter(|(field, _)| person.fact(*field).is_none())
+            .map(|(_, name)| name.clone())
+            .collect();
+        if !missing.is_empty() {
+            return Err(Draft::new(
+                held::MISSING_VALUE,
+                format!("{} is required and has no value", listed(&missing)),
+            ));
+        }
+        if let Some(field) = self.duplicates.get(&at) {
+            return Err(Draft::new(
+                held::DUPLICATE_VALUE,
+                format!("{field} must be unique and other people have the same value"),
+            ));
+        }
+        let state = self.lifecycle.decide(&context).map_err(|undecided| {
+            Draft::undecided(&undecided, |state| {
+                let state = &self.lifecycle.states[state];
+                (state.name.clone(), state.rule)
+            })
+        })?;
+        let key = &self.mappings[chosen].anchor;
+        if let Some(field) = &key.formula.blind {
+            return Err(Draft::not_delivered("the anchor", field).rule(key.formula.rule));
+        }
+        let anchor = key.formula.text(&context).map_err(|error| {
+            Draft::problem("the anchor", &Problem::of(error)).rule(key.formula.rule)
+        })?;
+        if anchor.is_empty() {
+            return Err(
+                Draft::new(held::MISSING_VALUE, "the anchor came out empty").rule(key.formula.rule)
+            );
+        }
+        let anchor = crate::mapping::canonical(&key.def, &anchor, &moment.zone)
+            .map_err(|bad| Draft::bad_value(&key.name, &bad).rule(key.formula.rule))?;
+        Ok(Some((
+            u16::try_from(chosen).unwrap_or(u16::MAX),
+            u16::try_from(state).unwrap_or(u16::MAX),
+            anchor,
+        )))
+    }
+
+    /// The one mapping that concerns a person.
+    fn mapping(&self, context: &PersonContext<'_>) -> Result<Option<usize>, Draft> {
+        let mut chosen = None;
+        for (at, mapping) in self.mappings.iter().enumerate() {
+            if let Some(test) = &mapping.applies_to {
+                let what = format!("appliesTo of mapping {}", mapping.name);
+                if let Some(field) = &test.blind {
+                    return Err(Draft::not_delivered(&what, field).rule(test.rule));
+                }
+                match test.condition.holds(context) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(error) => {
+                        return Err(Draft::problem(&what, &Problem::of(error)).rule(test.rule));
+                    }
+                }
+            }
+            if let Some(first) = chosen.replace(at) {
+                let first: &Mapping = &self.mappings[first];
+                return Err(Draft::new(
+                    held::AMBIGUOUS_MAPPING,
+                    format!("mappings {} and {} both apply", first.name, mapping.name),
+                )
+                .rule(mapping.rule));
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// The state of a subject.
+    pub(super) fn state(&self, state: u16) -> &crate::lifecycle::State {
+        &self.lifecycle.states[usize::from(state)]
+    }
+
+    /// Anchor values a person would have under any mapping, as far as they can be told.
+    pub(super) fn anchors(
+        &self,
+        at: u32,
+        moment: &Moment,
+    ) -> Vec<(crate::model::AttributeId, CompactString)> {
+        let person = self.person(at);
+        let context = moment.of(person);
+        self.mappings
+            .iter()
+            .filter_map(|mapping| {
+                let key = &mapping.anchor;
+                let text = key.formula.text(&context).ok()?;
+                (!text.is_empty()).then(|| (key.id, crate::mapping::fold(&key.def, &text)))
+            })
+            .collect()
+    }
+
+    /// Rules that had to be left out because no row had a field they read.
+    pub(super) fn blind_rules(&self) -> Vec<(String, Name, RuleId)> {
+        self.mappings
+            .iter()
+            .flat_map(Mapping::all_rules)
+            .filter_map(|rule| {
+                let field = rule.blind.clone()?;
+                Some((rule.name.clone(), field, rule.rule))
+            })
+            .collect()
+    }
+}
+
+/// People in scope who share a value that must be unique, with the first such field.
+fn duplicates(
+    people: &PeopleSnapshot,
+    order: &[u32],
+    fields: &[(FieldIndex, Name)],
+) -> HashMap<u32, Name> {
+    let found: Vec<(usize, HashSet<u32>)> = fields
+        .par_iter()
+        .enumerate()
+        .map(|(rank, (field, _))| {
+            let mut first: HashMap<CompactString, u32> = HashMap::with_capacity(order.len());
+            let mut sharing = HashSet::new();
+            for at in order {
+                let person = &people.people[*at as usize];
+                if !person.in_scope {
+                    continue;
+                }
+                let Some(fact) = person.fact(*field) else {
+                    continue;
+                };
+                let value: CompactString = match fact {
+                    crate::model::Fact::Text(text) => text.to_lowercase(),
+                    other => compact_str::format_compact!("{other}"),
+                };
+                if let Some(other) = first.insert(value, *at) {
+                    sharing.insert(other);
+                    sharing.insert(*at);
+                }
+            }
+            (rank, sharing)
+        })
+        .collect();
+    let mut duplicates = HashMap::new();
+    for (rank, sharing) in found {
+        for at in sharing {
+            duplicates
+                .entry(at)
+                .or_insert_with(|| fields[rank].1.clone());
+        }
+    }
+    duplicates
+}

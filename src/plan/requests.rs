@@ -1,0 +1,102 @@
+//! What a plan needs to read of each target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, kinds};
+use crate::model::{DirectoryRequest, Dn, Name};
+
+/// Attributes every plan looks at: flags, names, marks of what is never touched.
+const ALWAYS: &[&str] = &[
+    "adminCount",
+    "cn",
+    "isCriticalSystemObject",
+    "objectSid",
+    "primaryGroupID",
+    "sAMAccountName",
+    "userAccountControl",
+    "userPrincipalName",
+];
+
+/// The attributes and groups each target of the configuration has to be read for.
+pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
+    config
+        .directories
+        .iter()
+        .map(|(target, directory)| {
+            let mut attributes = Attributes::default();
+            for name in ALWAYS {
+                attributes.add(name);
+            }
+            for mapping in config.mappings.values() {
+                if mapping.spec.target != target.as_str() {
+                    continue;
+                }
+                attributes.add(&mapping.spec.matching.anchor.attribute);
+                for key in &mapping.spec.matching.adopt {
+                    attributes.add(&key.attribute);
+                }
+                for name in mapping.spec.attributes.keys() {
+                    attributes.add(name);
+                }
+            }
+            for lifecycle in config.lifecycles.values() {
+                if lifecycle.spec.target == target.as_str() {
+                    for state in &lifecycle.spec.states {
+                        for name in state.account.attributes.keys() {
+                            attributes.add(name);
+                        }
+                    }
+                }
+            }
+            let managed = &directory.spec.managed;
+            let places = if managed.groups_under.is_empty() {
+                &managed.under
+            } else {
+                &managed.groups_under
+            };
+            let request = DirectoryRequest {
+                user_attributes: attributes.names.into_values().collect(),
+                groups_under: places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect(),
+                groups: named_groups(config, target, places),
+            };
+            (target.clone(), request)
+        })
+        .collect()
+}
+
+/// Attribute names, each once whatever its case.
+#[derive(Default)]
+struct Attributes {
+    names: BTreeMap<String, String>,
+}
+
+impl Attributes {
+    fn add(&mut self, name: &str) {
+        self.names
+            .entry(name.to_ascii_lowercase())
+            .or_insert_with(|| name.to_owned());
+    }
+}
+
+/// Groups named outright by rules and standing outside the places read anyway.
+fn named_groups(config: &Config, target: &Name, places: &[String]) -> Vec<Dn> {
+    let places: Vec<_> = places
+        .iter()
+        .filter_map(|dn| Dn::parse(dn).ok())
+        .map(|dn| dn.key())
+        .collect();
+    let rules = config
+        .groups
+        .values()
+        .filter(|groups| groups.spec.target == target.as_str())
+        .flat_map(|groups| &groups.spec.rules);
+    let mut seen = BTreeSet::new();
+    rules
+        .filter(|rule: &&kinds::GroupRule| !rule.group.contains("{{"))
+        .filter_map(|rule| Dn::parse(&rule.group).ok())
+        .filter(|dn| {
+            let key = dn.key();
+            !places.iter().any(|place| key.is_at_or_under(place)) && seen.insert(key)
+        })
+        .collect()
+}

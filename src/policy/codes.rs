@@ -1,0 +1,73 @@
+//! Every code under which somebody is held or a reviewer warned, with the way out. `docs/held.md` lists them.
+
+/// A stable code and what settles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Kebab-case, never renamed.
+    pub code: &'static str,
+    /// What settles it, for reviewers.
+    pub help: &'static str,
+}
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $module:ident $list:ident { $($name:ident $code:literal $help:literal;)* }) => {
+        $(#[$doc])*
+        pub mod $module {
+            use super::Code;
+            $(
+                #[doc = concat!("`", $code, "`: ", $help, ".")]
+                pub const $name: Code = Code { code: $code, help: $help };
+            )*
+        }
+        $(#[$doc])*
+        pub const $list: &[Code] = &[$($module::$name),*];
+    };
+}
+
+codes! {
+    /// Why nothing, or not everything, is done for somebody.
+    held HELD {
+        ABSENT "absent" "decide what becomes of the account; nothing is removed because a person is missing from a read";
+        AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
+        AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
+        ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
+        CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
+        CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
+        DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
+        DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
+        DUPLICATE_VALUE "duplicate-value" "give each of these people a value of their own in HaloITSM";
+        FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
+        GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
+        GROUP_UNREAD "group-unread" "read the directory again with this configuration";
+        MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
+        NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
+        NO_STATE "no-state" "add a state whose condition holds for this person";
+        NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
+        OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
+        PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
+        PROTECTED "protected" "change the account by hand; protected accounts are never touched";
+        PROTECTED_GROUP "protected-group" "add the group's place to groupsUnder, or take the rule out; protected groups are never touched";
+        REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
+        RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
+        UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
+        UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
+        VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template; values are never cut";
+    }
+}
+
+codes! {
+    /// What a reviewer should know besides.
+    warning WARNINGS {
+        ABSENT "absent" "accounts whose people were not in the read";
+        ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven, so nobody is called absent";
+        FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
+        NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
+        OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
+        REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
+        REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
+        REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
+        UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
+        UNMAPPED_VALUE "unmapped-value" "a table has no row for a key, the value was taken as empty";
+    }
+}

@@ -1,0 +1,160 @@
+//! The managed scope of a directory and what in it is never touched.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rayon::prelude::*;
+
+use crate::config::kinds;
+use crate::matching::{DirectoryIndex, Protection, Standing};
+use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind};
+
+/// The managed scope.
+#[derive(Debug)]
+pub struct Scope {
+    under: Vec<DnKey>,
+    groups_under: Vec<DnKey>,
+    protected: Vec<DnKey>,
+    bound: Option<DnKey>,
+    admin_count: Option<AttributeId>,
+    critical: Option<AttributeId>,
+    sid: Option<AttributeId>,
+}
+
+/// Why nothing may be placed somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfBounds {
+    /// Not below any managed place.
+    Outside,
+    /// At or below a protected place.
+    Protected,
+}
+
+/// Relative identifiers of built-in accounts and groups with power over the domain ([MS-DTYP] 2.4.2.4).
+const BUILT_IN: &[u32] = &[
+    498, 500, 501, 502, 512, 513, 514, 515, 516, 517, 518, 519, 520, 521, 522, 525, 526, 527,
+];
+
+impl Scope {
+    /// The scope a target declares.
+    pub fn new(target: &kinds::ActiveDirectory, header: &DirectoryHeader) -> Self {
+        let keys = |names: &[String]| {
+            names
+                .iter()
+                .filter_map(|name| Dn::parse(name).ok())
+                .map(|dn| dn.key())
+                .collect::<Vec<_>>()
+        };
+        let under = keys(&target.managed.under);
+        let groups_under = if target.managed.groups_under.is_empty() {
+            under.clone()
+        } else {
+            keys(&target.managed.groups_under)
+        };
+        Self {
+            under,
+            groups_under,
+            protected: keys(&target.protected),
+            bound: header.bound_as.as_ref().map(Dn::key),
+            admin_count: header.attribute("adminCount"),
+            critical: header.attribute("isCriticalSystemObject"),
+            sid: header.attribute("objectSid"),
+        }
+    }
+
+    /// What may be done with each object of a read.
+    pub fn standing(&self, index: &DirectoryIndex<'_>) -> Vec<Standing> {
+        index
+            .snapshot
+            .objects
+            .par_iter()
+            .enumerate()
+            .map(|(at, entry)| {
+                let key = index.key(u32::try_from(at).unwrap_or(u32::MAX));
+                self.stands(entry, key)
+            })
+            .collect()
+    }
+
+    fn stands(&self, entry: &Entry, key: &DnKey) -> Standing {
+        let scope = match entry.kind {
+            EntryKind::User => &self.under,
+            EntryKind::Group => &self.groups_under,
+            EntryKind::Container | EntryKind::Other | EntryKind::Deleted => {
+                return Standing::Outside;
+            }
+        };
+        if !scope.iter().any(|base| key.is_at_or_under(base)) {
+            return Standing::Outside;
+        }
+        let set = |attribute: Option<AttributeId>| attribute.and_then(|id| entry.value(id));
+        if self.protected.iter().any(|base| key.is_at_or_under(base)) {
+            Standing::Protected(Protection::Listed)
+        } else if self.bound.as_ref() == Some(key) {
+            Standing::Protected(Protection::Bound)
+        } else if set(self.admin_count).is_some_and(|count| count.trim() != "0") {
+            Standing::Protected(Protection::Privileged)
+        } else if set(self.critical).is_some_and(|flag| flag.eq_ignore_ascii_case("TRUE"))
+            || set(self.sid).is_some_and(is_built_in)
+        {
+            Standing::Protected(Protection::BuiltIn)
+        } else {
+            Standing::Managed
+        }
+    }
+
+    /// Whether accounts may be placed here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn place(&self, key: &DnKey) -> Result<(), OutOfBounds> {
+        if !self.under.iter().any(|base| key.is_at_or_under(base)) {
+            return Err(OutOfBounds::Outside);
+        }
+        if self.protected.iter().any(|base| key.is_at_or_under(base)) {
+            return Err(OutOfBounds::Protected);
+        }
+        Ok(())
+    }
+}
+
+/// The last part of a SID given as base64 of its bytes ([MS-DTYP] 2.4.2.2).
+pub fn relative_id(sid: &str) -> Option<u32> {
+    let bytes = STANDARD.decode(sid).ok()?;
+    let count = usize::from(*bytes.get(1)?);
+    if count == 0 || bytes.len() != 8 + 4 * count {
+        return None;
+    }
+    let last = bytes.last_chunk::<4>()?;
+    Some(u32::from_le_bytes(*last))
+}
+
+fn is_built_in(sid: &str) -> bool {
+    // S-1-5-32-…: the BUILTIN domain has one part before the relative identifier, 32.
+    let builtin_domain = STANDARD.decode(sid).is_ok_and(|bytes| {
+        bytes.get(1) == Some(&2) && bytes.get(8..12) == Some(&32u32.to_le_bytes()[..])
+    });
+    builtin_domain || relative_id(sid).is_some_and(|id| BUILT_IN.contains(&id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sid(parts: &[u32]) -> String {
+        let mut bytes = vec![1, u8::try_from(parts.len()).unwrap(), 0, 0, 0, 0, 0, 5];
+        for part in parts {
+            bytes.extend(part.to_le_bytes());
+        }
+        STANDARD.encode(bytes)
+    }
+
+    #[test]
+    fn built_in_identities_are_known_by_their_sid() {
+        assert!(is_built_in(&sid(&[21, 1, 2, 3, 500])));
+        assert!(is_built_in(&sid(&[21, 1, 2, 3, 512])));
+        assert!(is_built_in(&sid(&[32, 544])));
+        assert!(!is_built_in(&sid(&[21, 1, 2, 3, 1105])));
+        assert!(!is_built_in("nonsense"));
+        assert_eq!(relative_id(&sid(&[21, 1, 2, 3, 1105])), Some(1105));
+    }
+}

@@ -1,0 +1,276 @@
+//! A directory read as it would be after a plan: what the real apply does, in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use compact_str::CompactString;
+use halosync::model::{AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Guid, Syntax, Values};
+use halosync::plan::{Action, AttributeChange, ObjectRef, Plan, PlanValue};
+
+/// An attribute's values with references by identity, so that they follow renames as links do.
+#[derive(Clone, PartialEq, Eq)]
+enum Held {
+    Text(CompactString),
+    Link(Guid),
+}
+
+struct Directory<'a> {
+    read: &'a DirectorySnapshot,
+    objects: BTreeMap<Guid, (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>)>,
+    made: HashMap<String, Guid>,
+}
+
+/// The read after every change of the plan. Panics where a real directory would refuse.
+pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot {
+    let by_key: HashMap<_, _> = read
+        .objects
+        .iter()
+        .filter(|entry| entry.kind != EntryKind::Deleted)
+        .map(|entry| (entry.dn.key(), entry.guid))
+        .collect();
+    let objects = read
+        .objects
+        .iter()
+        .map(|entry| {
+            let attributes = entry
+                .attributes
+                .iter()
+                .map(|(id, values)| {
+                    let link = read.header.definition(*id).syntax == Syntax::Dn;
+                    let values = values
+                        .as_slice()
+                        .iter()
+                        .map(|value| match Dn::parse(value) {
+                            Ok(dn) if link => by_key.get(&dn.key()).map_or_else(
+                                || Held::Text(value.clone()),
+                                |guid| Held::Link(*guid),
+                            ),
+                            _ => Held::Text(value.clone()),
+                        })
+                        .collect();
+                    (*id, values)
+                })
+                .collect();
+            (entry.guid, (entry.dn.clone(), entry.kind, attributes))
+        })
+        .collect();
+    let mut directory = Directory {
+        read,
+        objects,
+        made: HashMap::new(),
+    };
+    for change in &plan.changes {
+        directory.change(change);
+    }
+    directory.read_again()
+}
+
+impl Directory<'_> {
+    fn id(&self, name: &str) -> AttributeId {
+        self.read.header.attribute(name).unwrap()
+    }
+
+    fn guid(&self, object: &ObjectRef) -> Guid {
+        match (&object.guid, &object.created_by) {
+            (Some(guid), None) => *guid,
+            (None, Some(by)) => self.made[by.0.as_str()],
+            _ => panic!("{} is neither existing nor made", object.dn),
+        }
+    }
+
+    fn change(&mut self, change: &halosync::plan::Change) {
+        if let Action::Create {
+            attributes, enable, ..
+        } = &change.action
+        {
+            let number = u128::from(u64::try_from(self.made.len()).unwrap()) + (0xc << 124);
+            let guid = Guid::parse(&format!("{number:032x}")).unwrap();
+            self.vacant(&change.object.dn, guid);
+            self.made.insert(change.id.0.to_string(), guid);
+            self.objects.insert(
+                guid,
+                (change.object.dn.clone(), EntryKind::User, BTreeMap::new()),
+            );
+            for attribute in attributes {
+                self.set(guid, attribute);
+            }
+            let flags = if *enable { "512" } else { "514" };
+            let uac = self.id("userAccountControl");
+            self.store(guid, uac, vec![Held::Text(flags.into())]);
+            return;
+        }
+        let guid = self.guid(&change.object);
+        match &change.action {
+            Action::Create { .. } => {}
+            Action::Adopt { attribute, .. } => self.set(guid, attribute),
+            Action::Modify { attributes } => {
+                for attribute in attributes {
+                    assert!(!attribute.name.eq_ignore_ascii_case("cn"));
+                    self.set(guid, attribute);
+                }
+            }
+            Action::Enable {} | Action::Disable {} => {
+                let uac = self.id("userAccountControl");
+                let Held::Text(flags) = &self.objects[&guid].2[&uac][0] else {
+                    panic!("flags are no text")
+                };
+                let flags: i64 = flags.parse().unwrap();
+                let disable = matches!(change.action, Action::Disable {});
+                assert_ne!(flags & 2 != 0, disable, "the bit is as wanted already");
+                self.store(
+                    guid,
+                    uac,
+                    vec![Held::Text((flags ^ 2).to_string().as_str().into())],
+                );
+            }
+            Action::Rename { before, after, .. } => {
+                let dn = self.objects[&guid].0.clone();
+                assert_eq!(dn.rdn().value, *before);
+                self.stand(
+                    guid,
+                    &dn.parent().unwrap().child(&dn.rdn().attribute, after),
+                );
+                let cn = self.id("cn");
+                self.store(guid, cn, vec![Held::Text(after.as_str().into())]);
+            }
+            Action::Move { before, after, .. } => {
+                let dn = self.objects[&guid].0.clone();
+                assert_eq!(dn.parent().unwrap().key(), before.key());
+                let rdn = dn.rdn();
+                self.stand(guid, &after.child(&rdn.attribute, &rdn.value));
+            }
+            Action::AddMember { member } => {
+                let member = Held::Link(self.guid(member));
+                let id = self.id("member");
+                let members = self
+                    .objects
+                    .get_mut(&guid)
+                    .unwrap()
+                    .2
+                    .entry(id)
+                    .or_default();
+                assert!(!members.contains(&member), "is a member already");
+                members.push(member);
+            }
+            Action::RemoveMember { member } => {
+                let member = Held::Link(self.guid(member));
+                let id = self.id("member");
+                let members = self.objects.get_mut(&guid).unwrap().2.get_mut(&id).unwrap();
+                let at = members.iter().position(|one| *one == member).unwrap();
+                members.remove(at);
+                if members.is_empty() {
+                    self.objects.get_mut(&guid).unwrap().2.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn vacant(&self, dn: &Dn, by: Guid) {
+        let key = dn.key();
+        for (guid, (other, kind, _)) in &self.objects {
+            assert!(
+                *guid == by || *kind == EntryKind::Deleted || other.key() != key,
+                "{dn} is taken"
+            );
+        }
+        assert!(
+            self.objects
+                .values()
+                .any(|(place, ..)| Some(place.key()) == key.parent()),
+            "{dn} has no parent"
+        );
+    }
+
+    fn stand(&mut self, guid: Guid, dn: &Dn) {
+        self.vacant(dn, guid);
+        self.objects.get_mut(&guid).unwrap().0 = dn.clone();
+    }
+
+    /// Compare-and-set: what the plan says was there must be there.
+    fn set(&mut self, guid: Guid, change: &AttributeChange) {
+        let id = self.id(&change.name);
+        let held = |value: &PlanValue| match value {
+            PlanValue::Text(text) => Held::Text(text.as_str().into()),
+            PlanValue::Object(object) => Held::Link(self.guid(object)),
+        };
+        let now = self.objects[&guid].2.get(&id).cloned().unwrap_or_default();
+        let before: Vec<Held> = change.before.iter().map(held).collect();
+        assert_eq!(now.len(), before.len(), "{}: before", change.name);
+        assert!(before.iter().all(|value| now.contains(value)));
+        let after: Vec<Held> = change.after.iter().map(held).collect();
+        assert!(now != after, "{} changes nothing", change.name);
+        if ["sAMAccountName", "userPrincipalName"].contains(&change.name.as_str()) {
+            for (other, (dn, _, attributes)) in &self.objects {
+                for (one, wanted) in attributes.get(&id).into_iter().flatten().zip(&after) {
+                    let (Held::Text(one), Held::Text(wanted)) = (one, wanted) else {
+                        continue;
+                    };
+                    assert!(
+                        *other == guid || one.to_lowercase() != wanted.to_lowercase(),
+                        "{} {wanted} is {dn}'s",
+                        change.name
+                    );
+                }
+            }
+        }
+        self.store(guid, id, after);
+    }
+
+    fn store(&mut self, guid: Guid, id: AttributeId, values: Vec<Held>) {
+        let def = self.read.header.definition(id);
+        let upper = def.range_upper.unwrap_or(i64::MAX);
+        assert!(!def.single_valued || values.len() <= 1);
+        for value in &values {
+            if let Held::Text(text) = value {
+                let length = text.encode_utf16().count() as i64;
+                assert!(length >= 1, "{} is empty", def.name);
+                if matches!(def.syntax, Syntax::Text | Syntax::CaseExactText) {
+                    assert!(length <= upper, "{} is too long", def.name);
+                }
+            }
+        }
+        let attributes = &mut self.objects.get_mut(&guid).unwrap().2;
+        if values.is_empty() {
+            attributes.remove(&id);
+        } else {
+            attributes.insert(id, values);
+        }
+    }
+
+    fn read_again(self) -> DirectorySnapshot {
+        let names: HashMap<Guid, Dn> = self
+            .objects
+            .iter()
+            .map(|(guid, (dn, ..))| (*guid, dn.clone()))
+            .collect();
+        let text = |held: &Held| -> CompactString {
+            match held {
+                Held::Text(text) => text.clone(),
+                Held::Link(guid) => names[guid].as_str().into(),
+            }
+        };
+        DirectorySnapshot {
+            header: self.read.header.clone(),
+            objects: self
+                .objects
+                .iter()
+                .map(|(guid, (dn, kind, attributes))| Entry {
+                    guid: *guid,
+                    dn: dn.clone(),
+                    kind: *kind,
+                    attributes: attributes
+                        .iter()
+                        .map(|(id, values)| {
+                            let mut texts: Vec<CompactString> = values.iter().map(text).collect();
+                            let values = if texts.len() == 1 {
+                                Values::One(texts.remove(0))
+                            } else {
+                                Values::Many(texts.into_boxed_slice())
+                            };
+                            (*id, values)
+                        })
+                        .collect(),
+                })
+                .collect(),
+        }
+    }
+}
