@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::journal::{Journal, Line, Step, StepResult, StepState};
-use super::look::{Eyes, Finish, Goal, Look, Write};
+use super::look::{Eyes, Finish, Goal, Look, Operation, Write};
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::{NewPassword, PasswordSink, generate};
 use super::{Events, Options};
@@ -276,6 +279,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             guid,
             enable,
             must_change: false,
+            fresh_password: false,
             ours: done || matches!(earlier(Step::Add), Some(StepState::Open | StepState::Done)),
             earlier: earlier(Step::Finish),
         };
@@ -285,13 +289,14 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: &created,
         };
         let unfinished = self
-            .patiently(change, async || eyes.is_unfinished(finish).await)
+            .patiently(change, || eyes.is_unfinished(finish).boxed())
             .await?;
         if unfinished {
             if has_sink && earlier(Step::Password) != Some(StepState::Done) {
                 self.set_password(change, writer, guid, attributes, policy)
                     .await?;
                 done = true;
+                finish.fresh_password = true;
             } else if enable && !has_sink && earlier(Step::Password) != Some(StepState::Done) {
                 return Err(ChangeOutcome::failed(
                     FailureKind::Password,
@@ -302,7 +307,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         } else if finish.earlier == Some(StepState::Done) || !done {
             // Finished before this run: is it still what the plan made it?
             let found = self
-                .patiently(change, async || eyes.differences(guid, attributes).await)
+                .patiently(change, || eyes.differences(guid, attributes).boxed())
                 .await?;
             match found {
                 None => {
@@ -413,6 +418,9 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let mut sent = false;
         // True when a write of this plan may have happened without our knowing.
         let mut unsettled = earlier == Some(StepState::Open);
+        // Whether a disagreement about references has been looked at twice.
+        let mut doubted = !goal.refers();
+        let mut refused: Option<(Operation, ConnectorError)> = None;
         // The last word of the system, once there is to be no further attempt.
         let mut final_error: Option<ConnectorError> = None;
         loop {
@@ -446,8 +454,15 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                     return Reached::Done(Some(guid));
                 }
                 Look::AsDesired(guid) => return Reached::Already(guid),
-                Look::Settled(outcome) => return Reached::Not(outcome),
+                Look::Settled(outcome) if doubted => return Reached::Not(outcome),
+                Look::Settled(_) => doubted = true,
                 Look::Write(write) => {
+                    // Refused, and it would be the same again.
+                    if let Some((operation, error)) = refused.take()
+                        && operation == write.operation
+                    {
+                        return Reached::Not(self.give_up(change, &error));
+                    }
                     if let Some(error) = final_error {
                         return Reached::Not(self.give_up(change, &error));
                     }
@@ -474,7 +489,12 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         Err(error) => {
                             self.note_error(change, step, &error).await;
                             if !is_passing(&error) {
-                                return Reached::Not(self.give_up(change, &error));
+                                if doubted {
+                                    return Reached::Not(self.give_up(change, &error));
+                                }
+                                doubted = true;
+                                refused = Some((write.operation, error));
+                                continue;
                             }
                             unsettled |= matches!(error, ConnectorError::Unknown { .. });
                             if !self.wait(change, &mut tries, &error).await {
@@ -510,10 +530,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     }
 
     /// Reads with the usual patience.
-    pub(super) async fn patiently<T>(
+    pub(super) async fn patiently<'f, T>(
         &self,
         change: &Change,
-        read: impl AsyncFn() -> Result<T, ConnectorError>,
+        read: impl Fn() -> BoxFuture<'f, Result<T, ConnectorError>>,
     ) -> Result<T, ChangeOutcome> {
         let mut tries = Tries::default();
         loop {

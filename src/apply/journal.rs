@@ -466,12 +466,12 @@ impl Journal {
         &self,
         line: &Line,
     ) -> Result<oneshot::Receiver<Result<(), String>>, JournalError> {
-        if let Some(message) = self
+        let broken = self
             .broken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-        {
+            .clone();
+        if let Some(message) = broken {
             return Err(self.fail(message));
         }
         let mut bytes = serde_json::to_vec(line).map_err(|error| self.fail(error.to_string()))?;

@@ -70,12 +70,27 @@ pub(super) enum Goal<'a> {
 pub(super) struct Finish {
     pub(super) guid: Guid,
     pub(super) enable: bool,
-    /// Whether the password just set is to be changed at first logon.
+    /// Whether the initial password is to be changed at first logon.
     pub(super) must_change: bool,
+    /// True when the password was set in this very run.
+    pub(super) fresh_password: bool,
     /// True when this plan is known to have added the account.
     pub(super) ours: bool,
     /// Where this step stands according to the journal.
     pub(super) earlier: Option<StepState>,
+}
+
+impl Goal<'_> {
+    /// True when values refer to other objects. Their names are read apart from the object itself, so somebody who
+    /// renames one at that moment makes the two disagree; looking again settles it.
+    pub(super) fn refers(&self) -> bool {
+        match self {
+            Self::Attributes { attributes, .. } | Self::Added { attributes, .. } => {
+                attributes.iter().flat_map(references).next().is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a look showed.
@@ -98,6 +113,7 @@ pub(super) struct Write {
 }
 
 /// One LDAP operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operation {
     Add(Dn, Vec<(String, Vec<String>)>),
     Modify(Guid, Vec<Modification>),
@@ -431,8 +447,17 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             return Ok(unreadable_account_control());
         };
         let disabled = found & ACCOUNT_DISABLED != 0;
+        let last_set = entry.values(PWD_LAST_SET);
+        // Only 0 and -1 can be written. Setting a password undoes an earlier 0.
+        let expire = || Modification::Replace(PWD_LAST_SET.to_owned(), vec!["0".to_owned()]);
         if finish.is_over(found, announced) {
             if disabled != finish.enable {
+                // Another apply of this plan may have finished the account just before our password was set.
+                if finish.must_change && finish.fresh_password && last_set != ["0"] {
+                    let before = BTreeMap::from([(PWD_LAST_SET.to_owned(), last_set.to_vec())]);
+                    let operation = Operation::Modify(guid, vec![expire()]);
+                    return Ok(write(&entry, operation, before));
+                }
                 return Ok(Look::AsDesired(guid));
             }
             let was = if disabled { "disabled" } else { "enabled" };
@@ -453,13 +478,8 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             parts = replace_number(UAC, found, wanted);
             before.insert(UAC.to_owned(), vec![found.to_string()]);
         }
-        let last_set = entry.values(PWD_LAST_SET);
         if finish.must_change && last_set != ["0"] {
-            // Only 0 and -1 can be written; the account control above guards the whole modify.
-            parts.push(Modification::Replace(
-                PWD_LAST_SET.to_owned(),
-                vec!["0".to_owned()],
-            ));
+            parts.push(expire());
             before.insert(PWD_LAST_SET.to_owned(), last_set.to_vec());
         }
         if parts.is_empty() {
@@ -487,12 +507,21 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             .iter()
             .map(|change| change.name.clone())
             .collect();
-        let Some(entry) = self.writer.fetch(guid, &asked).await? else {
-            return Ok(None);
-        };
-        let names = self.names(attributes).await?;
-        let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
-        Ok(Some(differences(&entry, attributes, &name_of)))
+        // Twice where names of others matter: see [`Goal::refers`].
+        let refers = attributes.iter().flat_map(references).next().is_some();
+        let mut looks = if refers { 2 } else { 1 };
+        loop {
+            looks -= 1;
+            let Some(entry) = self.writer.fetch(guid, &asked).await? else {
+                return Ok(None);
+            };
+            let names = self.names(attributes).await?;
+            let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
+            let found = differences(&entry, attributes, &name_of);
+            if found.is_empty() || looks == 0 {
+                return Ok(Some(found));
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::plan::{ChangeId, PasswordPolicy, PlanFile};
 
 /// Passwords per file. A file is written anew for each password in it, so this bounds the work for many.
-const PER_FILE: usize = 250;
+const PER_FILE: usize = 100;
 /// Shorter ones are not made, whatever a policy says.
 const SHORTEST: usize = 8;
 // Without characters that look like others (I l 1 | O 0) and without quotes, backslash, comma, semicolon and space,
@@ -114,9 +114,15 @@ impl AgeFiles {
     /// # Errors
     /// When a recipient is not one.
     pub fn for_plan(plan: &PlanFile, folder: &Path) -> Result<Option<Self>, PasswordError> {
-        let recipients = plan
-            .content
-            .password_recipients
+        Self::for_recipients(&plan.content.password_recipients, &plan.digest, folder)
+    }
+
+    fn for_recipients(
+        recipients: &[String],
+        digest: &str,
+        folder: &Path,
+    ) -> Result<Option<Self>, PasswordError> {
+        let recipients = recipients
             .iter()
             .map(|text| {
                 text.parse()
@@ -126,8 +132,8 @@ impl AgeFiles {
                     })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let digest = plan.digest.trim_start_matches("sha256:");
         let short: String = digest
+            .trim_start_matches("sha256:")
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .take(12)
@@ -435,6 +441,35 @@ mod tests {
             .map(|path| open(path, &identity).lines().count())
             .collect();
         assert_eq!(lines, [PER_FILE, 1]);
+    }
+
+    #[test]
+    fn what_is_not_a_recipient_is_refused_before_anything_is_written() {
+        for (text, fine) in [
+            (
+                age::x25519::Identity::generate().to_public().to_string(),
+                true,
+            ),
+            ("age1nonsense".to_owned(), false),
+            ("ssh-ed25519 AAAA".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let made = AgeFiles::for_recipients(
+                std::slice::from_ref(&text),
+                "sha256:0123456789abcdef",
+                std::path::Path::new("."),
+            );
+            match made {
+                Ok(sink) => {
+                    assert!(fine, "{text}");
+                    let sink = sink.expect("one recipient");
+                    assert_eq!(sink.stem, "passwords-0123456789ab");
+                }
+                Err(error) => assert!(!fine, "{text}: {error}"),
+            }
+        }
+        let none = AgeFiles::for_recipients(&[], "sha256:0", std::path::Path::new("."));
+        assert!(none.expect("no recipients is no error").is_none());
     }
 
     #[test]

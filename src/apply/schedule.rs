@@ -134,7 +134,7 @@ impl Graph {
             for (key, writes) in touched {
                 let access = accesses.entry(key).or_default();
                 if writes {
-                    after.extend(access.readers.drain(..));
+                    after.append(&mut access.readers);
                     after.extend(access.writer.replace(at));
                 } else {
                     after.extend(access.writer);
@@ -206,7 +206,7 @@ pub(super) async fn turns<W: DirectoryWriter>(
                 reports[at].outcome = outcome;
                 release(&mut graph, at, &mut ready);
             } else {
-                running.push(async move { (at, turn(run, change).await) });
+                running.push(async move { (at, turn(run, change).await) }.boxed());
             }
         }
         let Some((at, report)) = running.next().await else {

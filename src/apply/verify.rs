@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::FutureExt;
 use futures::stream::StreamExt;
 
 use super::execute::Run;
@@ -41,7 +42,18 @@ pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mu
     }
     run.events.verifying(objects.len());
     let findings: Vec<(usize, String)> = futures::stream::iter(objects.into_values())
-        .map(|(guid, changes)| async move { object(run, guid, &changes).await })
+        .map(|(guid, changes)| {
+            async move {
+                let findings = object(run, guid, &changes).await;
+                if findings.is_empty() {
+                    return findings;
+                }
+                // The object and the names it refers to are read one after the other; somebody who renames one in between
+                // makes them disagree.
+                object(run, guid, &changes).await
+            }
+            .boxed()
+        })
         .buffer_unordered(run.options.concurrency.max(1))
         .flat_map(futures::stream::iter)
         .collect()
@@ -89,13 +101,16 @@ async fn object<W: DirectoryWriter>(
     asked.sort_unstable();
     asked.dedup();
     let read = run
-        .patiently(first, async || {
-            let entry = writer.fetch(guid, &asked).await?;
-            let mut names = HashMap::new();
-            for at in changes {
-                names.extend(eyes.names(attributes_of(&all[*at])).await?);
+        .patiently(first, || {
+            async {
+                let entry = writer.fetch(guid, &asked).await?;
+                let mut names = HashMap::new();
+                for at in changes {
+                    names.extend(eyes.names(attributes_of(&all[*at])).await?);
+                }
+                Ok((entry, names))
             }
-            Ok((entry, names))
+            .boxed()
         })
         .await;
     let (entry, names) = match read {
@@ -118,7 +133,7 @@ async fn object<W: DirectoryWriter>(
         {
             let wanted = matches!(change.action, Action::AddMember { .. });
             let is = run
-                .patiently(change, async || writer.is_member(guid, member).await)
+                .patiently(change, || writer.is_member(guid, member).boxed())
                 .await;
             match is {
                 Ok(is) if is == wanted => {}
