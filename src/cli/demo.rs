@@ -22,9 +22,16 @@ pub(crate) async fn run(context: &Context, verb: &Demo) -> Result<Exit, Failure>
     write_project(&project)?;
     let embedded = Embedded::start(context, &Population::Example, Ports::default()).await?;
     let ca = dir.join("ca.pem");
-    std::fs::write(&ca, embedded.directory.ca_pem()).map_err(|error| Failure::file("write", &ca, &error))?;
+    std::fs::write(&ca, embedded.directory.ca_pem())
+        .map_err(|error| Failure::file("write", &ca, &error))?;
 
-    let steps = Steps { context: inner(context, &embedded, &ca), dir: &dir, project: ProjectArgs { dir: Some(project.clone()) } };
+    let steps = Steps {
+        context: inner(context, &embedded, &ca),
+        dir: &dir,
+        project: ProjectArgs {
+            dir: Some(project.clone()),
+        },
+    };
     let outcome = steps.run().await;
     embedded.stop().await;
     let summary = outcome?;
@@ -78,16 +85,35 @@ impl Steps<'_> {
         let plan_file = self.dir.join("plan.json");
 
         self.say("halosync validate");
-        self.expect(check::run(context, &Validate { project: self.project.clone(), format: ProblemFormat::Text })?)?;
+        self.expect(check::run(
+            context,
+            &Validate {
+                project: self.project.clone(),
+                format: ProblemFormat::Text,
+            },
+        )?)?;
 
         self.say("halosync plan --out plan.json");
-        let quiet = Context { printer: Printer { quiet: true, ..context.printer }, ..self.silent() };
+        let quiet = Context {
+            printer: Printer {
+                quiet: true,
+                ..context.printer
+            },
+            ..self.silent()
+        };
         let first = self.plan(Some(plan_file.clone()));
         self.expect(plan::run(&quiet, &first).await?)?;
         let file = show::read(&plan_file)?;
 
         self.say("halosync show plan.json");
-        self.expect(show::run(context, &Show { plan: plan_file.clone(), format: PlanFormat::Text, full: false })?)?;
+        self.expect(show::run(
+            context,
+            &Show {
+                plan: plan_file.clone(),
+                format: PlanFormat::Text,
+                full: false,
+            },
+        )?)?;
         let markdown = render::plan_markdown(&file, &render::MarkdownOptions::default());
         super::files::write_new(&self.dir.join("plan.md"), markdown.as_bytes())?;
 
@@ -112,7 +138,10 @@ impl Steps<'_> {
         self.expect(plan::run(&quiet, &self.plan(Some(again.clone()))).await?)?;
         let left = show::read(&again)?.content.changes.len();
         if left > 0 {
-            return Err(Failure::new(Exit::Unexpected, format!("planning again found {left} changes")));
+            return Err(Failure::new(
+                Exit::Unexpected,
+                format!("planning again found {left} changes"),
+            ));
         }
         context.printer.result("nothing to change\n")?;
 

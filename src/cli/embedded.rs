@@ -9,7 +9,9 @@ use serde::Deserialize;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::sandbox::directory::{Clock, DirectoryConfig, DirectorySim, Edit, NewEntry, ServiceAccount};
+use crate::sandbox::directory::{
+    Clock, DirectoryConfig, DirectorySim, Edit, NewEntry, ServiceAccount,
+};
 use crate::sandbox::halo::{CustomValue, FieldKind, HaloPerson, HaloSim, SimConfig, SimSite};
 use crate::sandbox::people::{self, Invented};
 
@@ -84,9 +86,16 @@ pub(crate) struct Ports {
 
 impl Embedded {
     /// Starts both and fills them.
-    pub(crate) async fn start(context: &Context, population: &Population, ports: Ports) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        context: &Context,
+        population: &Population,
+        ports: Ports,
+    ) -> Result<Self, Failure> {
         let broken = |error: serde_json::Error| {
-            Failure::new(Exit::Unexpected, format!("the example's data cannot be read: {error}"))
+            Failure::new(
+                Exit::Unexpected,
+                format!("the example's data cannot be read: {error}"),
+            )
         };
         let raw: Vec<RawPerson> = serde_json::from_str(PEOPLE).map_err(broken)?;
         let objects: Vec<RawObject> = serde_json::from_str(DIRECTORY).map_err(broken)?;
@@ -94,7 +103,8 @@ impl Embedded {
         let people = match population {
             Population::Example => raw.iter().map(RawPerson::person).collect(),
             Population::Invented { count, seed } => {
-                let mut invented = invented_people(&people::generate(*count as usize, *seed), &sites);
+                let mut invented =
+                    invented_people(&people::generate(*count as usize, *seed), &sites);
                 define_fields(&mut invented);
                 invented
             }
@@ -113,7 +123,12 @@ impl Embedded {
             ..SimConfig::default()
         })
         .await
-        .map_err(|error| Failure::new(Exit::Unavailable, format!("the HaloITSM simulator cannot start: {error}")))?;
+        .map_err(|error| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("the HaloITSM simulator cannot start: {error}"),
+            )
+        })?;
         let directory = DirectorySim::start(DirectoryConfig {
             ldaps_port: ports.ldap,
             accounts: vec![
@@ -129,7 +144,12 @@ impl Embedded {
             ..DirectoryConfig::default()
         })
         .await
-        .map_err(|error| Failure::new(Exit::Unavailable, format!("the directory simulator cannot start: {error}")))?;
+        .map_err(|error| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("the directory simulator cannot start: {error}"),
+            )
+        })?;
         let embedded = Self { halo, directory };
         embedded.fill(&objects, matches!(population, Population::Example))?;
         Ok(embedded)
@@ -173,8 +193,14 @@ impl Embedded {
     pub(crate) fn environment(&self, ca: &Path) -> Vec<(&'static str, String)> {
         let domain = "corp.example.test";
         vec![
-            ("HALO_RESOURCE_SERVER", self.halo.resource_server().to_string()),
-            ("HALO_AUTHORISATION_SERVER", self.halo.authorisation_server().to_string()),
+            (
+                "HALO_RESOURCE_SERVER",
+                self.halo.resource_server().to_string(),
+            ),
+            (
+                "HALO_AUTHORISATION_SERVER",
+                self.halo.authorisation_server().to_string(),
+            ),
             ("HALO_TENANT", TENANT.to_owned()),
             ("HALO_CLIENT_ID", CLIENT_ID.to_owned()),
             ("HALO_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
@@ -199,14 +225,23 @@ pub(crate) fn own_folder(dir: &Path, marker: &str) -> Result<(), Failure> {
     let marker = dir.join(marker);
     if dir.exists() {
         if !marker.exists() {
-            return Err(Failure::new(Exit::Usage, format!("{} exists and is not of this command's making", dir.display()))
-                .help("name another folder with --dir"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "{} exists and is not of this command's making",
+                    dir.display()
+                ),
+            )
+            .help("name another folder with --dir"));
         }
         std::fs::remove_dir_all(dir).map_err(|error| Failure::file("clear", dir, &error))?;
     }
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
-    std::fs::write(&marker, "Made by halosync; the next run of the same command replaces this folder.\n")
-        .map_err(|error| Failure::file("write", &marker, &error))
+    std::fs::write(
+        &marker,
+        "Made by halosync; the next run of the same command replaces this folder.\n",
+    )
+    .map_err(|error| Failure::file("write", &marker, &error))
 }
 
 /// Writes the example project into a folder.
@@ -214,7 +249,8 @@ pub(crate) fn write_project(dir: &Path) -> Result<(), Failure> {
     for (path, text) in PROJECT {
         let path = dir.join(path);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))?;
+            std::fs::create_dir_all(parent)
+                .map_err(|error| Failure::file("create", parent, &error))?;
         }
         std::fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))?;
     }
@@ -240,7 +276,10 @@ impl RawObject {
         let mut entry = NewEntry::new(&self.dn, &self.object_class);
         if self.object_class == "user" {
             // Without a password, which nobody needs here: PASSWD_NOTREQD beside NORMAL_ACCOUNT, and ACCOUNTDISABLE.
-            entry = entry.with("userAccountControl", if self.enabled { "544" } else { "546" });
+            entry = entry.with(
+                "userAccountControl",
+                if self.enabled { "544" } else { "546" },
+            );
         }
         for (name, value) in &self.attributes {
             if name != LINK {
@@ -254,7 +293,11 @@ impl RawObject {
 
     /// What adds its links.
     fn links(&self) -> Vec<Edit> {
-        let managers = self.attributes.get(LINK).map(RawValue::values).unwrap_or_default();
+        let managers = self
+            .attributes
+            .get(LINK)
+            .map(RawValue::values)
+            .unwrap_or_default();
         let managers = managers.iter().map(|dn| Edit::add(LINK, dn));
         managers
             .chain(self.member.iter().map(|dn| Edit::add("member", dn)))
@@ -352,14 +395,21 @@ impl RawField {
     fn value(&self) -> CustomValue {
         CustomValue {
             name: self.name.clone(),
-            kind: if self.kind == FieldKind::Date as u8 { FieldKind::Date } else { FieldKind::Text },
+            kind: if self.kind == FieldKind::Date as u8 {
+                FieldKind::Date
+            } else {
+                FieldKind::Text
+            },
             value: self.value.clone(),
         }
     }
 }
 
 fn sites(people: &[RawPerson]) -> Vec<SimSite> {
-    let named: BTreeMap<i64, &RawPerson> = people.iter().map(|person| (person.site_id_int, person)).collect();
+    let named: BTreeMap<i64, &RawPerson> = people
+        .iter()
+        .map(|person| (person.site_id_int, person))
+        .collect();
     named
         .into_iter()
         .map(|(id, person)| SimSite {
@@ -387,7 +437,10 @@ fn invented_people(invented: &[Invented], sites: &[SimSite]) -> Vec<HaloPerson> 
                 title: None,
                 other2: Some(department.to_owned()),
                 other3: Some(person.title.to_owned()),
-                other4: person.manager.and_then(|at| invented.get(at)).map(|manager| manager.number.clone()),
+                other4: person
+                    .manager
+                    .and_then(|at| invented.get(at))
+                    .map(|manager| manager.number.clone()),
                 other5: None,
                 ..HaloPerson::invented(person, index)
             }
@@ -399,11 +452,20 @@ fn invented_people(invented: &[Invented], sites: &[SimSite]) -> Vec<HaloPerson> 
 fn define_fields(people: &mut [HaloPerson]) {
     if let Some(first) = people.first_mut() {
         let missing = ["CFstartDate", "CFendDate", "CFlocale"].map(|name| {
-            first.customfields.iter().find(|value| value.name == name).cloned().unwrap_or(CustomValue {
-                name: name.to_owned(),
-                kind: if name == "CFlocale" { FieldKind::Text } else { FieldKind::Date },
-                value: serde_json::Value::Null,
-            })
+            first
+                .customfields
+                .iter()
+                .find(|value| value.name == name)
+                .cloned()
+                .unwrap_or(CustomValue {
+                    name: name.to_owned(),
+                    kind: if name == "CFlocale" {
+                        FieldKind::Text
+                    } else {
+                        FieldKind::Date
+                    },
+                    value: serde_json::Value::Null,
+                })
         });
         first.customfields = missing.into();
     }
@@ -421,7 +483,13 @@ mod tests {
                 if path.is_dir() {
                     walk(root, &path, found);
                 } else {
-                    found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"));
+                    found.insert(
+                        path.strip_prefix(root)
+                            .unwrap()
+                            .to_str()
+                            .unwrap()
+                            .replace('\\', "/"),
+                    );
                 }
             }
         }
@@ -429,7 +497,8 @@ mod tests {
         let mut found = BTreeSet::new();
         walk(&root, &root, &mut found);
         found.retain(|path| !path.starts_with("sandbox/"));
-        let carried: BTreeSet<String> = PROJECT.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let carried: BTreeSet<String> =
+            PROJECT.iter().map(|(path, _)| (*path).to_owned()).collect();
         assert_eq!(carried, found);
     }
 }

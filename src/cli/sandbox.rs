@@ -15,21 +15,33 @@ pub(crate) async fn run(context: &Context, verb: &Sandbox) -> Result<Exit, Failu
     own_folder(&dir, MARKER)?;
     write_project(&dir)?;
     let population = match verb.people {
-        Some(count) => Population::Invented { count, seed: verb.seed },
+        Some(count) => Population::Invented {
+            count,
+            seed: verb.seed,
+        },
         None => Population::Example,
     };
-    let ports = Ports { halo: verb.halo_port, ldap: verb.ldap_port };
+    let ports = Ports {
+        halo: verb.halo_port,
+        ldap: verb.ldap_port,
+    };
     let embedded = Embedded::start(context, &population, ports).await?;
     let ca = dir.join("ca.pem");
-    std::fs::write(&ca, embedded.directory.ca_pem()).map_err(|error| Failure::file("write", &ca, &error))?;
+    std::fs::write(&ca, embedded.directory.ca_pem())
+        .map_err(|error| Failure::file("write", &ca, &error))?;
 
     let mut lines = String::new();
     for (name, value) in embedded.environment(&ca) {
         lines.push_str(&format!("export {name}={}\n", quoted(&value)));
     }
-    context.printer.note("# Both simulators run until Ctrl-C. In another terminal:");
+    context
+        .printer
+        .note("# Both simulators run until Ctrl-C. In another terminal:");
     context.printer.result(&lines)?;
-    context.printer.note(&format!("cd {}\nhalosync plan", quoted(&dir.display().to_string())));
+    context.printer.note(&format!(
+        "cd {}\nhalosync plan",
+        quoted(&dir.display().to_string())
+    ));
     tokio::signal::ctrl_c().await?;
     embedded.stop().await;
     Ok(Exit::Success)
@@ -51,7 +63,10 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("https://127.0.0.1:80/api"), "https://127.0.0.1:80/api");
+        assert_eq!(
+            quoted("https://127.0.0.1:80/api"),
+            "https://127.0.0.1:80/api"
+        );
         assert_eq!(quoted("it's here"), r"'it'\''s here'");
         assert_eq!(quoted(""), "''");
     }
