@@ -774,6 +774,49 @@ async fn drift_and_rights_can_be_staged() {
 }
 
 #[tokio::test]
+async fn deleted_objects_are_shown_to_those_who_may_and_ask() {
+    let sim = DirectorySim::start(DirectoryConfig {
+        accounts: vec![
+            ServiceAccount::reader("svc-read", PASSWORD),
+            ServiceAccount {
+                reads_deleted: false,
+                ..ServiceAccount::reader("svc-blind", PASSWORD)
+            },
+        ],
+        ..config()
+    })
+    .await
+    .unwrap();
+    let state = sim.state();
+    for name in ["jane", "john"] {
+        state
+            .add_user(PEOPLE, name, &[("sAMAccountName", name)])
+            .unwrap();
+    }
+    state.delete(&format!("CN=jane,{PEOPLE}")).unwrap();
+    let deleted = format!("CN=Deleted Objects,{BASE}");
+    for (account, asked, seen) in [
+        ("svc-read", true, 1),
+        ("svc-read", false, 0),
+        ("svc-blind", true, 0),
+    ] {
+        let mut ldap = bound(&sim, account).await;
+        if asked {
+            ldap.with_controls(control("417"));
+        }
+        let filter = "(&(isDeleted=TRUE)(sAMAccountName=*))";
+        let (entries, rc) = search(&mut ldap, BASE, Scope::Subtree, filter, &["name"]).await;
+        assert_eq!((entries.len(), rc), (seen, 0), "{account} {asked}");
+        if asked {
+            ldap.with_controls(control("417"));
+        }
+        let (_, rc) = search(&mut ldap, &deleted, Scope::OneLevel, "(cn=*)", &["name"]).await;
+        assert_eq!(rc == 0, seen == 1, "{account} {asked}");
+    }
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn rubbish_closes_one_connection_and_no_other() {
     let sim = start().await;
     let mut ldap = bound(&sim, "svc-read").await;
