@@ -196,7 +196,8 @@ async fn converse(
             return Ok(());
         }
     }
-    let mut stream = acceptor.accept(stream).await?;
+    let patience = shared.read().config.limits.max_idle;
+    let mut stream = tokio::time::timeout(patience, acceptor.accept(stream)).await??;
     let peer = stream
         .get_ref()
         .1

@@ -112,7 +112,8 @@ impl Directory {
                 .map(|&id| Cow::Borrowed(self.schema.class(id).row.name.as_bytes()))
                 .collect(),
             a if a == known.object_category => text(self.category_dn(class.row.object_category)),
-            a if a == known.is_deleted => yes(object.deleted),
+            // The container of deleted objects carries the mark itself.
+            a if a == known.is_deleted => yes(object.deleted || id == self.marks.deleted),
             a if a == known.is_recycled => yes(object.recycled),
             a if a == known.last_known_parent => object
                 .last_parent
