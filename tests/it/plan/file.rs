@@ -98,3 +98,33 @@ fn every_code_is_documented_and_no_other() {
         assert_eq!(documented, known);
     }
 }
+
+#[test]
+fn a_target_is_asked_for_what_the_rules_need() {
+    let config = super::config_of(&golden_root().join("groups/config"));
+    let requests = halosync::plan::requests(&config);
+    let request = &requests["corp"];
+    let has = |name: &str| {
+        request
+            .user_attributes
+            .iter()
+            .filter(|one| one.eq_ignore_ascii_case(name))
+            .count()
+    };
+    for name in [
+        "adminCount",
+        "cn",
+        "description",
+        "employeeID",
+        "isCriticalSystemObject",
+        "mail",
+        "manager",
+        "sAMAccountName",
+        "userAccountControl",
+    ] {
+        assert_eq!(has(name), 1, "{name}");
+    }
+    assert_eq!(has("thumbnailPhoto"), 0);
+    assert_eq!(request.groups_under.len(), 2);
+    assert!(request.groups.is_empty(), "all stand at places read anyway");
+}
