@@ -49,6 +49,14 @@ pub enum ApplyError {
         /// Format named in the file.
         found: String,
     },
+    /// The plan's content is not what its digest was computed from.
+    #[error(
+        "the plan's content does not match its digest {stated}; it was edited after it was made"
+    )]
+    OtherDigest {
+        /// Digest named in the file.
+        stated: String,
+    },
     /// The plan is too old.
     #[error("the plan expired at {not_after} and it is {now}; plan again")]
     Expired {
@@ -185,8 +193,7 @@ impl Events for () {}
 
 /// Applies a plan.
 ///
-/// The plan must come from the plan reader, which recomputes the digest; its journal must have been opened for that
-/// digest. Give `passwords` when the plan has recipients ([`AgeFiles::for_plan`]): without, creating an enabled
+/// The journal must have been opened for the plan's digest. Give `passwords` when the plan has recipients ([`AgeFiles::for_plan`]): without, creating an enabled
 /// account fails, and everything else goes on.
 ///
 /// Running it again with the same plan, with or without the journal of the earlier run, finishes what is missing and
@@ -249,6 +256,13 @@ fn check<W: DirectoryWriter>(
     if plan.format != plan::FORMAT {
         return Err(ApplyError::UnknownFormat {
             found: plan.format.clone(),
+        });
+    }
+    // Whoever read the plan has done this; it costs little, and nothing else stands between an edited plan and the
+    // directory (P1).
+    if plan::digest(&plan.content) != plan.digest {
+        return Err(ApplyError::OtherDigest {
+            stated: plan.digest.clone(),
         });
     }
     if journal.plan() != plan.digest {

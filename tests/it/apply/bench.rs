@@ -21,7 +21,8 @@ use tokio::sync::Notify;
 
 use super::world::{State, World, dn, guid, identity};
 
-pub(crate) const DIGEST: &str = "sha256:0123456789abcdef";
+/// Stands for the digest of whatever the plan is when it is applied.
+const OWN_DIGEST: &str = "";
 
 pub(crate) fn text(name: &str, before: &[&str], after: &[&str]) -> AttributeChange {
     let values = |texts: &[&str]| {
@@ -115,7 +116,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
     let at = |second| jiff::Timestamp::from_second(second).unwrap();
     PlanFile {
         format: plan::FORMAT.to_owned(),
-        digest: DIGEST.to_owned(),
+        digest: OWN_DIGEST.to_owned(),
         content: Plan {
             tool_version: "0".to_owned(),
             project: Name::new("acme"),
@@ -361,6 +362,8 @@ pub(crate) struct Bench {
     pub(crate) cancel: Cancel,
     pub(crate) dies_at_line: Option<(usize, Cut)>,
     pub(crate) survives: bool,
+    /// The plan the journal belongs to, when it is another one.
+    pub(crate) journal_of: Option<String>,
     pub(crate) clock: Arc<AtomicI64>,
 }
 
@@ -376,6 +379,7 @@ impl Bench {
             cancel: Cancel::never(),
             dies_at_line: None,
             survives: false,
+            journal_of: None,
             clock: Arc::new(AtomicI64::new(1000)),
         }
     }
@@ -410,9 +414,15 @@ impl Bench {
     }
 
     pub(crate) async fn applying(&self) -> Option<Result<Outcome, ApplyError>> {
+        let digest = plan::digest(&self.plan.content);
+        let mut file = self.plan.clone();
+        if file.digest == OWN_DIGEST {
+            file.digest = digest.clone();
+        }
+        let digest = self.journal_of.clone().unwrap_or(digest);
         let history = {
             let mut bytes = self.journal.lock().unwrap();
-            let history = History::read(&bytes, DIGEST).unwrap();
+            let history = History::read(&bytes, &digest).unwrap();
             bytes.truncate(history.valid_bytes());
             history
         };
@@ -428,7 +438,7 @@ impl Bench {
         };
         let now = jiff::Timestamp::from_second(1000).unwrap();
         let journal =
-            Journal::start(Path::new("memory"), DIGEST, history, medium, "0", now).unwrap();
+            Journal::start(Path::new("memory"), &digest, history, medium, "0", now).unwrap();
         let mut writers = self.others.clone();
         writers.insert(Name::new("corp"), self.world.clone());
         let sink = self
@@ -439,7 +449,7 @@ impl Bench {
         let result = tokio::select! {
             biased;
             () = self.world.killed.notified() => None,
-            result = apply::run(&self.plan, &writers, &journal, sink, &options, &()) => Some(result),
+            result = apply::run(&file, &writers, &journal, sink, &options, &()) => Some(result),
         };
         // The journal's thread may have died so fast that the run saw its end first.
         let killed = self.world.killed.notified().now_or_never().is_some();

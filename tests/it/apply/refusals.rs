@@ -48,11 +48,22 @@ fn an_expired_or_unknown_plan_is_refused() {
     assert!(matches!(bench.refused(), ApplyError::UnknownFormat { .. }));
 
     let mut bench = Bench::full();
-    bench.plan.digest = "sha256:other".to_owned();
+    bench.journal_of = Some("sha256:other".to_owned());
     assert!(matches!(
         bench.refused(),
         ApplyError::Journal(JournalError::OtherPlan { .. })
     ));
+}
+
+#[test]
+fn p1_a_plan_edited_after_its_approval_is_refused() {
+    let mut bench = Bench::full();
+    bench.plan = halosync::plan::seal(bench.plan.content.clone());
+    let Action::Modify { attributes } = &mut bench.plan.content.changes[2].action else {
+        panic!("the third change is Ann's");
+    };
+    attributes[0] = text("department", &["R&D"], &["Sales"]);
+    assert!(matches!(bench.refused(), ApplyError::OtherDigest { .. }));
 }
 
 #[test]
@@ -67,6 +78,7 @@ fn a_target_without_a_connection_is_refused() {
         ApplyError::NoWriter { target } => assert_eq!(target, Name::new("lab")),
         other => panic!("{other}"),
     }
+    bench.forget_the_journal();
     bench.plan.content.targets.remove(&Name::new("lab"));
     assert!(matches!(bench.refused(), ApplyError::Malformed { .. }));
 }
