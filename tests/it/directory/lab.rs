@@ -9,6 +9,7 @@ use std::time::Duration;
 use halosync::connector::ldap::{BindSettings, Clock, LdapReader, LdapWriter, Settings};
 use halosync::connector::{ConnectorError, DirectoryReader, DirectoryWriter};
 use halosync::model::{AttributeId, DirectoryRequest, DirectorySnapshot, Dn, Entry, Guid, Name};
+use halosync::sandbox::directory::{DirectoryConfig, DirectorySim, ServiceAccount};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -48,6 +49,43 @@ pub(crate) struct Lab {
     _server: Box<dyn Any>,
 }
 
+/// Domain of the embedded directory.
+const EMBEDDED_DOMAIN: &str = "corp.example.test";
+
+/// Administrator of the embedded directory.
+pub(crate) const EMBEDDED_ADMIN: (&str, &str) =
+    ("administrator@corp.example.test", "Lab-Administrator-1");
+
+/// An embedded directory with the places and accounts that the Samba template has, too.
+pub(crate) async fn embedded_directory() -> DirectorySim {
+    let place = |place: &str| format!("{place},{}", samba::BASE);
+    let name = |user: &str| user.split('@').next().unwrap().to_owned();
+    let delegated = [place("OU=People"), place("OU=Groups")];
+    DirectorySim::start(DirectoryConfig {
+        domain: EMBEDDED_DOMAIN.to_owned(),
+        administrator_password: EMBEDDED_ADMIN.1.into(),
+        accounts: vec![
+            ServiceAccount::reader(&name(samba::READER.0), samba::READER.1),
+            ServiceAccount::writer(
+                &name(samba::WRITER.0),
+                samba::WRITER.1,
+                &delegated.each_ref().map(String::as_str),
+            ),
+        ],
+        units: [
+            "OU=People",
+            "OU=Leavers,OU=People",
+            "OU=Groups",
+            "OU=Elsewhere",
+        ]
+        .map(place)
+        .into(),
+        ..DirectoryConfig::default()
+    })
+    .await
+    .unwrap()
+}
+
 impl Lab {
     /// A fresh Samba domain.
     pub(crate) async fn samba() -> Self {
@@ -74,6 +112,34 @@ impl Lab {
             knows_certificates: false,
             limits_cn: false,
             _server: Box::new(dc),
+        }
+    }
+
+    /// A fresh embedded directory.
+    pub(crate) async fn embedded() -> Self {
+        let sim = embedded_directory().await;
+        let certificate = sim.client_certificate("halosync-read").unwrap();
+        let host = format!("dc1.{EMBEDDED_DOMAIN}");
+        Self {
+            base: dn(samba::BASE),
+            url: sim.ldaps_url().parse().unwrap(),
+            plain_url: sim.ldap_url().parse().unwrap(),
+            host,
+            ca_pem: sim.ca_pem().to_owned(),
+            admin: simple(EMBEDDED_ADMIN),
+            reader: simple(samba::READER),
+            writer: simple(samba::WRITER),
+            certificate: BindSettings::External {
+                certificate_pem: certificate.certificate_pem.clone().into(),
+                key_pem: certificate.key_pem.clone().into(),
+            },
+            reader_aliases: vec![
+                r"CORP\halosync-read".to_owned(),
+                format!("CN=halosync-read,CN=Users,{}", samba::BASE),
+            ],
+            knows_certificates: true,
+            limits_cn: true,
+            _server: Box::new(sim),
         }
     }
 

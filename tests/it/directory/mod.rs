@@ -3,7 +3,7 @@
 //! A test is an async function of a [`Lab`], named once in `every_test!`.
 
 mod bind;
-mod lab;
+pub(crate) mod lab;
 mod names;
 mod read;
 mod write;
@@ -55,3 +55,4 @@ macro_rules! every_test {
 }
 
 every_test!(on_samba, samba);
+every_test!(on_embedded, embedded);

@@ -138,6 +138,10 @@ const BASE: &str = "DC=corp,DC=example,DC=test";
 const CLIENT_SECRET: &str = "canary-halo-client-secret-7f3a";
 
 impl Lab {
+    pub(super) async fn embedded() -> Self {
+        Self::new(site::embedded().await).await
+    }
+
     pub(super) async fn samba() -> Self {
         Self::new(site::samba().await).await
     }

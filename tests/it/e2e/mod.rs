@@ -12,6 +12,12 @@ use lab::Lab;
 /// Defines each case for both directories.
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::cases::$case(super::Lab::embedded().await).await;
+            })*
+        }
         mod samba {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {

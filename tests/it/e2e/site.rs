@@ -3,6 +3,7 @@
 use halosync::sandbox::halo::{Fault, HaloPerson, HaloSim, On, SimConfig};
 
 use super::lab::Site;
+use crate::directory::lab::{EMBEDDED_ADMIN, embedded_directory};
 use crate::samba::{self, SambaDc};
 
 /// A real domain controller.
@@ -16,6 +17,20 @@ pub(super) async fn samba() -> Site {
         write: own(samba::WRITER),
         admin: own(samba::ADMIN),
         _keep: Box::new(controller),
+    }
+}
+
+/// The embedded directory.
+pub(super) async fn embedded() -> Site {
+    let sim = embedded_directory().await;
+    let own = |(user, password): (&str, &str)| (user.to_owned(), password.to_owned());
+    Site {
+        url: sim.ldaps_url(),
+        ca_pem: sim.ca_pem().to_owned(),
+        read: own(samba::READER),
+        write: own(samba::WRITER),
+        admin: own(EMBEDDED_ADMIN),
+        _keep: Box::new(sim),
     }
 }
 
