@@ -25,7 +25,7 @@ impl Context {
     /// The real world.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place where clock and environment are read"
+        reason = "the one place where the environment is read"
     )]
     pub(crate) fn real(printer: Printer) -> std::io::Result<Self> {
         let environment = std::env::vars_os()
@@ -33,7 +33,7 @@ impl Context {
             .collect();
         Ok(Self {
             environment,
-            clock: Arc::new(jiff::Timestamp::now),
+            clock: Arc::new(now),
             current_dir: std::env::current_dir()?,
             printer,
         })
@@ -43,6 +43,16 @@ impl Context {
     pub(crate) fn now(&self) -> jiff::Timestamp {
         (self.clock)()
     }
+}
+
+/// The time to the millisecond: finer digits only make plans and journals harder to read.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the clock is read"
+)]
+fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
 /// The one way to the terminal: results to standard output, everything else to standard error.

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use super::args::{Plan, PlanFormat};
-use super::context::Context;
+use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::project::{self, Project};
@@ -35,8 +36,10 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     }
     let as_of = match verb.as_of {
         Some(moment) => moment,
-        None if verb.from.is_some() => reads.latest().unwrap_or_else(|| context.now()),
-        None => context.now(),
+        None if verb.from.is_some() => reads
+            .latest()
+            .unwrap_or_else(|| whole_seconds(context.now())),
+        None => whole_seconds(context.now()),
     };
     let file = make(&project, &reads, as_of)?;
     if let Some(out) = &verb.out {
@@ -68,10 +71,12 @@ pub(crate) fn make(
 /// Reads every source and every target of the project, all at the same time.
 pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
+    let now = context.clock.clone();
+    let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
     let zone = project.zone()?;
     let mut sources = Vec::new();
     for source in project.config.sources.values() {
-        let settings = resolver.source(source, context.clock.clone());
+        let settings = resolver.source(source, clock.clone());
         sources.extend(settings.map(|settings| (source, settings)));
     }
     let mut targets = Vec::new();
@@ -96,10 +101,16 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
         }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
         let request = requests.remove(&name).unwrap_or_default();
-        let clock = context.clock.clone();
+        let clock = clock.clone();
         async move {
+            let started = Instant::now();
             let reader = ldap::LdapReader::connect(settings, clock).await?;
             let read = reader.read_directory(&request).await?;
+            context.printer.note(&format!(
+                "read {name}: {} objects in {:.1} s",
+                read.objects.len(),
+                started.elapsed().as_secs_f64()
+            ));
             Ok::<_, Failure>((name, read))
         }
     }));
@@ -117,6 +128,14 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
     }
+}
+
+/// Nobody judges a condition by fractions of a second, and reviewers read these moments.
+fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
+    let trunc = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Second)
+        .mode(jiff::RoundMode::Trunc);
+    moment.round(trunc).unwrap_or(moment)
 }
 
 impl Reads {

@@ -95,7 +95,7 @@ impl Server {
                 };
                 match candidate.open_first().await {
                     Ok((session, root, identity)) => {
-                        tracing::info!("{system}: {url} answers as {}", root.host);
+                        tracing::debug!("{system}: {url} answers as {}", root.host);
                         let server = Self {
                             url: url.clone(),
                             address,
