@@ -33,7 +33,7 @@ use std::ops::Range;
 
 use compact_str::CompactString;
 
-use crate::model::{FactType, Name, Person};
+use crate::model::{FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
@@ -172,6 +172,17 @@ impl Template {
     /// The tables it looks up in, sorted.
     pub fn tables_used(&self) -> &[Name] {
         &self.program.tables
+    }
+
+    /// The field it is, when it is nothing but one field's value (`{{ person.title }}`).
+    pub fn field(&self) -> Option<FieldIndex> {
+        match self.nodes.as_slice() {
+            [ir::Node::Emit(ir::Expr::Field(at))] => {
+                let slot = self.program.slots.get(usize::from(*at))?;
+                Some(FieldIndex(*slot))
+            }
+            _ => None,
+        }
     }
 
     /// Its text when it is the same for everyone.

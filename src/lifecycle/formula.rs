@@ -63,6 +63,8 @@ pub struct NotCompiled {
 pub struct Formula {
     /// The template.
     pub template: Template,
+    /// The field it is, when it is nothing but that.
+    pub field: Option<FieldIndex>,
     /// Where it is written.
     pub rule: RuleId,
     /// A field it reads that stood in no row of the read.
@@ -147,6 +149,7 @@ impl<'a> Compiler<'a> {
         Ok(Formula {
             rule: self.rule(positions, pointer, text),
             blind: self.blind(template.fields_used()),
+            field: template.field(),
             template,
         })
     }

@@ -12,7 +12,9 @@ mod wanted;
 use compact_str::CompactString;
 
 pub use names::{Candidates, Flavour, NameRule};
-pub use value::{BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, length};
+pub use value::{
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, length, with_folded,
+};
 pub use wanted::{Notes, Problem, Wanted};
 
 use crate::config::{Document, Positions, kinds};

@@ -294,6 +294,22 @@ pub fn fold(def: &AttributeDef, value: &str) -> CompactString {
     }
 }
 
+/// Hands the folded form over without keeping it: values are folded by the million to be hashed.
+pub fn with_folded<T>(def: &AttributeDef, value: &str, then: impl FnOnce(&str) -> T) -> T {
+    let trimmed = value.trim();
+    let folds = matches!(def.syntax, Syntax::Text | Syntax::Dn | Syntax::Boolean);
+    if folds && trimmed.is_ascii() && trimmed.len() <= 64 {
+        let mut room = [0; 64];
+        let room = &mut room[..trimmed.len()];
+        room.copy_from_slice(trimmed.as_bytes());
+        room.make_ascii_lowercase();
+        if let Ok(folded) = std::str::from_utf8(room) {
+            return then(folded);
+        }
+    }
+    then(&fold(def, value))
+}
+
 /// Lower case without spaces around it.
 pub(super) fn fold_text(value: &str) -> CompactString {
     let value = value.trim();

@@ -1,13 +1,10 @@
 //! Finding objects of a read by name and by value, each in one step whatever the size of the directory.
 
-use std::hash::BuildHasher;
-
-use compact_str::CompactString;
-use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
 use rayon::prelude::*;
 
-use crate::mapping::fold;
+use super::hashed::{Hashed, hash};
+
+use crate::mapping::{fold, with_folded};
 use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Dn, DnKey, Entry, EntryKind};
 
 /// What may be done with an object.
@@ -51,35 +48,31 @@ pub struct DirectoryIndex<'a> {
     /// The read.
     pub snapshot: &'a DirectorySnapshot,
     keys: Vec<DnKey>,
-    by_key: HashTable<u32>,
-    hasher: FixedState,
+    by_key: Hashed,
 }
 
 impl<'a> DirectoryIndex<'a> {
     /// Indexes every object that is not deleted.
     pub fn new(snapshot: &'a DirectorySnapshot) -> Self {
-        let hasher = FixedState::default();
-        let keyed: Vec<(DnKey, u64)> = snapshot
+        let (keys, hashes): (Vec<DnKey>, Vec<Option<u64>>) = snapshot
             .objects
             .par_iter()
             .map(|entry| {
                 let key = entry.dn.key();
-                let hash = hasher.hash_one(key.as_str());
-                (key, hash)
+                let hash = hash(key.as_str());
+                (key, (entry.kind != EntryKind::Deleted).then_some(hash))
             })
-            .collect();
-        let mut by_key = HashTable::with_capacity(snapshot.objects.len());
-        for (at, (_, hash)) in keyed.iter().enumerate() {
-            if snapshot.objects[at].kind != EntryKind::Deleted {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                by_key.insert_unique(*hash, at, |other: &u32| keyed[*other as usize].1);
-            }
-        }
+            .unzip();
         Self {
             snapshot,
-            keys: keyed.into_iter().map(|(key, _)| key).collect(),
-            by_key,
-            hasher,
+            keys,
+            by_key: Hashed::new(
+                hashes
+                    .into_iter()
+                    .enumerate()
+                    .filter_map(|(at, hash)| Some((hash?, u32::try_from(at).ok()?)))
+                    .collect(),
+            ),
         }
     }
 
@@ -95,10 +88,9 @@ impl<'a> DirectoryIndex<'a> {
 
     /// The object with this name.
     pub fn by_key(&self, key: &DnKey) -> Option<u32> {
-        let hash = self.hasher.hash_one(key.as_str());
         self.by_key
-            .find(hash, |at| self.keys[*at as usize] == *key)
-            .copied()
+            .get(hash(key.as_str()))
+            .find(|at| self.keys[*at as usize] == *key)
     }
 
     /// The object with this name, as a server or a template spells it.
@@ -108,15 +100,11 @@ impl<'a> DirectoryIndex<'a> {
 }
 
 /// Objects of a read by the value of one attribute.
-#[derive(Debug, Default)]
-pub struct ValueIndex {
-    by_value: HashMap<CompactString, Slot, FixedState>,
-}
-
 #[derive(Debug)]
-enum Slot {
-    One(u32),
-    Many(Vec<u32>),
+pub struct ValueIndex {
+    attribute: AttributeId,
+    def: AttributeDef,
+    by_value: Hashed,
 }
 
 impl ValueIndex {
@@ -127,56 +115,39 @@ impl ValueIndex {
         def: &AttributeDef,
         keep: impl Fn(&Entry) -> bool + Sync,
     ) -> Self {
-        let folded: Vec<Vec<(CompactString, u32)>> = snapshot
+        let rows = snapshot
             .objects
-            .par_chunks(8192)
+            .par_iter()
             .enumerate()
-            .map(|(chunk, entries)| {
-                let mut found = Vec::with_capacity(entries.len());
-                for (at, entry) in entries.iter().enumerate() {
-                    if !keep(entry) {
-                        continue;
-                    }
-                    let object = u32::try_from(chunk * 8192 + at).unwrap_or(u32::MAX);
-                    for value in entry.values(attribute) {
-                        found.push((fold(def, value), object));
-                    }
-                }
-                found
+            .filter(|(_, entry)| keep(entry))
+            .flat_map_iter(|(at, entry)| {
+                let object = u32::try_from(at).unwrap_or(u32::MAX);
+                entry
+                    .values(attribute)
+                    .iter()
+                    .map(move |value| (with_folded(def, value, hash), object))
             })
             .collect();
-        let mut by_value = HashMap::with_capacity_and_hasher(
-            folded.iter().map(Vec::len).sum(),
-            FixedState::default(),
-        );
-        for (value, object) in folded.into_iter().flatten() {
-            match by_value.entry(value) {
-                hashbrown::hash_map::Entry::Vacant(free) => {
-                    free.insert(Slot::One(object));
-                }
-                hashbrown::hash_map::Entry::Occupied(mut taken) => match taken.get_mut() {
-                    Slot::One(first) if *first == object => {}
-                    Slot::One(first) => {
-                        let both = Slot::Many(vec![*first, object]);
-                        taken.insert(both);
-                    }
-                    Slot::Many(objects) => {
-                        if objects.last() != Some(&object) {
-                            objects.push(object);
-                        }
-                    }
-                },
-            }
+        Self {
+            attribute,
+            def: def.clone(),
+            by_value: Hashed::new(rows),
         }
-        Self { by_value }
     }
 
-    /// Objects that carry the (folded) value.
-    pub fn get(&self, folded: &str) -> &[u32] {
-        match self.by_value.get(folded) {
-            None => &[],
-            Some(Slot::One(object)) => std::slice::from_ref(object),
-            Some(Slot::Many(objects)) => objects,
-        }
+    /// Objects that carry the (folded) value, each once.
+    pub fn get(&self, snapshot: &DirectorySnapshot, folded: &str) -> Vec<u32> {
+        let mut found: Vec<u32> = self
+            .by_value
+            .get(hash(folded))
+            .filter(|object| {
+                snapshot.objects[*object as usize]
+                    .values(self.attribute)
+                    .iter()
+                    .any(|value| fold(&self.def, value) == folded)
+            })
+            .collect();
+        found.dedup();
+        found
     }
 }

@@ -4,16 +4,21 @@
 //! propose exactly one account that nobody has a better claim to. Whenever two answers are possible there is none
 //! (P10), and an account outside what is managed is never replaced by a second one.
 
+mod hashed;
 mod index;
+
+use std::collections::BTreeMap;
 
 use compact_str::CompactString;
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
+pub use hashed::{Hashed, hash};
 pub use index::{DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
-use crate::mapping::{Mapping, Problem, fold};
-use crate::model::{AttributeId, Name};
+use crate::mapping::{Mapping, Problem, fold, with_folded};
+use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Name};
 
 /// What matching found for one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +94,16 @@ pub struct KeyIndexes(pub HashMap<AttributeId, ValueIndex>);
 
 impl KeyIndexes {
     /// Accounts that carry a value.
-    pub fn find(&self, attribute: AttributeId, folded: &str) -> &[u32] {
+    pub fn find(
+        &self,
+        snapshot: &DirectorySnapshot,
+        attribute: AttributeId,
+        folded: &str,
+    ) -> Vec<u32> {
         self.0
             .get(&attribute)
-            .map_or(&[], |index| index.get(folded))
+            .map(|index| index.get(snapshot, folded))
+            .unwrap_or_default()
     }
 }
 
@@ -113,7 +124,11 @@ pub fn find(
             value: value.into(),
         })
     };
-    match keys.find(key.id, &fold(&key.def, anchor)) {
+    let snapshot = index.snapshot;
+    match keys
+        .find(snapshot, key.id, &fold(&key.def, anchor))
+        .as_slice()
+    {
         [] => {}
         [object] => {
             return match standing[*object as usize] {
@@ -140,7 +155,10 @@ pub fn find(
             Err(EvalError::Missing { .. }) => continue,
             Err(error) => return Found::Conflict(Conflict::Failed(Problem::of(error))),
         };
-        match keys.find(adoption.id, &fold(&adoption.def, &value)) {
+        match keys
+            .find(snapshot, adoption.id, &fold(&adoption.def, &value))
+            .as_slice()
+        {
             [] => {}
             [object] => {
                 if standing[*object as usize] != Standing::Managed {
@@ -172,40 +190,59 @@ pub fn find(
     Found::Nothing
 }
 
+/// One person's claim: the attribute that is the anchor, its folded value, and what was found.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    /// The anchor attribute.
+    pub attribute: AttributeId,
+    /// The definition of it.
+    pub def: &'a AttributeDef,
+    /// The person's value.
+    pub anchor: &'a str,
+    /// The account, when there is one.
+    pub account: Option<u32>,
+}
+
 /// Takes back every answer that two people were given: nobody gets a contested account, and people who share an
-/// anchor value get nothing.
-pub fn settle<'a>(people: impl Iterator<Item = (AttributeId, CompactString, &'a mut Found)>) {
-    let mut people: Vec<(AttributeId, CompactString, &'a mut Found)> = people.collect();
-    let mut anchors: HashMap<(AttributeId, &str), usize> = HashMap::with_capacity(people.len());
-    let mut claims: HashMap<u32, usize> = HashMap::with_capacity(people.len());
-    for (attribute, anchor, found) in &people {
-        *anchors.entry((*attribute, anchor)).or_default() += 1;
-        if let Found::Account(object) | Found::Adopt { object, .. } = found {
-            *claims.entry(*object).or_default() += 1;
-        }
-    }
-    let verdicts: Vec<Option<Conflict>> = people
-        .iter()
-        .map(|(attribute, anchor, found)| {
-            let sharing = anchors[&(*attribute, anchor.as_str())];
-            if sharing > 1 {
-                return Some(Conflict::DuplicateAnchor { people: sharing });
-            }
-            match found {
-                Found::Account(object) | Found::Adopt { object, .. } if claims[object] > 1 => {
-                    Some(Conflict::Contested {
-                        object: *object,
-                        people: claims[object],
-                    })
-                }
-                _ => None,
-            }
+/// anchor value get nothing. Gives the places of those claims and what is wrong with each, rising.
+pub fn settle(claims: &[Claim<'_>], objects: usize) -> Vec<(usize, Conflict)> {
+    let rows = claims
+        .par_iter()
+        .enumerate()
+        .map(|(at, claim)| {
+            let hash = with_folded(claim.def, claim.anchor, hash) ^ u64::from(claim.attribute.0);
+            (hash, u32::try_from(at).unwrap_or(u32::MAX))
         })
         .collect();
-    drop(anchors);
-    for ((.., found), verdict) in people.iter_mut().zip(verdicts) {
-        if let Some(conflict) = verdict {
-            **found = Found::Conflict(conflict);
+    let mut wrong: BTreeMap<usize, Conflict> = BTreeMap::new();
+    for group in Hashed::new(rows).repeated() {
+        let mut same: BTreeMap<(AttributeId, CompactString), Vec<usize>> = BTreeMap::new();
+        for at in group {
+            let claim = &claims[at as usize];
+            same.entry((claim.attribute, fold(claim.def, claim.anchor)))
+                .or_default()
+                .push(at as usize);
+        }
+        for sharing in same.into_values().filter(|sharing| sharing.len() > 1) {
+            for at in &sharing {
+                let people = sharing.len();
+                wrong.insert(*at, Conflict::DuplicateAnchor { people });
+            }
         }
     }
+    let mut claimed = vec![0u32; objects];
+    for object in claims.iter().filter_map(|claim| claim.account) {
+        claimed[object as usize] += 1;
+    }
+    for (at, claim) in claims.iter().enumerate() {
+        if let Some(object) = claim.account
+            && claimed[object as usize] > 1
+        {
+            wrong.entry(at).or_insert(Conflict::Contested {
+                object,
+                people: claimed[object as usize] as usize,
+            });
+        }
+    }
+    wrong.into_iter().collect()
 }

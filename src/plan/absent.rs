@@ -12,25 +12,25 @@ use super::target::Target;
 use crate::config::kinds::{AbsentPolicy, OutOfScopePolicy};
 use crate::mapping::fold;
 use crate::matching::Standing;
-use crate::model::{AttributeDef, AttributeId, EntryKind};
+use crate::model::{AttributeId, EntryKind};
 use crate::policy::{held, warning};
 
 /// Accounts in the managed scope that carry an anchor, by the attribute that is one.
 pub(super) struct Anchored {
-    /// Attribute, account, folded value.
-    pub(super) accounts: Vec<(AttributeId, u32, CompactString)>,
+    /// Account and attribute, by account.
+    accounts: Vec<(u32, AttributeId)>,
 }
 
 /// Finds them.
 pub(super) fn anchored(target: &Target<'_>) -> Anchored {
-    let attributes: HashMap<AttributeId, AttributeDef> = target
+    let mut attributes: Vec<AttributeId> = target
         .sides
         .iter()
         .flat_map(|side| &side.mappings)
-        .map(|mapping| (mapping.anchor.id, mapping.anchor.def.clone()))
+        .map(|mapping| mapping.anchor.id)
         .collect();
-    let mut attributes: Vec<_> = attributes.into_iter().collect();
-    attributes.sort_by_key(|(id, _)| *id);
+    attributes.sort_unstable();
+    attributes.dedup();
     let accounts = target
         .index
         .snapshot
@@ -42,9 +42,8 @@ pub(super) fn anchored(target: &Target<'_>) -> Anchored {
         })
         .flat_map_iter(|(at, entry)| {
             let object = u32::try_from(at).unwrap_or(u32::MAX);
-            attributes
-                .iter()
-                .filter_map(move |(id, def)| Some((*id, object, fold(def, entry.value(*id)?))))
+            let anchors = attributes.iter().filter(|id| entry.value(**id).is_some());
+            anchors.map(move |id| (object, *id))
         })
         .collect();
     Anchored { accounts }
@@ -58,19 +57,25 @@ impl Anchored {
             .iter()
             .map(|mapping| mapping.anchor.id)
             .collect();
-        let others: HashSet<u32> = target
+        let mut others = vec![false; target.standing.len()];
+        for subject in target
             .subjects
             .iter()
             .filter(|subject| subject.side != side)
-            .filter_map(super::target::Subject::account)
-            .collect();
-        let mine: HashSet<u32> = self
-            .accounts
+        {
+            if let Some(object) = subject.account() {
+                others[object as usize] = true;
+            }
+        }
+        let of_side =
+            |account: &&(u32, AttributeId)| ids.contains(&account.1) && !others[account.0 as usize];
+        // An account with several anchors stands in a row.
+        let mut last = None;
+        self.accounts
             .iter()
-            .filter(|(id, object, _)| ids.contains(id) && !others.contains(object))
-            .map(|(_, object, _)| *object)
-            .collect();
-        mine.len() as u64
+            .filter(of_side)
+            .filter(|(object, _)| last.replace(*object) != Some(*object))
+            .count() as u64
     }
 }
 
@@ -80,15 +85,23 @@ pub(super) fn report(
     anchored: &Anchored,
     warnings: &mut Warnings,
 ) -> Vec<Draft> {
-    let holders: HashSet<u32> = target
+    let mut claimed = vec![false; target.standing.len()];
+    for object in target
         .subjects
         .iter()
         .filter_map(super::target::Subject::account)
-        .collect();
-    let unclaimed: Vec<&(AttributeId, u32, CompactString)> = anchored
+    {
+        claimed[object as usize] = true;
+    }
+    let header = &target.index.snapshot.header;
+    let unclaimed: Vec<(AttributeId, u32, CompactString)> = anchored
         .accounts
         .iter()
-        .filter(|(_, object, _)| !holders.contains(object))
+        .filter(|(object, _)| !claimed[*object as usize])
+        .filter_map(|(object, id)| {
+            let value = target.index.entry(*object).value(*id)?;
+            Some((*id, *object, fold(header.definition(*id), value)))
+        })
         .collect();
     if unclaimed.is_empty() {
         return Vec::new();
@@ -119,7 +132,7 @@ pub(super) fn report(
     }
     let mut drafts = Vec::new();
     let mut unjudged = 0;
-    for (attribute, object, value) in unclaimed {
+    for (attribute, object, value) in &unclaimed {
         let name = target.index.entry(*object).dn.to_string();
         match known.get(&(*attribute, value.clone())) {
             // In scope: held for a reason of their own.

@@ -113,6 +113,19 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// Like [`Moment::of`], for one person after the other: the moment is not made anew for each.
+    pub(super) fn seen<'p, 's>(
+        &'p self,
+        last: &'s mut Option<PersonContext<'p>>,
+        person: &'p Person,
+    ) -> &'s PersonContext<'p> {
+        let context = last.get_or_insert_with(|| self.of(person));
+        context.person = person;
+        context
+    }
+}
+
 /// Makes the plan.
 ///
 /// # Errors

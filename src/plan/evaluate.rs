@@ -16,7 +16,7 @@ use crate::mapping::{
     cleared, equal, is_reference,
 };
 use crate::matching::{Found, Standing};
-use crate::model::{Entry, FieldIndex};
+use crate::model::{Entry, Fact, FieldIndex};
 use crate::policy::held;
 
 /// Everything one person needs, when it is anything.
@@ -88,6 +88,7 @@ pub(super) fn evaluate<'t>(
     target: &'t Target<'_>,
     at: u32,
     places: &mut Places,
+    seen: &mut Option<PersonContext<'t>>,
 ) -> Option<Box<Outcome<'t>>> {
     let subject = &target.subjects[at as usize];
     if matches!(subject.found, Found::Conflict(_)) {
@@ -104,7 +105,7 @@ pub(super) fn evaluate<'t>(
         entry,
         context: target
             .moment
-            .of(target.side(subject).person(subject.person)),
+            .seen(seen, target.side(subject).person(subject.person)),
         outcome: Outcome {
             create: entry.is_none(),
             ..Outcome::default()
@@ -158,16 +159,16 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
     }
 }
 
-struct Evaluation<'t, 'a> {
+struct Evaluation<'s, 't, 'a> {
     target: &'t Target<'a>,
     subject: &'t Subject,
     at: u32,
     entry: Option<&'a Entry>,
-    context: PersonContext<'t>,
+    context: &'s PersonContext<'t>,
     outcome: Outcome<'t>,
 }
 
-impl<'t> Evaluation<'t, '_> {
+impl<'t> Evaluation<'_, 't, '_> {
     fn switch(&mut self) {
         let Some(entry) = self.entry else { return };
         let state = self.target.state(self.subject);
@@ -270,13 +271,16 @@ impl<'t> Evaluation<'t, '_> {
 
     fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
         let problem = |problem: Problem| Draft::problem(&rule.name, &problem);
-        if !rule.applies(&self.context).map_err(problem)? {
+        if !rule.applies(self.context).map_err(problem)? {
             return Ok(());
         }
         match &rule.kind {
             RuleKind::Value(formula) => {
+                if self.is_as_it_stands(rule, formula) {
+                    return Ok(());
+                }
                 let wanted = rule
-                    .one(formula, &self.context, &mut self.outcome.notes)
+                    .one(formula, self.context, &mut self.outcome.notes)
                     .map_err(problem)?;
                 match wanted {
                     Wanted::One(text) => self.one(rule, text),
@@ -285,7 +289,7 @@ impl<'t> Evaluation<'t, '_> {
             }
             RuleKind::Values(formulas) => {
                 let wanted = rule
-                    .many(formulas, &self.context, &mut self.outcome.notes)
+                    .many(formulas, self.context, &mut self.outcome.notes)
                     .map_err(problem)?;
                 match wanted {
                     Wanted::Many(values) => self.many(rule, values),
@@ -295,7 +299,7 @@ impl<'t> Evaluation<'t, '_> {
             }
             RuleKind::Person { formula, field } => {
                 let wanted = rule
-                    .one(formula, &self.context, &mut self.outcome.notes)
+                    .one(formula, self.context, &mut self.outcome.notes)
                     .map_err(problem)?;
                 match wanted {
                     Wanted::One(text) => {
@@ -306,6 +310,18 @@ impl<'t> Evaluation<'t, '_> {
                 }
             }
             RuleKind::Name(names) => self.name(rule, names),
+        }
+    }
+
+    /// The short way for what most rules are and most accounts already have: one field, as it stands.
+    fn is_as_it_stands(&self, rule: &AttributeRule, formula: &Formula) -> bool {
+        let Some(field) = formula.field else {
+            return false;
+        };
+        match (self.context.person.fact(field), self.observed(rule)) {
+            (Some(Fact::Text(text)), [observed]) => text == observed,
+            (None, []) => rule.empty != kinds::Empty::Hold,
+            _ => false,
         }
     }
 
@@ -420,13 +436,9 @@ impl<'t> Evaluation<'t, '_> {
     fn person(&mut self, rule: &'t AttributeRule, field: Option<FieldIndex>, text: CompactString) {
         let target = self.target;
         let side = usize::from(self.subject.side);
-        let wanted = match field {
-            None => text.clone(),
-            Some(_) => text.to_lowercase(),
-        };
         let subject = target.lookups[side]
             .get(&field)
-            .and_then(|lookup| lookup.get(&wanted).copied().flatten())
+            .and_then(|lookup| lookup.find(&target.sides[side], &text))
             .map(|person| target.subject_of[side][person as usize])
             .filter(|subject| *subject != NOBODY && *subject != self.at);
         let Some(at) = subject else {
@@ -444,7 +456,7 @@ impl<'t> Evaluation<'t, '_> {
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
-        let candidates = names.candidates(&self.context);
+        let candidates = names.candidates(self.context);
         if candidates.names.is_empty() {
             if let Some(error) = &candidates.failed {
                 return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
@@ -511,7 +523,7 @@ impl<'t> Evaluation<'t, '_> {
             }
             return Ok(());
         }
-        let text = formula.template.render_dn(&self.context).map_err(|error| {
+        let text = formula.template.render_dn(self.context).map_err(|error| {
             Draft::problem("the placement", &Problem::of(error)).rule(formula.rule)
         })?;
         let place = places.find(&text, &target.index, &target.scope);

@@ -3,8 +3,10 @@
 //! A file that was not written by this code from the plan in it is refused: the digest is recomputed from the
 //! content, and the content written again must give the same bytes.
 
+use rayon::prelude::*;
+
 use super::lint::{Inconsistency, lint};
-use super::{FORMAT, Plan, PlanFile};
+use super::{Change, FORMAT, Held, Plan, PlanFile};
 
 /// Largest plan file that is read, in bytes. A million people with ten changes each stay below it.
 pub const SIZE_LIMIT: usize = 8 << 30;
@@ -57,24 +59,76 @@ pub enum PlanReadError {
 pub fn digest(plan: &Plan) -> String {
     use sha2::{Digest as _, Sha256};
     let mut hasher = Sha256::new();
-    // A plan is texts, flags, lists and small whole numbers: all of it has a canonical form, and a hasher takes
-    // every byte.
-    let _ = serde_json_canonicalizer::to_writer(plan, &mut HashWriter(&mut hasher));
+    let (frame, lists) = split(plan);
+    // A plan is texts, flags, lists and small whole numbers: all of it has a canonical form, and memory takes every
+    // byte.
+    let frame = serde_json_canonicalizer::to_vec(&frame).unwrap_or_default();
+    let changes = parts(lists.0, |change| {
+        serde_json_canonicalizer::to_vec(change).unwrap_or_default()
+    });
+    let held = parts(lists.1, |held| {
+        serde_json_canonicalizer::to_vec(held).unwrap_or_default()
+    });
+    let mut rest = frame.as_slice();
+    for (name, list) in [("changes", &changes), ("held", &held)] {
+        let hole = format!("\"{name}\":[]");
+        let at = find(rest, hole.as_bytes()) + hole.len() - 1;
+        hasher.update(&rest[..at]);
+        for (number, part) in list.iter().enumerate() {
+            if number > 0 {
+                hasher.update(b",");
+            }
+            hasher.update(part);
+        }
+        rest = &rest[at..];
+    }
+    hasher.update(rest);
     format!("sha256:{}", hex::encode(hasher.finalize()))
 }
 
-struct HashWriter<'a>(&'a mut sha2::Sha256);
+/// The plan without its two long lists, and these: all else is small, and the lists are written by all cores.
+fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
+    let frame = Plan {
+        tool_version: plan.tool_version.clone(),
+        project: plan.project.clone(),
+        as_of: plan.as_of,
+        not_after: plan.not_after,
+        inputs: plan.inputs.clone(),
+        targets: plan.targets.clone(),
+        password_recipients: plan.password_recipients.clone(),
+        counts: plan.counts,
+        removals_held: plan.removals_held,
+        rules: plan.rules.clone(),
+        changes: Vec::new(),
+        held: Vec::new(),
+        warnings: plan.warnings.clone(),
+    };
+    (frame, (&plan.changes, &plan.held))
+}
 
-impl std::io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        use sha2::Digest as _;
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
+/// Items written one after the other, separated by commas, in pieces.
+fn parts<T: Sync>(items: &[T], write: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
+    items
+        .par_chunks(64)
+        .map(|chunk| {
+            let mut part = Vec::new();
+            for (number, item) in chunk.iter().enumerate() {
+                if number > 0 {
+                    part.push(b',');
+                }
+                part.extend_from_slice(&write(item));
+            }
+            part
+        })
+        .collect()
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Where the empty list of this name stands outside every text: a text cannot hold a bare quotation mark.
+fn find(bytes: &[u8], hole: &[u8]) -> usize {
+    bytes
+        .windows(hole.len())
+        .position(|window| window == hole)
+        .unwrap_or_default()
 }
 
 /// Binds a plan with its digest.
@@ -88,9 +142,47 @@ pub fn seal(plan: Plan) -> PlanFile {
 
 /// The file's bytes: JSON indented by two spaces, members in their declared order, a line break at the end.
 pub fn to_bytes(file: &PlanFile) -> Vec<u8> {
+    let (frame, lists) = split(&file.content);
+    let frame = PlanFile {
+        format: file.format.clone(),
+        digest: file.digest.clone(),
+        content: frame,
+    };
     // Maps in a plan have text keys and writing to memory does not fail.
-    let mut bytes = serde_json::to_vec_pretty(file).unwrap_or_default();
+    let frame = serde_json::to_vec_pretty(&frame).unwrap_or_default();
+    let changes = parts(lists.0, indented);
+    let held = parts(lists.1, indented);
+    let size: usize = changes.iter().chain(&held).map(Vec::len).sum();
+    let mut bytes = Vec::with_capacity(frame.len() + size + 64);
+    let mut rest = frame.as_slice();
+    for (name, list) in [("changes", &changes), ("held", &held)] {
+        let hole = format!("\n    \"{name}\": []");
+        let at = find(rest, hole.as_bytes()) + hole.len() - 1;
+        bytes.extend_from_slice(&rest[..at]);
+        for (number, part) in list.iter().enumerate() {
+            if number > 0 {
+                bytes.push(b',');
+            }
+            bytes.extend_from_slice(part);
+        }
+        if !list.is_empty() {
+            bytes.extend_from_slice(b"\n    ");
+        }
+        rest = &rest[at..];
+    }
+    bytes.extend_from_slice(rest);
     bytes.push(b'\n');
+    bytes
+}
+
+/// An item of a list in `content`, on lines of its own. Every line break in it is layout: in texts they are escaped.
+fn indented<T: serde::Serialize>(item: &T) -> Vec<u8> {
+    let plain = serde_json::to_vec_pretty(item).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(plain.len() * 3 / 2);
+    for line in plain.split(|byte| *byte == b'\n') {
+        bytes.extend_from_slice(b"\n      ");
+        bytes.extend_from_slice(line);
+    }
     bytes
 }
 

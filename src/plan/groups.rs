@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::Draft;
-use super::target::{HeldPerson, Target};
+use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
 use crate::config::kinds;
 use crate::config::{Document, kinds::GroupsInState};
+use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
 use crate::mapping::Problem;
 use crate::matching::{Found, Standing};
@@ -84,7 +85,8 @@ impl GroupRule {
 /// What memberships come to.
 #[derive(Default)]
 pub(super) struct Memberships {
-    pub(super) changes: Vec<Change>,
+    /// Changes with the subject each is for.
+    pub(super) changes: Vec<(u32, Change)>,
     pub(super) people: Vec<HeldPerson>,
     /// Held groups: why, and the group when it exists.
     pub(super) groups: Vec<Draft>,
@@ -131,101 +133,27 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
             .groups
             .push(Draft::new(held::GROUP_MISSING, text).rule(by_rule(*rule).group.rule));
     }
-    let holder = holders(target);
     let mut groups: Vec<u32> = wishes.named.iter().map(|(group, _)| *group).collect();
     groups.dedup();
     groups.sort_by_key(|group| target.index.key(*group).clone());
-    let members: Vec<Option<HashSet<u32>>> = groups
-        .par_iter()
-        .map(|group| members(target, *group))
+    let comparison = Comparison {
+        making,
+        rules,
+        wishes: &wishes,
+        holder: holders(target),
+    };
+    let compared: Vec<OneGroup> = groups
+        .into_par_iter()
+        .map(|group| comparison.group(group))
         .collect();
     let mut unproven: BTreeSet<u32> = BTreeSet::new();
-    let mut protected: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (group, members) in groups.into_iter().zip(members) {
-        let from = wishes.wanted.partition_point(|(at, ..)| *at < group);
-        let to = wishes.wanted.partition_point(|(at, ..)| *at <= group);
-        let wanted = &wishes.wanted[from..to];
-        let naming: Vec<u16> = wishes
-            .named
-            .range((group, 0)..=(group, u16::MAX))
-            .map(|(_, rule)| *rule)
-            .collect();
-        let Some(first) = naming.first().map(|rule| by_rule(*rule)) else {
-            continue;
-        };
-        if let Err(draft) = writable(target, group, wanted.len()) {
-            found.groups.push(draft.rule(first.group.rule));
-            continue;
-        }
-        let Some(members) = members else {
-            let text = "the read does not tell the group's members".to_owned();
-            found.groups.push(
-                Draft::new(held::GROUP_UNREAD, text)
-                    .accounts(vec![group])
-                    .rule(first.group.rule),
-            );
-            continue;
-        };
-        let mut wanted_by: BTreeMap<u32, u16> = BTreeMap::new();
-        for (_, subject, rule) in wanted {
-            wanted_by.entry(*subject).or_insert(*rule);
-        }
-        for (at, rule) in &wanted_by {
-            let subject = &target.subjects[*at as usize];
-            if let Some(object) = subject.account() {
-                if members.contains(&object) || is_primary(target, group, object) {
-                    continue;
-                }
-                if matches!(target.standing[object as usize], Standing::Protected(_)) {
-                    protected.entry(*at).or_default().push(group);
-                    continue;
-                }
-            }
-            found
-                .changes
-                .extend(membership(making, group, *at, by_rule(*rule), true));
-        }
-        let mut leaving: Vec<u32> = members
-            .iter()
-            .filter_map(|member| holder.get(member).copied())
-            .filter(|at| !wanted_by.contains_key(at))
-            .collect();
-        leaving.sort_unstable();
-        for at in leaving {
-            let subject = &target.subjects[at as usize];
-            if held_back(making, at, true) || wishes.uncertain.contains_key(&at) {
-                continue;
-            }
-            // The rule that takes it away: any that names the group for this side's people.
-            let of_side = naming
-                .iter()
-                .map(|rule| by_rule(*rule))
-                .filter(|rule| rule.side == subject.side && rule.blind().is_none());
-            let decides = match target.state(subject).groups {
-                GroupsInState::Keep => None,
-                GroupsInState::Remove => of_side.min_by_key(|rule| rule.rule),
-                GroupsInState::Rules => {
-                    let blind = naming.iter().any(|rule| {
-                        by_rule(*rule).side == subject.side && by_rule(*rule).blind().is_some()
-                    });
-                    of_side
-                        .filter(|rule| rule.mode == kinds::GroupMode::Managed && !blind)
-                        .min_by_key(|rule| rule.rule)
-                }
-            };
-            let Some(rule) = decides else { continue };
-            let object = subject.account();
-            if object.is_some_and(|object| {
-                matches!(target.standing[object as usize], Standing::Protected(_))
-            }) {
-                protected.entry(at).or_default().push(group);
-            } else if target.side(subject).proven {
-                found
-                    .changes
-                    .extend(membership(making, group, at, rule, false));
-            } else {
-                unproven.insert(at);
-            }
+    let mut protected: BTreeMap<u32, usize> = BTreeMap::new();
+    for one in compared {
+        found.changes.extend(one.changes);
+        found.groups.extend(one.held);
+        unproven.extend(one.unproven);
+        for at in one.protected {
+            *protected.entry(at).or_default() += 1;
         }
     }
     for at in unproven {
@@ -245,10 +173,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
         }
         let draft = Draft::new(
             held::PROTECTED,
-            format!(
-                "membership of {} groups would change, but the account is protected",
-                groups.len()
-            ),
+            format!("membership of {groups} groups would change, but the account is protected"),
         )
         .accounts(subject.account().into_iter().collect());
         found.people.push((subject.side, subject.person, draft));
@@ -258,6 +183,130 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
         found.people.push((subject.side, subject.person, draft));
     }
     found
+}
+
+/// What one group came to.
+#[derive(Default)]
+struct OneGroup {
+    changes: Vec<(u32, Change)>,
+    held: Option<Draft>,
+    /// Subjects who would leave, were the read proven.
+    unproven: Vec<u32>,
+    /// Subjects who would enter or leave, were they not protected.
+    protected: Vec<u32>,
+}
+
+/// What every group is compared with.
+struct Comparison<'m, 't, 'a> {
+    making: &'m Making<'t, 'a>,
+    rules: &'m [GroupRule],
+    wishes: &'m Wishes,
+    /// Which subject holds which account.
+    holder: Vec<u32>,
+}
+
+impl Comparison<'_, '_, '_> {
+    fn group(&self, group: u32) -> OneGroup {
+        let target = self.making.target;
+        let mut one = OneGroup::default();
+        let all = &self.wishes.wanted;
+        let from = all.partition_point(|(at, ..)| *at < group);
+        let to = all.partition_point(|(at, ..)| *at <= group);
+        // Sorted by subject, then rule: the first rule that wants somebody is the one that is named.
+        let mut wanted: Vec<(u32, u16)> = all[from..to]
+            .iter()
+            .map(|(_, subject, rule)| (*subject, *rule))
+            .collect();
+        wanted.dedup_by_key(|(subject, _)| *subject);
+        let naming: Vec<&GroupRule> = self
+            .wishes
+            .named
+            .range((group, 0)..=(group, u16::MAX))
+            .map(|(_, rule)| &self.rules[usize::from(*rule)])
+            .collect();
+        let Some(first) = naming.first() else {
+            return one;
+        };
+        if let Err(draft) = writable(target, group, wanted.len()) {
+            one.held = Some(draft.rule(first.group.rule));
+            return one;
+        }
+        let Some(members) = members(target, group) else {
+            let text = "the read does not tell the group's members".to_owned();
+            let draft = Draft::new(held::GROUP_UNREAD, text).accounts(vec![group]);
+            one.held = Some(draft.rule(first.group.rule));
+            return one;
+        };
+        for (at, rule) in &wanted {
+            let subject = &target.subjects[*at as usize];
+            if let Some(object) = subject.account() {
+                if members.binary_search(&object).is_ok() || is_primary(target, group, object) {
+                    continue;
+                }
+                if matches!(target.standing[object as usize], Standing::Protected(_)) {
+                    one.protected.push(*at);
+                    continue;
+                }
+            }
+            let rule = &self.rules[usize::from(*rule)];
+            let change = membership(self.making, group, *at, rule, true);
+            one.changes.extend(change.map(|change| (*at, change)));
+        }
+        let mut leaving: Vec<u32> = members
+            .iter()
+            .map(|member| self.holder[*member as usize])
+            .filter(|at| *at != NOBODY)
+            .filter(|at| {
+                wanted
+                    .binary_search_by_key(at, |(subject, _)| *subject)
+                    .is_err()
+            })
+            .collect();
+        leaving.sort_unstable();
+        for at in leaving {
+            if let Some(rule) = self.leaves(at, &naming) {
+                self.leave(group, at, rule, &mut one);
+            }
+        }
+        one
+    }
+
+    /// The rule that takes the membership away: any that names the group for this side's people.
+    fn leaves<'r>(&self, at: u32, naming: &[&'r GroupRule]) -> Option<&'r GroupRule> {
+        let target = self.making.target;
+        let subject = &target.subjects[at as usize];
+        if held_back(self.making, at, true) || self.wishes.uncertain.contains_key(&at) {
+            return None;
+        }
+        let of_side = || naming.iter().filter(|rule| rule.side == subject.side);
+        let sighted = of_side().filter(|rule| rule.blind().is_none());
+        match target.state(subject).groups {
+            GroupsInState::Keep => None,
+            GroupsInState::Remove => sighted.min_by_key(|rule| rule.rule).copied(),
+            // A rule nobody can evaluate might name the person.
+            GroupsInState::Rules if of_side().any(|rule| rule.blind().is_some()) => None,
+            GroupsInState::Rules => sighted
+                .filter(|rule| rule.mode == kinds::GroupMode::Managed)
+                .min_by_key(|rule| rule.rule)
+                .copied(),
+        }
+    }
+
+    fn leave(&self, group: u32, at: u32, rule: &GroupRule, one: &mut OneGroup) {
+        let target = self.making.target;
+        let subject = &target.subjects[at as usize];
+        let protected = subject.account().is_some_and(|object| {
+            matches!(target.standing[object as usize], Standing::Protected(_))
+        });
+        if protected {
+            one.protected.push(at);
+        } else if target.side(subject).proven {
+            let change = membership(self.making, group, at, rule, false);
+            one.changes.extend(change.map(|change| (at, change)));
+        } else {
+            one.unproven.push(at);
+        }
+    }
 }
 
 /// Whether nothing may change about a subject's memberships. Leavers who are held for other reasons still leave.
@@ -279,7 +328,7 @@ fn held_back(making: &Making<'_, '_>, at: u32, leaving: bool) -> bool {
 
 fn wishes(making: &Making<'_, '_>, rules: &[GroupRule]) -> Wishes {
     let target = making.target;
-    let literal: Vec<Option<Result<u32, CompactString>>> = rules
+    let literal: Vec<Option<Named>> = rules
         .iter()
         .map(|rule| {
             let text = rule.group.template.literal()?.trim();
@@ -289,19 +338,19 @@ fn wishes(making: &Making<'_, '_>, rules: &[GroupRule]) -> Wishes {
     let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
     let mut all = (0..count)
         .into_par_iter()
+        .with_min_len(CHUNK)
         .fold(
-            || {
-                (
-                    Wishes::default(),
-                    HashMap::<CompactString, Result<u32, CompactString>>::new(),
-                )
+            || Wishing {
+                wishes: Wishes::default(),
+                rendered: vec![HashMap::new(); rules.len()],
+                seen: None,
             },
-            |(mut wishes, mut cache), at| {
-                subject_wishes(making, rules, &literal, at, &mut wishes, &mut cache);
-                (wishes, cache)
+            |mut wishing, at| {
+                wishing.subject(making, rules, &literal, at);
+                wishing
             },
         )
-        .map(|(wishes, _)| wishes)
+        .map(|wishing| wishing.wishes)
         .reduce(Wishes::default, Wishes::merge);
     for (at, known) in literal.iter().enumerate() {
         if let Some(Ok(group)) = known {
@@ -316,86 +365,104 @@ fn wishes(making: &Making<'_, '_>, rules: &[GroupRule]) -> Wishes {
     all
 }
 
-fn subject_wishes(
-    making: &Making<'_, '_>,
-    rules: &[GroupRule],
-    literal: &[Option<Result<u32, CompactString>>],
-    at: u32,
-    wishes: &mut Wishes,
-    cache: &mut HashMap<CompactString, Result<u32, CompactString>>,
-) {
-    let target = making.target;
-    let subject = &target.subjects[at as usize];
-    let groups = target.state(subject).groups;
-    if groups == GroupsInState::Keep || held_back(making, at, groups == GroupsInState::Remove) {
-        return;
-    }
-    if subject.account().is_none() && making.create_of(at).is_none() {
-        return;
-    }
-    let context = target
-        .moment
-        .of(target.side(subject).person(subject.person));
-    for (number, rule) in rules.iter().enumerate() {
-        if rule.side != subject.side || rule.blind().is_some() {
-            continue;
+/// A group by name, or the name of one that does not exist.
+type Named = Result<u32, CompactString>;
+
+/// One task's wishes, with what it has looked up already.
+struct Wishing<'t> {
+    wishes: Wishes,
+    /// Groups a templated rule has named, by rule.
+    rendered: Vec<HashMap<CompactString, Named>>,
+    seen: Option<PersonContext<'t>>,
+}
+
+impl<'t> Wishing<'t> {
+    fn subject(
+        &mut self,
+        making: &Making<'t, '_>,
+        rules: &[GroupRule],
+        literal: &[Option<Named>],
+        at: u32,
+    ) {
+        let Self {
+            wishes,
+            rendered,
+            seen,
+        } = self;
+        let target = making.target;
+        let subject = &target.subjects[at as usize];
+        let groups = target.state(subject).groups;
+        if groups == GroupsInState::Keep || held_back(making, at, groups == GroupsInState::Remove) {
+            return;
         }
-        let number = u16::try_from(number).unwrap_or(u16::MAX);
-        let uncertain = |what: &str, error| {
-            Draft::problem(what, &Problem::of(error))
-                .rule(rule.rule)
-                .partial()
-        };
-        let holds = match (&rule.when, groups) {
-            (_, GroupsInState::Remove) => false,
-            (None, _) => true,
-            (Some(test), _) => match test.condition.holds(&context) {
-                Ok(holds) => holds,
-                Err(error) => {
-                    wishes
-                        .uncertain
-                        .entry(at)
-                        .or_insert_with(|| uncertain("a group rule's condition", error));
-                    continue;
-                }
-            },
-        };
-        let found = match &literal[usize::from(number)] {
-            Some(found) => found.clone(),
-            None if !holds && groups != GroupsInState::Remove => continue,
-            None => match rule.group.template.render_dn(&context) {
-                Ok(text) => cache
-                    .entry(text)
-                    .or_insert_with_key(|text| group(target, text.trim()))
-                    .clone(),
-                // A leaver without the field has no such group to leave.
-                Err(_) if !holds => continue,
-                Err(error) => {
-                    wishes
-                        .uncertain
-                        .entry(at)
-                        .or_insert_with(|| uncertain("a group rule's name", error));
-                    continue;
-                }
-            },
-        };
-        match found {
-            Ok(group) => {
-                if literal[usize::from(number)].is_none() {
-                    wishes.named.insert((group, number));
-                }
-                if holds {
-                    wishes.wanted.push((group, at, number));
-                }
+        if subject.account().is_none() && making.create_of(at).is_none() {
+            return;
+        }
+        let context = target
+            .moment
+            .seen(seen, target.side(subject).person(subject.person));
+        for (number, rule) in rules.iter().enumerate() {
+            if rule.side != subject.side || rule.blind().is_some() {
+                continue;
             }
-            Err(name) if holds => *wishes.missing.entry((number, name)).or_default() += 1,
-            Err(_) => {}
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            let uncertain = |what: &str, error| {
+                Draft::problem(what, &Problem::of(error))
+                    .rule(rule.rule)
+                    .partial()
+            };
+            let holds = match (&rule.when, groups) {
+                (_, GroupsInState::Remove) => false,
+                (None, _) => true,
+                (Some(test), _) => match test.condition.holds(context) {
+                    Ok(holds) => holds,
+                    Err(error) => {
+                        wishes
+                            .uncertain
+                            .entry(at)
+                            .or_insert_with(|| uncertain("a group rule's condition", error));
+                        continue;
+                    }
+                },
+            };
+            let found = match &literal[usize::from(number)] {
+                Some(found) => found.clone(),
+                None if !holds && groups != GroupsInState::Remove => continue,
+                None => match rule.group.template.render_dn(context) {
+                    Ok(text) => match rendered[usize::from(number)].get(&text) {
+                        Some(known) => known.clone(),
+                        None => {
+                            let found = group(target, text.trim());
+                            if let Ok(group) = found {
+                                wishes.named.insert((group, number));
+                            }
+                            rendered[usize::from(number)].insert(text, found.clone());
+                            found
+                        }
+                    },
+                    // A leaver without the field has no such group to leave.
+                    Err(_) if !holds => continue,
+                    Err(error) => {
+                        wishes
+                            .uncertain
+                            .entry(at)
+                            .or_insert_with(|| uncertain("a group rule's name", error));
+                        continue;
+                    }
+                },
+            };
+            match found {
+                Ok(group) if holds => wishes.wanted.push((group, at, number)),
+                Ok(_) => {}
+                Err(name) if holds => *wishes.missing.entry((number, name)).or_default() += 1,
+                Err(_) => {}
+            }
         }
     }
 }
 
 /// The group with this name, else the name.
-fn group(target: &Target<'_>, text: &str) -> Result<u32, CompactString> {
+fn group(target: &Target<'_>, text: &str) -> Named {
     target
         .index
         .by_text(text)
@@ -404,27 +471,29 @@ fn group(target: &Target<'_>, text: &str) -> Result<u32, CompactString> {
 }
 
 /// Which subject holds which account.
-fn holders(target: &Target<'_>) -> HashMap<u32, u32> {
-    target
-        .subjects
-        .iter()
-        .enumerate()
-        .filter_map(|(at, subject)| Some((subject.account()?, u32::try_from(at).ok()?)))
-        .collect()
+fn holders(target: &Target<'_>) -> Vec<u32> {
+    let mut holders = vec![NOBODY; target.standing.len()];
+    for (at, subject) in target.subjects.iter().enumerate() {
+        if let Some(object) = subject.account() {
+            holders[object as usize] = u32::try_from(at).unwrap_or(NOBODY);
+        }
+    }
+    holders
 }
 
-/// The members of a group as objects of the read; `None` when the read does not tell.
-fn members(target: &Target<'_>, group: u32) -> Option<HashSet<u32>> {
+/// The members of a group as objects of the read, sorted; `None` when the read does not tell.
+fn members(target: &Target<'_>, group: u32) -> Option<Vec<u32>> {
     let member = target.known.member?;
-    Some(
-        target
-            .index
-            .entry(group)
-            .values(member)
-            .iter()
-            .filter_map(|dn| target.index.by_text(dn))
-            .collect(),
-    )
+    let mut members: Vec<u32> = target
+        .index
+        .entry(group)
+        .values(member)
+        .par_iter()
+        .with_min_len(CHUNK)
+        .filter_map(|dn| target.index.by_text(dn))
+        .collect();
+    members.par_sort_unstable();
+    Some(members)
 }
 
 /// True when the group is the account's primary group: a membership `member` never shows ([MS-ADTS] 3.1.1.4.5.3).

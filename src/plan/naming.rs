@@ -190,7 +190,8 @@ impl Names {
         let holders = target
             .taken
             .get(&attribute)
-            .map_or(&[][..], |index| index.get(folded));
+            .map(|index| index.get(target.index.snapshot, folded))
+            .unwrap_or_default();
         holders.iter().all(|holder| Some(*holder) == account)
             && self
                 .given

@@ -5,11 +5,13 @@ use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::draft::{Draft, listed};
+use super::target::CHUNK;
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Lifecycle, RuleId};
 use crate::mapping::{Mapping, Problem};
+use crate::matching::{Hashed, hash};
 use crate::model::{FieldIndex, Name, PeopleSnapshot, Person};
 use crate::policy::held;
 
@@ -128,17 +130,25 @@ impl<'a> Side<'a> {
     /// Everyone, in the order of their keys.
     pub(super) fn assess(&self, moment: &Moment) -> Vec<Assessed> {
         self.order
-            .par_iter()
-            .map(|at| self.assess_one(*at, moment))
+            .par_chunks(CHUNK)
+            .flat_map_iter(|chunk| {
+                let mut context = None;
+                chunk
+                    .iter()
+                    .map(|at| {
+                        let context = moment.seen(&mut context, self.person(*at));
+                        self.assess_one(*at, context, moment)
+                    })
+                    .collect::<Vec<_>>()
+            })
             .collect()
     }
 
-    fn assess_one(&self, at: u32, moment: &Moment) -> Assessed {
-        let person = self.person(at);
-        if !person.in_scope {
+    fn assess_one(&self, at: u32, context: &PersonContext<'_>, moment: &Moment) -> Assessed {
+        if !context.person.in_scope {
             return Assessed::OutOfScope;
         }
-        match self.judge(at, person, moment) {
+        match self.judge(at, context, moment) {
             Ok(Some((mapping, state, anchor))) => Assessed::Subject {
                 mapping,
                 state,
@@ -152,11 +162,11 @@ impl<'a> Side<'a> {
     fn judge(
         &self,
         at: u32,
-        person: &Person,
+        context: &PersonContext<'_>,
         moment: &Moment,
     ) -> Result<Option<(u16, u16, CompactString)>, Draft> {
-        let context = moment.of(person);
-        let Some(chosen) = self.mapping(&context)? else {
+        let person = context.person;
+        let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
         };
         let missing: Vec<Name> = self
@@ -177,7 +187,7 @@ impl<'a> Side<'a> {
                 format!("{field} must be unique and other people have the same value"),
             ));
         }
-        let state = self.lifecycle.decide(&context).map_err(|undecided| {
+        let state = self.lifecycle.decide(context).map_err(|undecided| {
             Draft::undecided(&undecided, |state| {
                 let state = &self.lifecycle.states[state];
                 (state.name.clone(), state.rule)
@@ -187,7 +197,7 @@ impl<'a> Side<'a> {
         if let Some(field) = &key.formula.blind {
             return Err(Draft::not_delivered("the anchor", field).rule(key.formula.rule));
         }
-        let anchor = key.formula.text(&context).map_err(|error| {
+        let anchor = key.formula.text(context).map_err(|error| {
             Draft::problem("the anchor", &Problem::of(error)).rule(key.formula.rule)
         })?;
         if anchor.is_empty() {
@@ -275,28 +285,29 @@ fn duplicates(
     order: &[u32],
     fields: &[(FieldIndex, Name)],
 ) -> HashMap<u32, Name> {
+    let value = |at: u32, field: FieldIndex| -> Option<CompactString> {
+        let person = &people.people[at as usize];
+        match person.fact(field).filter(|_| person.in_scope)? {
+            crate::model::Fact::Text(text) => Some(text.to_lowercase()),
+            other => Some(compact_str::format_compact!("{other}")),
+        }
+    };
     let found: Vec<(usize, HashSet<u32>)> = fields
-        .par_iter()
+        .iter()
         .enumerate()
         .map(|(rank, (field, _))| {
-            let mut first: HashMap<CompactString, u32> = HashMap::with_capacity(order.len());
+            let rows = order
+                .par_iter()
+                .filter_map(|at| Some((hash(&value(*at, *field)?), *at)))
+                .collect();
             let mut sharing = HashSet::new();
-            for at in order {
-                let person = &people.people[*at as usize];
-                if !person.in_scope {
-                    continue;
+            for group in Hashed::new(rows).repeated() {
+                let mut same: HashMap<Option<CompactString>, Vec<u32>> = HashMap::new();
+                for at in group {
+                    same.entry(value(at, *field)).or_default().push(at);
                 }
-                let Some(fact) = person.fact(*field) else {
-                    continue;
-                };
-                let value: CompactString = match fact {
-                    crate::model::Fact::Text(text) => text.to_lowercase(),
-                    other => compact_str::format_compact!("{other}"),
-                };
-                if let Some(other) = first.insert(value, *at) {
-                    sharing.insert(other);
-                    sharing.insert(*at);
-                }
+                let several = same.into_values().filter(|people| people.len() > 1);
+                sharing.extend(several.flatten());
             }
             (rank, sharing)
         })

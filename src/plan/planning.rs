@@ -107,7 +107,10 @@ impl Planning<'_, '_> {
         let mut outcomes: Vec<Option<Box<Outcome<'_>>>> = (0..count)
             .into_par_iter()
             .with_min_len(256)
-            .map_init(Places::default, |places, at| evaluate(target, at, places))
+            .map_init(
+                || (Places::default(), None),
+                |(places, seen), at| evaluate(target, at, places, seen),
+            )
             .collect();
         let given = name_all(target, &mut outcomes);
         drop_unreachable(&mut outcomes);
@@ -118,20 +121,21 @@ impl Planning<'_, '_> {
             given: &given,
             broken: &broken,
         };
-        let mut changes: Vec<Change> = (0..count)
+        let made: Vec<(u32, Change)> = (0..count)
             .into_par_iter()
             .with_min_len(256)
-            .flat_map_iter(|at| making.changes(at))
+            .flat_map_iter(|at| {
+                let changes = making.changes(at);
+                changes.into_iter().map(move |change| (at, change))
+            })
             .collect();
         let memberships = memberships(&making, &self.group_rules);
-        let touched = touched(
-            &changes,
-            &memberships.changes,
-            &memberships.people,
-            target,
-            &outcomes,
-        );
-        changes.extend(memberships.changes);
+        let mut touched = touched(target, &outcomes, &memberships.people);
+        let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
+        for (at, change) in made.into_iter().chain(memberships.changes) {
+            touched[at as usize] = true;
+            changes.push(change);
+        }
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         collect_notes(target, &outcomes, &mut people, self.warnings);
@@ -296,13 +300,11 @@ fn collect_notes(
     }
 }
 
-/// Subjects with any change, or anything held.
+/// Subjects with anything held.
 fn touched(
-    changes: &[Change],
-    memberships: &[Change],
-    people: &[HeldPerson],
     target: &Target<'_>,
     outcomes: &[Option<Box<Outcome<'_>>>],
+    people: &[HeldPerson],
 ) -> Vec<bool> {
     let mut touched: Vec<bool> = outcomes
         .iter()
@@ -316,25 +318,6 @@ fn touched(
         let at = target.subject_of[usize::from(*side)][*person as usize];
         if let Some(touched) = touched.get_mut(at as usize) {
             *touched = true;
-        }
-    }
-    let sources: HashMap<&str, usize> = target
-        .sides
-        .iter()
-        .enumerate()
-        .map(|(number, side)| (side.source.as_str(), number))
-        .collect();
-    let mut by_key: HashMap<(usize, &str), usize> = HashMap::new();
-    if !changes.is_empty() || !memberships.is_empty() {
-        for (at, subject) in target.subjects.iter().enumerate() {
-            let key = &target.side(subject).person(subject.person).key;
-            by_key.insert((usize::from(subject.side), key.as_str()), at);
-        }
-    }
-    for change in changes.iter().chain(memberships) {
-        let side = sources.get(change.person.source.as_str()).copied();
-        if let Some(at) = side.and_then(|side| by_key.get(&(side, change.person.key.as_str()))) {
-            touched[*at] = true;
         }
     }
     touched

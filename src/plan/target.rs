@@ -8,9 +8,11 @@ use super::build::{Moment, PlanError};
 use super::draft::Draft;
 use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
-use crate::mapping::{Flavour, RuleKind, fold};
-use crate::matching::{self, Conflict, DirectoryIndex, Found, KeyIndexes, Standing, ValueIndex};
-use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, EntryKind, Name};
+use crate::mapping::{Flavour, RuleKind};
+use crate::matching::{
+    self, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
+};
+use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, EntryKind, FieldIndex, Name};
 use crate::policy::{Scope, held};
 
 /// One person who is to have an account.
@@ -85,14 +87,64 @@ pub(super) struct Target<'a> {
     /// `example.test` of `DC=example,DC=test`: the suffix of implied principal names.
     pub(super) domain: String,
     /// Lookups of people by key (`None`) or by a field, per side.
-    pub(super) lookups: Vec<HashMap<Option<crate::model::FieldIndex>, Lookup>>,
+    pub(super) lookups: Vec<HashMap<Option<FieldIndex>, Lookup>>,
 }
 
 /// In [`Target::subject_of`]: the person is no subject.
 pub(super) const NOBODY: u32 = u32::MAX;
 
-/// People by a value; `None` where several share it.
-pub(super) type Lookup = HashMap<CompactString, Option<u32>>;
+/// People of a side by key, or by the value of a field.
+pub(super) struct Lookup {
+    field: Option<FieldIndex>,
+    by_value: Hashed,
+}
+
+impl Lookup {
+    fn new(side: &Side<'_>, field: Option<FieldIndex>) -> Self {
+        let rows = side
+            .people
+            .people
+            .par_iter()
+            .enumerate()
+            .filter_map(|(at, person)| {
+                let value = Self::value(field, person)?;
+                Some((hash(&value), u32::try_from(at).ok()?))
+            })
+            .collect();
+        Self {
+            field,
+            by_value: Hashed::new(rows),
+        }
+    }
+
+    fn value(field: Option<FieldIndex>, person: &crate::model::Person) -> Option<CompactString> {
+        match field {
+            None => Some(person.key.as_str().into()),
+            // Somebody named by a value is somebody in scope.
+            Some(_) if !person.in_scope => None,
+            Some(field) => person
+                .fact(field)
+                .map(|fact| compact_str::format_compact!("{fact}").to_lowercase()),
+        }
+    }
+
+    /// The one person with this value.
+    pub(super) fn find(&self, side: &Side<'_>, wanted: &str) -> Option<u32> {
+        let wanted: CompactString = match self.field {
+            None => wanted.into(),
+            Some(_) => wanted.to_lowercase().into(),
+        };
+        let mut found = self
+            .by_value
+            .get(hash(&wanted))
+            .filter(|at| Self::value(self.field, side.person(*at)).as_ref() == Some(&wanted));
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+}
+
+/// People one task looks at before another may take over.
+pub(super) const CHUNK: usize = 1024;
 
 /// A person and why they are held.
 pub(super) type HeldPerson = (u16, u32, Draft);
@@ -197,29 +249,38 @@ impl<'a> Target<'a> {
                 }
             }
         }
-        let found: Vec<Found> = subjects
-            .par_iter()
-            .map(|subject| {
+        subjects.par_chunks_mut(CHUNK).for_each(|chunk| {
+            let mut context = None;
+            for subject in chunk {
                 let side = &self.sides[usize::from(subject.side)];
-                matching::find(
+                subject.found = matching::find(
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
-                    &self.moment.of(side.person(subject.person)),
+                    self.moment.seen(&mut context, side.person(subject.person)),
                     &self.index,
                     &self.keys,
                     &self.standing,
-                )
+                );
+            }
+        });
+        let claims: Vec<matching::Claim<'_>> = subjects
+            .iter()
+            .map(|subject| {
+                let side = &self.sides[usize::from(subject.side)];
+                let key = &side.mappings[usize::from(subject.mapping)].anchor;
+                matching::Claim {
+                    attribute: key.id,
+                    def: &key.def,
+                    anchor: &subject.anchor,
+                    account: subject.account(),
+                }
             })
             .collect();
-        for (subject, found) in subjects.iter_mut().zip(found) {
-            subject.found = found;
+        let wrong = matching::settle(&claims, self.standing.len());
+        drop(claims);
+        for (at, conflict) in wrong {
+            subjects[at].found = Found::Conflict(conflict);
         }
-        let sides = &self.sides;
-        matching::settle(subjects.iter_mut().map(|subject| {
-            let key =
-                &sides[usize::from(subject.side)].mappings[usize::from(subject.mapping)].anchor;
-            (key.id, fold(&key.def, &subject.anchor), &mut subject.found)
-        }));
         for (at, subject) in subjects.iter().enumerate() {
             self.subject_of[usize::from(subject.side)][subject.person as usize] =
                 u32::try_from(at).unwrap_or(NOBODY);
@@ -368,7 +429,7 @@ fn deleted_names(
 }
 
 /// The lookups the person rules of a side need.
-fn lookups(side: &Side<'_>) -> HashMap<Option<crate::model::FieldIndex>, Lookup> {
+fn lookups(side: &Side<'_>) -> HashMap<Option<FieldIndex>, Lookup> {
     let mut wanted = HashSet::new();
     for rule in side.mappings.iter().flat_map(|mapping| mapping.all_rules()) {
         if let RuleKind::Person { field, .. } = &rule.kind {
@@ -377,26 +438,6 @@ fn lookups(side: &Side<'_>) -> HashMap<Option<crate::model::FieldIndex>, Lookup>
     }
     wanted
         .into_iter()
-        .map(|field| {
-            let mut lookup = Lookup::with_capacity(side.people.people.len());
-            for (at, person) in side.people.people.iter().enumerate() {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                let value: Option<CompactString> = match field {
-                    None => Some(person.key.as_str().into()),
-                    // A name looked up by a value is a reference to somebody in scope.
-                    Some(_) if !person.in_scope => None,
-                    Some(field) => person
-                        .fact(field)
-                        .map(|fact| compact_str::format_compact!("{fact}").to_lowercase()),
-                };
-                if let Some(value) = value {
-                    lookup
-                        .entry(value)
-                        .and_modify(|several| *several = None)
-                        .or_insert(Some(at));
-                }
-            }
-            (field, lookup)
-        })
+        .map(|field| (field, Lookup::new(side, field)))
         .collect()
 }

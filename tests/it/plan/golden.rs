@@ -118,3 +118,18 @@ fn planning_again_after_an_apply_finds_nothing() {
         assert_eq!(first.held.len(), second.held.len(), "{}", case.name);
     }
 }
+
+/// The files are written in pieces on all cores; the pieces must be what one straightforward writer gives.
+#[test]
+fn plans_are_written_as_one_writer_would() {
+    use sha2::Digest as _;
+    for case in cases() {
+        let file = seal(plan(&case.config, &case.people, &case.directory));
+        let mut plain = serde_json::to_vec_pretty(&file).unwrap();
+        plain.push(b'\n');
+        assert!(to_bytes(&file) == plain, "{}", case.name);
+        let canonical = serde_json_canonicalizer::to_vec(&file.content).unwrap();
+        let digest = format!("sha256:{}", hex::encode(sha2::Sha256::digest(canonical)));
+        assert_eq!(file.digest, digest, "{}", case.name);
+    }
+}
