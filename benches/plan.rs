@@ -472,8 +472,8 @@ fn generate(folder: &Path, people: usize) {
     }
     for (number, person, cn) in &accounts {
         let manager = number / 10;
-        // Of a hundred: three have another title, one has left, one is new.
-        let change = number % 100;
+        // Of two hundred: eight have another title, one has left, one is new.
+        let change = number % 200;
         write!(
             source,
             r#"{{"key":"{number}","facts":{{"number":"E{number}""#
@@ -484,7 +484,7 @@ fn generate(folder: &Path, people: usize) {
         }
         for (field, value) in &person.facts {
             let value = match (*field, change) {
-                ("title", 11 | 37 | 73) => "Principal Specialist",
+                ("title", 11 | 37 | 73 | 87 | 111 | 137 | 173 | 187) => "Principal Specialist",
                 ("kind", 50) => "Left",
                 _ => value.as_str(),
             };
@@ -508,7 +508,7 @@ fn generate(folder: &Path, people: usize) {
             serde_json::to_string(cn).unwrap(),
             serde_json::to_string(&person.name).unwrap(),
         );
-        if manager > 0 && manager % 100 != 90 {
+        if manager > 0 && manager % 200 != 90 {
             write!(
                 object,
                 r#","manager":{}"#,

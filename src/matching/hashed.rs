@@ -1,6 +1,5 @@
-//! A directory of rows by hash: built by sorting on all cores, a tenth of a hash map's memory, never changed.
+//! A directory of rows by hash: a fraction of a hash map's memory and time to build, never changed.
 
-use rayon::prelude::*;
 use std::hash::{BuildHasher, Hasher};
 
 /// Hash of a text, the same in every run.
@@ -20,20 +19,31 @@ pub struct Hashed {
 }
 
 impl Hashed {
-    /// From (hash, row) in any order.
-    pub fn new(mut rows: Vec<(u64, u32)>) -> Self {
-        rows.par_sort_unstable();
-        let bits = rows.len().max(2).ilog2();
+    /// From (hash, row), rows rising.
+    pub fn new(given: Vec<(u64, u32)>) -> Self {
+        let bits = given.len().max(2).ilog2();
         let shift = u64::BITS - bits;
-        let mut starts = Vec::with_capacity((1 << bits) + 1);
-        for (at, (hash, _)) in rows.iter().enumerate() {
-            let bucket = (hash >> shift) as usize;
-            while starts.len() <= bucket {
-                starts.push(u32::try_from(at).unwrap_or(u32::MAX));
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for (hash, _) in &given {
+            starts[(hash >> shift) as usize + 1] += 1;
+        }
+        for bucket in 1..starts.len() {
+            starts[bucket] += starts[bucket - 1];
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![(0, 0); given.len()];
+        for row in given {
+            let place = &mut next[(row.0 >> shift) as usize];
+            rows[*place as usize] = row;
+            *place += 1;
+        }
+        for bucket in starts.windows(2) {
+            if let [from, to] = bucket
+                && to - from > 1
+            {
+                rows[*from as usize..*to as usize].sort_unstable();
             }
         }
-        let end = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        starts.resize((1 << bits) + 1, end);
         Self {
             rows,
             starts,
@@ -71,7 +81,6 @@ mod tests {
     fn every_row_is_found_under_its_hash_and_under_no_other() {
         for count in [0u32, 1, 2, 3, 100, 5000] {
             let rows: Vec<(u64, u32)> = (0..count)
-                .rev()
                 .map(|row| (hash(&format!("row {}", row / 2)), row))
                 .collect();
             let index = Hashed::new(rows);

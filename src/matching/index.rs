@@ -42,6 +42,53 @@ impl std::fmt::Display for Protection {
     }
 }
 
+/// Objects one task reads before another may take over.
+const CHUNK: usize = 2048;
+
+/// An attribute to be indexed.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The attribute.
+    pub attribute: AttributeId,
+    /// Its definition.
+    pub def: AttributeDef,
+    /// Only of user accounts.
+    pub users: bool,
+}
+
+/// What one task has read.
+struct Part {
+    keys: Vec<DnKey>,
+    names: Vec<(u64, u32)>,
+    values: Vec<Vec<(u64, u32)>>,
+    standing: Vec<Standing>,
+}
+
+impl Part {
+    fn add(
+        &mut self,
+        object: u32,
+        entry: &Entry,
+        asked: &[Asked],
+        judge: &impl Fn(&Entry, &DnKey) -> Standing,
+    ) {
+        let key = entry.dn.key();
+        if entry.kind != EntryKind::Deleted {
+            self.names.push((hash(key.as_str()), object));
+        }
+        self.standing.push(judge(entry, &key));
+        self.keys.push(key);
+        for (asked, rows) in asked.iter().zip(&mut self.values) {
+            if asked.users && entry.kind != EntryKind::User {
+                continue;
+            }
+            for value in entry.values(asked.attribute) {
+                rows.push((with_folded(&asked.def, value, hash), object));
+            }
+        }
+    }
+}
+
 /// Objects of a read by name.
 #[derive(Debug)]
 pub struct DirectoryIndex<'a> {
@@ -52,28 +99,64 @@ pub struct DirectoryIndex<'a> {
 }
 
 impl<'a> DirectoryIndex<'a> {
-    /// Indexes every object that is not deleted.
-    pub fn new(snapshot: &'a DirectorySnapshot) -> Self {
-        let (keys, hashes): (Vec<DnKey>, Vec<Option<u64>>) = snapshot
+    /// Reads every object once: its name, what may be done with it, and the values asked for. Gives the index, an
+    /// index of each asked attribute in their order, and the standing of each object. Deleted objects have values
+    /// but no name any more.
+    pub fn new(
+        snapshot: &'a DirectorySnapshot,
+        asked: &[Asked],
+        judge: impl Fn(&Entry, &DnKey) -> Standing + Sync,
+    ) -> (Self, Vec<ValueIndex>, Vec<Standing>) {
+        let parts: Vec<Part> = snapshot
             .objects
-            .par_iter()
-            .map(|entry| {
-                let key = entry.dn.key();
-                let hash = hash(key.as_str());
-                (key, (entry.kind != EntryKind::Deleted).then_some(hash))
+            .par_chunks(CHUNK)
+            .enumerate()
+            .map(|(chunk, entries)| {
+                let mut part = Part {
+                    keys: Vec::with_capacity(entries.len()),
+                    names: Vec::with_capacity(entries.len()),
+                    values: vec![Vec::with_capacity(entries.len()); asked.len()],
+                    standing: Vec::with_capacity(entries.len()),
+                };
+                for (at, entry) in entries.iter().enumerate() {
+                    let object = u32::try_from(chunk * CHUNK + at).unwrap_or(u32::MAX);
+                    part.add(object, entry, asked, &judge);
+                }
+                part
             })
-            .unzip();
-        Self {
+            .collect();
+        let count = snapshot.objects.len();
+        let (mut keys, mut standing) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut names = Vec::with_capacity(count);
+        let mut values = vec![Vec::with_capacity(count); asked.len()];
+        for part in parts {
+            keys.extend(part.keys);
+            names.extend(part.names);
+            standing.extend(part.standing);
+            for (all, some) in values.iter_mut().zip(part.values) {
+                all.extend(some);
+            }
+        }
+        let (by_key, indexes) = rayon::join(
+            || Hashed::new(names),
+            || {
+                values
+                    .into_par_iter()
+                    .zip(asked)
+                    .map(|(rows, asked)| ValueIndex {
+                        attribute: asked.attribute,
+                        def: asked.def.clone(),
+                        by_value: Hashed::new(rows),
+                    })
+                    .collect()
+            },
+        );
+        let index = Self {
             snapshot,
             keys,
-            by_key: Hashed::new(
-                hashes
-                    .into_iter()
-                    .enumerate()
-                    .filter_map(|(at, hash)| Some((hash?, u32::try_from(at).ok()?)))
-                    .collect(),
-            ),
-        }
+            by_key,
+        };
+        (index, indexes, standing)
     }
 
     /// The object.
@@ -108,33 +191,6 @@ pub struct ValueIndex {
 }
 
 impl ValueIndex {
-    /// Indexes the objects for which `keep` holds.
-    pub fn new(
-        snapshot: &DirectorySnapshot,
-        attribute: AttributeId,
-        def: &AttributeDef,
-        keep: impl Fn(&Entry) -> bool + Sync,
-    ) -> Self {
-        let rows = snapshot
-            .objects
-            .par_iter()
-            .enumerate()
-            .filter(|(_, entry)| keep(entry))
-            .flat_map_iter(|(at, entry)| {
-                let object = u32::try_from(at).unwrap_or(u32::MAX);
-                entry
-                    .values(attribute)
-                    .iter()
-                    .map(move |value| (with_folded(def, value, hash), object))
-            })
-            .collect();
-        Self {
-            attribute,
-            def: def.clone(),
-            by_value: Hashed::new(rows),
-        }
-    }
-
     /// Objects that carry the (folded) value, each once.
     pub fn get(&self, snapshot: &DirectorySnapshot, folded: &str) -> Vec<u32> {
         let mut found: Vec<u32> = self

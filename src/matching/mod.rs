@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 pub use hashed::{Hashed, hash};
-pub use index::{DirectoryIndex, Protection, Standing, ValueIndex};
+pub use index::{Asked, DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
 use crate::mapping::{Mapping, Problem, fold, with_folded};

@@ -4,6 +4,7 @@
 //! content, and the content written again must give the same bytes.
 
 use rayon::prelude::*;
+use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::lint::{Inconsistency, lint};
 use super::{Change, FORMAT, Held, Plan, PlanFile};
@@ -63,12 +64,8 @@ pub fn digest(plan: &Plan) -> String {
     // A plan is texts, flags, lists and small whole numbers: all of it has a canonical form, and memory takes every
     // byte.
     let frame = serde_json_canonicalizer::to_vec(&frame).unwrap_or_default();
-    let changes = parts(lists.0, |change| {
-        serde_json_canonicalizer::to_vec(change).unwrap_or_default()
-    });
-    let held = parts(lists.1, |held| {
-        serde_json_canonicalizer::to_vec(held).unwrap_or_default()
-    });
+    let changes = parts(lists.0, canonical);
+    let held = parts(lists.1, canonical);
     let mut rest = frame.as_slice();
     for (name, list) in [("changes", &changes), ("held", &held)] {
         let hole = format!("\"{name}\":[]");
@@ -106,8 +103,12 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
     (frame, (&plan.changes, &plan.held))
 }
 
+fn canonical<T: serde::Serialize>(item: &T, out: &mut Vec<u8>) {
+    let _ = serde_json_canonicalizer::to_writer(item, out);
+}
+
 /// Items written one after the other, separated by commas, in pieces.
-fn parts<T: Sync>(items: &[T], write: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
+fn parts<T: Sync>(items: &[T], write: impl Fn(&T, &mut Vec<u8>) + Sync) -> Vec<Vec<u8>> {
     items
         .par_chunks(64)
         .map(|chunk| {
@@ -116,7 +117,7 @@ fn parts<T: Sync>(items: &[T], write: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<
                 if number > 0 {
                     part.push(b',');
                 }
-                part.extend_from_slice(&write(item));
+                write(item, &mut part);
             }
             part
         })
@@ -175,15 +176,14 @@ pub fn to_bytes(file: &PlanFile) -> Vec<u8> {
     bytes
 }
 
-/// An item of a list in `content`, on lines of its own. Every line break in it is layout: in texts they are escaped.
-fn indented<T: serde::Serialize>(item: &T) -> Vec<u8> {
-    let plain = serde_json::to_vec_pretty(item).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(plain.len() * 3 / 2);
-    for line in plain.split(|byte| *byte == b'\n') {
-        bytes.extend_from_slice(b"\n      ");
-        bytes.extend_from_slice(line);
+/// An item of a list in `content`, on lines of its own: inside file, content and list.
+fn indented<T: serde::Serialize>(item: &T, out: &mut Vec<u8>) {
+    let mut layout = PrettyFormatter::new();
+    for _ in 0..3 {
+        let _ = layout.begin_array(&mut std::io::sink());
     }
-    bytes
+    out.extend_from_slice(b"\n      ");
+    let _ = item.serialize(&mut serde_json::Serializer::with_formatter(out, layout));
 }
 
 /// Reads a plan file.

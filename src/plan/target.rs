@@ -10,9 +10,11 @@ use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
 use crate::mapping::{Flavour, RuleKind};
 use crate::matching::{
-    self, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
+    self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
 };
-use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, EntryKind, FieldIndex, Name};
+use crate::model::{
+    AttributeDef, AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind, FieldIndex, Name,
+};
 use crate::policy::{Scope, held};
 
 /// One person who is to have an account.
@@ -160,8 +162,8 @@ impl<'a> Target<'a> {
         let header = &snapshot.header;
         let known = WellKnown::new(&directory.name, header)?;
         let scope = Scope::new(&directory.spec, header);
-        let mut recognised: HashMap<AttributeId, crate::model::AttributeDef> = HashMap::new();
-        let mut unique: HashMap<AttributeId, crate::model::AttributeDef> = HashMap::new();
+        let mut recognised: HashMap<AttributeId, AttributeDef> = HashMap::new();
+        let mut unique: HashMap<AttributeId, AttributeDef> = HashMap::new();
         for id in [Some(known.sam), known.upn].into_iter().flatten() {
             unique.insert(id, header.definition(id).clone());
         }
@@ -175,23 +177,21 @@ impl<'a> Target<'a> {
                 }
             }
         }
-        let build = |wanted: &HashMap<AttributeId, crate::model::AttributeDef>, users: bool| {
-            let wanted: Vec<_> = wanted.iter().collect();
-            wanted
-                .into_par_iter()
-                .map(|(id, def)| {
-                    let index = ValueIndex::new(snapshot, *id, def, |entry| {
-                        !users || entry.kind == EntryKind::User
-                    });
-                    (*id, index)
-                })
-                .collect::<Vec<_>>()
+        let ask = |wanted: HashMap<AttributeId, AttributeDef>, users| {
+            wanted.into_iter().map(move |(attribute, def)| Asked {
+                attribute,
+                def,
+                users,
+            })
         };
-        let (index, (keys, taken)) = rayon::join(
-            || DirectoryIndex::new(snapshot),
-            || rayon::join(|| build(&recognised, true), || build(&unique, false)),
-        );
-        let standing = scope.standing(&index);
+        let asked: Vec<Asked> = ask(recognised, true).chain(ask(unique, false)).collect();
+        let judge = |entry: &Entry, key: &DnKey| scope.stands(entry, key);
+        let (index, values, standing) = DirectoryIndex::new(snapshot, &asked, judge);
+        let (mut keys, mut taken) = (HashMap::new(), HashMap::new());
+        for (asked, values) in asked.into_iter().zip(values) {
+            let kind = if asked.users { &mut keys } else { &mut taken };
+            kind.insert(asked.attribute, values);
+        }
         let deleted = deleted_names(snapshot, known.cn);
         let domain = header
             .identity
@@ -216,8 +216,8 @@ impl<'a> Target<'a> {
                 .collect(),
             sides,
             subjects: Vec::new(),
-            keys: KeyIndexes(keys.into_iter().collect()),
-            taken: taken.into_iter().collect(),
+            keys: KeyIndexes(keys),
+            taken,
             deleted,
             domain,
             lookups,
@@ -409,13 +409,11 @@ fn deleted_names(
 ) -> HashMap<CompactString, Vec<Option<DnKey>>> {
     let parent = snapshot.header.attribute("lastKnownParent");
     let mut names: HashMap<CompactString, Vec<Option<DnKey>>> = HashMap::new();
-    for entry in &snapshot.objects {
+    let deleted = |entry: &&Entry| entry.kind == EntryKind::Deleted;
+    for entry in snapshot.objects.iter().filter(deleted) {
         let Some(name) = cn.and_then(|cn| entry.value(cn)) else {
             continue;
         };
-        if entry.kind != EntryKind::Deleted {
-            continue;
-        }
         let name = name.split('\n').next().unwrap_or_default();
         let name = name.split("\\0ADEL:").next().unwrap_or_default();
         let folded = name.trim().chars().flat_map(char::to_lowercase).collect();

@@ -2,10 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rayon::prelude::*;
 
 use crate::config::kinds;
-use crate::matching::{DirectoryIndex, Protection, Standing};
+use crate::matching::{Protection, Standing};
 use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind};
 
 /// The managed scope.
@@ -61,21 +60,8 @@ impl Scope {
         }
     }
 
-    /// What may be done with each object of a read.
-    pub fn standing(&self, index: &DirectoryIndex<'_>) -> Vec<Standing> {
-        index
-            .snapshot
-            .objects
-            .par_iter()
-            .enumerate()
-            .map(|(at, entry)| {
-                let key = index.key(u32::try_from(at).unwrap_or(u32::MAX));
-                self.stands(entry, key)
-            })
-            .collect()
-    }
-
-    fn stands(&self, entry: &Entry, key: &DnKey) -> Standing {
+    /// What may be done with an object.
+    pub fn stands(&self, entry: &Entry, key: &DnKey) -> Standing {
         let scope = match entry.kind {
             EntryKind::User => &self.under,
             EntryKind::Group => &self.groups_under,
