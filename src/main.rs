@@ -1,1 +1,5 @@
-fn main() {}
+//! The `halosync` program: parse, run, exit code.
+
+fn main() -> std::process::ExitCode {
+    halosync::cli::main()
+}

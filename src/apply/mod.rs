@@ -1,1 +1,346 @@
-//! stub
+//! Executes an approved plan, and nothing else.
+//!
+//! No mapping, matching or choosing happens here (P1): every name, place and value stands in the plan; only
+//! generated passwords and the identities of new objects come into being now. Each write is a compare-and-set on
+//! the object with the plan's immutable id (P5), announced in a journal before it is sent (P6). Changes run side by
+//! side as far as their order allows; one that fails stops only those that need it (P11).
+//!
+//! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
+//! a change to its goal; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
+
+mod compare;
+mod execute;
+mod journal;
+mod look;
+mod outcome;
+mod password;
+mod schedule;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use journal::{
+    FORMAT as JOURNAL_FORMAT, History, Journal, JournalError, Line, Medium, Step, StepResult,
+    StepState,
+};
+pub use outcome::{
+    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
+    FailureKind, Outcome, Verdict,
+};
+pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
+
+use crate::connector::DirectoryWriter;
+use crate::model::{DirectoryIdentity, Name};
+use crate::plan::{self, Change, PlanFile};
+
+/// Why a plan is not applied at all. Nothing was written to any target.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The plan file is of a version this program does not know.
+    #[error(
+        "the plan's format is {found:?}; this version applies {:?}",
+        plan::FORMAT
+    )]
+    UnknownFormat {
+        /// Format named in the file.
+        found: String,
+    },
+    /// The plan's content is not what its digest was computed from.
+    #[error(
+        "the plan's content does not match its digest {stated}; it was edited after it was made"
+    )]
+    OtherDigest {
+        /// Digest named in the file.
+        stated: String,
+    },
+    /// The plan is too old.
+    #[error("the plan expired at {not_after} and it is {now}; plan again")]
+    Expired {
+        /// When it stopped being appliable.
+        not_after: jiff::Timestamp,
+        /// Now.
+        now: jiff::Timestamp,
+    },
+    /// The plan contradicts itself: it was not made by the planner.
+    #[error("the plan is malformed: {message}")]
+    Malformed {
+        /// What is wrong.
+        message: String,
+    },
+    /// There is no connection to a directory the plan changes.
+    #[error("no connection to target {target}, which the plan changes")]
+    NoWriter {
+        /// The target.
+        target: Name,
+    },
+    /// A connection leads to another directory than the plan was made for.
+    #[error(
+        "target {target} is another directory than the plan's: its {what} is {found}, planned {planned}"
+    )]
+    OtherDirectory {
+        /// The target.
+        target: Name,
+        /// What differs.
+        what: &'static str,
+        /// In the plan.
+        planned: String,
+        /// At the other end.
+        found: String,
+    },
+    /// The journal cannot be used.
+    #[error("the journal cannot be used")]
+    Journal(#[from] JournalError),
+}
+
+/// How to apply.
+#[derive(Clone)]
+pub struct Options {
+    /// Tells the time: for expiry, the journal and reports.
+    pub clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+    /// How many changes are under way at once; at least one. Never two on the same object.
+    pub concurrency: usize,
+    /// How often and how patiently to try again what may work later.
+    pub retry: Retry,
+    /// Asks the run to end early.
+    pub cancel: Cancel,
+}
+
+impl Options {
+    /// Four changes at once, the usual patience, no way to cancel.
+    pub fn new(clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>) -> Self {
+        Self {
+            clock,
+            concurrency: 4,
+            retry: Retry::default(),
+            cancel: Cancel::never(),
+        }
+    }
+}
+
+/// How often and how patiently to try again what may work later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Retries of one change before it is given up.
+    pub retries: u32,
+    /// Wait before the first; doubled for each further one.
+    pub first_wait: Duration,
+    /// Longest wait between two, unless the system itself asks for more (a minute at most).
+    pub longest_wait: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            retries: 4,
+            first_wait: Duration::from_millis(250),
+            longest_wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Asks a run to end early: writes under way are finished and recorded, the rest is not reached.
+#[derive(Debug, Clone)]
+pub struct Cancel(Option<watch::Receiver<bool>>);
+
+impl Cancel {
+    /// Never cancels.
+    pub fn never() -> Self {
+        Self(None)
+    }
+
+    /// Cancels once the sender says `true`.
+    pub fn on(receiver: watch::Receiver<bool>) -> Self {
+        Self(Some(receiver))
+    }
+
+    /// True when the run is to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|receiver| *receiver.borrow())
+    }
+
+    /// Returns when the run is to end; never, if it never is.
+    async fn cancelled(&self) {
+        let asked = match self.0.clone() {
+            Some(mut receiver) => receiver.wait_for(|asked| *asked).await.is_ok(),
+            None => false,
+        };
+        if !asked {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Is told what happens while it happens, for progress on a terminal or lines in a log.
+pub trait Events: Send + Sync {
+    /// A change's turn has come.
+    fn started(&self, _change: &Change) {}
+    /// Something did not work and is tried again.
+    fn retrying(&self, _change: &Change, _why: &str) {}
+    /// A change's turn is over; also told for those that never had one.
+    fn finished(&self, _change: &Change, _outcome: &ChangeOutcome) {}
+    /// Everything is written; this many objects are read back.
+    fn verifying(&self, _objects: usize) {}
+    /// A change reported as done is not as written; this outcome replaces the one told before.
+    fn not_verified(&self, _change: &Change, _outcome: &ChangeOutcome) {}
+}
+
+/// Says nothing.
+impl Events for () {}
+
+/// Applies a plan.
+///
+/// The journal must have been opened for the plan's digest. Give `passwords` when the plan has recipients ([`AgeFiles::for_plan`]): without, creating an enabled
+/// account fails, and everything else goes on.
+///
+/// Running it again with the same plan, with or without the journal of the earlier run, finishes what is missing and
+/// repeats nothing. (Without the journal there is one exception: an account created to stay disabled and to change
+/// its password at first logon, interrupted half-way, gets a second password.)
+///
+/// # Errors
+/// [`ApplyError`] before anything is written. Everything that goes wrong later stands in the [`Outcome`].
+pub async fn run<W: DirectoryWriter>(
+    plan: &PlanFile,
+    writers: &BTreeMap<Name, W>,
+    journal: &Journal,
+    passwords: Option<Arc<dyn PasswordSink>>,
+    options: &Options,
+    events: &dyn Events,
+) -> Result<Outcome, ApplyError> {
+    let started = (options.clock)();
+    check(plan, writers, journal, started)?;
+    let graph = schedule::Graph::build(&plan.content.changes)?;
+    let run = execute::Run::new(
+        &plan.content,
+        writers,
+        journal,
+        passwords.clone(),
+        options,
+        events,
+    );
+    let mut changes = schedule::turns(&run, graph, options.concurrency.max(1)).await;
+    verify::read_back(&run, &mut changes).await;
+    let counts = Outcome::count(&changes);
+    let finished = (options.clock)();
+    run.note(&Line::End {
+        at: finished,
+        counts,
+    })
+    .await;
+    let (stopped, unreachable) = run.why_stopped();
+    Ok(Outcome {
+        format: OUTCOME_FORMAT.to_owned(),
+        plan: plan.digest.clone(),
+        project: plan.content.project.clone(),
+        started,
+        finished,
+        resumed: journal.history().runs() > 0,
+        verdict: Outcome::judge(&changes, unreachable),
+        counts,
+        stopped,
+        changes,
+        password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
+    })
+}
+
+/// What must hold before anything is written.
+fn check<W: DirectoryWriter>(
+    plan: &PlanFile,
+    writers: &BTreeMap<Name, W>,
+    journal: &Journal,
+    now: jiff::Timestamp,
+) -> Result<(), ApplyError> {
+    if plan.format != plan::FORMAT {
+        return Err(ApplyError::UnknownFormat {
+            found: plan.format.clone(),
+        });
+    }
+    // Whoever read the plan has done this; it costs little, and nothing else stands between an edited plan and the
+    // directory (P1).
+    if plan::digest(&plan.content) != plan.digest {
+        return Err(ApplyError::OtherDigest {
+            stated: plan.digest.clone(),
+        });
+    }
+    if journal.plan() != plan.digest {
+        return Err(ApplyError::Journal(JournalError::OtherPlan {
+            found: journal.plan().to_owned(),
+        }));
+    }
+    if now > plan.content.not_after {
+        return Err(ApplyError::Expired {
+            not_after: plan.content.not_after,
+            now,
+        });
+    }
+    for change in &plan.content.changes {
+        if !plan.content.targets.contains_key(&change.target) {
+            return Err(ApplyError::Malformed {
+                message: format!(
+                    "change {} is for target {}, which the plan does not name",
+                    change.id.0, change.target
+                ),
+            });
+        }
+        if !writers.contains_key(&change.target) {
+            return Err(ApplyError::NoWriter {
+                target: change.target.clone(),
+            });
+        }
+    }
+    for (target, planned) in &plan.content.targets {
+        if let Some(writer) = writers.get(target) {
+            same_directory(target, planned, writer.identity())?;
+        }
+    }
+    Ok(())
+}
+
+fn same_directory(
+    target: &Name,
+    planned: &DirectoryIdentity,
+    found: &DirectoryIdentity,
+) -> Result<(), ApplyError> {
+    let differs = |what, planned: String, found: String| ApplyError::OtherDirectory {
+        target: target.clone(),
+        what,
+        planned,
+        found,
+    };
+    if planned.domain_guid != found.domain_guid {
+        return Err(differs(
+            "domain GUID",
+            planned.domain_guid.to_string(),
+            found.domain_guid.to_string(),
+        ));
+    }
+    if !planned.domain_sid.eq_ignore_ascii_case(&found.domain_sid) {
+        return Err(differs(
+            "domain SID",
+            planned.domain_sid.clone(),
+            found.domain_sid.clone(),
+        ));
+    }
+    if planned.naming_context.key() != found.naming_context.key() {
+        return Err(differs(
+            "naming context",
+            planned.naming_context.to_string(),
+            found.naming_context.to_string(),
+        ));
+    }
+    // Another controller of the same domain may not have what the plan saw yet, or not any more.
+    if !planned
+        .domain_controller
+        .eq_ignore_ascii_case(&found.domain_controller)
+    {
+        return Err(differs(
+            "domain controller",
+            planned.domain_controller.clone(),
+            found.domain_controller.clone(),
+        ));
+    }
+    Ok(())
+}

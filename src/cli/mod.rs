@@ -1,5 +1,101 @@
-//! stub
+//! The command line: one file per verb. Ties readers, planner, apply and rendering together, and is the only room that
+//! touches files, the environment, the clock and the terminal.
 
+mod apply;
+mod args;
+mod check;
+mod context;
+mod demo;
+mod embedded;
+mod exit;
+mod failure;
+mod files;
+mod plan;
+mod progress;
+mod project;
+mod resolve;
+mod sandbox;
 pub mod schema;
+mod show;
 pub mod validate;
 pub mod workspace;
+
+use clap::Parser;
+
+use args::{Arguments, Verb};
+use context::{Context, Printer};
+pub use exit::Exit;
+use failure::Failure;
+
+/// Parses the command line, runs the command, and gives the exit code.
+pub fn main() -> std::process::ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and are no mistakes.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let printer = Printer::new(arguments.quiet, arguments.color);
+    start_logging(&arguments, printer);
+    // One provider for HTTPS, LDAPS and the sandbox; a second installation is harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = Context::real(printer)
+        .map_err(Failure::from)
+        .and_then(|context| run(&context, &arguments));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            for message in &failure.messages {
+                printer.complain(&format!("error: {}", crate::render::plain(message)));
+            }
+            if let Some(help) = &failure.help {
+                printer.complain(&format!("help: {help}"));
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.verb {
+        Verb::Validate(verb) => check::run(context, verb),
+        Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
+        Verb::Show(verb) => show::run(context, verb),
+        Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
+        Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
+        Verb::Schema(verb) => check::schemas(context, verb),
+        Verb::Completions(verb) => args::completions(context, verb),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn start_logging(arguments: &Arguments, printer: Printer) {
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn,halosync=info",
+        (false, 1) => "info,halosync=debug",
+        (false, _) => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    // A second subscriber cannot be set; that only happens when the program is embedded.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(printer.colour_errors)
+        .with_target(false)
+        .without_time()
+        .try_init();
+}

@@ -45,7 +45,22 @@ pub fn run(
     out: &mut dyn Write,
     colour: bool,
 ) -> Result<Verdict, ValidateError> {
-    let loaded = Workspace::open(project)?.load();
+    let workspace = Workspace::open(project)?;
+    let prefix = match format {
+        // Services that show findings beside a pull request know paths from the repository's root.
+        Format::Sarif | Format::Github => prefix_in_repository(&workspace.root),
+        Format::Text | Format::Json => None,
+    };
+    let mut loaded = workspace.load();
+    if let Some(prefix) = prefix {
+        for location in loaded
+            .diagnostics
+            .iter_mut()
+            .filter_map(|found| found.location.as_mut())
+        {
+            location.file = format!("{prefix}/{}", location.file).into();
+        }
+    }
     let found = &loaded.diagnostics;
     let (errors, warnings) = diagnostics::count(found);
     out.write_all(diagnostics::render(found, &loaded.sources, format, colour).as_bytes())?;
@@ -61,6 +76,22 @@ pub fn run(
         }
     }
     Ok(Verdict { errors, warnings })
+}
+
+/// The folder's path within the git repository it stands in; `None` when it is its root, or in none.
+fn prefix_in_repository(folder: &Path) -> Option<String> {
+    let root = folder
+        .ancestors()
+        .find(|above| above.join(".git").exists())?;
+    let parts: Option<Vec<&str>> = folder
+        .strip_prefix(root)
+        .ok()?
+        .components()
+        .map(|part| part.as_os_str().to_str())
+        .collect();
+    parts
+        .filter(|parts| !parts.is_empty())
+        .map(|parts| parts.join("/"))
 }
 
 #[cfg(test)]
@@ -92,5 +123,24 @@ mod tests {
         assert!(out.ends_with("\n1 error, 0 warnings in 1 file\n"), "{out}");
         let (_, json) = validate(&PROJECT.replace("UTC", "UTX"), Format::Json);
         assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    }
+
+    #[test]
+    fn annotations_name_files_from_the_repository_root() {
+        let repository = tempfile::tempdir().unwrap();
+        let folder = repository.path().join("conf/acme");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir(repository.path().join(".git")).unwrap();
+        std::fs::write(folder.join("halosync.yaml"), PROJECT.replace("UTC", "UTX")).unwrap();
+        for (format, expected) in [
+            (Format::Github, "file=conf/acme/halosync.yaml,"),
+            (Format::Sarif, "\"uri\": \"conf/acme/halosync.yaml\""),
+            (Format::Text, "--> halosync.yaml:"),
+        ] {
+            let mut out = Vec::new();
+            run(&folder, format, &mut out, false).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.contains(expected), "{out}");
+        }
     }
 }

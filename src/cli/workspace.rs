@@ -144,16 +144,7 @@ impl Workspace {
             files,
             problems,
         } = self;
-        let mut loaded = config::load(files, &|path| read_data(&root, path));
-        if !problems.is_empty() {
-            loaded.config = None;
-            loaded.files += problems.len();
-            loaded.diagnostics.extend(problems);
-            loaded.diagnostics.sort_by(|a, b| {
-                (&a.location, a.code, &a.message).cmp(&(&b.location, b.code, &b.message))
-            });
-        }
-        loaded
+        config::load_found(files, problems, &|path| read_data(&root, path))
     }
 }
 
@@ -390,6 +381,7 @@ mod tests {
         assert_eq!(paths(&workspace), [PROJECT_FILE]);
         let loaded = workspace.load();
         assert!(loaded.config.is_none());
+        assert_eq!(loaded.diagnostics.len(), 1, "{:?}", loaded.diagnostics);
         let refused = loaded
             .diagnostics
             .iter()

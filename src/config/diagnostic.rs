@@ -120,7 +120,7 @@ pub(crate) fn suggest<'a>(
         .iter()
         .map(|(folded, _)| folded.as_str())
         .collect();
-    let close = similar::get_close_matches(lower.as_str(), &folded, 1, 0.7);
+    let close = similar::get_close_matches(lower.as_str(), &folded, 1, 0.6);
     let best = close.first()?;
     candidates
         .iter()

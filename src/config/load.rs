@@ -23,13 +23,23 @@ use crate::model::Name;
 ///
 /// `data` hands over the CSV files tables name; it is asked for each path at most once, and only for paths within the
 /// project. Files that hold no halosync document are ignored. The result does not depend on the order of `files`.
-pub fn load(
+pub fn load(files: Vec<InputFile>, data: &dyn Fn(&str) -> Result<Vec<u8>, DataError>) -> Loaded {
+    load_found(files, Vec::new(), data)
+}
+
+/// Loads a configuration some files of which could not be handed over, for the reasons given. They are reported with
+/// the rest, and nothing is called missing that may stand in them.
+pub fn load_found(
     mut files: Vec<InputFile>,
+    problems: Vec<Diagnostic>,
     data: &dyn Fn(&str) -> Result<Vec<u8>, DataError>,
 ) -> Loaded {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     let mut loader = Loader::default();
+    let missing = problems.len();
+    loader.set.incomplete = missing > 0;
+    loader.report.diagnostics = problems;
     for file in &files {
         loader.file(file);
     }
@@ -49,17 +59,18 @@ pub fn load(
     };
     let mut diagnostics = report.diagnostics;
     diagnostic::sort(&mut diagnostics);
+    let sources: BTreeMap<Arc<str>, Arc<str>> = texts
+        .into_iter()
+        .map(|(path, text)| {
+            let shown = secrets::covered(&text.source, &text.covers);
+            (path, shown.into())
+        })
+        .collect();
     Loaded {
         config,
         diagnostics,
-        files: files.len(),
-        sources: texts
-            .into_iter()
-            .map(|(path, text)| {
-                let shown = secrets::covered(&text.source, &text.covers);
-                (path, shown.into())
-            })
-            .collect(),
+        files: sources.len() + missing,
+        sources,
     }
 }
 

@@ -13,8 +13,9 @@ mod secrets;
 mod text;
 mod yaml;
 
+pub use check::halo_always_lists;
 pub use duration::{DurationError, parse_duration};
-pub use load::{include_patterns, load};
+pub use load::{include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
 /// Version of the configuration language.
@@ -156,7 +157,7 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Sorted by file, line, column, code.
     pub diagnostics: Vec<diagnostic::Diagnostic>,
-    /// How many files were looked at, those that turned out not to belong included.
+    /// How many files belong, those that could not be read included.
     pub files: usize,
     /// Texts of the files that belong, by path, for showing lines of them: literal secrets are covered.
     pub sources: BTreeMap<Arc<str>, Arc<str>>,

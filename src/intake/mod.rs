@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
+use crate::config;
 use crate::lang::{Condition, Expression, Record};
 use crate::model::{FactType, Field, Name, Person, PersonKey, RejectedRow};
 
@@ -182,9 +183,11 @@ impl Intake {
 
 impl Origin {
     /// Whether the member stands in the record, with whatever value. Of a custom field, whether the list of custom
-    /// fields has an entry with its name.
+    /// fields has an entry with its name. Members that every version of HaloITSM delivers count as standing in every
+    /// row: it leaves nulls out, and a company where nobody has a manager yet is no fault of the view.
     fn stands_in(&self, record: &Record<'_>) -> bool {
         match self {
+            Self::Member(_, member) if config::halo_always_lists(member) => true,
             Self::Member(endpoint, member) => record
                 .parts
                 .iter()

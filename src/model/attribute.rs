@@ -93,6 +93,7 @@ fn default_definitions() -> Vec<AttributeDef> {
         ("accountExpires", LargeInteger, true, None, None),
         ("adminCount", Integer, true, None, None),
         ("assistant", Dn, true, None, None),
+        ("audio", Octets, false, Some(0), Some(250_000)),
         ("c", Text, true, Some(1), Some(3)),
         ("carLicense", Text, false, None, None),
         ("cn", Text, true, Some(1), Some(64)),

@@ -548,7 +548,8 @@ fn membership(
         Reason {
             text: match (enter, &rule.when) {
                 (true, Some(_)) => format!("the rule for {name} holds"),
-                (true, None) => format!("{name} is for everyone"),
+                (true, None) if rule.fields().is_empty() => format!("{name} is for everyone"),
+                (true, None) => format!("the rule comes to {name}"),
                 (false, _) => format!("no rule for {name} holds any more"),
             },
             rule: index(rule.rule),

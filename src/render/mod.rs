@@ -1,3 +1,58 @@
-//! stub
+//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics in the forms tools take.
+//!
+//! Works from a plan, an outcome or diagnostics alone, without files, network or clock, and decides nothing: what is not in the
+//! plan is not in the report. A plan is first laid out as a [`report`] (sections of lines of marked pieces) and that
+//! is then written as text or Markdown, so that both say the same.
+//!
+//! Names and values come from other systems and are hostile until shown otherwise: every piece says whether its words
+//! are ours or data, and data passes through [`escape`] on its way out. Neither a terminal, nor Markdown, nor the
+//! number of lines can be changed by data.
 
 pub mod diagnostics;
+mod difference;
+mod escape;
+mod label;
+mod markdown;
+mod outcome;
+mod plan;
+mod report;
+mod text;
+
+pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
+pub use text::TextOptions;
+
+use crate::apply::Outcome;
+use crate::plan::PlanFile;
+
+/// A plan for the terminal.
+pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
+    let detail = if options.full {
+        plan::Detail::Full
+    } else {
+        plan::Detail::Short
+    };
+    text::write(&plan::report(file, detail), options)
+}
+
+/// A plan as a pull-request comment.
+///
+/// What does not fit into `options.max_bytes` is left out and counted. Removals and disables are never left out: when
+/// they alone are too long, the comment says so first and is longer than asked.
+pub fn plan_markdown(file: &PlanFile, options: &MarkdownOptions) -> String {
+    markdown::write(&plan::report(file, plan::Detail::Short), options)
+}
+
+/// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.
+pub fn plain(message: &str) -> String {
+    escape::bare(message)
+}
+
+/// What became of a plan, for the terminal. `plan` is the one that was applied.
+pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -> String {
+    text::write(&outcome::report(outcome, plan, options.full), options)
+}
+
+/// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
+pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
+    markdown::write(&outcome::report(outcome, plan, false), options)
+}

@@ -8,6 +8,7 @@
 mod apply;
 mod demo;
 mod directory;
+mod e2e;
 mod halo;
 mod house;
 mod plan;

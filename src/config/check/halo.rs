@@ -394,3 +394,49 @@ pub(super) const SCOPES: &[&str] = &[
     "access:chat",
     "access:adpasswordreset",
 ];
+
+/// Members every version's list of users has, left out of a row only when they are null: that no row has one means
+/// that nobody has a value.
+const ALWAYS: &[&str] = &[
+    "activedirectory_dn",
+    "azureoid",
+    "client_id",
+    "client_name",
+    "container_dn",
+    "contract_end_date",
+    "date_of_birth",
+    "emailaddress",
+    "fax",
+    "firstname",
+    "homenumber",
+    "id",
+    "inactive",
+    "initials",
+    "is_prospect",
+    "isserviceaccount",
+    "linked_agent_id",
+    "login",
+    "mobilenumber",
+    "mobilenumber2",
+    "name",
+    "onpremise_activedirectory_dn",
+    "other1",
+    "other2",
+    "other3",
+    "other4",
+    "other5",
+    "phonenumber",
+    "site_id",
+    "site_id_int",
+    "site_name",
+    "sitephonenumber",
+    "surname",
+    "title",
+];
+
+/// Whether every version of HaloITSM delivers this member in its list of users.
+pub fn halo_always_lists(member: &str) -> bool {
+    ALWAYS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(member))
+}

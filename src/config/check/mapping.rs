@@ -105,12 +105,12 @@ fn recognised(
 fn anchor(mapping: &Entry<Mapping>, pointer: &str, definition: &AttributeDef, report: &mut Report) {
     let doc = &mapping.doc;
     let unusable = if definition.read_only || attributes_of_names(&definition.name) {
-        Some("cannot be written, or changes with the account")
+        Some("is decided elsewhere, so it")
     } else if !matches!(
         definition.syntax,
         Syntax::Text | Syntax::CaseExactText | Syntax::Integer | Syntax::LargeInteger
     ) {
-        Some("holds no text")
+        Some("holds no text, so it")
     } else {
         None
     };
@@ -120,7 +120,7 @@ fn anchor(mapping: &Entry<Mapping>, pointer: &str, definition: &AttributeDef, re
             pointer,
             codes::ATTRIBUTE_NEVER_WRITTEN,
             format!(
-                "{} {why} and cannot tie an account to a person",
+                "{} {why} cannot tie an account to a person",
                 quoted(&definition.name)
             ),
             Some("`employeeID`, `employeeNumber` and `extensionAttribute`s serve well".to_owned()),

@@ -24,6 +24,7 @@ use super::yaml::Doc;
 use crate::lang::{self, LangError, Scope};
 use crate::model::{FactType, Name};
 
+pub use halo::halo_always_lists;
 pub(crate) use tables::{TableFile, TableFiles, stays_inside};
 
 /// A typed document with its text.

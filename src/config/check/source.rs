@@ -163,7 +163,9 @@ fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], rep
         if !is_users(path) {
             continue;
         }
-        let lower = member.to_ascii_lowercase();
+        // A nested member (`site.name`) is delivered when its outermost is.
+        let outer = member.split('.').next().unwrap_or(member);
+        let lower = outer.to_ascii_lowercase();
         let range = source.doc.text(pointer).and_then(|text| {
             let whole = format!("{endpoint}.{member}");
             text.find(&whole).map(|at| at..at + whole.len())
@@ -209,19 +211,19 @@ fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], rep
 }
 
 fn alternative(member: &str) -> String {
-    let other = "keep it in `other1` to `other5`, or in a custom field read with `customField('CFname')` and `include_custom_fields` on the endpoint";
+    const OTHER: &str = "in `other1` to `other5`, or in a custom field read with `customField('CFname')` and `include_custom_fields` on the endpoint";
     match member {
-        "department" | "departments" => format!("the list has no department; {other}"),
+        "department" | "departments" => format!("the list has no department; keep it {OTHER}"),
         "admanager" | "manager_email" => {
-            format!("the list has no manager; keep the manager's number or id: {other}")
+            format!("the list has no manager; keep the manager's number or id {OTHER}")
         }
         "samaccountname" => "`login` and `activedirectory_dn` are in the list, and accounts are better matched by the anchor attribute".to_owned(),
         "third_party_guid" => "`azureoid` and `onpremise_activedirectory_dn` are in the list, where the importer fills them".to_owned(),
         "roles" => "`role_list` and `role_ids` are in the list".to_owned(),
         "datecreated" | "ulastupdate" | "lastlogindate" => {
-            format!("the list has no dates but `contract_end_date` and `date_of_birth`; {other}")
+            format!("the list has no dates but `contract_end_date` and `date_of_birth`; keep it {OTHER}")
         }
-        _ => other.to_owned(),
+        _ => format!("keep it {OTHER}"),
     }
 }
 
@@ -458,13 +460,9 @@ fn http_address(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report
     }
 }
 
-pub(super) fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => {
-            name.eq_ignore_ascii_case("localhost")
-                // Schemes the parser does not know keep addresses as names.
-                || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
@@ -478,7 +476,7 @@ pub(super) fn not_empty(doc: &Doc, pointer: &str, setting: &Setting, report: &mu
 }
 
 fn is_users(path: &str) -> bool {
-    path.trim_end_matches('/').eq_ignore_ascii_case("/users")
+    path.trim_matches('/').eq_ignore_ascii_case("users")
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -235,7 +235,7 @@ fn read(
                 source,
                 line,
                 codes::BAD_CSV,
-                format!("this row has {} fields, the header {}", record.len(), header.len()),
+                format!("the number of fields in this row is {}, in the header {}", record.len(), header.len()),
                 Some("put a field that contains a comma or a quote in double quotes, and double its quotes".to_owned()),
                 report,
             );

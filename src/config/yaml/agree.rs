@@ -10,12 +10,15 @@ use serde_yaml::Value as Yaml;
 /// A pointer, and whether it is the key there that is read differently.
 pub(super) type Difference = (String, bool);
 
+/// Why the other reader refuses a text, and at which line and column when it says so.
+pub(super) type Refusal = (String, Option<(u64, u64)>);
+
 /// Pointers at which the documents differ, by document, or why the other reader refuses the text (with its line and
 /// column when it says so).
 pub(super) fn differences(
     text: &str,
     documents: &[&Json],
-) -> Result<Vec<Vec<Difference>>, (String, Option<(u64, u64)>)> {
+) -> Result<Vec<Vec<Difference>>, Refusal> {
     let mut theirs = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let mut value = Yaml::deserialize(document).map_err(refused)?;
@@ -45,7 +48,7 @@ pub(super) fn differences(
         .collect())
 }
 
-fn refused(error: serde_yaml::Error) -> (String, Option<(u64, u64)>) {
+fn refused(error: serde_yaml::Error) -> Refusal {
     let place = error
         .location()
         .map(|at| (at.line() as u64, at.column() as u64));

@@ -177,6 +177,11 @@ fn syntax(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     if let Some(at) = message.find(" at line ") {
         message.truncate(at);
     }
+    if message == "expected string scalar"
+        || message.starts_with("cannot deserialize null into string")
+    {
+        message = "a key must be a plain text".to_owned();
+    }
     let too_deep = message.contains("Depth {") || message.contains("recursion limit");
     let too_big = message.contains("budget breached") || message.contains("alias replay");
     let line = &source.text[source.line_of(source.byte_at(

@@ -80,10 +80,7 @@ fn double(written: &str, end: usize) -> Option<Vec<Token>> {
                         .checked_add(rest.next()?.1.to_digit(16)?)?;
                 }
                 // Half of a surrogate pair is left for its other half.
-                match char::from_u32(code) {
-                    Some(character) => character,
-                    None => return None,
-                }
+                char::from_u32(code)?
             }
             '0' => '\0',
             'a' => '\u{7}',

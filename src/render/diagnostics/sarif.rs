@@ -25,7 +25,6 @@ pub(super) fn render(diagnostics: &[Diagnostic]) -> String {
             }},
             // Columns count characters, not UTF-16 units (section 3.14.17).
             "columnKind": "unicodeCodePoints",
-            "originalUriBaseIds": {"PROJECT": {"description": {"text": "The folder of halosync.yaml."}}},
             "results": results,
         }],
     });
@@ -46,7 +45,7 @@ fn result(diagnostic: &Diagnostic, codes: &[&str]) -> Value {
     if let Some(location) = &diagnostic.location {
         result["locations"] = json!([{
             "physicalLocation": {
-                "artifactLocation": {"uri": uri(&location.file), "uriBaseId": "PROJECT"},
+                "artifactLocation": {"uri": uri(&location.file)},
                 "region": {
                     "startLine": location.line,
                     "startColumn": location.column,

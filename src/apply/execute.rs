@@ -1,0 +1,619 @@
+//! Takes one change to its goal: look, announce, send, and look again whenever something went wrong.
+//!
+//! Invariants: nothing is sent that the journal does not announce; nothing is sent again before looking; whatever
+//! happens to one change stays with it, except a target that stops answering and a journal that cannot be written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::journal::{Journal, Line, Step, StepResult, StepState};
+use super::look::{Eyes, Finish, Goal, Look, Operation, Write};
+use super::outcome::{ChangeOutcome, FailureKind};
+use super::password::{NewPassword, PasswordSink, generate};
+use super::{Events, Options};
+use crate::connector::{ConnectorError, DirectoryWriter};
+use crate::model::{Guid, Name};
+use crate::plan::{
+    Action, AttributeChange, Change, ChangeId, ObjectRef, PasswordPolicy, Plan, PlanValue,
+};
+
+/// How often a compare-and-set that lost a race is tried again.
+const RACES: u32 = 2;
+/// The longest a system may ask us to wait.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+
+/// One apply of one plan.
+pub(super) struct Run<'a, W> {
+    pub(super) plan: &'a Plan,
+    pub(super) options: &'a Options,
+    pub(super) events: &'a dyn Events,
+    writers: &'a BTreeMap<Name, W>,
+    journal: &'a Journal,
+    passwords: Option<Arc<dyn PasswordSink>>,
+    created: Mutex<HashMap<ChangeId, Guid>>,
+    over: Mutex<Over>,
+}
+
+/// What has come to an end early.
+#[derive(Default)]
+struct Over {
+    journal: Option<String>,
+    targets: BTreeMap<Name, String>,
+}
+
+/// How a goal was reached, or not.
+enum Reached {
+    /// Nothing had to be sent.
+    Already(Guid),
+    /// It was sent now, or by an interrupted apply just before.
+    Done(Option<Guid>),
+    /// Not reached.
+    Not(ChangeOutcome),
+}
+
+/// Patience with one change.
+#[derive(Default)]
+struct Tries {
+    failures: u32,
+    unanswered: u32,
+}
+
+impl<'a, W: DirectoryWriter> Run<'a, W> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        writers: &'a BTreeMap<Name, W>,
+        journal: &'a Journal,
+        passwords: Option<Arc<dyn PasswordSink>>,
+        options: &'a Options,
+        events: &'a dyn Events,
+    ) -> Self {
+        Self {
+            plan,
+            options,
+            events,
+            writers,
+            journal,
+            passwords,
+            created: Mutex::default(),
+            over: Mutex::default(),
+        }
+    }
+
+    /// True when nothing more is to be sent to a target.
+    pub(super) fn is_over(&self, target: &Name) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        self.options.cancel.is_cancelled()
+            || over.journal.is_some()
+            || over.targets.contains_key(target)
+    }
+
+    /// Why the run ended early, and whether that was because a target could not be reached.
+    pub(super) fn why_stopped(&self) -> (Vec<String>, bool) {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let cancelled = self
+            .options
+            .cancel
+            .is_cancelled()
+            .then(|| "cancelled".to_owned());
+        let targets = over
+            .targets
+            .iter()
+            .map(|(target, why)| format!("target {target} was given up: {why}"));
+        let why = cancelled
+            .into_iter()
+            .chain(over.journal.clone())
+            .chain(targets)
+            .collect();
+        (why, !over.targets.is_empty())
+    }
+
+    /// The account a `create` made, when it is known.
+    pub(super) fn created(&self, change: &ChangeId) -> Option<Guid> {
+        self.created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(change)
+            .copied()
+            .or_else(|| self.journal.history().created(change))
+    }
+
+    /// The connection to a target.
+    pub(super) fn writer(&self, target: &Name) -> Option<&'a W> {
+        self.writers.get(target)
+    }
+
+    /// Appends to the journal. False when it cannot be written: then nothing more may be sent anywhere.
+    pub(super) async fn note(&self, line: &Line) -> bool {
+        match self.journal.append(line).await {
+            Ok(()) => true,
+            Err(error) => {
+                let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+                over.journal.get_or_insert_with(|| error.to_string());
+                false
+            }
+        }
+    }
+
+    pub(super) async fn note_outcome(
+        &self,
+        change: &Change,
+        step: Step,
+        result: StepResult,
+        created: Option<Guid>,
+        message: Option<String>,
+    ) -> bool {
+        self.note(&Line::Outcome {
+            change: change.id.clone(),
+            step,
+            at: (self.options.clock)(),
+            result,
+            created,
+            message,
+        })
+        .await
+    }
+
+    /// Executes one change.
+    pub(super) async fn execute(&self, change: &Change) -> ChangeOutcome {
+        if let Action::Create {
+            attributes,
+            password,
+            enable,
+        } = &change.action
+        {
+            return match self.create(change, attributes, *password, *enable).await {
+                Ok(outcome) | Err(outcome) => outcome,
+            };
+        }
+        let (Some(object), Some(writer)) = (
+            self.identity(&change.object),
+            self.writers.get(&change.target),
+        ) else {
+            return ChangeOutcome::failed(
+                FailureKind::Internal,
+                "the object's identity is not known",
+            );
+        };
+        let goal = match &change.action {
+            Action::Modify { attributes } => Goal::Attributes {
+                guid: object,
+                attributes,
+            },
+            Action::Adopt { attribute, .. } => Goal::Attributes {
+                guid: object,
+                attributes: std::slice::from_ref(attribute),
+            },
+            Action::Enable {} | Action::Disable {} => Goal::Disabled {
+                guid: object,
+                disabled: matches!(change.action, Action::Disable {}),
+            },
+            Action::Rename { before, after, .. } => Goal::Named {
+                guid: object,
+                before,
+                after,
+            },
+            Action::Move { before, after, .. } => Goal::Placed {
+                guid: object,
+                before,
+                after,
+            },
+            Action::AddMember { member } | Action::RemoveMember { member } => {
+                let Some(member) = self.identity(member) else {
+                    return ChangeOutcome::failed(
+                        FailureKind::Internal,
+                        "the member's identity is not known",
+                    );
+                };
+                Goal::Member {
+                    group: object,
+                    member,
+                    present: matches!(change.action, Action::AddMember { .. }),
+                }
+            }
+            // Taken care of above.
+            Action::Create { .. } => {
+                return ChangeOutcome::failed(FailureKind::Internal, "a create has no single goal");
+            }
+        };
+        match self.reach(change, writer, Step::Write, &goal).await {
+            Reached::Already(_) => ChangeOutcome::AlreadyAsDesired {},
+            Reached::Done(_) => ChangeOutcome::Done {},
+            Reached::Not(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn identity(&self, object: &ObjectRef) -> Option<Guid> {
+        object
+            .guid
+            .or_else(|| self.created(object.created_by.as_ref()?))
+    }
+
+    /// Add disabled, set a password, finish: each step is passed over when it is already done.
+    async fn create(
+        &self,
+        change: &Change,
+        attributes: &[AttributeChange],
+        policy: PasswordPolicy,
+        enable: bool,
+    ) -> Result<ChangeOutcome, ChangeOutcome> {
+        let history = self.journal.history();
+        let earlier = |step| history.step(&change.id, step);
+        let Some(writer) = self.writers.get(&change.target) else {
+            return Err(ChangeOutcome::NotReached {});
+        };
+        let has_sink = self.passwords.is_some();
+        let mut done = false;
+        let guid = match history.created(&change.id) {
+            Some(guid) => guid,
+            None => {
+                let goal = Goal::Added {
+                    dn: &change.object.dn,
+                    attributes,
+                    allowed: has_sink || !enable,
+                };
+                match self.reach(change, writer, Step::Add, &goal).await {
+                    Reached::Already(guid) => guid,
+                    Reached::Done(Some(guid)) => {
+                        done = true;
+                        guid
+                    }
+                    Reached::Done(None) => {
+                        return Err(ChangeOutcome::failed(
+                            FailureKind::Internal,
+                            "the directory gave no identity for the new account",
+                        ));
+                    }
+                    Reached::Not(outcome) => return Err(outcome),
+                }
+            }
+        };
+        self.created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(change.id.clone(), guid);
+        let mut finish = Finish {
+            guid,
+            enable,
+            must_change: false,
+            fresh_password: false,
+            ours: done || matches!(earlier(Step::Add), Some(StepState::Open | StepState::Done)),
+            earlier: earlier(Step::Finish),
+        };
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+        };
+        let unfinished = self
+            .patiently(change, || eyes.is_unfinished(finish).boxed())
+            .await?;
+        if unfinished {
+            if has_sink && earlier(Step::Password) != Some(StepState::Done) {
+                self.set_password(change, writer, guid, attributes, policy)
+                    .await?;
+                done = true;
+                finish.fresh_password = true;
+            } else if enable && !has_sink && earlier(Step::Password) != Some(StepState::Done) {
+                return Err(ChangeOutcome::failed(
+                    FailureKind::Password,
+                    "the plan names nobody to encrypt the initial password to, so the account stays disabled",
+                ));
+            }
+            finish.must_change = policy.must_change && has_sink;
+        } else if finish.earlier == Some(StepState::Done) || !done {
+            // Finished before this run: is it still what the plan made it?
+            let found = self
+                .patiently(change, || eyes.differences(guid, attributes).boxed())
+                .await?;
+            match found {
+                None => {
+                    return Err(ChangeOutcome::conflict(
+                        "the account this plan created does not exist any more",
+                    ));
+                }
+                Some(differences) if !differences.is_empty() => {
+                    return Err(ChangeOutcome::Conflict {
+                        message: "the account this plan created has been changed since".to_owned(),
+                        differences,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        let goal = Goal::Finished(finish);
+        match self.reach(change, writer, Step::Finish, &goal).await {
+            Reached::Already(_) if !done => Ok(ChangeOutcome::AlreadyAsDesired {}),
+            Reached::Already(_) | Reached::Done(_) => Ok(ChangeOutcome::Done {}),
+            Reached::Not(outcome) => Err(outcome),
+        }
+    }
+
+    async fn set_password(
+        &self,
+        change: &Change,
+        writer: &W,
+        guid: Guid,
+        attributes: &[AttributeChange],
+        policy: PasswordPolicy,
+    ) -> Result<(), ChangeOutcome> {
+        let Some(sink) = self.passwords.clone() else {
+            return Ok(());
+        };
+        let text = |name: &str| {
+            attributes
+                .iter()
+                .find(|one| one.name.eq_ignore_ascii_case(name))
+                .and_then(|one| match one.after.first() {
+                    Some(PlanValue::Text(text)) => Some(text.clone()),
+                    _ => None,
+                })
+        };
+        let cn = change.object.dn.rdn().value;
+        let account = text("sAMAccountName").unwrap_or_else(|| cn.clone());
+        let display = text("displayName").unwrap_or_default();
+        let password = generate(policy, &[&account, &display, &cn], &mut rand::rng());
+        let kept = NewPassword {
+            change: change.id.clone(),
+            account,
+            dn: change.object.dn.as_str().to_owned(),
+            at: (self.options.clock)(),
+            password: password.clone(),
+        };
+        // Encryption and the disk must not hold up the writes of others.
+        let kept = tokio::task::spawn_blocking(move || sink.keep(kept)).await;
+        let problem = match kept {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("the initial password could not be kept".to_owned()),
+        };
+        if let Some(problem) = problem {
+            return Err(ChangeOutcome::failed(FailureKind::Password, problem));
+        }
+        let mut tries = Tries::default();
+        loop {
+            let announced = self
+                .note(&Line::Intent {
+                    change: change.id.clone(),
+                    step: Step::Password,
+                    at: (self.options.clock)(),
+                    object: Some(guid),
+                    dn: None,
+                    before: BTreeMap::new(),
+                })
+                .await;
+            if !announced {
+                return Err(ChangeOutcome::NotReached {});
+            }
+            // Setting the same password again changes nothing, so there is nothing to read back first.
+            match writer.set_password(guid, &password).await {
+                Ok(()) => {
+                    self.note_outcome(change, Step::Password, StepResult::Done, None, None)
+                        .await;
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.note_error(change, Step::Password, &error).await;
+                    if !self.wait(change, &mut tries, &error).await {
+                        return Err(self.give_up(change, &error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks and sends until the goal is reached or cannot be.
+    async fn reach(&self, change: &Change, writer: &W, step: Step, goal: &Goal<'_>) -> Reached {
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+        };
+        let earlier = self.journal.history().step(&change.id, step);
+        let mut tries = Tries::default();
+        let mut races = 0;
+        let mut sent = false;
+        // True when a write of this plan may have happened without our knowing.
+        let mut unsettled = earlier == Some(StepState::Open);
+        // Whether a disagreement about references has been looked at twice.
+        let mut doubted = !goal.refers();
+        let mut refused: Option<(Operation, ConnectorError)> = None;
+        // The last word of the system, once there is to be no further attempt.
+        let mut final_error: Option<ConnectorError> = None;
+        loop {
+            let open = sent || earlier == Some(StepState::Open);
+            let look = match eyes.look(goal, open).await {
+                Ok(look) => look,
+                Err(error) => {
+                    if final_error.is_none() && self.wait(change, &mut tries, &error).await {
+                        continue;
+                    }
+                    let mut outcome = self.give_up(change, &error);
+                    if unsettled {
+                        outcome = ChangeOutcome::failed(
+                            FailureKind::Unsettled,
+                            format!("it may or may not have been written: {error}"),
+                        );
+                    }
+                    return Reached::Not(outcome);
+                }
+            };
+            match look {
+                Look::AsDesired(guid) if unsettled => {
+                    self.note_outcome(
+                        change,
+                        step,
+                        StepResult::Done,
+                        matches!(goal, Goal::Added { .. }).then_some(guid),
+                        None,
+                    )
+                    .await;
+                    return Reached::Done(Some(guid));
+                }
+                Look::AsDesired(guid) => return Reached::Already(guid),
+                Look::Settled(outcome) if doubted => return Reached::Not(outcome),
+                Look::Settled(_) => doubted = true,
+                Look::Write(write) => {
+                    // Refused, and it would be the same again.
+                    if let Some((operation, error)) = refused.take()
+                        && operation == write.operation
+                    {
+                        return Reached::Not(self.give_up(change, &error));
+                    }
+                    if let Some(error) = final_error {
+                        return Reached::Not(self.give_up(change, &error));
+                    }
+                    if earlier == Some(StepState::Done) && !sent {
+                        return Reached::Not(changed_back());
+                    }
+                    if !self.announce(change, step, &write).await {
+                        return Reached::Not(ChangeOutcome::NotReached {});
+                    }
+                    sent = true;
+                    match write.operation.send(writer).await {
+                        Ok(made) => {
+                            self.note_outcome(change, step, StepResult::Done, made, None)
+                                .await;
+                            return Reached::Done(made);
+                        }
+                        Err(error @ ConnectorError::Conflict { .. }) => {
+                            self.note_error(change, step, &error).await;
+                            races += 1;
+                            if races > RACES {
+                                final_error = Some(error);
+                            }
+                        }
+                        Err(error) => {
+                            self.note_error(change, step, &error).await;
+                            if !is_passing(&error) {
+                                if doubted {
+                                    return Reached::Not(self.give_up(change, &error));
+                                }
+                                doubted = true;
+                                refused = Some((write.operation, error));
+                                continue;
+                            }
+                            unsettled |= matches!(error, ConnectorError::Unknown { .. });
+                            if !self.wait(change, &mut tries, &error).await {
+                                final_error = Some(error);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn announce(&self, change: &Change, step: Step, write: &Write) -> bool {
+        self.note(&Line::Intent {
+            change: change.id.clone(),
+            step,
+            at: (self.options.clock)(),
+            object: write.object,
+            dn: write.dn.clone(),
+            before: write.before.clone(),
+        })
+        .await
+    }
+
+    async fn note_error(&self, change: &Change, step: Step, error: &ConnectorError) {
+        let result = if matches!(error, ConnectorError::Unknown { .. }) {
+            StepResult::Unknown
+        } else {
+            StepResult::Failed
+        };
+        self.note_outcome(change, step, result, None, Some(error.to_string()))
+            .await;
+    }
+
+    /// Reads with the usual patience.
+    pub(super) async fn patiently<'f, T>(
+        &self,
+        change: &Change,
+        read: impl Fn() -> BoxFuture<'f, Result<T, ConnectorError>>,
+    ) -> Result<T, ChangeOutcome> {
+        let mut tries = Tries::default();
+        loop {
+            match read().await {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    if !self.wait(change, &mut tries, &error).await {
+                        return Err(self.give_up(change, &error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits before another attempt; false when there is to be none.
+    async fn wait(&self, change: &Change, tries: &mut Tries, error: &ConnectorError) -> bool {
+        if !is_passing(error) {
+            return false;
+        }
+        tries.failures += 1;
+        if matches!(error, ConnectorError::Unknown { .. }) {
+            tries.unanswered += 1;
+        }
+        let retry = self.options.retry;
+        // A write that got no answer twice is not sent a third time.
+        if tries.failures > retry.retries || tries.unanswered > 1 {
+            return false;
+        }
+        self.events.retrying(change, &error.to_string());
+        let doubled = 2_u32.saturating_pow(tries.failures - 1);
+        let own = retry
+            .first_wait
+            .saturating_mul(doubled)
+            .min(retry.longest_wait);
+        let asked = match error {
+            ConnectorError::Transient {
+                retry_after: Some(asked),
+                ..
+            } => (*asked).min(LONGEST_ASKED_WAIT),
+            _ => Duration::ZERO,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(own.max(asked)) => true,
+            () = self.options.cancel.cancelled() => false,
+        }
+    }
+
+    /// The outcome of a change the system had the last word on. A target that cannot be reached is given up.
+    fn give_up(&self, change: &Change, error: &ConnectorError) -> ChangeOutcome {
+        let kind = match error {
+            ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
+            ConnectorError::Denied { .. } => FailureKind::Denied,
+            ConnectorError::Invalid { .. } => FailureKind::Refused,
+            ConnectorError::NotFound { .. } => FailureKind::Missing,
+            ConnectorError::Transient { .. } => FailureKind::Transient,
+            ConnectorError::Unknown { .. } => FailureKind::Unsettled,
+            ConnectorError::Unavailable { .. } => {
+                let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+                over.targets
+                    .entry(change.target.clone())
+                    .or_insert_with(|| error.to_string());
+                FailureKind::Unavailable
+            }
+        };
+        ChangeOutcome::failed(kind, error.to_string())
+    }
+}
+
+/// True when trying again may help.
+fn is_passing(error: &ConnectorError) -> bool {
+    matches!(
+        error,
+        ConnectorError::Transient { .. }
+            | ConnectorError::Unavailable { .. }
+            | ConnectorError::Unknown { .. }
+    )
+}
+
+fn changed_back() -> ChangeOutcome {
+    ChangeOutcome::conflict(
+        "an earlier apply of this plan made the change, and it has been changed back since",
+    )
+}

@@ -1,0 +1,694 @@
+//! The journal: append-only JSON Lines, flushed to disk before and after each write (P6).
+//!
+//! Holds the before-image of what changes, never a secret (P4). Must not know how changes are executed.
+//!
+//! Invariants: a write is sent only after its `intent` line is on disk; a line is either whole (it ends in a line
+//! break) or was never there; a journal belongs to one plan and to one running apply at a time.
+//!
+//! A thread of its own writes. Lines that arrive while one flush is under way share the next one, so that many
+//! writes in flight cost few flushes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::model::Guid;
+use crate::plan::ChangeId;
+
+/// Format version of a journal.
+pub const FORMAT: &str = "halosync/journal/v1";
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It belongs to another plan; nothing was changed in it.
+    #[error("the journal belongs to another plan ({found})")]
+    OtherPlan {
+        /// Digest of the plan it belongs to.
+        found: String,
+    },
+    /// The file is not a journal this program knows.
+    #[error("not a journal this version can read: {message}")]
+    NotAJournal {
+        /// What stands there instead.
+        message: String,
+    },
+    /// A whole line in the middle cannot be read: somebody edited the file or the disk is failing.
+    #[error("journal line {line} is damaged: {message}")]
+    Damaged {
+        /// 1-based line.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another apply is using it.
+    #[error("another apply is using the journal {}", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be read or written. Nothing more may be written to any target.
+    #[error("journal {}: {message}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        message: String,
+        /// The cause.
+        #[source]
+        source: Option<std::io::Error>,
+    },
+}
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "line",
+    deny_unknown_fields
+)]
+pub enum Line {
+    /// Always the first.
+    Header {
+        /// `halosync/journal/v1`.
+        format: String,
+        /// Digest of the plan.
+        plan: String,
+        /// Version of the program.
+        tool_version: String,
+        /// When the journal was begun.
+        #[schemars(with = "String")]
+        at: jiff::Timestamp,
+    },
+    /// An apply begins (one per apply, resumed ones included).
+    Run {
+        /// When.
+        #[schemars(with = "String")]
+        at: jiff::Timestamp,
+        /// Version of the program.
+        tool_version: String,
+        /// True when the file ended in half a line (the program or the machine died while writing it). That line
+        /// was removed: what it announced had not been sent.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        torn: bool,
+    },
+    /// A write is about to be sent.
+    Intent {
+        /// Which change.
+        change: ChangeId,
+        /// Which of its writes.
+        step: Step,
+        /// When.
+        #[schemars(with = "String")]
+        at: jiff::Timestamp,
+        /// The object, when it exists.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<Guid>,
+        /// The object's name at that moment, or the one it is to have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dn: Option<String>,
+        /// Values found of every attribute the write changes; none for an attribute that had no value.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        before: BTreeMap<String, Vec<String>>,
+    },
+    /// What came of it.
+    Outcome {
+        /// Which change.
+        change: ChangeId,
+        /// Which of its writes.
+        step: Step,
+        /// When.
+        #[schemars(with = "String")]
+        at: jiff::Timestamp,
+        /// How it ended.
+        result: StepResult,
+        /// Identity of the object it made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<Guid>,
+        /// What the system said, when it was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// An apply ended by itself (complete or not), every outcome known.
+    End {
+        /// When.
+        #[schemars(with = "String")]
+        at: jiff::Timestamp,
+        /// How many changes ended how.
+        counts: super::outcome::Counts,
+    },
+}
+
+/// A write within a change. All but `create` have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// The only write of a change.
+    Write,
+    /// `create`: the object is added, disabled.
+    Add,
+    /// `create`: the initial password is set.
+    Password,
+    /// `create`: the account gets its final `userAccountControl`.
+    Finish,
+}
+
+/// How a write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StepResult {
+    /// The system says it is done, or reading back showed that it is.
+    Done,
+    /// The system refused; nothing happened.
+    Failed,
+    /// No answer: it may or may not have happened.
+    Unknown,
+}
+
+/// Where a write stands according to the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepState {
+    /// Sent, perhaps; how it ended is not known.
+    Open,
+    /// Done.
+    Done,
+    /// Refused.
+    Failed,
+}
+
+/// What earlier applies of the same plan left in the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    steps: HashMap<(ChangeId, Step), StepState>,
+    created: HashMap<ChangeId, Guid>,
+    runs: u32,
+    valid_bytes: usize,
+    torn: bool,
+    has_header: bool,
+}
+
+impl History {
+    /// Reads what stands in a journal of the plan with this digest.
+    ///
+    /// # Errors
+    /// When it belongs to another plan, is no journal, or a whole line cannot be read. Half a line at the end is no
+    /// error.
+    pub fn read(bytes: &[u8], plan_digest: &str) -> Result<Self, JournalError> {
+        let mut history = Self::default();
+        for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if !raw.ends_with(b"\n") {
+                history.torn = true;
+                break;
+            }
+            let line: Line = serde_json::from_slice(raw).map_err(|error| {
+                if index == 0 {
+                    JournalError::NotAJournal {
+                        message: error.to_string(),
+                    }
+                } else {
+                    JournalError::Damaged {
+                        line: index + 1,
+                        message: error.to_string(),
+                    }
+                }
+            })?;
+            history.take(index, line, plan_digest)?;
+            history.valid_bytes += raw.len();
+        }
+        Ok(history)
+    }
+
+    fn take(&mut self, index: usize, line: Line, plan_digest: &str) -> Result<(), JournalError> {
+        let misplaced = || JournalError::Damaged {
+            line: index + 1,
+            message: "the header stands first and nowhere else".to_owned(),
+        };
+        match line {
+            Line::Header { format, plan, .. } => {
+                if index != 0 {
+                    return Err(misplaced());
+                }
+                if format != FORMAT {
+                    return Err(JournalError::NotAJournal {
+                        message: format!("its format is {format:?}"),
+                    });
+                }
+                if plan != plan_digest {
+                    return Err(JournalError::OtherPlan { found: plan });
+                }
+                self.has_header = true;
+            }
+            _ if index == 0 => return Err(misplaced()),
+            Line::Run { .. } => self.runs += 1,
+            Line::Intent { change, step, .. } => {
+                self.steps.insert((change, step), StepState::Open);
+            }
+            Line::Outcome {
+                change,
+                step,
+                result,
+                created,
+                ..
+            } => {
+                if let Some(guid) = created {
+                    self.created.insert(change.clone(), guid);
+                }
+                let state = match result {
+                    StepResult::Done => StepState::Done,
+                    StepResult::Failed => StepState::Failed,
+                    StepResult::Unknown => StepState::Open,
+                };
+                self.steps.insert((change, step), state);
+            }
+            Line::End { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Where a write stands; `None` when it was never announced.
+    pub fn step(&self, change: &ChangeId, step: Step) -> Option<StepState> {
+        self.steps.get(&(change.clone(), step)).copied()
+    }
+
+    /// The object an earlier apply made for this change.
+    pub fn created(&self, change: &ChangeId) -> Option<Guid> {
+        self.created.get(change).copied()
+    }
+
+    /// How many applies began before this one.
+    pub fn runs(&self) -> u32 {
+        self.runs
+    }
+
+    /// Length of the part of the file that is whole lines; the rest is to be cut off before anything is appended.
+    pub fn valid_bytes(&self) -> usize {
+        self.valid_bytes
+    }
+}
+
+/// Where a journal's lines go.
+pub trait Medium: Send + 'static {
+    /// Puts bytes at the end.
+    ///
+    /// # Errors
+    /// When they cannot all be put there.
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+
+    /// Returns when everything appended so far would survive a power cut.
+    ///
+    /// # Errors
+    /// When that cannot be had.
+    fn sync(&mut self) -> std::io::Result<()>;
+}
+
+impl Medium for File {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.sync_data()
+    }
+}
+
+struct Entry {
+    bytes: Vec<u8>,
+    flushed: oneshot::Sender<Result<(), String>>,
+}
+
+/// An open journal of one plan.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    plan: String,
+    history: History,
+    entries: Option<mpsc::Sender<Entry>>,
+    writer: Option<std::thread::JoinHandle<()>>,
+    broken: Mutex<Option<String>>,
+}
+
+impl Journal {
+    /// Opens the journal of a plan, begins one where there is none, and announces this apply in it. Half a line at
+    /// the end is removed.
+    ///
+    /// # Errors
+    /// See [`JournalError`]; the file is unchanged then.
+    pub fn open(
+        path: &Path,
+        plan_digest: &str,
+        tool_version: &str,
+        now: jiff::Timestamp,
+    ) -> Result<Self, JournalError> {
+        let failed = |source: std::io::Error| JournalError::Io {
+            path: path.to_owned(),
+            message: "cannot be opened".to_owned(),
+            source: Some(source),
+        };
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(JournalError::Locked {
+                    path: path.to_owned(),
+                });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let history = History::read(&bytes, plan_digest)?;
+        let end = history.valid_bytes() as u64;
+        file.set_len(end).map_err(failed)?;
+        file.seek(SeekFrom::Start(end)).map_err(failed)?;
+        // The name of a new file is durable only when its folder is.
+        #[cfg(unix)]
+        if bytes.is_empty() {
+            let folder = match path.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                _ => Path::new("."),
+            };
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(failed)?;
+        }
+        Self::start(path, plan_digest, history, file, tool_version, now)
+    }
+
+    /// Goes on with a journal on any medium, which stands at [`History::valid_bytes`].
+    ///
+    /// # Errors
+    /// When the first lines cannot be written.
+    pub fn start(
+        path: &Path,
+        plan_digest: &str,
+        history: History,
+        medium: impl Medium,
+        tool_version: &str,
+        now: jiff::Timestamp,
+    ) -> Result<Self, JournalError> {
+        let (entries, received) = mpsc::channel();
+        let writer = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write_entries(medium, &received))
+            .map_err(|source| JournalError::Io {
+                path: path.to_owned(),
+                message: "its writer cannot be started".to_owned(),
+                source: Some(source),
+            })?;
+        let journal = Self {
+            path: path.to_owned(),
+            plan: plan_digest.to_owned(),
+            history,
+            entries: Some(entries),
+            writer: Some(writer),
+            broken: Mutex::new(None),
+        };
+        let mut first = Vec::new();
+        if !journal.history.has_header {
+            first.push(Line::Header {
+                format: FORMAT.to_owned(),
+                plan: plan_digest.to_owned(),
+                tool_version: tool_version.to_owned(),
+                at: now,
+            });
+        }
+        first.push(Line::Run {
+            at: now,
+            tool_version: tool_version.to_owned(),
+            torn: journal.history.torn,
+        });
+        // Waited for with the next line: nothing is sent before an intent is flushed.
+        for line in &first {
+            drop(journal.hand_over(line)?);
+        }
+        Ok(journal)
+    }
+
+    /// What earlier applies left.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Where it is kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Digest of the plan it belongs to.
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+
+    /// Appends a line and returns when it is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written; from then on every further append fails too.
+    pub async fn append(&self, line: &Line) -> Result<(), JournalError> {
+        let flushed = self.hand_over(line)?;
+        match flushed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => Err(self.fail(message)),
+            Err(_) => Err(self.fail("its writer is gone".to_owned())),
+        }
+    }
+
+    fn hand_over(
+        &self,
+        line: &Line,
+    ) -> Result<oneshot::Receiver<Result<(), String>>, JournalError> {
+        let broken = self
+            .broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(message) = broken {
+            return Err(self.fail(message));
+        }
+        let mut bytes = serde_json::to_vec(line).map_err(|error| self.fail(error.to_string()))?;
+        bytes.push(b'\n');
+        let (flushed, receiver) = oneshot::channel();
+        let entry = Entry { bytes, flushed };
+        match self.entries.as_ref().map(|entries| entries.send(entry)) {
+            Some(Ok(())) => Ok(receiver),
+            _ => Err(self.fail("its writer is gone".to_owned())),
+        }
+    }
+
+    fn fail(&self, message: String) -> JournalError {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+        JournalError::Io {
+            path: self.path.clone(),
+            message,
+            source: None,
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// Everything handed over is written before the file is released.
+    fn drop(&mut self) {
+        self.entries = None;
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer was already reported to everyone who waited for it.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_entries(mut medium: impl Medium, received: &mpsc::Receiver<Entry>) {
+    let mut broken: Option<String> = None;
+    while let Ok(first) = received.recv() {
+        let mut batch = vec![first];
+        batch.extend(received.try_iter());
+        if broken.is_none() {
+            let written = batch
+                .iter()
+                .try_for_each(|entry| medium.append(&entry.bytes))
+                .and_then(|()| medium.sync());
+            broken = written.err().map(|error| error.to_string());
+        }
+        for entry in batch {
+            let result = broken.clone().map_or(Ok(()), Err);
+            // Whoever asked may have stopped waiting.
+            let _ = entry.flushed.send(result);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FORMAT, History, Journal, JournalError, Line, Step, StepResult, StepState};
+    use crate::plan::ChangeId;
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(second).expect("in range")
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+    }
+
+    fn outcome(change: &str, result: StepResult) -> Line {
+        Line::Outcome {
+            change: ChangeId(change.into()),
+            step: Step::Write,
+            at: at(2),
+            result,
+            created: None,
+            message: None,
+        }
+    }
+
+    fn intent(change: &str) -> Line {
+        Line::Intent {
+            change: ChangeId(change.into()),
+            step: Step::Write,
+            at: at(1),
+            object: None,
+            dn: None,
+            before: Default::default(),
+        }
+    }
+
+    #[test]
+    fn p6_a_journal_cut_at_any_byte_is_read_up_to_its_last_whole_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("j.jsonl");
+        let journal = Journal::open(&path, "sha256:a", "1", at(0)).expect("opens");
+        runtime().block_on(async {
+            journal.append(&intent("one")).await.expect("appended");
+            journal
+                .append(&outcome("one", StepResult::Done))
+                .await
+                .expect("appended");
+            journal.append(&intent("two")).await.expect("appended");
+        });
+        drop(journal);
+        let whole = std::fs::read(&path).expect("reads");
+        let state =
+            |history: &History, change: &str| history.step(&ChangeId(change.into()), Step::Write);
+        let full = History::read(&whole, "sha256:a").expect("reads");
+        assert_eq!(state(&full, "one"), Some(StepState::Done));
+        assert_eq!(state(&full, "two"), Some(StepState::Open));
+        assert_eq!(full.runs(), 1);
+
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).expect("writes");
+            let journal = Journal::open(&path, "sha256:a", "1", at(3)).expect("opens");
+            let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(
+                state(journal.history(), "one"),
+                [
+                    None,
+                    None,
+                    None,
+                    Some(StepState::Open),
+                    Some(StepState::Done)
+                ][lines],
+                "cut at {cut}"
+            );
+            drop(journal);
+            // What was appended after the cut reads as a whole again, and says that a line was torn.
+            let bytes = std::fs::read(&path).expect("reads");
+            let text = String::from_utf8(bytes.clone()).expect("text");
+            History::read(&bytes, "sha256:a").expect("still a journal");
+            let torn = cut > 0 && whole[cut - 1] != b'\n';
+            assert_eq!(text.contains("\"torn\":true"), torn, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn journals_of_other_plans_and_other_files_are_refused_unchanged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("j.jsonl");
+        drop(Journal::open(&path, "sha256:a", "1", at(0)).expect("opens"));
+        let before = std::fs::read(&path).expect("reads");
+        assert!(matches!(
+            Journal::open(&path, "sha256:b", "1", at(0)),
+            Err(JournalError::OtherPlan { found }) if found == "sha256:a"
+        ));
+        assert_eq!(std::fs::read(&path).expect("reads"), before);
+
+        std::fs::write(&path, "name,phone\nJane,1\n").expect("writes");
+        assert!(matches!(
+            Journal::open(&path, "sha256:a", "1", at(0)),
+            Err(JournalError::NotAJournal { .. })
+        ));
+
+        let mut damaged = before.clone();
+        damaged.extend_from_slice(b"{\"line\":\"intent\"\n");
+        std::fs::write(&path, &damaged).expect("writes");
+        assert!(matches!(
+            Journal::open(&path, "sha256:a", "1", at(0)),
+            Err(JournalError::Damaged { line: 3, .. })
+        ));
+
+        let newer = String::from_utf8(before)
+            .expect("text")
+            .replace(FORMAT, "halosync/journal/v9");
+        std::fs::write(&path, newer).expect("writes");
+        assert!(matches!(
+            Journal::open(&path, "sha256:a", "1", at(0)),
+            Err(JournalError::NotAJournal { .. })
+        ));
+    }
+
+    #[test]
+    fn one_apply_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("j.jsonl");
+        let first = Journal::open(&path, "sha256:a", "1", at(0)).expect("opens");
+        assert!(matches!(
+            Journal::open(&path, "sha256:a", "1", at(0)),
+            Err(JournalError::Locked { .. })
+        ));
+        drop(first);
+        let again = Journal::open(&path, "sha256:a", "1", at(0)).expect("opens");
+        assert_eq!(again.history().runs(), 1);
+    }
+
+    #[test]
+    fn a_medium_that_fails_once_is_not_trusted_again() {
+        struct Failing(u32);
+        impl super::Medium for Failing {
+            fn append(&mut self, _: &[u8]) -> std::io::Result<()> {
+                self.0 += 1;
+                if self.0 == 4 {
+                    return Err(std::io::Error::other("disk full"));
+                }
+                Ok(())
+            }
+            fn sync(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let journal = Journal::start(
+            std::path::Path::new("j"),
+            "sha256:a",
+            History::default(),
+            Failing(0),
+            "1",
+            at(0),
+        )
+        .expect("starts");
+        runtime().block_on(async {
+            journal.append(&intent("one")).await.expect("appended");
+            for change in ["two", "three"] {
+                let error = journal.append(&intent(change)).await.expect_err("fails");
+                assert!(error.to_string().contains("disk full"), "{error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,634 @@
+//! For each goal a change can have: what is there, and what to send to reach it.
+//!
+//! Reads only. Looking again after anything went wrong tells whether it happened after all, so the same code decides
+//! at the first turn, after a lost answer, and in a resumed apply.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::compare::{self, Verdict};
+use super::journal::StepState;
+use super::outcome::{ChangeOutcome, Difference, FailureKind};
+use super::schedule::references;
+use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
+use crate::model::{Dn, Guid, Rdn};
+use crate::plan::{AttributeChange, ChangeId, ObjectRef};
+
+/// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16).
+const ACCOUNT_DISABLED: i64 = 0x2;
+/// `PASSWD_NOTREQD`. Set on an account whose creation is under way and cleared by the last step: it tells an account
+/// still to be finished from one that somebody disabled afterwards, even when the journal is lost.
+const PASSWORD_NOT_REQUIRED: i64 = 0x20;
+/// `userAccountControl` of an account just added: `NORMAL_ACCOUNT`, disabled, unfinished. Also what the directory
+/// itself gives a user added without one.
+const UNFINISHED: i64 = 0x200 | ACCOUNT_DISABLED | PASSWORD_NOT_REQUIRED;
+
+const UAC: &str = "userAccountControl";
+const PWD_LAST_SET: &str = "pwdLastSet";
+const ADMIN_COUNT: &str = "adminCount";
+
+/// A state of one object that one write leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Goal<'a> {
+    /// Attributes have the planned values.
+    Attributes {
+        guid: Guid,
+        attributes: &'a [AttributeChange],
+    },
+    /// The account is disabled, or is not.
+    Disabled { guid: Guid, disabled: bool },
+    /// The relative name is `after`.
+    Named {
+        guid: Guid,
+        before: &'a str,
+        after: &'a str,
+    },
+    /// The object stands below `after`.
+    Placed {
+        guid: Guid,
+        before: &'a Dn,
+        after: &'a Dn,
+    },
+    /// The member is in the group, or is not.
+    Member {
+        group: Guid,
+        member: Guid,
+        present: bool,
+    },
+    /// An account with this name and these attributes exists.
+    Added {
+        dn: &'a Dn,
+        attributes: &'a [AttributeChange],
+        /// False when it could not be given a password: then it must not be added.
+        allowed: bool,
+    },
+    /// The account made by this plan is as it is to remain.
+    Finished(Finish),
+}
+
+/// The last step of a create.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finish {
+    pub(super) guid: Guid,
+    pub(super) enable: bool,
+    /// Whether the initial password is to be changed at first logon.
+    pub(super) must_change: bool,
+    /// True when the password was set in this very run.
+    pub(super) fresh_password: bool,
+    /// True when this plan is known to have added the account.
+    pub(super) ours: bool,
+    /// Where this step stands according to the journal.
+    pub(super) earlier: Option<StepState>,
+}
+
+impl Goal<'_> {
+    /// True when values refer to other objects. Their names are read apart from the object itself, so somebody who
+    /// renames one at that moment makes the two disagree; looking again settles it.
+    pub(super) fn refers(&self) -> bool {
+        match self {
+            Self::Attributes { attributes, .. } | Self::Added { attributes, .. } => {
+                attributes.iter().flat_map(references).next().is_some()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a look showed.
+pub(super) enum Look {
+    /// The goal is reached. Carries the identity of the object looked at.
+    AsDesired(Guid),
+    /// It can be reached by this.
+    Write(Box<Write>),
+    /// It cannot be reached.
+    Settled(ChangeOutcome),
+}
+
+/// A write and what it changes.
+pub(super) struct Write {
+    pub(super) operation: Operation,
+    pub(super) object: Option<Guid>,
+    pub(super) dn: Option<String>,
+    /// Values found of what it changes.
+    pub(super) before: BTreeMap<String, Vec<String>>,
+}
+
+/// One LDAP operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Operation {
+    Add(Dn, Vec<(String, Vec<String>)>),
+    Modify(Guid, Vec<Modification>),
+    MoveTo(Guid, Rdn, Dn),
+    AddMember(Guid, Guid),
+    RemoveMember(Guid, Guid),
+}
+
+impl Operation {
+    /// Sends it; gives the identity of what it made.
+    pub(super) async fn send(
+        &self,
+        writer: &impl DirectoryWriter,
+    ) -> Result<Option<Guid>, ConnectorError> {
+        match self {
+            Self::Add(dn, attributes) => writer.add(dn, attributes).await.map(Some),
+            Self::Modify(guid, parts) => writer.modify(*guid, parts).await.map(|()| None),
+            Self::MoveTo(guid, rdn, parent) => {
+                writer.move_to(*guid, rdn, parent).await.map(|()| None)
+            }
+            Self::AddMember(group, member) => {
+                writer.add_member(*group, *member).await.map(|()| None)
+            }
+            Self::RemoveMember(group, member) => {
+                writer.remove_member(*group, *member).await.map(|()| None)
+            }
+        }
+    }
+}
+
+/// Looks at a directory on behalf of one plan.
+pub(super) struct Eyes<'a, W> {
+    pub(super) writer: &'a W,
+    /// Accounts made by this plan so far.
+    pub(super) created: &'a (dyn Fn(&ChangeId) -> Option<Guid> + Sync),
+}
+
+impl<W: DirectoryWriter> Eyes<'_, W> {
+    /// `announced` is true when a write towards this goal may already have been sent.
+    pub(super) async fn look(
+        &self,
+        goal: &Goal<'_>,
+        announced: bool,
+    ) -> Result<Look, ConnectorError> {
+        match *goal {
+            Goal::Attributes { guid, attributes } => self.attributes(guid, attributes).await,
+            Goal::Disabled { guid, disabled } => self.disabled(guid, disabled).await,
+            Goal::Named {
+                guid,
+                before,
+                after,
+            } => self.named(guid, before, after).await,
+            Goal::Placed {
+                guid,
+                before,
+                after,
+            } => self.placed(guid, before, after).await,
+            Goal::Member {
+                group,
+                member,
+                present,
+            } => self.member(group, member, present).await,
+            Goal::Added {
+                dn,
+                attributes,
+                allowed,
+            } => self.added(dn, attributes, allowed).await,
+            Goal::Finished(finish) => self.finished(finish, announced).await,
+        }
+    }
+
+    /// Fetches an object this plan may change: gone or become protected since, it is left alone (P9).
+    async fn fetch(
+        &self,
+        guid: Guid,
+        attributes: impl Iterator<Item = &str>,
+    ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
+        let mut names: Vec<String> = attributes.map(str::to_owned).collect();
+        names.push(ADMIN_COUNT.to_owned());
+        let Some(entry) = self.writer.fetch(guid, &names).await? else {
+            return Ok(Err(Look::Settled(ChangeOutcome::conflict(
+                "the object does not exist any more",
+            ))));
+        };
+        if is_protected(&entry) {
+            return Ok(Err(Look::Settled(ChangeOutcome::conflict(
+                "the object is privileged (adminCount), which it was not when the plan was made",
+            ))));
+        }
+        Ok(Ok(entry))
+    }
+
+    /// The present names of all objects some attributes refer to.
+    pub(super) async fn names(
+        &self,
+        attributes: &[AttributeChange],
+    ) -> Result<HashMap<ObjectRef, Option<Dn>>, ConnectorError> {
+        let mut names = HashMap::new();
+        for object in attributes.iter().flat_map(references) {
+            if !names.contains_key(object) {
+                let name = match self.identity(object) {
+                    Some(guid) => self.writer.fetch(guid, &[]).await?.map(|entry| entry.dn),
+                    None => None,
+                };
+                names.insert(object.clone(), name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The identity of an object the plan names.
+    pub(super) fn identity(&self, object: &ObjectRef) -> Option<Guid> {
+        object
+            .guid
+            .or_else(|| object.created_by.as_ref().and_then(self.created))
+    }
+
+    async fn attributes(
+        &self,
+        guid: Guid,
+        attributes: &[AttributeChange],
+    ) -> Result<Look, ConnectorError> {
+        let names = attributes.iter().map(|change| change.name.as_str());
+        let entry = match self.fetch(guid, names).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        let names = self.names(attributes).await?;
+        let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
+        let mut parts = Vec::new();
+        let mut before = BTreeMap::new();
+        let mut differences = Vec::new();
+        for change in attributes {
+            let found = entry.values(&change.name);
+            match compare::decide(change, found, &name_of) {
+                Verdict::AsDesired => {}
+                Verdict::Write(mut modifications) => {
+                    parts.append(&mut modifications);
+                    before.insert(change.name.clone(), found.to_vec());
+                }
+                Verdict::Moved(difference) => differences.push(difference),
+                Verdict::Gone(object) => return Ok(Look::Settled(gone(&change.name, &object))),
+            }
+        }
+        if !differences.is_empty() {
+            let names: Vec<&str> = differences
+                .iter()
+                .map(|difference| difference.attribute.as_str())
+                .collect();
+            return Ok(Look::Settled(ChangeOutcome::Conflict {
+                message: format!("changed since the plan was made: {}", names.join(", ")),
+                differences,
+            }));
+        }
+        if parts.is_empty() {
+            return Ok(Look::AsDesired(guid));
+        }
+        Ok(write(&entry, Operation::Modify(guid, parts), before))
+    }
+
+    async fn disabled(&self, guid: Guid, disabled: bool) -> Result<Look, ConnectorError> {
+        let entry = match self.fetch(guid, [UAC].into_iter()).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        let Some(found) = account_control(&entry) else {
+            return Ok(unreadable_account_control());
+        };
+        if (found & ACCOUNT_DISABLED != 0) == disabled {
+            return Ok(Look::AsDesired(guid));
+        }
+        // Whatever else changed meanwhile stays: only this bit is the plan's.
+        let parts = replace_number(UAC, found, found ^ ACCOUNT_DISABLED);
+        let before = BTreeMap::from([(UAC.to_owned(), vec![found.to_string()])]);
+        Ok(write(&entry, Operation::Modify(guid, parts), before))
+    }
+
+    async fn named(&self, guid: Guid, before: &str, after: &str) -> Result<Look, ConnectorError> {
+        let entry = match self.fetch(guid, std::iter::empty()).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        let rdn = entry.dn.rdn();
+        if rdn.value == after {
+            return Ok(Look::AsDesired(guid));
+        }
+        let (true, Some(parent)) = (rdn.value == before, entry.dn.parent()) else {
+            return Ok(moved("cn", before, after, &rdn.value));
+        };
+        let image = BTreeMap::from([(rdn.attribute.clone(), vec![rdn.value])]);
+        let wanted = Rdn {
+            attribute: rdn.attribute,
+            value: after.to_owned(),
+        };
+        Ok(write(
+            &entry,
+            Operation::MoveTo(guid, wanted, parent),
+            image,
+        ))
+    }
+
+    async fn placed(&self, guid: Guid, before: &Dn, after: &Dn) -> Result<Look, ConnectorError> {
+        let entry = match self.fetch(guid, std::iter::empty()).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        let Some(parent) = entry.dn.parent() else {
+            return Ok(moved("parent", before.as_str(), after.as_str(), ""));
+        };
+        if parent.key() == after.key() {
+            return Ok(Look::AsDesired(guid));
+        }
+        if parent.key() != before.key() {
+            return Ok(moved(
+                "parent",
+                before.as_str(),
+                after.as_str(),
+                parent.as_str(),
+            ));
+        }
+        let image = BTreeMap::from([("parent".to_owned(), vec![parent.as_str().to_owned()])]);
+        let operation = Operation::MoveTo(guid, entry.dn.rdn(), after.clone());
+        Ok(write(&entry, operation, image))
+    }
+
+    async fn member(
+        &self,
+        group: Guid,
+        member: Guid,
+        present: bool,
+    ) -> Result<Look, ConnectorError> {
+        let entry = match self.fetch(group, std::iter::empty()).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        if self.writer.is_member(group, member).await? == present {
+            return Ok(Look::AsDesired(group));
+        }
+        let (operation, found) = if present {
+            (Operation::AddMember(group, member), Vec::new())
+        } else {
+            (
+                Operation::RemoveMember(group, member),
+                vec![format!("<GUID={member}>")],
+            )
+        };
+        let before = BTreeMap::from([("member".to_owned(), found)]);
+        Ok(write(&entry, operation, before))
+    }
+
+    async fn added(
+        &self,
+        dn: &Dn,
+        attributes: &[AttributeChange],
+        allowed: bool,
+    ) -> Result<Look, ConnectorError> {
+        let asked: Vec<String> = attributes
+            .iter()
+            .map(|change| change.name.clone())
+            .collect();
+        let found = self.writer.fetch_by_dn(dn, &asked).await?;
+        let names = self.names(attributes).await?;
+        let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
+        if let Some(entry) = found {
+            // Ours from an earlier attempt when it is all we would have made it; else somebody took the name.
+            let differences = differences(&entry, attributes, &name_of);
+            return Ok(if differences.is_empty() {
+                Look::AsDesired(entry.guid)
+            } else {
+                Look::Settled(ChangeOutcome::Conflict {
+                    message: format!("another object stands at {} ({})", entry.dn, entry.guid),
+                    differences,
+                })
+            });
+        }
+        if !allowed {
+            return Ok(Look::Settled(ChangeOutcome::failed(
+                FailureKind::Password,
+                "the plan names nobody to encrypt the initial password to, so the account is not created",
+            )));
+        }
+        let mut values = vec![
+            (
+                "objectClass".to_owned(),
+                ["top", "person", "organizationalPerson", "user"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            ),
+            (UAC.to_owned(), vec![UNFINISHED.to_string()]),
+        ];
+        for change in attributes {
+            // The relative name says this already.
+            if change.name.eq_ignore_ascii_case("cn") {
+                continue;
+            }
+            match compare::decide(change, &[], &name_of) {
+                Verdict::Write(parts) => {
+                    values.extend(parts.into_iter().filter_map(|part| match part {
+                        Modification::Add(name, added) => Some((name, added)),
+                        Modification::Delete(..) | Modification::Replace(..) => None,
+                    }))
+                }
+                Verdict::AsDesired => {}
+                Verdict::Gone(object) => return Ok(Look::Settled(gone(&change.name, &object))),
+                Verdict::Moved(difference) => {
+                    return Ok(Look::Settled(ChangeOutcome::failed(
+                        FailureKind::Internal,
+                        format!(
+                            "the plan has a value before creation for {}",
+                            difference.attribute
+                        ),
+                    )));
+                }
+            }
+        }
+        Ok(Look::Write(Box::new(Write {
+            operation: Operation::Add(dn.clone(), values),
+            object: None,
+            dn: Some(dn.as_str().to_owned()),
+            before: BTreeMap::new(),
+        })))
+    }
+
+    async fn finished(&self, finish: Finish, announced: bool) -> Result<Look, ConnectorError> {
+        let guid = finish.guid;
+        let entry = match self.fetch(guid, [UAC, PWD_LAST_SET].into_iter()).await? {
+            Ok(entry) => entry,
+            Err(settled) => return Ok(settled),
+        };
+        let Some(found) = account_control(&entry) else {
+            return Ok(unreadable_account_control());
+        };
+        let disabled = found & ACCOUNT_DISABLED != 0;
+        let last_set = entry.values(PWD_LAST_SET);
+        // Only 0 and -1 can be written. Setting a password undoes an earlier 0.
+        let expire = || Modification::Replace(PWD_LAST_SET.to_owned(), vec!["0".to_owned()]);
+        if finish.is_over(found, announced) {
+            if disabled != finish.enable {
+                // Another apply of this plan may have finished the account just before our password was set.
+                if finish.must_change && finish.fresh_password && last_set != ["0"] {
+                    let before = BTreeMap::from([(PWD_LAST_SET.to_owned(), last_set.to_vec())]);
+                    let operation = Operation::Modify(guid, vec![expire()]);
+                    return Ok(write(&entry, operation, before));
+                }
+                return Ok(Look::AsDesired(guid));
+            }
+            let was = if disabled { "disabled" } else { "enabled" };
+            return Ok(Look::Settled(ChangeOutcome::Conflict {
+                message: format!("the account exists and has been {was} by somebody else"),
+                differences: vec![Difference {
+                    attribute: UAC.to_owned(),
+                    before: Vec::new(),
+                    planned: vec![finish.wanted(found).to_string()],
+                    found: vec![found.to_string()],
+                }],
+            }));
+        }
+        let wanted = finish.wanted(found);
+        let mut parts = Vec::new();
+        let mut before = BTreeMap::new();
+        if wanted != found {
+            parts = replace_number(UAC, found, wanted);
+            before.insert(UAC.to_owned(), vec![found.to_string()]);
+        }
+        if finish.must_change && last_set != ["0"] {
+            parts.push(expire());
+            before.insert(PWD_LAST_SET.to_owned(), last_set.to_vec());
+        }
+        if parts.is_empty() {
+            return Ok(Look::AsDesired(guid));
+        }
+        Ok(write(&entry, Operation::Modify(guid, parts), before))
+    }
+
+    /// Whether the account still needs its password and last step.
+    pub(super) async fn is_unfinished(&self, finish: Finish) -> Result<bool, ConnectorError> {
+        let entry = self.writer.fetch(finish.guid, &[UAC.to_owned()]).await?;
+        Ok(entry
+            .as_ref()
+            .and_then(account_control)
+            .is_some_and(|found| !finish.is_over(found, false)))
+    }
+
+    /// Attributes of an existing account that are not as planned.
+    pub(super) async fn differences(
+        &self,
+        guid: Guid,
+        attributes: &[AttributeChange],
+    ) -> Result<Option<Vec<Difference>>, ConnectorError> {
+        let asked: Vec<String> = attributes
+            .iter()
+            .map(|change| change.name.clone())
+            .collect();
+        // Twice where names of others matter: see [`Goal::refers`].
+        let refers = attributes.iter().flat_map(references).next().is_some();
+        let mut looks = if refers { 2 } else { 1 };
+        loop {
+            looks -= 1;
+            let Some(entry) = self.writer.fetch(guid, &asked).await? else {
+                return Ok(None);
+            };
+            let names = self.names(attributes).await?;
+            let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
+            let found = differences(&entry, attributes, &name_of);
+            if found.is_empty() || looks == 0 {
+                return Ok(Some(found));
+            }
+        }
+    }
+}
+
+impl Finish {
+    /// True when nothing is left to do for the account, given its `userAccountControl`.
+    fn is_over(&self, found: i64, announced: bool) -> bool {
+        if self.earlier == Some(StepState::Done) {
+            return true;
+        }
+        if found & PASSWORD_NOT_REQUIRED != 0 {
+            return false;
+        }
+        if !self.ours {
+            return true;
+        }
+        // Known to be ours, without the mark: the last step happened, or this server does not keep the mark.
+        if self.enable {
+            found & ACCOUNT_DISABLED == 0
+        } else {
+            announced || self.earlier == Some(StepState::Open)
+        }
+    }
+
+    fn wanted(&self, found: i64) -> i64 {
+        let cleared = found & !PASSWORD_NOT_REQUIRED & !ACCOUNT_DISABLED;
+        if self.enable {
+            cleared
+        } else {
+            cleared | ACCOUNT_DISABLED
+        }
+    }
+}
+
+/// Attributes of an object that are not as planned.
+pub(super) fn differences(
+    entry: &LiveEntry,
+    attributes: &[AttributeChange],
+    name_of: &dyn Fn(&ObjectRef) -> Option<Dn>,
+) -> Vec<Difference> {
+    attributes
+        .iter()
+        .filter_map(|change| {
+            let found = entry.values(&change.name);
+            (compare::decide(change, found, name_of) != Verdict::AsDesired).then(|| Difference {
+                attribute: change.name.clone(),
+                before: compare::shown(&change.before),
+                planned: compare::shown(&change.after),
+                found: found.to_vec(),
+            })
+        })
+        .collect()
+}
+
+/// Whether an account is disabled; `None` when that cannot be read.
+pub(super) fn is_disabled(entry: &LiveEntry) -> Option<bool> {
+    account_control(entry).map(|found| found & ACCOUNT_DISABLED != 0)
+}
+
+fn account_control(entry: &LiveEntry) -> Option<i64> {
+    entry.values(UAC).first()?.trim().parse().ok()
+}
+
+fn unreadable_account_control() -> Look {
+    Look::Settled(ChangeOutcome::failed(
+        FailureKind::Missing,
+        "userAccountControl cannot be read: the object is no account, or the right to read it is missing",
+    ))
+}
+
+fn is_protected(entry: &LiveEntry) -> bool {
+    entry
+        .values(ADMIN_COUNT)
+        .iter()
+        .any(|value| value.trim() != "0")
+}
+
+fn replace_number(attribute: &str, found: i64, wanted: i64) -> Vec<Modification> {
+    vec![
+        Modification::Delete(attribute.to_owned(), vec![found.to_string()]),
+        Modification::Add(attribute.to_owned(), vec![wanted.to_string()]),
+    ]
+}
+
+fn write(entry: &LiveEntry, operation: Operation, before: BTreeMap<String, Vec<String>>) -> Look {
+    Look::Write(Box::new(Write {
+        operation,
+        object: Some(entry.guid),
+        dn: Some(entry.dn.as_str().to_owned()),
+        before,
+    }))
+}
+
+fn moved(what: &str, before: &str, planned: &str, found: &str) -> Look {
+    Look::Settled(ChangeOutcome::Conflict {
+        message: format!("changed since the plan was made: {what}"),
+        differences: vec![Difference {
+            attribute: what.to_owned(),
+            before: vec![before.to_owned()],
+            planned: vec![planned.to_owned()],
+            found: vec![found.to_owned()],
+        }],
+    })
+}
+
+fn gone(attribute: &str, object: &ObjectRef) -> ChangeOutcome {
+    ChangeOutcome::conflict(format!(
+        "{attribute} is to be {}, which does not exist any more",
+        object.dn
+    ))
+}

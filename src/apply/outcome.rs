@@ -1,0 +1,340 @@
+//! What became of a plan: one outcome per change, and a verdict over all of them.
+//!
+//! Plain data for reports; holds no secret, ever (P4). Must not know how anything is executed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Dn, Guid, Name};
+use crate::plan::{Action, Change, ChangeId, PersonRef};
+
+/// Format version of a serialised [`Outcome`].
+pub const FORMAT: &str = "halosync/outcome/v1";
+
+/// What one `apply` did with a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Outcome {
+    /// `halosync/outcome/v1`.
+    pub format: String,
+    /// Digest of the plan that was applied.
+    pub plan: String,
+    /// The project's name.
+    pub project: Name,
+    /// When this run began.
+    #[schemars(with = "String")]
+    pub started: jiff::Timestamp,
+    /// When it ended, verification included.
+    #[schemars(with = "String")]
+    pub finished: jiff::Timestamp,
+    /// True when the journal already held an earlier, unfinished or finished run of the same plan.
+    pub resumed: bool,
+    /// The verdict; decides the exit code.
+    pub verdict: Verdict,
+    /// How many changes ended how.
+    pub counts: Counts,
+    /// Why the run ended before every change had its turn: one sentence per target or cause. Empty otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<String>,
+    /// One report per change of the plan, in the plan's order.
+    pub changes: Vec<ChangeReport>,
+    /// Encrypted files holding the initial passwords made in this run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub password_files: Vec<PathBuf>,
+}
+
+/// The verdict over a whole run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Every change is done or was already as desired. Exit code 0.
+    Applied,
+    /// Some changes did not happen. Exit code 4.
+    Partial,
+    /// The only thing that kept changes from happening is that somebody else changed the objects since the plan was
+    /// made: plan again. Exit code 5.
+    Conflicts,
+    /// Nothing was written because a system could not be reached. Exit code 69.
+    Unavailable,
+    /// Nothing was written because every attempt was denied. Exit code 77.
+    Denied,
+}
+
+/// How many changes ended how.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Counts {
+    /// Written in this run and read back.
+    pub done: u64,
+    /// Found as desired; nothing written.
+    pub already_as_desired: u64,
+    /// Left alone because somebody else changed the object.
+    pub conflicts: u64,
+    /// Tried and failed.
+    pub failed: u64,
+    /// Not tried because a change they depend on did not happen.
+    pub skipped: u64,
+    /// Not tried because the run ended before.
+    pub not_reached: u64,
+}
+
+impl Counts {
+    /// Changes altogether.
+    pub fn total(&self) -> u64 {
+        let Self {
+            done,
+            already_as_desired,
+            conflicts,
+            failed,
+            skipped,
+            not_reached,
+        } = self;
+        done + already_as_desired + conflicts + failed + skipped + not_reached
+    }
+}
+
+/// One change and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChangeReport {
+    /// Which change of the plan.
+    pub id: ChangeId,
+    /// The person it is for.
+    pub person: PersonRef,
+    /// The target.
+    pub target: Name,
+    /// What was to be done.
+    pub action: ActionKind,
+    /// The object's name when the plan was made. For people.
+    pub dn: Dn,
+    /// The account's identity, for a `create` that got as far as adding it (in this run or an earlier one).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Guid>,
+    /// When its turn came; absent when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub started: Option<jiff::Timestamp>,
+    /// When its turn ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub finished: Option<jiff::Timestamp>,
+    /// What became of it.
+    pub outcome: ChangeOutcome,
+}
+
+/// Kind of a change, without its content.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "each is the plan action of the same name")]
+pub enum ActionKind {
+    Create,
+    Adopt,
+    Modify,
+    Enable,
+    Disable,
+    Rename,
+    Move,
+    AddMember,
+    RemoveMember,
+}
+
+impl From<&Action> for ActionKind {
+    fn from(action: &Action) -> Self {
+        match action {
+            Action::Create { .. } => Self::Create,
+            Action::Adopt { .. } => Self::Adopt,
+            Action::Modify { .. } => Self::Modify,
+            Action::Enable {} => Self::Enable,
+            Action::Disable {} => Self::Disable,
+            Action::Rename { .. } => Self::Rename,
+            Action::Move { .. } => Self::Move,
+            Action::AddMember { .. } => Self::AddMember,
+            Action::RemoveMember { .. } => Self::RemoveMember,
+        }
+    }
+}
+
+/// What became of one change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "is",
+    deny_unknown_fields
+)]
+pub enum ChangeOutcome {
+    /// Written by this plan (now, or just before an interruption and settled now) and read back.
+    Done {},
+    /// The object was as desired when its turn came; nothing was written.
+    AlreadyAsDesired {},
+    /// The object is neither as the plan found it nor as it wants it. Nothing was written (P5).
+    Conflict {
+        /// One sentence for people.
+        message: String,
+        /// Where plan and object differ, when it is about attributes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        differences: Vec<Difference>,
+    },
+    /// Tried and not achieved.
+    Failed {
+        /// What sort of failure.
+        kind: FailureKind,
+        /// One sentence for people, from the system where it gave one.
+        message: String,
+    },
+    /// Not tried.
+    Skipped {
+        /// The change whose failure or conflict is at the root.
+        because: ChangeId,
+    },
+    /// Not tried: the run was cancelled, or the target could not be reached any more.
+    NotReached {},
+}
+
+impl ChangeOutcome {
+    /// True when the object is as the plan wants it.
+    pub fn is_achieved(&self) -> bool {
+        matches!(self, Self::Done {} | Self::AlreadyAsDesired {})
+    }
+
+    pub(super) fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self::Failed {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::Conflict {
+            message: message.into(),
+            differences: Vec::new(),
+        }
+    }
+}
+
+/// One attribute that is not as the plan presupposes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Difference {
+    /// `lDAPDisplayName`.
+    pub attribute: String,
+    /// Values when the plan was made.
+    pub before: Vec<String>,
+    /// Values the plan wants.
+    pub planned: Vec<String>,
+    /// Values found at apply.
+    pub found: Vec<String>,
+}
+
+/// Sort of failure, by what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureKind {
+    /// The writing account lacks the right.
+    Denied,
+    /// The system will never accept this (too long, policy, forbidden value).
+    Refused,
+    /// Something the change needs is not there (the new parent, for example).
+    Missing,
+    /// It may work another time; the retries of this run are used up.
+    Transient,
+    /// The system stopped answering.
+    Unavailable,
+    /// The write was sent, no answer came, and it could not be read back: the next apply of this plan settles it.
+    Unsettled,
+    /// The write was acknowledged, but the object read back afterwards is not as written.
+    Unverified,
+    /// The initial password could not be made or kept, so the account was left disabled.
+    Password,
+    /// A defect of this program.
+    Internal,
+}
+
+impl Outcome {
+    /// Counts outcomes.
+    pub(super) fn count(changes: &[ChangeReport]) -> Counts {
+        let mut counts = Counts::default();
+        for change in changes {
+            *match change.outcome {
+                ChangeOutcome::Done {} => &mut counts.done,
+                ChangeOutcome::AlreadyAsDesired {} => &mut counts.already_as_desired,
+                ChangeOutcome::Conflict { .. } => &mut counts.conflicts,
+                ChangeOutcome::Failed { .. } => &mut counts.failed,
+                ChangeOutcome::Skipped { .. } => &mut counts.skipped,
+                ChangeOutcome::NotReached {} => &mut counts.not_reached,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Judges outcomes. `unreachable` is true when a target was given up.
+    pub(super) fn judge(changes: &[ChangeReport], unreachable: bool) -> Verdict {
+        let counts = Self::count(changes);
+        if counts.done + counts.already_as_desired == counts.total() {
+            return Verdict::Applied;
+        }
+        let failures = || {
+            changes.iter().filter_map(|change| match change.outcome {
+                ChangeOutcome::Failed { kind, .. } => Some(kind),
+                _ => None,
+            })
+        };
+        let wrote = counts.done > 0
+            || failures().any(|kind| {
+                matches!(
+                    kind,
+                    FailureKind::Unverified | FailureKind::Unsettled | FailureKind::Password
+                )
+            })
+            || changes
+                .iter()
+                .any(|change| change.created.is_some() && !change.outcome.is_achieved());
+        if !wrote && counts.conflicts == 0 {
+            if unreachable && failures().all(|kind| kind == FailureKind::Unavailable) {
+                return Verdict::Unavailable;
+            }
+            if counts.not_reached == 0
+                && counts.failed > 0
+                && failures().all(|kind| kind == FailureKind::Denied)
+            {
+                return Verdict::Denied;
+            }
+        }
+        if counts.conflicts > 0 && counts.failed == 0 && counts.not_reached == 0 {
+            return Verdict::Conflicts;
+        }
+        Verdict::Partial
+    }
+}
+
+impl ChangeReport {
+    pub(super) fn not_reached(change: &Change) -> Self {
+        Self {
+            id: change.id.clone(),
+            person: change.person.clone(),
+            target: change.target.clone(),
+            action: ActionKind::from(&change.action),
+            dn: change.object.dn.clone(),
+            created: None,
+            started: None,
+            finished: None,
+            outcome: ChangeOutcome::NotReached {},
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `halosync apply`: does what a plan says, and nothing else.
+//!
+//! The only command that makes a writer. The configuration is used for addresses and credentials alone; what is done
+//! to whom stands in the plan (P1).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::Apply;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::project;
+use super::resolve::{Access, Resolver};
+use crate::apply::{
+    self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
+    Verdict,
+};
+use crate::connector::ldap::{LdapWriter, Settings};
+use crate::model::Name;
+use crate::plan::PlanFile;
+use crate::render;
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure> {
+    let file = super::show::read(&verb.plan)?;
+    check_digest(&file, verb.expect_digest.as_deref())?;
+    if file.content.changes.is_empty() {
+        context
+            .printer
+            .note("the plan has no changes; nothing was done");
+        return Ok(Exit::Success);
+    }
+    let project = project::load(context, &verb.project)?;
+    warn_of_other_configuration(context, &project, &file);
+    let settings = settings(context, &project, &file)?;
+
+    let journal_path = verb
+        .journal
+        .clone()
+        .unwrap_or_else(|| beside(&verb.plan, "journal.jsonl"));
+    let journal = Journal::open(
+        &journal_path,
+        &file.digest,
+        env!("CARGO_PKG_VERSION"),
+        context.now(),
+    )
+    .map_err(|error| rejected(&ApplyError::Journal(error)))?;
+    let folder = verb
+        .passwords
+        .clone()
+        .unwrap_or_else(|| match verb.plan.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        });
+    let passwords = AgeFiles::for_plan(&file, &folder)
+        .map_err(|error| Failure::new(Exit::Rejected, error.to_string()))?
+        .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
+
+    let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
+    for (name, settings) in settings {
+        writers.insert(
+            name,
+            LdapWriter::connect(settings, connections(verb.concurrency)).await?,
+        );
+    }
+    let mut options = Options::new(context.clock.clone());
+    options.concurrency = usize::from(verb.concurrency);
+    options.cancel = stop_on_signal(context)?;
+    let progress = Progress::new(context.printer, file.content.changes.len());
+    let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress)
+        .await
+        .map_err(|error| rejected(&error))?;
+    progress.done();
+
+    let report = verb
+        .report
+        .clone()
+        .unwrap_or_else(|| beside(&verb.plan, "report.json"));
+    write_report(&outcome, &file, &report)?;
+    context.printer.result(&render::outcome_text(
+        &outcome,
+        &file,
+        &super::show::text_options(context, false),
+    ))?;
+    context.printer.note(&format!(
+        "report: {}\njournal: {}",
+        report.display(),
+        journal_path.display()
+    ));
+    Ok(exit(outcome.verdict))
+}
+
+/// A file named after the plan: `plan.json` gives `plan.SUFFIX`.
+pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
+    plan.with_extension(suffix)
+}
+
+/// A few connections carry many changes: servers write one at a time anyway.
+fn connections(concurrency: u16) -> usize {
+    usize::from(concurrency).div_ceil(4).min(8)
+}
+
+fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> {
+    match expected {
+        Some(expected) if !expected.trim().eq_ignore_ascii_case(&file.digest) => Err(Failure::new(
+            Exit::Rejected,
+            format!(
+                "the plan's digest is {}, and {} was approved",
+                file.digest,
+                expected.trim()
+            ),
+        )
+        .help("apply the plan that was approved, or have this one approved")),
+        _ => Ok(()),
+    }
+}
+
+fn warn_of_other_configuration(context: &Context, project: &project::Project, file: &PlanFile) {
+    let same = project.config.files.len() == file.content.inputs.files.len()
+        && project
+            .config
+            .files
+            .iter()
+            .all(|found| file.content.inputs.files.get(&*found.path) == Some(&found.digest));
+    if !same {
+        context.printer.note(
+            "warning: the configuration has changed since the plan was made; the plan is applied as it was approved",
+        );
+    }
+}
+
+fn settings(
+    context: &Context,
+    project: &project::Project,
+    file: &PlanFile,
+) -> Result<Vec<(Name, Settings)>, Failure> {
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let mut all = Vec::new();
+    for (name, identity) in &file.content.targets {
+        if !file
+            .content
+            .changes
+            .iter()
+            .any(|change| &change.target == name)
+        {
+            continue;
+        }
+        let Some(directory) = project.config.directories.get(name) else {
+            return Err(Failure::new(
+                Exit::Rejected,
+                format!("the plan changes target {name}, which this project does not declare"),
+            )
+            .help("apply it in the project it was made in (--project)"));
+        };
+        if let Some(mut settings) = resolver.directory(directory, Access::Write) {
+            // The one that was read: another may not have heard of everything yet.
+            settings.pinned = Some(identity.domain_controller.clone());
+            all.push((name.clone(), settings));
+        }
+    }
+    resolver.finish()?;
+    Ok(all)
+}
+
+/// The first Ctrl-C or SIGTERM ends the run after the writes under way; the second ends the program at once, which the
+/// journal survives.
+fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let printer = context.printer;
+    let mut terminated = signals()?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated.next() => {}
+        }
+        printer.complain("stopping after the writes under way; once more stops at once");
+        // Nobody listens any more when the run has just ended.
+        let _ = stop.send(true);
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated.next() => {}
+        }
+        #[expect(clippy::exit, reason = "asked twice; the journal makes it safe")]
+        std::process::exit(i32::from(Exit::Partial as u8));
+    });
+    Ok(Cancel::on(stopped))
+}
+
+#[cfg(unix)]
+struct Signals(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn signals() -> Result<Signals, Failure> {
+    Ok(Signals(tokio::signal::unix::signal(
+        tokio::signal::unix::SignalKind::terminate(),
+    )?))
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(not(unix))]
+fn signals() -> Result<Signals, Failure> {
+    Ok(Signals)
+}
+
+fn write_report(outcome: &Outcome, file: &PlanFile, path: &Path) -> Result<(), Failure> {
+    let mut json = serde_json::to_vec_pretty(outcome)
+        .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    json.push(b'\n');
+    super::files::write_new(path, &json)?;
+    let markdown = render::outcome_markdown(outcome, file, &render::MarkdownOptions::default());
+    super::files::write_new(&path.with_extension("md"), markdown.as_bytes())
+}
+
+fn rejected(error: &ApplyError) -> Failure {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let exit = match error {
+        ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
+        _ => Exit::Rejected,
+    };
+    Failure::new(exit, message)
+}
+
+fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Applied => Exit::Success,
+        Verdict::Partial => Exit::Partial,
+        Verdict::Conflicts => Exit::Conflict,
+        Verdict::Unavailable => Exit::Unavailable,
+        Verdict::Denied => Exit::Denied,
+    }
+}

@@ -1,0 +1,239 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use super::context::{ColourChoice, Context};
+use super::exit::Exit;
+use super::failure::Failure;
+
+/// Makes accounts in Active Directory follow the people in HaloITSM, through plans that are reviewed before they are
+/// applied.
+#[derive(Debug, Parser)]
+#[command(
+    name = "halosync",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    /// Say only what went wrong.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Use colour.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: ColourChoice,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Check every configuration file and report every problem at once.
+    Validate(Validate),
+    /// Read people and directory, and write down what would change, for whom, and why.
+    Plan(Plan),
+    /// Show a plan to reviewers.
+    Show(Show),
+    /// Do exactly what a plan says, and nothing else.
+    Apply(Apply),
+    /// See it all work on embedded simulators, in a few seconds.
+    Demo(Demo),
+    /// Keep embedded HaloITSM and directory simulators running, to try things on.
+    Sandbox(Sandbox),
+    /// Print or write the JSON Schemas of configuration files and plans.
+    Schema(Schema),
+    /// Print completions for a shell.
+    Completions(Completions),
+}
+
+/// Where the project is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProjectArgs {
+    /// Directory of the project (the one with halosync.yaml). Without it, the current directory and those above are
+    /// searched.
+    #[arg(short = 'C', long = "project", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ProblemFormat,
+}
+
+/// How problems are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProblemFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub workflow annotations.
+    Github,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Write the plan to this file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// What is printed of the plan.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: PlanFormat,
+    /// Also record what was read in this directory, to plan from again.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Plan from recorded reads instead of the network.
+    #[arg(long, value_name = "DIR", conflicts_with = "record")]
+    pub(crate) from: Option<PathBuf>,
+    /// The moment conditions are judged at, as RFC 3339 (for example 2026-11-23T08:00:00Z). Without it: now, or with
+    /// --from the time of the recording.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// Exit with 2 when the plan has changes.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a pull-request comment.
+    Markdown,
+    /// The plan file itself.
+    Json,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: PlanFormat,
+    /// List every change of every person, however many have the same.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Refuse unless the plan has this digest: the one that was approved.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) expect_digest: Option<String>,
+    /// The journal: what makes an interrupted apply go on where it stopped. Default: the plan's name with
+    /// `.journal.jsonl`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Write a report of every change as JSON, and beside it as Markdown. Default: the plan's name with `.report.json`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Directory for the encrypted file of initial passwords. Default: beside the plan.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) passwords: Option<PathBuf>,
+    /// Changes under way at the same time.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) concurrency: u16,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Directory to leave the artifacts in.
+    #[arg(long, value_name = "DIR", default_value = "halosync-demo")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Arguments of `sandbox`.
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Number of invented people, instead of those of the example.
+    #[arg(long, value_name = "N")]
+    pub(crate) people: Option<u32>,
+    /// Seed of the invented people: the same seed gives the same people.
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "people")]
+    pub(crate) seed: u64,
+    /// Directory to put the example configuration and the certificate in.
+    #[arg(long, value_name = "DIR", default_value = "halosync-sandbox")]
+    pub(crate) dir: PathBuf,
+    /// Port of the HaloITSM simulator; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) halo_port: u16,
+    /// Port of the directory simulator (LDAPS); 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) ldap_port: u16,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Write all schemas into this directory instead of printing one.
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "kind",
+        required_unless_present = "kind"
+    )]
+    pub(crate) out: Option<PathBuf>,
+    /// The schema to print: a kind such as Mapping, or plan.
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Prints completions.
+pub(crate) fn completions(context: &Context, verb: &Completions) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        verb.shell,
+        &mut Arguments::command(),
+        "halosync",
+        &mut script,
+    );
+    context.printer.result(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn grammar_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

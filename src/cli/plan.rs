@@ -1,0 +1,262 @@
+//! `halosync plan`: reads both sides at the same time, plans, writes the artifact.
+//!
+//! Holds readers only (P3).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use super::args::{Plan, PlanFormat};
+use super::context::{Clock, Context};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::project::{self, Project};
+use super::resolve::{Access, Resolver};
+use crate::connector::{DirectoryReader, PeopleReader, halo, ldap};
+use crate::intake::{Intake, Taker};
+use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
+use crate::plan::{self, PlanFile, PlanInput};
+use crate::{render, snapshot};
+
+/// Both sides, as read.
+pub(crate) struct Reads {
+    people: BTreeMap<Name, PeopleSnapshot>,
+    directories: BTreeMap<Name, DirectorySnapshot>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
+    let project = project::load(context, &verb.project)?;
+    let reads = match &verb.from {
+        Some(dir) => recorded(&project, dir)?,
+        None => read(context, &project).await?,
+    };
+    if let Some(dir) = &verb.record {
+        record(&reads, dir)?;
+    }
+    let as_of = match verb.as_of {
+        Some(moment) => moment,
+        None if verb.from.is_some() => reads
+            .latest()
+            .unwrap_or_else(|| whole_seconds(context.now())),
+        None => whole_seconds(context.now()),
+    };
+    let file = make(&project, &reads, as_of)?;
+    if let Some(out) = &verb.out {
+        super::files::write_new(out, &plan::to_bytes(&file))?;
+    }
+    print(context, verb, &file)?;
+    Ok(exit(verb, &file))
+}
+
+/// Plans from reads.
+pub(crate) fn make(
+    project: &Project,
+    reads: &Reads,
+    as_of: jiff::Timestamp,
+) -> Result<PlanFile, Failure> {
+    let made = plan::build(PlanInput {
+        config: &project.config,
+        people: &reads.people,
+        directories: &reads.directories,
+        as_of,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        commit: project.commit.clone(),
+        uncommitted: project.uncommitted,
+    })
+    .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    Ok(plan::seal(made))
+}
+
+/// Reads every source and every target of the project, all at the same time.
+pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, Failure> {
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let now = context.clock.clone();
+    let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
+    let zone = project.zone()?;
+    let mut sources = Vec::new();
+    for source in project.config.sources.values() {
+        let settings = resolver.source(source, clock.clone());
+        sources.extend(settings.map(|settings| (source, settings)));
+    }
+    let mut targets = Vec::new();
+    let mut requests = plan::requests(&project.config);
+    for directory in project.config.directories.values() {
+        let settings = resolver.directory(directory, Access::Read);
+        targets.extend(settings.map(|settings| (directory.name.clone(), settings)));
+    }
+    resolver.finish()?;
+
+    let people =
+        futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
+            let intake = Intake::compile(source, &zone).map_err(|_| {
+                Failure::new(
+                    Exit::InvalidConfiguration,
+                    "a source's fields cannot be compiled",
+                )
+            })?;
+            let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
+            let read = reader.read_people().await?;
+            Ok::<_, Failure>((source.name.clone(), read))
+        }));
+    let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
+        let request = requests.remove(&name).unwrap_or_default();
+        let clock = clock.clone();
+        async move {
+            let started = Instant::now();
+            let reader = ldap::LdapReader::connect(settings, clock).await?;
+            let read = reader.read_directory(&request).await?;
+            context.printer.note(&format!(
+                "read {name}: {} objects in {:.1} s",
+                read.objects.len(),
+                started.elapsed().as_secs_f64()
+            ));
+            Ok::<_, Failure>((name, read))
+        }
+    }));
+    // Join, not try_join: when both systems fail, both are reported.
+    let (people, directories) = tokio::join!(people, directories);
+    match (people, directories) {
+        (Ok(people), Ok(directories)) => Ok(Reads {
+            people: people.into_iter().collect(),
+            directories: directories.into_iter().collect(),
+        }),
+        (Err(mut first), Err(second)) => {
+            first.messages.extend(second.messages);
+            first.help = first.help.or(second.help);
+            Err(first)
+        }
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+    }
+}
+
+/// Nobody judges a condition by fractions of a second, and reviewers read these moments.
+fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
+    let trunc = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Second)
+        .mode(jiff::RoundMode::Trunc);
+    moment.round(trunc).unwrap_or(moment)
+}
+
+impl Reads {
+    fn latest(&self) -> Option<jiff::Timestamp> {
+        let people = self.people.values().map(|read| read.header.read_at);
+        let directories = self.directories.values().map(|read| read.header.read_at);
+        people.chain(directories).max()
+    }
+}
+
+fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
+    let parse_failure = |path: &Path, error: snapshot::SnapshotError| {
+        Failure::new(
+            Exit::InvalidConfiguration,
+            format!("{}: {error}", path.display()),
+        )
+        .help("record the reads again with `halosync plan --record DIR`")
+    };
+    let people = |name: &Name| {
+        let path = dir.join(people_file(name));
+        let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
+    let directory = |name: &Name| {
+        let path = dir.join(directory_file(name));
+        let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
+    let (people, directories) = rayon::join(
+        || {
+            project
+                .config
+                .sources
+                .keys()
+                .map(people)
+                .collect::<Result<_, _>>()
+        },
+        || {
+            project
+                .config
+                .directories
+                .keys()
+                .map(directory)
+                .collect::<Result<_, _>>()
+        },
+    );
+    Ok(Reads {
+        people: people?,
+        directories: directories?,
+    })
+}
+
+fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
+    let create = |file: String| {
+        let path = dir.join(file);
+        let opened = super::files::private_file(&path)
+            .map_err(|error| Failure::file("write", &path, &error))?;
+        Ok::<_, Failure>((std::io::BufWriter::new(opened), path))
+    };
+    for (name, read) in &reads.people {
+        let (mut out, path) = create(people_file(name))?;
+        snapshot::write_people(read, &mut out)
+            .and_then(|()| std::io::Write::flush(&mut out))
+            .map_err(|error| Failure::file("write", &path, &error))?;
+    }
+    for (name, read) in &reads.directories {
+        let (mut out, path) = create(directory_file(name))?;
+        snapshot::write_directory(read, &mut out)
+            .and_then(|()| std::io::Write::flush(&mut out))
+            .map_err(|error| Failure::file("write", &path, &error))?;
+    }
+    Ok(())
+}
+
+fn people_file(name: &Name) -> String {
+    format!("{name}.people.jsonl")
+}
+
+fn directory_file(name: &Name) -> String {
+    format!("{name}.directory.jsonl")
+}
+
+fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure> {
+    let text = match verb.format {
+        PlanFormat::Text => render::plan_text(file, &super::show::text_options(context, false)),
+        PlanFormat::Markdown => render::plan_markdown(file, &render::MarkdownOptions::default()),
+        PlanFormat::Json if verb.out.is_some() => String::new(),
+        PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(file)).into_owned(),
+    };
+    context.printer.result(&text)?;
+    if let Some(out) = &verb.out {
+        context.printer.note(&format!(
+            "plan written to {}\napply it with: halosync apply {} --expect-digest {}",
+            out.display(),
+            out.display(),
+            file.digest
+        ));
+    }
+    Ok(())
+}
+
+fn exit(verb: &Plan, file: &PlanFile) -> Exit {
+    let plan = &file.content;
+    let unproven = plan
+        .inputs
+        .people
+        .values()
+        .any(|read| !read.completeness.is_proven())
+        || plan
+            .inputs
+            .directories
+            .values()
+            .any(|read| !read.completeness.is_proven());
+    if unproven {
+        Exit::Unavailable
+    } else if verb.detailed_exitcode && !plan.changes.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Success
+    }
+}

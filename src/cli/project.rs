@@ -1,0 +1,123 @@
+//! A project as commands use it: found, loaded, validated, with what git knows of it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::args::ProjectArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::workspace::Workspace;
+use crate::config::Config;
+use crate::render::diagnostics::{self, Format};
+
+/// A validated project.
+pub(crate) struct Project {
+    /// Directory of halosync.yaml.
+    pub(crate) root: PathBuf,
+    /// Its configuration.
+    pub(crate) config: Config,
+    /// Commit checked out, when the project is in a git repository that has one.
+    pub(crate) commit: Option<String>,
+    /// True when files of the project differ from that commit.
+    pub(crate) uncommitted: bool,
+}
+
+impl Project {
+    /// The project's time zone.
+    pub(crate) fn zone(&self) -> Result<jiff::tz::TimeZone, Failure> {
+        jiff::tz::TimeZone::get(&self.config.project.spec.time_zone)
+            .map_err(|error| Failure::new(Exit::InvalidConfiguration, error.to_string()))
+    }
+}
+
+/// Loads the project, or shows everything that is wrong with it and fails.
+pub(crate) fn load(context: &Context, arguments: &ProjectArgs) -> Result<Project, Failure> {
+    let workspace = open(context, arguments)?;
+    let root = workspace.root.clone();
+    let loaded = workspace.load();
+    let worth_showing = loaded.config.is_none() || !context.printer.quiet;
+    if !loaded.diagnostics.is_empty() && worth_showing {
+        let text = diagnostics::render(
+            &loaded.diagnostics,
+            &loaded.sources,
+            Format::Text,
+            context.printer.colour_errors,
+        );
+        context.printer.complain(text.trim_end());
+    }
+    let Some(config) = loaded.config else {
+        let summary = diagnostics::summary(&loaded.diagnostics, loaded.files);
+        context.printer.complain(&summary);
+        return Err(Failure::shown(Exit::InvalidConfiguration));
+    };
+    let (commit, uncommitted) = git_state(&root, &config);
+    Ok(Project {
+        root,
+        config,
+        commit,
+        uncommitted,
+    })
+}
+
+/// Finds the project's files.
+pub(crate) fn open(context: &Context, arguments: &ProjectArgs) -> Result<Workspace, Failure> {
+    let start = match &arguments.dir {
+        Some(dir) => context.current_dir.join(dir),
+        None => context.current_dir.clone(),
+    };
+    Workspace::open(&start).map_err(|error| {
+        let mut message = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            message.push_str(&format!(": {cause}"));
+        }
+        Failure::new(Exit::InvalidConfiguration, message)
+            .help("run in a project (a folder with halosync.yaml), or name one with --project; examples/acme is one to start from")
+    })
+}
+
+/// What git says of the project's files; nothing where there is no repository or no git.
+fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
+    let Some(commit) = git(root, &["rev-parse", "--verify", "HEAD"], &[]) else {
+        return (None, false);
+    };
+    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+    // Only files that belong to the project count: a plan written beside them changes nothing.
+    let mut paths = Vec::new();
+    for file in &config.files {
+        paths.extend_from_slice(b":(literal)");
+        paths.extend_from_slice(file.path.as_bytes());
+        paths.push(0);
+    }
+    let changed = git(
+        root,
+        &[
+            "status",
+            "--porcelain",
+            "--ignored",
+            "--untracked-files=all",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+        ],
+        &paths,
+    );
+    (Some(commit), changed.is_none_or(|lines| !lines.is_empty()))
+}
+
+/// Runs git and gives its output; `None` when it is missing or fails.
+fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new("git")
+        .arg("-C")
+        .arg(root)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    // git reads all of its input before it answers, so writing first cannot block for ever.
+    child.stdin.take()?.write_all(input).ok()?;
+    let output = child.wait_with_output().ok()?;
+    output.status.success().then_some(output.stdout)
+}

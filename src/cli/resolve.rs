@@ -1,0 +1,295 @@
+//! Turns references in documents into values: environment variables, secret files, certificates.
+//!
+//! Every missing one is reported, not just the first. Secret values go straight into [`SecretString`] and are never
+//! part of a message.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::config::kinds::{self, SecretRef, Setting};
+use crate::config::{Document, Positions};
+use crate::connector::{halo, ldap};
+use crate::model::Dn;
+
+/// Largest secret or certificate file that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Resolves the references of one project.
+pub(crate) struct Resolver<'a> {
+    environment: &'a HashMap<String, String>,
+    root: &'a Path,
+    problems: Vec<String>,
+}
+
+impl<'a> Resolver<'a> {
+    /// For a project at `root`.
+    pub(crate) fn new(environment: &'a HashMap<String, String>, root: &'a Path) -> Self {
+        Self {
+            environment,
+            root,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Fails with everything that could not be resolved.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(Failure {
+            exit: Exit::InvalidConfiguration,
+            messages: self.problems,
+            help: Some(
+                "set the variables in the environment of this command, or correct the files named"
+                    .to_owned(),
+            ),
+        })
+    }
+
+    fn variable(&mut self, name: &str, place: &str) -> Option<String> {
+        match self.environment.get(name) {
+            Some(value) if !value.is_empty() => Some(value.clone()),
+            Some(_) => {
+                self.problems
+                    .push(format!("environment variable {name} is empty ({place})"));
+                None
+            }
+            None => {
+                self.problems
+                    .push(format!("environment variable {name} is not set ({place})"));
+                None
+            }
+        }
+    }
+
+    fn setting(&mut self, setting: &Setting, place: &str) -> Option<String> {
+        match setting {
+            Setting::Literal(value) => Some(value.clone()),
+            Setting::Environment(from) => self.variable(&from.env, place),
+        }
+    }
+
+    fn file(&mut self, path: &str, place: &str) -> Option<Vec<u8>> {
+        let path: PathBuf = self.root.join(path);
+        let read = std::fs::metadata(&path).and_then(|found| {
+            if found.len() > LARGEST_FILE {
+                return Err(std::io::Error::other("the file is larger than 1 MiB"));
+            }
+            std::fs::read(&path)
+        });
+        match read {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.problems
+                    .push(format!("cannot read {}: {error} ({place})", path.display()));
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
+        match secret {
+            SecretRef::Env(name) => self.variable(name, place).map(SecretString::from),
+            SecretRef::File(path) => {
+                let bytes = self.file(path, place)?;
+                let Ok(text) = String::from_utf8(bytes) else {
+                    self.problems
+                        .push(format!("secret file {path} is not UTF-8 ({place})"));
+                    return None;
+                };
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                if text.is_empty() {
+                    self.problems
+                        .push(format!("secret file {path} is empty ({place})"));
+                    return None;
+                }
+                Some(SecretString::from(text))
+            }
+        }
+    }
+
+    fn url(&mut self, setting: &Setting, schemes: &[&str], place: &str) -> Option<Url> {
+        let text = self.setting(setting, place)?;
+        match Url::parse(&text) {
+            Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Some(url),
+            Ok(_) => {
+                self.problems.push(format!(
+                    "{text:?} is not an address of the form {}://host ({place})",
+                    schemes.join(":// or ")
+                ));
+                None
+            }
+            Err(error) => {
+                self.problems
+                    .push(format!("{text:?} is not an address: {error} ({place})"));
+                None
+            }
+        }
+    }
+
+    /// Settings of a HaloITSM reader.
+    pub(crate) fn source(
+        &mut self,
+        source: &Document<kinds::Source>,
+        clock: super::context::Clock,
+    ) -> Option<halo::Settings> {
+        let spec = &source.spec;
+        let at = |pointer: &str| place(&source.positions, pointer);
+        let resource_server = self.url(
+            &spec.resource_server,
+            &["https", "http"],
+            &at("/spec/resourceServer"),
+        );
+        let authorisation_server = self.url(
+            &spec.authorisation_server,
+            &["https", "http"],
+            &at("/spec/authorisationServer"),
+        );
+        for (address, pointer) in [
+            (&resource_server, "/spec/resourceServer"),
+            (&authorisation_server, "/spec/authorisationServer"),
+        ] {
+            if let Some(url) = address
+                && url.scheme() == "http"
+                && !is_loopback(url)
+            {
+                self.problems.push(format!(
+                    "{url} would send credentials unprotected; use https ({})",
+                    at(pointer)
+                ));
+            }
+        }
+        let tenant = match &spec.tenant {
+            Some(setting) => Some(self.setting(setting, &at("/spec/tenant"))?),
+            None => None,
+        };
+        let ca_pem = self.certificates(spec.ca.as_ref(), &at("/spec/ca"));
+        let kinds::Auth::Oauth2(oauth2) = &spec.auth;
+        let client_id = self.secret(&oauth2.client_id, &at("/spec/auth/oauth2/clientId"));
+        let client_secret =
+            self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
+        let people = spec.person.key.split('.').next().unwrap_or_default();
+        let endpoint = spec
+            .endpoints
+            .get(people)
+            .map_or_else(halo::EndpointSettings::users, Into::into);
+        Some(halo::Settings {
+            name: source.name.clone(),
+            resource_server: resource_server?,
+            authorisation_server: authorisation_server?,
+            tenant,
+            ca_pem: ca_pem?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scope: oauth2.scope.clone(),
+            rate_requests: spec.rate_limit.requests,
+            rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
+            endpoint,
+            sentinels: spec.completeness.sentinels.clone(),
+            floor: spec.completeness.floor,
+            patience: halo::Settings::PATIENCE,
+            request_timeout: halo::Settings::REQUEST_TIMEOUT,
+            clock,
+        })
+    }
+
+    /// Settings of a directory connection.
+    pub(crate) fn directory(
+        &mut self,
+        directory: &Document<kinds::ActiveDirectory>,
+        bind: Access,
+    ) -> Option<ldap::Settings> {
+        let spec = &directory.spec;
+        let at = |pointer: &str| place(&directory.positions, pointer);
+        let schemes: &[&str] = if spec.tls.start_tls {
+            &["ldap"]
+        } else {
+            &["ldaps"]
+        };
+        let servers: Vec<Option<Url>> = spec
+            .servers
+            .iter()
+            .enumerate()
+            .map(|(index, server)| {
+                self.url(server, schemes, &at(&format!("/spec/servers/{index}")))
+            })
+            .collect();
+        let ca_pem = self.certificates(spec.tls.ca.as_ref(), &at("/spec/tls/ca"));
+        let (section, bind) = match bind {
+            Access::Read => ("read", &spec.read),
+            Access::Write => ("write", &spec.write),
+        };
+        let bind = match bind {
+            kinds::Bind::Simple { user, password } => {
+                let user = self.setting(user, &at(&format!("/spec/{section}/simple/user")));
+                let password =
+                    self.secret(password, &at(&format!("/spec/{section}/simple/password")));
+                ldap::BindSettings::Simple {
+                    user: user?,
+                    password: password?,
+                }
+            }
+            kinds::Bind::External { certificate, key } => {
+                let where_ = at(&format!("/spec/{section}/external/certificate"));
+                let path = self.setting(certificate, &where_)?;
+                let certificate_pem = self.file(&path, &where_);
+                let key_pem = self.secret(key, &at(&format!("/spec/{section}/external/key")));
+                ldap::BindSettings::External {
+                    certificate_pem: certificate_pem?,
+                    key_pem: key_pem?,
+                }
+            }
+        };
+        Some(ldap::Settings {
+            name: directory.name.clone(),
+            servers: servers.into_iter().collect::<Option<_>>()?,
+            start_tls: spec.tls.start_tls,
+            ca_pem: ca_pem?,
+            bind,
+            base: Dn::parse(&spec.base).ok()?,
+            page_size: spec.page_size,
+            timeout: Duration::from_secs(120),
+            pinned: None,
+        })
+    }
+
+    /// The outer `None` is a problem, the inner one that the operating system's store is used.
+    #[expect(
+        clippy::option_option,
+        reason = "absent and unusable are different answers"
+    )]
+    fn certificates(&mut self, file: Option<&Setting>, place: &str) -> Option<Option<Vec<u8>>> {
+        let Some(file) = file else { return Some(None) };
+        let path = self.setting(file, place)?;
+        self.file(&path, place).map(Some)
+    }
+}
+
+/// Which of a directory's two binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// For planning.
+    Read,
+    /// For applying.
+    Write,
+}
+
+fn place(positions: &Positions, pointer: &str) -> String {
+    positions.value(pointer).to_string()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

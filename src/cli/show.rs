@@ -1,0 +1,40 @@
+//! `halosync show`: a plan, for reviewers. Needs the plan file and nothing else.
+
+use std::path::Path;
+
+use super::args::{PlanFormat, Show};
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::plan::{self, PlanFile};
+use crate::render;
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, verb: &Show) -> Result<Exit, Failure> {
+    let file = read(&verb.plan)?;
+    let text = match verb.format {
+        PlanFormat::Text => render::plan_text(&file, &text_options(context, verb.full)),
+        PlanFormat::Markdown => render::plan_markdown(&file, &render::MarkdownOptions::default()),
+        PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(&file)).into_owned(),
+    };
+    context.printer.result(&text)?;
+    Ok(Exit::Success)
+}
+
+/// Reads a plan file, refusing one that is not exactly as it was sealed.
+pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    plan::read(&bytes).map_err(|error| {
+        Failure::new(Exit::Rejected, format!("{}: {error}", path.display()))
+            .help("make the plan again with `halosync plan --out`; a plan is never edited")
+    })
+}
+
+/// How text is drawn on this terminal.
+pub(crate) fn text_options(context: &Context, full: bool) -> render::TextOptions {
+    render::TextOptions {
+        colour: context.printer.colour,
+        width: None,
+        full,
+    }
+}

@@ -1,0 +1,473 @@
+//! Reading a directory whole: users with the attributes in use, groups with members, and every name that is taken.
+//!
+//! Holds no method that changes anything. Keeps: a snapshot exists only when each search behind it ended with success
+//! on its last page; what could not be taken over is a reason against its completeness.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ldap3::Scope;
+
+use super::connect::Server;
+use super::values::{Converter, Rest, ranged, to_text};
+use super::wire::{Pages, RawEntry, Search, Session};
+use super::{Clock, Settings, schema};
+use crate::connector::{ConnectorError, DirectoryReader};
+use crate::model::{
+    AttributeDef, AttributeId, Completeness, DirectoryHeader, DirectoryRequest, DirectorySnapshot,
+    Entry, EntryKind, Guid, Values, Verdict,
+};
+
+/// People and services that sign in. Computers have another category.
+const USERS: &str = "(&(objectCategory=person)(objectClass=user))";
+/// Everything else: whatever it is, it occupies a name.
+const OTHERS: &str = "(!(&(objectCategory=person)(objectClass=user)))";
+const GROUPS: &str = "(objectClass=group)";
+/// Deleted objects whose names matter to anyone.
+const DELETED: &str = "(&(isDeleted=TRUE)(|(sAMAccountName=*)(userPrincipalName=*)))";
+
+/// Read of every user, whoever asked for it or not.
+const ALWAYS: &[&str] = &[
+    "adminCount",
+    "cn",
+    "isCriticalSystemObject",
+    "sAMAccountName",
+    "userAccountControl",
+    "userPrincipalName",
+];
+/// Read of what is not a user.
+const NAMES: &[&str] = &["cn", "sAMAccountName", "userPrincipalName"];
+/// Read of groups in use, and of deleted objects.
+const SPECIAL: &[&str] = &["lastKnownParent", "member"];
+
+/// Reads one directory from one domain controller.
+pub struct LdapReader {
+    server: Server,
+    first: Session,
+    clock: Clock,
+    member_window: Option<u32>,
+}
+
+impl fmt::Debug for LdapReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LdapReader")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LdapReader {
+    /// Finds a domain controller, binds, and checks that it is the directory the settings name.
+    ///
+    /// # Errors
+    /// `Invalid` for settings that cannot work or a `base` the server does not hold, `Denied` for a refused bind,
+    /// `Unavailable` with every server and its reason when none can be used.
+    pub async fn connect(settings: Settings, clock: Clock) -> Result<Self, ConnectorError> {
+        let (server, first) = Server::find(settings).await?;
+        Ok(Self {
+            server,
+            first,
+            clock,
+            member_window: None,
+        })
+    }
+
+    /// Asks for group members in parts of this many. Without it the server decides; Active Directory gives 1,500 at a
+    /// time.
+    #[must_use]
+    pub fn with_member_window(mut self, values: u32) -> Self {
+        self.member_window = Some(values.max(1));
+        self
+    }
+}
+
+/// One search's outcome.
+#[derive(Default)]
+struct Part {
+    entries: Vec<Entry>,
+    rest: Vec<Rest>,
+    problems: Vec<String>,
+    pages: Pages,
+}
+
+impl DirectoryReader for LdapReader {
+    async fn read_directory(
+        &self,
+        request: &DirectoryRequest,
+    ) -> Result<DirectorySnapshot, ConnectorError> {
+        let read_at = (self.clock)();
+        let reopened;
+        let one = if self.first.is_closed() {
+            reopened = self.server.open_another().await?;
+            &reopened
+        } else {
+            &self.first
+        };
+        let two = self.server.open_another().await?;
+        let names = names(&request.user_attributes);
+        let page_size = self.server.settings().page_size;
+        let definitions = schema::read(one, &self.server.schema_base, &names, page_size).await?;
+        let run = Run {
+            reader: self,
+            definitions: &definitions,
+        };
+        let (users, others) = futures::future::try_join(run.users(one), async {
+            Ok((
+                run.others(&two).await?,
+                run.groups(&two, request).await?,
+                run.deleted(&two).await?,
+                self.server.bound_as(&two).await,
+            ))
+        })
+        .await?;
+        let (others, groups, deleted, bound_as) = others;
+
+        let mut pages = Pages::default();
+        let mut problems = Vec::new();
+        // Groups come before the others: of two entries for one object the one with members stays.
+        let parts = [users, groups, others, deleted];
+        let mut objects = Vec::with_capacity(parts.iter().map(|part| part.entries.len()).sum());
+        for mut part in parts {
+            run.complete(one, &mut part).await?;
+            pages.pages += part.pages.pages;
+            pages.rows += part.pages.rows;
+            pages.references += part.pages.references;
+            pages.undecodable += part.pages.undecodable;
+            problems.append(&mut part.problems);
+            objects.append(&mut part.entries);
+        }
+        objects.sort_by_key(|entry| entry.guid);
+        objects.dedup_by_key(|entry| entry.guid);
+        if pages.undecodable > 0 {
+            problems.push(format!(
+                "{} entries could not be decoded",
+                pages.undecodable
+            ));
+        }
+        if pages.references > 0 {
+            problems.push(format!(
+                "{} answers only pointed to another server",
+                pages.references
+            ));
+        }
+        let unknown_attributes = names
+            .into_iter()
+            .filter(|name| {
+                !definitions
+                    .iter()
+                    .any(|def| def.name.eq_ignore_ascii_case(name))
+            })
+            .collect();
+        Ok(DirectorySnapshot {
+            header: DirectoryHeader {
+                format: "halosync/directory/v1".to_owned(),
+                target: self.server.settings().name.clone(),
+                identity: self.server.identity.clone(),
+                read_at,
+                unknown_attributes,
+                bound_as,
+                completeness: Completeness {
+                    pages: pages.pages,
+                    rows: pages.rows,
+                    distinct: objects.len() as u64,
+                    claimed_total: None,
+                    reads: 1,
+                    verdict: if problems.is_empty() {
+                        Verdict::Proven
+                    } else {
+                        Verdict::Unproven { reasons: problems }
+                    },
+                },
+                attributes: definitions,
+            },
+            objects,
+        })
+    }
+}
+
+/// The attributes to read, each once, in an order that does not depend on who asked first.
+fn names(asked: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut names: Vec<String> = ALWAYS
+        .iter()
+        .chain(SPECIAL)
+        .map(|name| (*name).to_owned())
+        .chain(asked.iter().cloned())
+        .filter(|name| seen.insert(name.to_ascii_lowercase()))
+        .collect();
+    names.sort_by_key(|name| name.to_ascii_lowercase());
+    names
+}
+
+fn kind(raw: &RawEntry) -> EntryKind {
+    const PLACES: &[&str] = &[
+        "builtindomain",
+        "container",
+        "domain",
+        "domaindns",
+        "lostandfound",
+        "organization",
+        "organizationalunit",
+    ];
+    let classes = raw.values("objectClass");
+    let is = |class: &str| {
+        classes
+            .iter()
+            .any(|found| found.eq_ignore_ascii_case(class.as_bytes()))
+    };
+    if is("group") {
+        EntryKind::Group
+    } else if PLACES.iter().any(|place| is(place)) {
+        EntryKind::Container
+    } else {
+        EntryKind::Other
+    }
+}
+
+/// One read under way.
+struct Run<'a> {
+    reader: &'a LdapReader,
+    definitions: &'a [AttributeDef],
+}
+
+impl Run<'_> {
+    fn base(&self) -> &str {
+        self.reader.server.identity.naming_context.as_str()
+    }
+
+    async fn search(
+        &self,
+        session: &Session,
+        search: Search<'_>,
+        kind: fn(&RawEntry) -> EntryKind,
+    ) -> Result<Part, ConnectorError> {
+        let mut converter = Converter::new(self.definitions);
+        let mut entries = Vec::new();
+        let page_size = self.reader.server.settings().page_size;
+        let pages = session
+            .all(&search, page_size, |raw| {
+                let kind = kind(&raw);
+                entries.extend(converter.entry(raw, kind));
+            })
+            .await?;
+        Ok(Part {
+            entries,
+            rest: converter.rest,
+            problems: converter.problems,
+            pages,
+        })
+    }
+
+    async fn users(&self, session: &Session) -> Result<Part, ConnectorError> {
+        let attributes: Vec<String> = self
+            .definitions
+            .iter()
+            .map(|def| def.name.clone())
+            .filter(|name| !SPECIAL.contains(&name.as_str()))
+            .chain(["objectGUID".to_owned()])
+            .collect();
+        let search = Search {
+            base: self.base(),
+            scope: Scope::Subtree,
+            filter: USERS,
+            attributes: &attributes,
+            show_deleted: false,
+        };
+        self.search(session, search, |_| EntryKind::User).await
+    }
+
+    async fn others(&self, session: &Session) -> Result<Part, ConnectorError> {
+        let attributes = with_identity(NAMES, &["objectClass"]);
+        let search = Search {
+            base: self.base(),
+            scope: Scope::Subtree,
+            filter: OTHERS,
+            attributes: &attributes,
+            show_deleted: false,
+        };
+        self.search(session, search, kind).await
+    }
+
+    async fn groups(
+        &self,
+        session: &Session,
+        request: &DirectoryRequest,
+    ) -> Result<Part, ConnectorError> {
+        let member = match self.reader.member_window {
+            Some(window) => format!("member;range=0-{}", window - 1),
+            None => "member".to_owned(),
+        };
+        let attributes = with_identity(NAMES, &[&member]);
+        let mut all = Part::default();
+        let places = request.groups_under.iter().map(|dn| (dn, Scope::Subtree));
+        let single = request.groups.iter().map(|dn| (dn, Scope::Base));
+        for (dn, scope) in places.chain(single) {
+            let search = Search {
+                base: dn.as_str(),
+                scope,
+                filter: GROUPS,
+                attributes: &attributes,
+                show_deleted: false,
+            };
+            match self.search(session, search, |_| EntryKind::Group).await {
+                Ok(mut part) => {
+                    all.entries.append(&mut part.entries);
+                    all.rest.append(&mut part.rest);
+                    all.problems.append(&mut part.problems);
+                    all.pages.pages += part.pages.pages;
+                    all.pages.rows += part.pages.rows;
+                    all.pages.references += part.pages.references;
+                    all.pages.undecodable += part.pages.undecodable;
+                }
+                // No such place, no such group: whoever needs it finds it missing among the objects.
+                Err(ConnectorError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Places may lie within each other.
+        all.entries.sort_by_key(|entry| entry.guid);
+        all.entries.dedup_by_key(|entry| entry.guid);
+        Ok(all)
+    }
+
+    /// Deleted objects, as far as the account may see them: an account without the right sees none, and a name only
+    /// they hold can be used again anyway.
+    async fn deleted(&self, session: &Session) -> Result<Part, ConnectorError> {
+        let attributes = with_identity(
+            &["sAMAccountName", "userPrincipalName"],
+            &["lastKnownParent"],
+        );
+        let base = format!("CN=Deleted Objects,{}", self.base());
+        let search = Search {
+            base: &base,
+            scope: Scope::OneLevel,
+            filter: DELETED,
+            attributes: &attributes,
+            show_deleted: true,
+        };
+        match self.search(session, search, |_| EntryKind::Deleted).await {
+            Err(ConnectorError::NotFound { .. } | ConnectorError::Denied { .. }) => {
+                Ok(Part::default())
+            }
+            other => other,
+        }
+    }
+
+    /// Fetches what is still missing of long attributes.
+    async fn complete(&self, session: &Session, part: &mut Part) -> Result<(), ConnectorError> {
+        let mut rest = std::mem::take(&mut part.rest);
+        // A group in two places that overlap came twice.
+        rest.sort_by_key(|rest| (rest.guid, rest.attribute));
+        rest.dedup();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        part.entries.sort_by_key(|entry| entry.guid);
+        for rest in rest {
+            let more = self.values_from(session, &rest).await?;
+            if let Ok(at) = part
+                .entries
+                .binary_search_by_key(&rest.guid, |entry| entry.guid)
+            {
+                extend(&mut part.entries[at], rest.attribute, more);
+            }
+        }
+        Ok(())
+    }
+
+    async fn values_from(
+        &self,
+        session: &Session,
+        rest: &Rest,
+    ) -> Result<Vec<compact_str::CompactString>, ConnectorError> {
+        let def = &self.definitions[usize::from(rest.attribute.0)];
+        let dn = guid_dn(rest.guid);
+        let mut values = Vec::new();
+        let mut from = rest.from;
+        loop {
+            let last = match self.reader.member_window {
+                Some(window) => (from + u64::from(window) - 1).to_string(),
+                None => "*".to_owned(),
+            };
+            let asked = [format!("{};range={from}-{last}", def.name)];
+            let broken_off = |message: &str| ConnectorError::Unavailable {
+                system: session.system.clone(),
+                message: format!("{} of {dn} from value {from} on: {message}", def.name),
+            };
+            let raw = session
+                .object(&dn, "(objectClass=*)", &asked)
+                .await?
+                .ok_or_else(|| broken_off("the object was deleted while it was read"))?;
+            let part = raw.attributes.into_iter().find_map(|(name, found)| {
+                let (attribute, first, next) = ranged(&name)?;
+                attribute
+                    .eq_ignore_ascii_case(def.name.as_bytes())
+                    .then_some((first, next, found))
+            });
+            // Nothing from there on: the part before was the last.
+            let Some((first, next, found)) = part else {
+                return Ok(values);
+            };
+            if first != from {
+                return Err(broken_off("the server answered with another part"));
+            }
+            values.extend(found.iter().map(|value| to_text(def.syntax, value)));
+            match next {
+                None => return Ok(values),
+                Some(next) if next > from => from = next,
+                Some(_) => return Err(broken_off("the server repeats itself")),
+            }
+        }
+    }
+}
+
+/// The DN form that names an object by identity ([MS-ADTS] 3.1.1.3.1.2.4).
+pub(super) fn guid_dn(guid: Guid) -> String {
+    format!("<GUID={guid}>")
+}
+
+fn with_identity(names: &[&str], more: &[&str]) -> Vec<String> {
+    names
+        .iter()
+        .chain(more)
+        .chain(&["objectGUID"])
+        .map(|name| (*name).to_owned())
+        .collect()
+}
+
+/// Adds values to an attribute an entry already has.
+fn extend(entry: &mut Entry, attribute: AttributeId, more: Vec<compact_str::CompactString>) {
+    if more.is_empty() {
+        return;
+    }
+    if let Ok(at) = entry
+        .attributes
+        .binary_search_by_key(&attribute, |(id, _)| *id)
+    {
+        let values = &mut entry.attributes[at].1;
+        let mut all = values.as_slice().to_vec();
+        all.extend(more);
+        *values = Values::Many(all.into_boxed_slice());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn attributes_are_asked_for_once_and_in_one_order() {
+        let asked =
+            |list: &[&str]| names(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        let one = asked(&["mail", "employeeID", "CN", "samaccountname"]);
+        assert_eq!(one, asked(&["employeeID", "CN", "mail"]));
+        assert!(one.iter().any(|name| name == "sAMAccountName"));
+        assert!(one.iter().any(|name| name == "userAccountControl"));
+        assert_eq!(
+            one.iter()
+                .filter(|name| name.eq_ignore_ascii_case("cn"))
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! How people and objects are called in reports.
+//!
+//! A label is shown, never compared. Its text is data; the key in brackets tells people with one name apart.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::Dn;
+use crate::plan::{Action, ObjectRef, PersonRef, Plan};
+
+/// A name and, for people, the key that tells them apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Label {
+    /// The name.
+    pub name: String,
+    /// The key, when there is one.
+    pub key: Option<String>,
+}
+
+impl Label {
+    /// A person; `with_source` where keys of several sources could meet.
+    pub(super) fn person(person: &PersonRef, with_source: bool) -> Self {
+        let key = if with_source {
+            format!("{}/{}", person.source, person.key)
+        } else {
+            person.key.to_string()
+        };
+        Self {
+            name: person.label.clone(),
+            key: Some(key),
+        }
+    }
+}
+
+/// Calls people and groups in one plan by names that are unmistakable in it.
+pub(super) struct Labels {
+    several_sources: bool,
+    /// Relative names that two groups of the plan share, in lower case.
+    ambiguous: HashSet<String>,
+}
+
+impl Labels {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        let mut ambiguous = HashSet::new();
+        for change in &plan.changes {
+            if !matches!(
+                change.action,
+                Action::AddMember { .. } | Action::RemoveMember { .. }
+            ) {
+                continue;
+            }
+            let name = change.object.dn.rdn().value.to_lowercase();
+            let full = change.object.dn.as_str();
+            match seen.get(&name) {
+                Some(other) if other != full => {
+                    ambiguous.insert(name);
+                }
+                Some(_) => {}
+                None => {
+                    seen.insert(name, full.to_owned());
+                }
+            }
+        }
+        Self {
+            several_sources: plan.inputs.people.len() > 1,
+            ambiguous,
+        }
+    }
+
+    /// A person: `Jane Doe (1042)`, with the source where there are several.
+    pub(super) fn person(&self, person: &PersonRef) -> Label {
+        Label::person(person, self.several_sources)
+    }
+
+    /// A group: its relative name, its whole name where two share the relative one.
+    pub(super) fn group(&self, group: &ObjectRef) -> Label {
+        let name = group.dn.rdn().value;
+        let name = if self.ambiguous.contains(&name.to_lowercase()) {
+            group.dn.as_str().to_owned()
+        } else {
+            name
+        };
+        Label { name, key: None }
+    }
+}
+
+/// The DNS name of a domain: `DC=corp,DC=example,DC=test` is `corp.example.test`.
+pub(super) fn domain_name(naming_context: &Dn) -> String {
+    let mut parts = Vec::new();
+    let mut at = Some(naming_context.clone());
+    while let Some(dn) = at {
+        let rdn = dn.rdn();
+        if !rdn.attribute.eq_ignore_ascii_case("DC") {
+            return naming_context.as_str().to_owned();
+        }
+        parts.push(rdn.value);
+        at = dn.parent();
+    }
+    parts.join(".")
+}
+
+/// Enough of a digest to tell plans apart at a glance.
+pub(super) fn short_digest(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.chars().take(12).collect()
+}

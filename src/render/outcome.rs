@@ -1,0 +1,439 @@
+//! Lays out what became of a plan: counts, what went wrong and why, what remains, and what to do next.
+//!
+//! Works from the outcome and its plan, from which it takes only what a change was about. Changes that went well are
+//! only counted, except in full detail.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::label::Label;
+use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
+use crate::apply::{
+    ActionKind, ChangeOutcome, ChangeReport, Difference, FailureKind, Outcome, Verdict,
+};
+use crate::plan::{Action, Change, ChangeId, PersonRef, PlanFile};
+
+/// Skipped and unreached changes named without full detail; the rest is counted.
+const NAMES: usize = 10;
+
+/// The whole report; `full` lists every change.
+pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
+    let labels = Labels::new(outcome, plan);
+    let changes = |wanted: fn(&ChangeOutcome) -> bool| -> Vec<&ChangeReport> {
+        outcome
+            .changes
+            .iter()
+            .filter(|change| wanted(&change.outcome))
+            .collect()
+    };
+    let failed = changes(|outcome| matches!(outcome, ChangeOutcome::Failed { .. }));
+    let conflicts = changes(|outcome| matches!(outcome, ChangeOutcome::Conflict { .. }));
+    let skipped = changes(|outcome| matches!(outcome, ChangeOutcome::Skipped { .. }));
+    let waiting = changes(|outcome| matches!(outcome, ChangeOutcome::NotReached {}));
+    let mut sections = vec![
+        Section {
+            title: "Failed".into(),
+            size: size(&failed),
+            items_are: "failures",
+            essential: true,
+            items: failed
+                .iter()
+                .map(|change| failed_item(&labels, change))
+                .collect(),
+        },
+        Section {
+            title: "Conflicts: changed by somebody else since the plan was made".into(),
+            size: size(&conflicts),
+            items_are: "conflicts",
+            essential: true,
+            items: conflicts
+                .iter()
+                .map(|change| conflict_item(&labels, change))
+                .collect(),
+        },
+        Section {
+            title: "Skipped: what they depend on did not happen".into(),
+            size: size(&skipped),
+            items_are: "skipped changes",
+            essential: false,
+            items: skipped_items(&labels, outcome, &skipped, full),
+        },
+        Section {
+            title: "Not reached".into(),
+            size: size(&waiting),
+            items_are: "changes",
+            essential: false,
+            items: listed(&labels, &waiting, full),
+        },
+    ];
+    if full {
+        let achieved = changes(ChangeOutcome::is_achieved);
+        sections.push(Section {
+            title: "As planned".into(),
+            size: size(&achieved),
+            items_are: "changes",
+            essential: false,
+            items: listed(&labels, &achieved, true),
+        });
+    }
+    sections.retain(|section| !section.items.is_empty());
+    let mut next = next(outcome);
+    if !next.is_empty() {
+        sections.push(Section {
+            title: "What to do next".into(),
+            size: count(number(next.len()), "step", "steps"),
+            items_are: "steps",
+            essential: true,
+            items: next
+                .drain(..)
+                .map(|line| Item { lines: vec![line] })
+                .collect(),
+        });
+    }
+    Report {
+        title: Line::head()
+            .own("halosync apply of plan ")
+            .code(super::label::short_digest(&outcome.plan))
+            .own(" for project ")
+            .code(outcome.project.as_str()),
+        verdict: verdict(outcome),
+        sections,
+        footer_title: "Record",
+        footer: footer(outcome),
+    }
+}
+
+/// Names people and says what a change was about.
+struct Labels<'a> {
+    several_sources: bool,
+    changes: HashMap<&'a ChangeId, &'a Change>,
+}
+
+impl<'a> Labels<'a> {
+    fn new(outcome: &Outcome, plan: &'a PlanFile) -> Self {
+        let mut sources = outcome.changes.iter().map(|change| &change.person.source);
+        let first = sources.next();
+        Self {
+            several_sources: sources.any(|source| Some(source) != first),
+            changes: plan
+                .content
+                .changes
+                .iter()
+                .map(|change| (&change.id, change))
+                .collect(),
+        }
+    }
+
+    fn person(&self, person: &PersonRef) -> Label {
+        Label::person(person, self.several_sources)
+    }
+
+    /// `Jane Doe (1042) · modify CN=… · department, title`.
+    fn line(&self, depth: usize, sign: Sign, change: &ChangeReport) -> Line {
+        let mut line = Line::new(depth, sign)
+            .name(self.person(&change.person))
+            .own(" · ")
+            .strong(words(change.action))
+            .own(" ")
+            .code(change.dn.as_str());
+        match self.changes.get(&change.id).map(|planned| &planned.action) {
+            Some(Action::Modify { attributes }) => {
+                for (index, attribute) in attributes.iter().enumerate() {
+                    line = line
+                        .own(if index == 0 { " · " } else { ", " })
+                        .code(attribute.name.clone());
+                }
+                line
+            }
+            Some(Action::Move { after, .. }) => line.own(" to ").code(after.as_str()),
+            Some(Action::Rename { after, .. }) => {
+                line = line.own(" to ");
+                line.pieces.push(Piece::Value(after.clone()));
+                line
+            }
+            _ => line,
+        }
+    }
+}
+
+fn words(action: ActionKind) -> &'static str {
+    match action {
+        ActionKind::Create => "create",
+        ActionKind::Adopt => "adopt",
+        ActionKind::Modify => "modify",
+        ActionKind::Enable => "enable",
+        ActionKind::Disable => "disable",
+        ActionKind::Rename => "rename",
+        ActionKind::Move => "move",
+        ActionKind::AddMember => "add to group",
+        ActionKind::RemoveMember => "remove from group",
+    }
+}
+
+fn size(changes: &[&ChangeReport]) -> String {
+    count(number(changes.len()), "change", "changes")
+}
+
+fn verdict(outcome: &Outcome) -> Vec<Line> {
+    let counts = outcome.counts;
+    let said = match outcome.verdict {
+        Verdict::Applied if counts.done == 0 => "Nothing left to do: everything was as planned",
+        Verdict::Applied => "Applied: everything is as planned",
+        Verdict::Partial => "APPLIED IN PART",
+        Verdict::Conflicts => {
+            "CONFLICTS: some objects changed since the plan was made and were left alone"
+        }
+        Verdict::Unavailable => "NOTHING WRITTEN: a system could not be reached",
+        Verdict::Denied => "NOTHING WRITTEN: access was denied",
+    };
+    let sign = if outcome.verdict == Verdict::Applied {
+        Sign::None
+    } else {
+        Sign::Alarm
+    };
+    let mut lines = vec![Line::new(0, sign).strong(said)];
+    let parts: Vec<String> = [
+        ("Done", counts.done),
+        ("Already as desired", counts.already_as_desired),
+        ("Conflicts", counts.conflicts),
+        ("Failed", counts.failed),
+        ("Skipped", counts.skipped),
+        ("Not reached", counts.not_reached),
+    ]
+    .into_iter()
+    .filter(|(_, number)| *number > 0)
+    .map(|(what, number)| format!("{what} {}", grouped(number)))
+    .collect();
+    lines.push(Line::head().own(format!(
+        "{}{}{}",
+        count(counts.total(), "change", "changes"),
+        if parts.is_empty() { "" } else { ": " },
+        parts.join(" · ")
+    )));
+    for why in &outcome.stopped {
+        lines.push(
+            Line::new(0, Sign::Alarm)
+                .own("stopped early: ")
+                .sentence(why.clone()),
+        );
+    }
+    lines
+}
+
+fn failed_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
+    let mut lines = vec![labels.line(0, Sign::Alarm, change)];
+    if let ChangeOutcome::Failed { kind, message } = &change.outcome {
+        lines.push(
+            Line::new(1, Sign::None)
+                .strong(kind_words(*kind))
+                .own(": ")
+                .sentence(message.clone()),
+        );
+        lines.push(Line::new(1, Sign::None).own("→ ").own(way_out(*kind)));
+    }
+    Item { lines }
+}
+
+fn kind_words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Denied => "denied",
+        FailureKind::Refused => "refused",
+        FailureKind::Missing => "missing",
+        FailureKind::Transient => "for the moment",
+        FailureKind::Unavailable => "unavailable",
+        FailureKind::Unsettled => "not settled",
+        FailureKind::Unverified => "not verified",
+        FailureKind::Password => "initial password",
+        FailureKind::Internal => "defect in halosync",
+    }
+}
+
+fn way_out(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Denied => "give the writing account this right, then apply the plan again",
+        FailureKind::Refused => {
+            "the directory will never accept this: correct the rule or the person's data, then plan again"
+        }
+        FailureKind::Missing => "create what is missing or correct the rule, then plan again",
+        FailureKind::Transient | FailureKind::Unavailable => {
+            "apply the plan again when the system answers"
+        }
+        FailureKind::Unsettled => {
+            "apply the plan again: it reads back what happened before it does anything"
+        }
+        FailureKind::Unverified => "look at the object: something else changes it; then plan again",
+        FailureKind::Password => {
+            "the account was left disabled: see to the cause, then apply the plan again"
+        }
+        FailureKind::Internal => "please report it, with this report",
+    }
+}
+
+fn conflict_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
+    let mut lines = vec![labels.line(0, Sign::Alarm, change)];
+    if let ChangeOutcome::Conflict {
+        message,
+        differences,
+    } = &change.outcome
+    {
+        lines.push(Line::new(1, Sign::None).sentence(message.clone()));
+        lines.extend(differences.iter().map(difference_line));
+    }
+    Item { lines }
+}
+
+/// `department was "R&D", planned "Research", found "Sales"`.
+fn difference_line(difference: &Difference) -> Line {
+    let mut line = Line::new(1, Sign::Change).code(difference.attribute.clone());
+    for (word, values) in [
+        (" was ", &difference.before),
+        (", planned ", &difference.planned),
+        (", found ", &difference.found),
+    ] {
+        line = line.own(word);
+        if values.is_empty() {
+            line = line.own("nothing");
+        }
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                line = line.own(" and ");
+            }
+            line.pieces.push(Piece::Value(value.clone()));
+        }
+    }
+    line
+}
+
+/// Skipped changes under the change that is at the root.
+fn skipped_items(
+    labels: &Labels<'_>,
+    outcome: &Outcome,
+    skipped: &[&ChangeReport],
+    full: bool,
+) -> Vec<Item> {
+    if skipped.is_empty() {
+        return Vec::new();
+    }
+    let by_id: HashMap<&ChangeId, &ChangeReport> = outcome
+        .changes
+        .iter()
+        .map(|change| (&change.id, change))
+        .collect();
+    let mut by_root: BTreeMap<&ChangeId, Vec<&ChangeReport>> = BTreeMap::new();
+    for change in skipped {
+        if let ChangeOutcome::Skipped { because } = &change.outcome {
+            by_root.entry(because).or_default().push(change);
+        }
+    }
+    by_root
+        .into_iter()
+        .map(|(root, changes)| {
+            let head = match by_id.get(root) {
+                Some(root) => labels.line(0, Sign::None, root),
+                None => Line::head().code(root.0.as_str()),
+            };
+            let mut lines = vec![head.own(" did not happen, so these were left alone:")];
+            let shown = if full { changes.len() } else { NAMES };
+            lines.extend(
+                changes
+                    .iter()
+                    .take(shown)
+                    .map(|change| labels.line(1, Sign::None, change)),
+            );
+            more(&mut lines, 1, changes.len(), shown);
+            Item { lines }
+        })
+        .collect()
+}
+
+fn listed(labels: &Labels<'_>, changes: &[&ChangeReport], full: bool) -> Vec<Item> {
+    let shown = if full { changes.len() } else { NAMES };
+    let mut items: Vec<Item> = changes
+        .iter()
+        .take(shown)
+        .map(|change| {
+            let mut line = labels.line(0, Sign::None, change);
+            if matches!(change.outcome, ChangeOutcome::AlreadyAsDesired {}) {
+                line = line.own(" · was as desired");
+            }
+            Item { lines: vec![line] }
+        })
+        .collect();
+    let mut rest = Vec::new();
+    more(&mut rest, 0, changes.len(), shown);
+    if !rest.is_empty() {
+        items.push(Item { lines: rest });
+    }
+    items
+}
+
+fn more(lines: &mut Vec<Line>, depth: usize, all: usize, shown: usize) {
+    if all > shown {
+        lines.push(
+            Line::new(depth, Sign::None).own(format!("and {} more", grouped(number(all - shown)))),
+        );
+    }
+}
+
+fn next(outcome: &Outcome) -> Vec<Line> {
+    let counts = outcome.counts;
+    let mut lines = Vec::new();
+    if !outcome.password_files.is_empty() {
+        lines.push(Line::head().own("hand over the initial passwords in the encrypted file below"));
+    }
+    if counts.not_reached > 0 || (counts.failed > 0 && again_helps(outcome)) {
+        lines.push(
+            Line::head().own(
+                "apply the same plan again: what is done stays done, and only the rest is tried",
+            ),
+        );
+    }
+    if counts.conflicts > 0 {
+        lines.push(
+            Line::head().own("plan again: conflicting objects are read anew and decided again"),
+        );
+    }
+    if outcome.verdict == Verdict::Applied && counts.done > 0 {
+        lines.push(Line::head().own("plan again at any time: it should find nothing to do"));
+    }
+    lines
+}
+
+fn again_helps(outcome: &Outcome) -> bool {
+    outcome.changes.iter().any(|change| {
+        matches!(
+            change.outcome,
+            ChangeOutcome::Failed {
+                kind: FailureKind::Denied
+                    | FailureKind::Transient
+                    | FailureKind::Unavailable
+                    | FailureKind::Unsettled
+                    | FailureKind::Password,
+                ..
+            }
+        )
+    })
+}
+
+fn footer(outcome: &Outcome) -> Vec<Line> {
+    let mut lines = vec![
+        Line::head().own("plan ").code(outcome.plan.clone()),
+        Line::head().own(format!(
+            "ran {} to {}{}",
+            outcome.started,
+            outcome.finished,
+            if outcome.resumed {
+                " · continued an earlier run of the same plan"
+            } else {
+                ""
+            }
+        )),
+    ];
+    for file in &outcome.password_files {
+        lines.push(
+            Line::head()
+                .own("initial passwords, encrypted: ")
+                .code(file.to_string_lossy()),
+        );
+    }
+    lines
+}

@@ -1,0 +1,358 @@
+//! One person's changes, line by line.
+
+use super::{Context, Detail, OfPerson, clip};
+use crate::plan::{Action, AttributeChange, Change, PlanValue, Reason, Recovery, Risk};
+use crate::render::report::{Item, Line, Piece, Sign};
+
+/// True for what takes something away from somebody.
+pub(super) fn is_removal(change: &Change) -> bool {
+    matches!(
+        change.action,
+        Action::Disable {} | Action::RemoveMember { .. }
+    ) || change.risk >= Risk::High
+}
+
+/// What a person loses, and everything else about somebody who is disabled. A reason all of it shares is given once.
+pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
+    let account = of.changes.iter().find_map(|change| match &change.action {
+        Action::RemoveMember { member } => Some(&member.dn),
+        Action::AddMember { .. } => None,
+        _ => Some(&change.object.dn),
+    });
+    let mut head = context.head(of.person, account);
+    let (takes, rest): (Vec<&Change>, Vec<&Change>) = of
+        .changes
+        .iter()
+        .copied()
+        .partition(|change| is_removal(change));
+    let shared = takes
+        .first()
+        .map(|first| &first.because)
+        .filter(|because| takes.len() > 1 && takes.iter().all(|other| other.because == **because));
+    if let Some(because) = shared {
+        head = head
+            .own(" · ")
+            .sentence(because.text.clone())
+            .origin(context.origin(because.rule, &because.facts));
+    }
+    let mut lines = vec![head];
+    for change in takes.iter().chain(&rest) {
+        lines.extend(change_lines(context, change, None, shared));
+    }
+    Item { lines }
+}
+
+/// A new account and what comes with it.
+pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> Item {
+    let mut lines = Vec::new();
+    for change in &of.changes {
+        let Action::Create {
+            attributes,
+            password,
+            enable,
+        } = &change.action
+        else {
+            lines.extend(change_lines(context, change, None, None));
+            continue;
+        };
+        let mut head = context.head(of.person, Some(&change.object.dn));
+        head.sign = Sign::Gain;
+        head = head.own(if *enable {
+            format!(
+                " · enabled, with a password of {} characters{}",
+                password.length,
+                if password.must_change {
+                    " to change at first logon"
+                } else {
+                    ""
+                }
+            )
+        } else {
+            " · disabled".to_owned()
+        });
+        head = head.own(" · ").sentence(change.because.text.clone());
+        lines.push(head.origin(context.origin(change.because.rule, &change.because.facts)));
+        let named = |attribute: &&AttributeChange| {
+            whole
+                || ["sAMAccountName", "userPrincipalName", "mail"]
+                    .iter()
+                    .any(|name| attribute.name.eq_ignore_ascii_case(name))
+        };
+        for attribute in attributes.iter().filter(named) {
+            lines.push(attribute_line(context, attribute, None));
+        }
+        let left = attributes
+            .iter()
+            .filter(|attribute| !named(attribute))
+            .count();
+        if left > 0 {
+            lines.push(Line::new(1, Sign::None).own(format!("and {left} more attributes")));
+        }
+    }
+    Item { lines }
+}
+
+/// Whatever else changes about a person's account; `skip` names attributes shown elsewhere.
+pub(super) fn person(
+    context: &Context<'_>,
+    of: &OfPerson<'_>,
+    skip: &dyn Fn(&Change, Option<&AttributeChange>) -> bool,
+) -> Option<Item> {
+    let mut body = Vec::new();
+    let mut dn = None;
+    for change in &of.changes {
+        if skip(change, None) {
+            continue;
+        }
+        let lines = change_lines(context, change, Some(skip), None);
+        if !lines.is_empty() && dn.is_none() {
+            dn = Some(match &change.action {
+                Action::AddMember { member } | Action::RemoveMember { member } => &member.dn,
+                _ => &change.object.dn,
+            });
+        }
+        body.extend(lines);
+    }
+    if body.is_empty() {
+        return None;
+    }
+    let mut lines = vec![context.head(of.person, dn)];
+    lines.append(&mut body);
+    Some(Item { lines })
+}
+
+type Skip<'s> = &'s dyn Fn(&Change, Option<&AttributeChange>) -> bool;
+
+/// `shared` is a reason given before, for the whole person.
+fn change_lines(
+    context: &Context<'_>,
+    change: &Change,
+    skip: Option<Skip<'_>>,
+    shared: Option<&Reason>,
+) -> Vec<Line> {
+    if let Action::Modify { attributes } = &change.action {
+        return attributes
+            .iter()
+            .filter(|attribute| !skip.is_some_and(|skip| skip(change, Some(attribute))))
+            .map(|attribute| {
+                let mut line = attribute_line(context, attribute, Some(change));
+                if shared.is_some_and(|shared| {
+                    shared.rule == attribute.rule && shared.facts == attribute.facts
+                }) {
+                    line.origin.clear();
+                }
+                line
+            })
+            .collect();
+    }
+    let (sign, pieces, rule) = summary(context, change);
+    let rule = rule.unwrap_or(change.because.rule);
+    let mut line = Line::new(1, sign).pieces(pieces);
+    let told = shared.is_some_and(|shared| *shared == change.because && rule == shared.rule);
+    if !told && !change.because.text.is_empty() {
+        line = line.own(" · ").sentence(change.because.text.clone());
+    }
+    line = no_way_back(line, change);
+    if !told {
+        line = line.origin(context.origin(rule, &change.because.facts));
+    }
+    vec![line]
+}
+
+/// What a change does, without why: also the head of many people's same change.
+pub(super) fn summary(
+    context: &Context<'_>,
+    change: &Change,
+) -> (Sign, Vec<Piece>, Option<crate::plan::RuleIndex>) {
+    let own = |words: &'static str| Piece::Own(words.into());
+    match &change.action {
+        Action::Disable {} => (
+            Sign::Loss,
+            vec![Piece::Strong("disable".into()), own(" the account")],
+            None,
+        ),
+        Action::Enable {} => (Sign::Gain, vec![own("enable the account")], None),
+        Action::RemoveMember { .. } => (
+            Sign::Loss,
+            vec![
+                Piece::Strong("remove".into()),
+                own(" from group "),
+                Piece::Name(context.labels.group(&change.object)),
+            ],
+            None,
+        ),
+        Action::AddMember { .. } => (
+            Sign::Gain,
+            vec![
+                own("add to group "),
+                Piece::Name(context.labels.group(&change.object)),
+            ],
+            None,
+        ),
+        Action::Rename {
+            before,
+            after,
+            rule,
+        } => (
+            Sign::Change,
+            vec![
+                own("rename "),
+                Piece::Becomes {
+                    before: before.clone(),
+                    after: after.clone(),
+                },
+            ],
+            Some(*rule),
+        ),
+        Action::Move {
+            before,
+            after,
+            rule,
+        } => (
+            Sign::Change,
+            vec![
+                own("move "),
+                Piece::Code(before.as_str().to_owned()),
+                own(" → "),
+                Piece::Code(after.as_str().to_owned()),
+            ],
+            Some(*rule),
+        ),
+        Action::Adopt {
+            attribute,
+            evidence,
+        } => {
+            let mut pieces = vec![
+                own("adopt this account, found by "),
+                Piece::Code(clip(evidence)),
+                own(": "),
+            ];
+            pieces.extend(attribute_pieces(context, attribute).1);
+            (Sign::Change, pieces, Some(attribute.rule))
+        }
+        // Shown attribute by attribute; here only for the sake of completeness.
+        Action::Modify { .. } => (Sign::Change, vec![own("modify")], None),
+        Action::Create { .. } => (
+            Sign::Gain,
+            vec![
+                own("new account "),
+                Piece::Code(change.object.dn.as_str().to_owned()),
+            ],
+            None,
+        ),
+    }
+}
+
+fn attribute_line(
+    context: &Context<'_>,
+    attribute: &AttributeChange,
+    change: Option<&Change>,
+) -> Line {
+    let (sign, pieces) = attribute_pieces(context, attribute);
+    let mut line = Line::new(1, sign).pieces(pieces);
+    if let Some(change) = change {
+        line = no_way_back(line, change);
+    }
+    line.origin(context.origin(attribute.rule, &attribute.facts))
+}
+
+/// `department "R&D" → "Research"`, `set`, or `clear`.
+pub(super) fn attribute_pieces(
+    context: &Context<'_>,
+    attribute: &AttributeChange,
+) -> (Sign, Vec<Piece>) {
+    let name = Piece::Code(attribute.name.clone());
+    let own = |words: &'static str| Piece::Own(words.into());
+    match (attribute.before.as_slice(), attribute.after.as_slice()) {
+        ([], []) => (Sign::None, vec![name, own(" stays empty")]),
+        ([], after) => {
+            let mut pieces = vec![name, own(" ")];
+            pieces.extend(values(after));
+            (Sign::Gain, pieces)
+        }
+        (before, []) => {
+            let mut pieces = vec![Piece::Strong("clear".into()), own(" "), name, own(" ")];
+            pieces.extend(values(before));
+            (Sign::Loss, pieces)
+        }
+        ([PlanValue::Text(before)], [PlanValue::Text(after)]) => (
+            Sign::Change,
+            vec![
+                name,
+                own(" "),
+                Piece::Becomes {
+                    before: before.clone(),
+                    after: after.clone(),
+                },
+            ],
+        ),
+        ([before], [after]) => {
+            let mut pieces = vec![name, own(" ")];
+            pieces.push(value(before));
+            pieces.push(own(" → "));
+            pieces.push(value(after));
+            (Sign::Change, pieces)
+        }
+        (before, after) => {
+            // Several values: only what goes and what comes.
+            let gone: Vec<&PlanValue> = before
+                .iter()
+                .filter(|value| !after.contains(value))
+                .collect();
+            let come: Vec<&PlanValue> = after
+                .iter()
+                .filter(|value| !before.contains(value))
+                .collect();
+            let stay = before.len() - gone.len();
+            let mut pieces = vec![name];
+            for value_gone in &gone {
+                pieces.push(Piece::Strong(" take out ".into()));
+                pieces.push(value(value_gone));
+            }
+            for value_come in &come {
+                pieces.push(own(" put in "));
+                pieces.push(value(value_come));
+            }
+            if stay > 0 && context.detail == Detail::Full {
+                pieces.push(own(" beside "));
+                pieces.extend(values(before.iter().filter(|value| after.contains(value))));
+            } else if stay > 0 {
+                pieces.push(Piece::Own(format!(" beside {stay} more").into()));
+            }
+            (
+                if come.is_empty() {
+                    Sign::Loss
+                } else {
+                    Sign::Change
+                },
+                pieces,
+            )
+        }
+    }
+}
+
+fn values<'v>(values: impl IntoIterator<Item = &'v PlanValue>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (index, one) in values.into_iter().enumerate() {
+        if index > 0 {
+            pieces.push(Piece::Own(", ".into()));
+        }
+        pieces.push(value(one));
+    }
+    pieces
+}
+
+fn value(value: &PlanValue) -> Piece {
+    match value {
+        PlanValue::Text(text) => Piece::Value(text.clone()),
+        PlanValue::Object(object) => Piece::Code(object.dn.as_str().to_owned()),
+    }
+}
+
+fn no_way_back(line: Line, change: &Change) -> Line {
+    if change.recovery == Recovery::None || change.risk == Risk::Irreversible {
+        line.own(" · ").strong("cannot be undone")
+    } else {
+        line
+    }
+}

@@ -1,0 +1,302 @@
+//! Lays out a plan: what would happen, to whom, and why.
+//!
+//! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
+//! change of many people once), held people, warnings, and where the plan comes from. Decides nothing and leaves
+//! nothing out; writers may, and say so.
+
+mod accounts;
+mod changes;
+mod verdict;
+
+use std::collections::HashMap;
+
+use super::label::Labels;
+use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
+use crate::model::{Dn, Location};
+use crate::plan::{Change, Held, PersonRef, Plan, PlanFile, RuleIndex, Warning};
+
+/// How much is told of what many people share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Examples.
+    Short,
+    /// Everyone, every attribute, whole values.
+    Full,
+}
+
+impl Detail {
+    /// How many examples of a warning are shown.
+    fn examples(self) -> usize {
+        match self {
+            Self::Short => 5,
+            Self::Full => usize::MAX,
+        }
+    }
+
+    /// Up to how many new accounts are shown with every attribute.
+    fn whole_creates(self) -> usize {
+        match self {
+            Self::Short => 12,
+            Self::Full => usize::MAX,
+        }
+    }
+}
+
+/// What every part of the layout needs.
+struct Context<'a> {
+    plan: &'a Plan,
+    labels: Labels,
+    detail: Detail,
+}
+
+/// Changes of one person on one target, in the plan's order.
+struct OfPerson<'a> {
+    person: &'a PersonRef,
+    changes: Vec<&'a Change>,
+}
+
+/// The whole report.
+pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
+    let plan = &file.content;
+    let context = Context {
+        plan,
+        labels: Labels::new(plan),
+        detail,
+    };
+    let sorted = changes::sort(plan);
+    let whole = sorted.creates.len() <= detail.whole_creates();
+    let mut sections = vec![
+        Section {
+            title: "Removals and disables".into(),
+            size: people(sorted.removals.len()),
+            items_are: "people who lose something",
+            essential: true,
+            items: sorted
+                .removals
+                .iter()
+                .map(|of| accounts::removals(&context, of))
+                .collect(),
+        },
+        Section {
+            title: "New accounts".into(),
+            size: people(sorted.creates.len()),
+            items_are: "new accounts",
+            essential: false,
+            items: sorted
+                .creates
+                .iter()
+                .map(|of| accounts::create(&context, of, whole))
+                .collect(),
+        },
+    ];
+    for (title, of) in &sorted.by_cause {
+        sections.push(Section {
+            title: (*title).into(),
+            size: people(of.len()),
+            items_are: "entries",
+            essential: false,
+            items: changes::section(&context, of),
+        });
+    }
+    sections.push(Section {
+        title: "Held".into(),
+        size: grouped(number(plan.held.len())),
+        items_are: "held people and accounts",
+        essential: false,
+        items: held_items(&context, &plan.held),
+    });
+    sections.push(Section {
+        title: "Warnings".into(),
+        size: grouped(number(plan.warnings.len())),
+        items_are: "warnings",
+        essential: false,
+        items: plan
+            .warnings
+            .iter()
+            .map(|warning| warning_item(&context, warning))
+            .collect(),
+    });
+    sections.retain(|section| !section.items.is_empty());
+    Report {
+        title: verdict::title(file),
+        verdict: verdict::lines(&context),
+        sections,
+        footer_title: "Made from",
+        footer: verdict::footer(&context, file),
+    }
+}
+
+fn people(of: usize) -> String {
+    count(number(of), "person", "people")
+}
+
+impl Context<'_> {
+    fn location(&self, rule: RuleIndex) -> Option<&Location> {
+        let at = usize::try_from(rule.0).ok()?;
+        self.plan.rules.get(at).map(|rule| &rule.location)
+    }
+
+    /// `mappings/employees.yaml:31 · from department=Research`.
+    fn origin<'f>(
+        &self,
+        rule: RuleIndex,
+        facts: impl IntoIterator<Item = (&'f String, &'f String)>,
+    ) -> Vec<Piece> {
+        let mut pieces = vec![match self.location(rule) {
+            Some(location) => Piece::Code(location.to_string()),
+            // A hand-made plan file may name a rule that is not there.
+            None => Piece::Own(format!("rule {} is not in the plan", rule.0).into()),
+        }];
+        for (index, (field, value)) in facts.into_iter().enumerate() {
+            pieces.push(Piece::Own(
+                if index == 0 { " · from " } else { ", " }.into(),
+            ));
+            pieces.push(Piece::Fact {
+                field: field.clone(),
+                value: value.clone(),
+            });
+        }
+        pieces
+    }
+
+    /// `Jane Doe (1042)  CN=Jane Doe,OU=…`.
+    fn head(&self, person: &PersonRef, dn: Option<&Dn>) -> Line {
+        let line = Line::head().name(self.labels.person(person));
+        match dn {
+            Some(dn) => line.own("  ").code(dn.as_str()),
+            None => line,
+        }
+    }
+}
+
+/// A fact short enough for the end of a line.
+fn clip(value: &str) -> String {
+    const LONGEST: usize = 60;
+    let length = value.chars().count();
+    if length <= LONGEST {
+        return value.to_owned();
+    }
+    let head: String = value.chars().take(LONGEST).collect();
+    format!("{head}… ({length} characters)")
+}
+
+/// Everybody held; those held for the very same reason together, unless everything is to be told.
+fn held_items(context: &Context<'_>, held: &[Held]) -> Vec<Item> {
+    let mut order: Vec<Vec<&Held>> = Vec::new();
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for one in held {
+        let next = order.len();
+        let at = match context.detail {
+            Detail::Full => next,
+            Detail::Short => {
+                let why = (&one.code, &one.reason, &one.help, one.rule, one.partial);
+                *known.entry(why).or_insert(next)
+            }
+        };
+        if at == next {
+            order.push(Vec::new());
+        }
+        order[at].push(one);
+    }
+    let mut items = Vec::with_capacity(order.len());
+    for alike in order {
+        match alike.as_slice() {
+            [first, ..] if alike.len() >= changes::MANY => {
+                items.push(held_alike(context, first, &alike));
+            }
+            few => items.extend(few.iter().map(|held| held_item(context, held))),
+        }
+    }
+    items
+}
+
+/// `Jane Doe (1042)`, or the account where there is no person.
+fn held_name(context: &Context<'_>, line: Line, held: &Held) -> Line {
+    match (&held.person, held.accounts.first()) {
+        (Some(person), _) => line.name(context.labels.person(person)),
+        (None, Some(account)) => line.code(account.dn.as_str()),
+        (None, None) => line.own("everything"),
+    }
+}
+
+fn why_held(context: &Context<'_>, line: Line, held: &Held) -> Line {
+    let mut origin = vec![Piece::Code(held.code.clone())];
+    if let Some(rule) = held.rule {
+        origin.push(Piece::Own(" · ".into()));
+        origin.extend(context.origin(rule, []));
+    }
+    line.own(if held.partial {
+        " · held in part: "
+    } else {
+        " · held: "
+    })
+    .sentence(held.reason.clone())
+    .origin(origin)
+}
+
+fn way_out(lines: &mut Vec<Line>, held: &Held) {
+    if !held.help.is_empty() {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("→ ")
+                .sentence(held.help.clone()),
+        );
+    }
+}
+
+fn held_alike(context: &Context<'_>, first: &Held, alike: &[&Held]) -> Item {
+    let head = Line::new(0, Sign::Alarm).strong(grouped(number(alike.len())));
+    let mut lines = vec![why_held(context, head, first)];
+    let mut names = Line::new(1, Sign::None);
+    for (index, held) in alike.iter().take(changes::NAMES).enumerate() {
+        if index > 0 {
+            names = names.own(", ");
+        }
+        names = held_name(context, names, held);
+    }
+    if alike.len() > changes::NAMES {
+        names = names.own(format!(
+            " and {} more",
+            grouped(number(alike.len() - changes::NAMES))
+        ));
+    }
+    lines.push(names);
+    way_out(&mut lines, first);
+    Item { lines }
+}
+
+fn held_item(context: &Context<'_>, held: &Held) -> Item {
+    let head = held_name(context, Line::new(0, Sign::Alarm), held);
+    let mut lines = vec![why_held(context, head, held)];
+    let beside_the_head = usize::from(held.person.is_none());
+    for account in held.accounts.iter().skip(beside_the_head) {
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("account ")
+                .code(account.dn.as_str()),
+        );
+    }
+    way_out(&mut lines, held);
+    Item { lines }
+}
+
+fn warning_item(context: &Context<'_>, warning: &Warning) -> Item {
+    let mut lines = vec![
+        Line::new(0, Sign::Alarm)
+            .own(format!("{}: ", count(warning.count, "time", "times")))
+            .sentence(warning.message.clone())
+            .origin(vec![Piece::Code(warning.code.clone())]),
+    ];
+    let shown = warning.examples.len().min(context.detail.examples());
+    if shown > 0 {
+        let mut line = Line::new(1, Sign::None).own("for example ");
+        for (index, example) in warning.examples[..shown].iter().enumerate() {
+            if index > 0 {
+                line = line.own(", ");
+            }
+            line = line.code(clip(example));
+        }
+        lines.push(line);
+    }
+    Item { lines }
+}

@@ -1,0 +1,243 @@
+//! The first lines and the last: what would happen at all, and what the plan was made from.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::Context;
+use crate::model::{Completeness, Verdict};
+use crate::plan::{Action, Plan, PlanFile};
+use crate::render::label::{domain_name, short_digest};
+use crate::render::report::{Line, Sign, count, grouped, number};
+
+/// Kinds of change in the order they are counted: what takes away first.
+const KINDS: &[&str] = &[
+    "Disable",
+    "Remove from groups",
+    "Clear values",
+    "Move",
+    "Rename",
+    "Create",
+    "Enable",
+    "Adopt",
+    "Modify",
+    "Add to groups",
+];
+
+fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::Disable {} => "Disable",
+        Action::RemoveMember { .. } => "Remove from groups",
+        Action::Move { .. } => "Move",
+        Action::Rename { .. } => "Rename",
+        Action::Create { .. } => "Create",
+        Action::Enable {} => "Enable",
+        Action::Adopt { .. } => "Adopt",
+        Action::Modify { .. } => "Modify",
+        Action::AddMember { .. } => "Add to groups",
+    }
+}
+
+/// `halosync plan 3f9a2c1b7d50… for corp.example.test`.
+pub(super) fn title(file: &PlanFile) -> Line {
+    let mut line = Line::head()
+        .own("halosync plan ")
+        .code(short_digest(&file.digest))
+        .own(" for ");
+    if file.content.targets.is_empty() {
+        line = line.own("no target");
+    }
+    for (index, identity) in file.content.targets.values().enumerate() {
+        if index > 0 {
+            line = line.own(", ");
+        }
+        line = line.code(domain_name(&identity.naming_context));
+    }
+    line
+}
+
+/// Counts, what is held, and what is unproven.
+pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
+    let plan = context.plan;
+    let mut lines = vec![summary(plan)];
+    lines.extend(counts(plan));
+    if plan.removals_held {
+        lines.push(
+            Line::new(0, Sign::Alarm).strong(
+                "REMOVALS HELD: a read is not proven complete, so this plan disables nobody and takes nothing \
+                 away because of it",
+            ),
+        );
+        for (source, read) in &plan.inputs.people {
+            unproven(&mut lines, "source ", source.as_str(), &read.completeness);
+        }
+        for (target, read) in &plan.inputs.directories {
+            unproven(
+                &mut lines,
+                "directory ",
+                target.as_str(),
+                &read.completeness,
+            );
+        }
+    }
+    lines
+}
+
+fn summary(plan: &Plan) -> Line {
+    let held = number(plan.held.len());
+    let mut line = Line::head();
+    if plan.changes.is_empty() {
+        line = line.strong("Nothing to do").own(format!(
+            ": {} in scope, {} already as desired",
+            count(plan.counts.people, "person", "people"),
+            count(plan.counts.unchanged, "account", "accounts"),
+        ));
+    } else {
+        let people: HashSet<_> = plan
+            .changes
+            .iter()
+            .map(|change| (&change.person.source, &change.person.key))
+            .collect();
+        line = line
+            .strong(count(number(plan.changes.len()), "change", "changes"))
+            .own(format!(
+                " for {} of {}",
+                grouped(number(people.len())),
+                count(plan.counts.people, "person", "people"),
+            ));
+    }
+    if held > 0 {
+        line = line.own(" · ").strong(format!("{} held", grouped(held)));
+    }
+    if plan.removals_held {
+        line = line.own(" · ").strong("removals held");
+    }
+    if !plan.changes.is_empty() {
+        line = line.own(" · no approval recorded");
+    }
+    line
+}
+
+fn counts(plan: &Plan) -> Option<Line> {
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
+    for change in &plan.changes {
+        *numbers.entry(kind(&change.action)).or_default() += 1;
+        if let Action::Modify { attributes } = &change.action {
+            let cleared = attributes
+                .iter()
+                .filter(|attribute| attribute.after.is_empty())
+                .count();
+            *numbers.entry("Clear values").or_default() += number(cleared);
+        }
+    }
+    let parts: Vec<String> = KINDS
+        .iter()
+        .filter_map(|kind| {
+            let number = *numbers.get(kind)?;
+            (number > 0).then(|| format!("{kind} {}", grouped(number)))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| Line::head().own(parts.join(" · ")))
+}
+
+fn unproven(lines: &mut Vec<Line>, what: &'static str, name: &str, completeness: &Completeness) {
+    if let Verdict::Unproven { reasons } = &completeness.verdict {
+        for reason in reasons {
+            lines.push(
+                Line::new(1, Sign::Alarm)
+                    .own(what)
+                    .code(name)
+                    .own(": ")
+                    .sentence(reason.clone()),
+            );
+        }
+    }
+}
+
+/// Where the plan comes from.
+pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
+    let plan = context.plan;
+    let mut lines = vec![
+        Line::head().own("digest ").code(file.digest.clone()),
+        Line::head()
+            .own("made ")
+            .own(plan.as_of.to_string())
+            .own(" · may be applied until ")
+            .strong(plan.not_after.to_string()),
+    ];
+    let mut configuration = Line::head()
+        .own("configuration ")
+        .code(plan.project.as_str());
+    configuration = match &plan.inputs.commit {
+        Some(commit) if plan.inputs.uncommitted => configuration
+            .own(" at ")
+            .code(commit.clone())
+            .strong(" with uncommitted changes"),
+        Some(commit) => configuration.own(" at ").code(commit.clone()),
+        None => configuration.strong(" from no commit"),
+    };
+    lines.push(configuration.own(format!(
+        " · {}",
+        count(number(plan.inputs.files.len()), "file", "files")
+    )));
+    for (source, read) in &plan.inputs.people {
+        let line = Line::head()
+            .own("source ")
+            .code(source.as_str())
+            .own(" at ")
+            .code(read.instance.clone())
+            .own(format!(
+                " · {} read {}",
+                count(read.people, "person", "people"),
+                read.read_at
+            ));
+        lines.push(proof(line, &read.completeness));
+    }
+    for (target, read) in &plan.inputs.directories {
+        let mut line = Line::head().own("directory ").code(target.as_str());
+        if let Some(identity) = plan.targets.get(target) {
+            line = line
+                .own(" at ")
+                .code(identity.domain_controller.clone())
+                .own(" · domain ")
+                .code(identity.domain_sid.clone())
+                .own(" ")
+                .code(identity.domain_guid.to_string());
+        }
+        line = line.own(format!(
+            " · {} read {}",
+            count(read.objects, "object", "objects"),
+            read.read_at
+        ));
+        lines.push(proof(line, &read.completeness));
+    }
+    for recipient in &plan.password_recipients {
+        lines.push(
+            Line::head()
+                .own("initial passwords can be opened by ")
+                .code(recipient.clone()),
+        );
+    }
+    lines.push(
+        Line::head()
+            .own("made by halosync ")
+            .code(plan.tool_version.clone()),
+    );
+    lines
+}
+
+fn proof(line: Line, completeness: &Completeness) -> Line {
+    let total = match completeness.claimed_total {
+        Some(total) => format!(" of {} claimed", grouped(total)),
+        None => String::new(),
+    };
+    let numbers = format!(
+        ": {}, {}, {} distinct{total}",
+        count(completeness.pages, "page", "pages"),
+        count(completeness.rows, "row", "rows"),
+        grouped(completeness.distinct),
+    );
+    if completeness.is_proven() {
+        line.own(" · proven complete").own(numbers)
+    } else {
+        line.own(" · ").strong("not proven complete").own(numbers)
+    }
+}

@@ -1,0 +1,758 @@
+//! Apply against a directory in memory that can be told to misbehave.
+
+mod bench;
+mod interruptions;
+mod refusals;
+mod world;
+
+use std::sync::Arc;
+
+use halosync::apply::{ChangeOutcome, Difference, FailureKind, Verdict};
+use halosync::model::Name;
+use halosync::plan::{Action, ChangeId, RuleIndex};
+
+use bench::{
+    Bench, after, change, create, existing, leaver, link, new, outcome_of, person, plan, text,
+    world,
+};
+use world::{Fault, Kind, dn, guid};
+
+fn done() -> ChangeOutcome {
+    ChangeOutcome::Done {}
+}
+
+fn modify_title(before: &[&str], wanted: &[&str]) -> Action {
+    Action::Modify {
+        attributes: vec![text("title", before, wanted)],
+    }
+}
+
+#[test]
+fn a_plan_with_every_action_is_applied_and_then_nothing_is_left() {
+    let bench = Bench::full();
+    let outcome = bench.apply();
+    for report in &outcome.changes {
+        assert_eq!(report.outcome, done(), "{}", report.id.0);
+        assert!(report.started <= report.finished && report.started.is_some());
+    }
+    assert_eq!(outcome.verdict, Verdict::Applied);
+    assert_eq!(outcome.counts.done, 12);
+    assert!(!outcome.resumed);
+    assert_eq!(outcome.password_files.len(), 1);
+
+    bench.world.edit(|state| {
+        let fay = state.at(&person("Fay \"F\" O'Hara, #1")).unwrap();
+        let gus = state.at(&person("Gus")).unwrap();
+        assert_eq!(outcome.changes[0].created, Some(fay));
+        assert_eq!(state.get(fay, "userAccountControl"), ["512"]);
+        assert_eq!(state.get(fay, "pwdLastSet"), ["0"]);
+        assert_eq!(state.objects[&fay].links["manager"], guid(5));
+        assert_eq!(state.objects[&gus].links["manager"], fay);
+        assert_eq!(state.objects[&guid(1)].links["manager"], fay);
+        assert!(state.get(guid(1), "title").is_empty());
+        assert_eq!(state.get(guid(1), "department"), ["Research"]);
+        assert_eq!(state.get(guid(4), "employeeID"), ["E4"]);
+        // One bit each, DONT_EXPIRE_PASSWD (0x10000) kept.
+        assert_eq!(state.get(guid(2), "userAccountControl"), ["66048"]);
+        assert_eq!(state.get(guid(3), "userAccountControl"), ["66050"]);
+        assert_eq!(
+            state.objects[&guid(3)].dn.key(),
+            dn(&leaver("Cy, new")).key()
+        );
+        assert_eq!(state.objects[&guid(21)].members, [guid(1), fay].into());
+        assert!(state.objects[&guid(22)].members.is_empty());
+        // Ann's three attributes went in one operation.
+        let of_ann = state.log.iter().filter(|line| line.contains("CN=Ann"));
+        assert_eq!(of_ann.count(), 1);
+    });
+    bench.assert_converged("undisturbed");
+}
+
+#[test]
+fn an_apply_may_run_on_any_thread() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let bench = Bench::full();
+    drop(is_send(bench.applying()));
+}
+
+#[test]
+fn p4_initial_passwords_are_nowhere_but_in_the_envelope() {
+    let bench = Bench::full();
+    let outcome = bench.apply();
+    let passwords = bench.envelope.as_ref().unwrap().all();
+    assert_eq!(passwords.len(), 2);
+    let report = serde_json::to_string_pretty(&outcome).unwrap();
+    for password in passwords {
+        assert_eq!(password.len(), 20);
+        for place in [&report, &format!("{outcome:?}"), &bench.journal_text()] {
+            assert!(!place.contains(&password));
+        }
+    }
+    assert_eq!(
+        serde_json::from_str::<halosync::apply::Outcome>(&report).unwrap(),
+        outcome
+    );
+}
+
+#[test]
+fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
+    let mut bench = Bench::full();
+    // Ann's title was edited, Cy was renamed, Bob is privileged now, Dee is gone.
+    bench.plan = plan(vec![
+        change("ann", existing(1, &person("Ann")), {
+            Action::Modify {
+                attributes: vec![
+                    text("department", &["R&D"], &["Research"]),
+                    text("title", &["Clerk"], &["Manager"]),
+                ],
+            }
+        }),
+        change(
+            "cy",
+            existing(3, &person("Cy, old")),
+            Action::Rename {
+                before: "Cy, old".to_owned(),
+                after: "Cy, new".to_owned(),
+                rule: RuleIndex(0),
+            },
+        ),
+        after(
+            change(
+                "cy-move",
+                existing(3, &person("Cy, old")),
+                Action::Move {
+                    before: dn("OU=People,DC=example,DC=test"),
+                    after: dn("OU=Leavers,DC=example,DC=test"),
+                    rule: RuleIndex(0),
+                },
+            ),
+            &["cy"],
+        ),
+        after(
+            change(
+                "cy-disable",
+                existing(3, &person("Cy, old")),
+                Action::Disable {},
+            ),
+            &["cy-move"],
+        ),
+        change("bob", existing(2, &person("Bob")), Action::Enable {}),
+        change(
+            "dee",
+            existing(4, &person("Dee")),
+            modify_title(&[], &["x"]),
+        ),
+        change(
+            "eve",
+            existing(5, &person("Eve")),
+            modify_title(&["Boss"], &["CEO"]),
+        ),
+    ]);
+    bench.world.edit(|state| {
+        state.set(1, "title", "Director");
+        state.objects.get_mut(&guid(3)).unwrap().dn = dn(&person("Cy Other"));
+        state.set(2, "adminCount", "1");
+        state.objects.remove(&guid(4));
+    });
+    let before = bench.world.shape();
+    let outcome = bench.apply();
+    assert_eq!(
+        outcome_of(&outcome, "ann"),
+        &ChangeOutcome::Conflict {
+            message: "changed since the plan was made: title".to_owned(),
+            differences: vec![Difference {
+                attribute: "title".to_owned(),
+                before: vec!["Clerk".to_owned()],
+                planned: vec!["Manager".to_owned()],
+                found: vec!["Director".to_owned()],
+            }],
+        }
+    );
+    let because = ChangeOutcome::Skipped {
+        because: ChangeId("cy".into()),
+    };
+    for id in ["cy", "bob", "dee"] {
+        let found = outcome_of(&outcome, id);
+        assert!(
+            matches!(found, ChangeOutcome::Conflict { .. }),
+            "{id}: {found:?}"
+        );
+    }
+    assert_eq!(outcome_of(&outcome, "cy-move"), &because);
+    assert_eq!(outcome_of(&outcome, "cy-disable"), &because);
+    // P11: the others go on.
+    assert_eq!(outcome_of(&outcome, "eve"), &done());
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
+    let after = bench.world.shape();
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|(name, object)| before.get(*name) != Some(object))
+        .map(|(name, _)| name.clone())
+        .collect();
+    assert_eq!(changed, [person("Eve")]);
+}
+
+#[test]
+fn p5_a_change_between_looking_and_writing_is_not_overwritten() {
+    let edit = |edit: fn(&mut world::State)| Fault::Meddle(Arc::new(edit));
+    // The same attribute: a conflict, and what the other wrote stays.
+    let mut bench = Bench::new(
+        world(),
+        plan(vec![change(
+            "ann",
+            existing(1, &person("Ann")),
+            modify_title(&["Clerk"], &["Manager"]),
+        )]),
+    );
+    bench.world.edit(|state| {
+        state
+            .faults
+            .insert(0, edit(|state| state.set(1, "title", "Director")))
+    });
+    let outcome = bench.apply();
+    assert!(matches!(
+        outcome_of(&outcome, "ann"),
+        ChangeOutcome::Conflict { differences, .. } if differences[0].found == ["Director"]
+    ));
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
+    bench
+        .world
+        .edit(|state| assert_eq!(state.get(guid(1), "title"), ["Director"]));
+
+    // Another bit of the account control: only ours is flipped.
+    bench.plan = plan(vec![change(
+        "ann",
+        existing(1, &person("Ann")),
+        Action::Disable {},
+    )]);
+    bench.forget_the_journal();
+    bench.world.edit(|state| {
+        let next = state.writes;
+        state.faults.insert(
+            next,
+            edit(|state| state.set(1, "userAccountControl", "328192")),
+        )
+    });
+    assert_eq!(outcome_of(&bench.apply(), "ann"), &done());
+    bench.world.edit(|state| {
+        assert_eq!(state.get(guid(1), "userAccountControl"), ["328194"]);
+    });
+}
+
+#[test]
+fn p11_a_refusal_concerns_one_change_and_those_that_need_it() {
+    let writes = {
+        let bench = Bench::full();
+        bench.apply();
+        bench.world.edit(|state| state.writes)
+    };
+    for kind in [Kind::Denied, Kind::Invalid] {
+        for number in 0..writes {
+            let bench = Bench::full();
+            bench
+                .world
+                .edit(|state| state.faults.insert(number, Fault::Before(kind)));
+            let outcome = bench.apply();
+            assert_eq!(outcome.counts.failed, 1, "write {number}");
+            assert_eq!(outcome.counts.not_reached, 0);
+            assert_eq!(outcome.verdict, Verdict::Partial);
+            let failed = outcome
+                .changes
+                .iter()
+                .find(|report| matches!(report.outcome, ChangeOutcome::Failed { .. }))
+                .unwrap();
+            for report in &outcome.changes {
+                if let ChangeOutcome::Skipped { because } = &report.outcome {
+                    assert_eq!(because, &failed.id, "write {number}");
+                }
+            }
+            // The refusal was not for good: applying again finishes.
+            assert_eq!(bench.apply().verdict, Verdict::Applied, "write {number}");
+            bench.assert_converged(&format!("{kind:?} at write {number}"));
+        }
+    }
+}
+
+#[test]
+fn denied_throughout_is_access_denied() {
+    let bench = Bench::new(
+        world(),
+        plan(vec![change(
+            "ann",
+            existing(1, &person("Ann")),
+            modify_title(&["Clerk"], &["Manager"]),
+        )]),
+    );
+    bench
+        .world
+        .edit(|state| state.faults.insert(0, Fault::Before(Kind::Denied)));
+    assert_eq!(bench.apply().verdict, Verdict::Denied);
+}
+
+#[test]
+fn a_panic_in_a_library_stops_one_change() {
+    let bench = Bench::full();
+    bench
+        .world
+        .edit(|state| state.faults.insert(6, Fault::Panic));
+    let outcome = bench.apply();
+    assert_eq!(outcome.counts.failed, 1);
+    assert!(outcome.counts.done > 6);
+    assert_eq!(outcome.verdict, Verdict::Partial);
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.assert_converged("a panic");
+}
+
+#[test]
+fn a_create_does_not_take_over_what_is_not_its_own() {
+    let creation = || {
+        plan(vec![change(
+            "create-gus",
+            new(&person("Gus")),
+            create(
+                vec![
+                    text("employeeID", &[], &["E7"]),
+                    text("sAMAccountName", &[], &["gus"]),
+                ],
+                true,
+            ),
+        )])
+    };
+    // The place is taken by somebody else.
+    let bench = Bench::new(world(), creation());
+    bench.world.edit(|state| {
+        state.put(9, &person("Gus"), &[("employeeID", "E1")]);
+    });
+    let outcome = bench.apply();
+    assert!(matches!(
+        outcome_of(&outcome, "create-gus"),
+        ChangeOutcome::Conflict { differences, .. } if differences[0].found == ["E1"]
+    ));
+    assert_eq!(bench.world.edit(|state| state.writes), 0);
+
+    // The account name is taken elsewhere.
+    let bench = Bench::new(world(), creation());
+    bench.world.edit(|state| {
+        state.put(9, &leaver("Gustav"), &[("sAMAccountName", "GUS")]);
+    });
+    let outcome = bench.apply();
+    assert!(matches!(
+        outcome_of(&outcome, "create-gus"),
+        ChangeOutcome::Conflict { .. }
+    ));
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
+
+    // Made by this plan, then disabled by somebody: stays disabled, journal or not.
+    for forget in [false, true] {
+        let bench = Bench::new(world(), creation());
+        assert_eq!(bench.apply().verdict, Verdict::Applied);
+        bench.world.edit(|state| {
+            let gus = state.at(&person("Gus")).unwrap();
+            let object = state.objects.get_mut(&gus).unwrap();
+            object.attributes.get_mut("useraccountcontrol").unwrap().1 = vec!["514".to_owned()];
+        });
+        if forget {
+            bench.forget_the_journal();
+        }
+        let before = bench.world.shape();
+        assert_eq!(bench.apply().verdict, Verdict::Conflicts);
+        assert_eq!(bench.world.shape(), before);
+    }
+}
+
+#[test]
+fn p6_what_was_changed_back_after_an_apply_is_not_changed_again() {
+    let bench = Bench::full();
+    bench.apply();
+    bench.world.edit(|state| {
+        state.set(1, "department", "R&D");
+        state.set(2, "userAccountControl", "66050");
+    });
+    let before = bench.world.shape();
+    let outcome = bench.apply();
+    assert_eq!(outcome.counts.conflicts, 2);
+    assert!(outcome.resumed);
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
+    assert_eq!(bench.world.shape(), before);
+}
+
+#[test]
+fn without_recipients_enabled_accounts_are_not_created_and_the_rest_goes_on() {
+    let mut bench = Bench::full();
+    bench.envelope = None;
+    bench.plan.content.changes.push(change(
+        "create-hal",
+        new(&person("Hal")),
+        create(vec![text("employeeID", &[], &["E8"])], false),
+    ));
+    let outcome = bench.apply();
+    assert!(matches!(
+        outcome_of(&outcome, "create-fay"),
+        ChangeOutcome::Failed {
+            kind: FailureKind::Password,
+            ..
+        }
+    ));
+    assert_eq!(
+        outcome_of(&outcome, "create-gus"),
+        &ChangeOutcome::Skipped {
+            because: ChangeId("create-fay".into())
+        }
+    );
+    assert_eq!(outcome_of(&outcome, "disable-cy"), &done());
+    // One that stays disabled needs no password yet.
+    assert_eq!(outcome_of(&outcome, "create-hal"), &done());
+    bench.world.edit(|state| {
+        assert_eq!(state.at(&person("Fay \"F\" O'Hara, #1")), None);
+        let hal = state.at(&person("Hal")).unwrap();
+        assert_eq!(state.get(hal, "userAccountControl"), ["514"]);
+    });
+}
+
+#[test]
+fn an_account_that_stays_disabled_gets_its_password_all_the_same() {
+    let mut bench = Bench::full();
+    bench.plan = plan(vec![change(
+        "create-hal",
+        new(&person("Hal")),
+        create(vec![text("employeeID", &[], &["E8"])], false),
+    )]);
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.world.edit(|state| {
+        let hal = state.at(&person("Hal")).unwrap();
+        assert_eq!(state.get(hal, "userAccountControl"), ["514"]);
+        assert_eq!(state.get(hal, "pwdLastSet"), ["0"]);
+        assert!(state.objects[&hal].password.is_some());
+    });
+    bench.assert_converged("disabled");
+}
+
+#[test]
+fn a_password_that_cannot_be_kept_is_not_set() {
+    let mut bench = Bench::full();
+    bench.envelope = Some(Arc::new(bench::Envelope {
+        fails: true,
+        ..Default::default()
+    }));
+    let outcome = bench.apply();
+    let ChangeOutcome::Failed { kind, message } = outcome_of(&outcome, "create-fay") else {
+        panic!("{:?}", outcome.changes[0]);
+    };
+    assert_eq!(*kind, FailureKind::Password);
+    assert!(message.contains("no disk"), "{message}");
+    bench.world.edit(|state| {
+        let fay = state.at(&person("Fay \"F\" O'Hara, #1")).unwrap();
+        assert_eq!(state.objects[&fay].password, None);
+        assert_eq!(state.get(fay, "userAccountControl"), ["546"]);
+        assert_eq!(outcome.changes[0].created, Some(fay));
+    });
+    bench.envelope = Some(Arc::default());
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.assert_converged("a folder that could not be written");
+}
+
+#[test]
+fn sent_is_not_took() {
+    let writes = {
+        let bench = Bench::full();
+        bench.apply();
+        bench.world.edit(|state| state.writes)
+    };
+    let log = {
+        let bench = Bench::full();
+        bench.apply();
+        bench.world.edit(|state| state.log.clone())
+    };
+    for (number, line) in log.iter().enumerate().take(writes) {
+        if line.starts_with("add ") || line.starts_with("password ") {
+            // A password cannot be read back; an object that is not there fails at the next step.
+            continue;
+        }
+        let bench = Bench::full();
+        bench
+            .world
+            .edit(|state| state.faults.insert(number, Fault::Lie));
+        let outcome = bench.apply();
+        let unverified = outcome.changes.iter().filter(|report| {
+            matches!(
+                report.outcome,
+                ChangeOutcome::Failed {
+                    kind: FailureKind::Unverified,
+                    ..
+                }
+            )
+        });
+        assert_eq!(unverified.count(), 1, "{line}: {outcome:#?}");
+        assert_eq!(outcome.verdict, Verdict::Partial);
+        // It never happened, so a second apply makes it happen, with the journal too.
+        let again = bench.apply();
+        assert_eq!(again.verdict, Verdict::Applied, "{line}: {again:#?}");
+        bench.assert_converged(line);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_timing() {
+    let reference = Bench::full();
+    let expected = reference.apply();
+    let expected_shape = reference.world.shape();
+    for concurrency in [2, 4, 16] {
+        let mut most = 0;
+        for seed in 0..40_u8 {
+            let mut bench = Bench::full();
+            bench.concurrency = concurrency;
+            bench.world.edit(|state| {
+                state.yields = (0..7).map(|n| seed.wrapping_mul(31 + n) % 9).collect();
+            });
+            let outcome = bench.apply();
+            assert_eq!(bench.world.shape(), expected_shape);
+            let ends = |outcome: &halosync::apply::Outcome| -> Vec<_> {
+                let reports = outcome.changes.iter();
+                reports
+                    .map(|report| (report.id.clone(), report.outcome.clone()))
+                    .collect()
+            };
+            assert_eq!(ends(&outcome), ends(&expected));
+            // (The directory itself asserts that no object is written twice at once.)
+            let at_once = bench.world.edit(|state| state.most_at_once);
+            assert!(at_once <= concurrency, "{at_once}");
+            most = most.max(at_once);
+        }
+        assert!(most > 1, "nothing ever ran side by side");
+    }
+}
+
+#[test]
+fn many_changes_of_one_group_keep_their_order_and_let_others_pass() {
+    let group = || existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
+    let mut changes = Vec::new();
+    for n in 1..=5_u8 {
+        let names = ["Ann", "Bob", "Cy, old", "Dee", "Eve"];
+        let member = existing(n, &person(names[usize::from(n) - 1]));
+        changes.push(change(
+            &format!("add-{n}"),
+            group(),
+            Action::AddMember {
+                member: member.clone(),
+            },
+        ));
+        changes.push(change(
+            &format!("title-{n}"),
+            member,
+            Action::Modify {
+                attributes: vec![text("info", &[], &["x"])],
+            },
+        ));
+    }
+    let mut bench = Bench::new(world(), plan(changes));
+    bench.concurrency = 4;
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.world.edit(|state| {
+        let order: Vec<_> = state
+            .log
+            .iter()
+            .filter(|line| line.starts_with("member"))
+            .cloned()
+            .collect();
+        let expected: Vec<_> = (1..=5)
+            .map(|n| {
+                format!(
+                    "member {} of CN=Staff,OU=Groups,DC=example,DC=test: true",
+                    guid(n)
+                )
+            })
+            .collect();
+        assert_eq!(order, expected);
+    });
+}
+
+#[test]
+fn two_applies_of_one_plan_at_once_do_no_harm() {
+    for seed in 0..=255_u8 {
+        let mut first = Bench::full();
+        first.concurrency = 3;
+        first.world.edit(|state| {
+            state.yields = (0..11).map(|n| seed.wrapping_mul(17 + n) % 7).collect();
+        });
+        // The same directory; a journal of its own.
+        let second = Bench {
+            world: first.world.other_connection(),
+            concurrency: 3,
+            ..Bench::full()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let (one, two) = runtime
+            .block_on(async { futures::future::join(first.applying(), second.applying()).await });
+        for outcome in [one.unwrap().unwrap(), two.unwrap().unwrap()] {
+            // A ModifyDN cannot be made conditional: the rename of one may undo the move of the other at the very
+            // moment, until that other's own turn to move. Reading back notices.
+            let rest: Vec<_> = outcome
+                .changes
+                .iter()
+                .filter(|report| !report.outcome.is_achieved())
+                .filter(|report| {
+                    let unverified = matches!(
+                        report.outcome,
+                        ChangeOutcome::Failed {
+                            kind: FailureKind::Unverified,
+                            ..
+                        }
+                    );
+                    !(unverified && report.id.0.ends_with("-cy"))
+                })
+                .map(|report| (&report.id, &report.outcome))
+                .collect();
+            assert_eq!(rest, [], "{seed}");
+        }
+        let reference = Bench::full();
+        reference.apply();
+        assert_eq!(first.world.shape(), reference.world.shape());
+    }
+}
+
+#[test]
+fn a_target_that_stops_answering_leaves_the_rest_unreached() {
+    let mut bench = Bench::full();
+    bench.world.edit(|state| state.dead_from = Some(0));
+    let outcome = bench.apply();
+    assert_eq!(outcome.verdict, Verdict::Unavailable, "{outcome:#?}");
+    assert_eq!(outcome.counts.done, 0);
+    assert!(outcome.stopped[0].contains("corp"), "{:?}", outcome.stopped);
+
+    for from in 1..16 {
+        bench = Bench::full();
+        bench.world.edit(|state| state.dead_from = Some(from));
+        let outcome = bench.apply();
+        assert_eq!(
+            outcome.verdict,
+            Verdict::Partial,
+            "from {from}: {outcome:#?}"
+        );
+        assert!(outcome.counts.not_reached > 0 || outcome.counts.failed > 0);
+        bench.world.edit(|state| state.dead_from = None);
+        assert_eq!(bench.apply().verdict, Verdict::Applied, "from {from}");
+        bench.assert_converged(&format!("dead from write {from}"));
+    }
+}
+
+#[test]
+fn cancelling_finishes_what_is_under_way_and_a_second_apply_the_rest() {
+    for number in 0..15 {
+        let mut bench = Bench::full();
+        let (sender, receiver) = tokio::sync::watch::channel(false);
+        bench.cancel = halosync::apply::Cancel::on(receiver);
+        let cancel = sender.clone();
+        bench.world.edit(|state| {
+            let ask = Fault::Meddle(Arc::new(move |_| {
+                cancel.send_replace(true);
+            }));
+            state.faults.insert(number, ask)
+        });
+        let outcome = bench.apply();
+        assert_eq!(outcome.counts.failed + outcome.counts.conflicts, 0);
+        assert!(outcome.counts.done > 0);
+        if outcome.counts.not_reached > 0 {
+            assert_eq!(outcome.verdict, Verdict::Partial);
+            assert_eq!(outcome.stopped, ["cancelled"]);
+        }
+        bench.cancel = halosync::apply::Cancel::never();
+        assert_eq!(bench.apply().verdict, Verdict::Applied, "at write {number}");
+        bench.assert_converged(&format!("cancelled at write {number}"));
+    }
+}
+
+#[test]
+fn references_are_written_by_the_name_the_object_has_now() {
+    // Eve was renamed since the plan was made; the plan's name for her is somebody else's now.
+    let bench = Bench::new(
+        world(),
+        plan(vec![
+            change(
+                "dee",
+                existing(4, &person("Dee")),
+                Action::Modify {
+                    attributes: vec![link("manager", &[], &[existing(5, &person("Eve"))])],
+                },
+            ),
+            change(
+                "ann",
+                existing(1, &person("Ann")),
+                Action::Modify {
+                    attributes: vec![link(
+                        "manager",
+                        &[existing(5, &person("Eve"))],
+                        &[existing(2, &person("Bob"))],
+                    )],
+                },
+            ),
+        ]),
+    );
+    bench.world.edit(|state| {
+        state.objects.get_mut(&guid(5)).unwrap().dn = dn(&leaver("Adams, Eve"));
+        state.put(9, &person("Eve"), &[]);
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.world.edit(|state| {
+        assert_eq!(state.objects[&guid(4)].links["manager"], guid(5));
+        assert_eq!(state.objects[&guid(1)].links["manager"], guid(2));
+    });
+}
+
+#[test]
+fn a_second_target_is_not_held_up_by_the_first() {
+    let mut bench = Bench::full();
+    let mut other = change(
+        "other",
+        existing(1, &person("Ann")),
+        modify_title(&["Clerk"], &["Manager"]),
+    );
+    other.target = Name::new("lab");
+    bench.plan.content.changes.push(other);
+    bench
+        .plan
+        .content
+        .targets
+        .insert(Name::new("lab"), world::identity());
+    let lab = world();
+    bench.others.insert(Name::new("lab"), lab.clone());
+    bench.world.edit(|state| state.dead_from = Some(0));
+    let outcome = bench.apply();
+    assert_eq!(outcome_of(&outcome, "other"), &done());
+    assert_eq!(outcome.verdict, Verdict::Partial);
+    lab.edit(|state| assert_eq!(state.get(guid(1), "title"), ["Manager"]));
+}
+
+#[test]
+fn made_objects_are_found_again_by_those_who_need_them() {
+    // Only the create had its turn before the journal was lost.
+    let bench = Bench::full();
+    let (sender, receiver) = tokio::sync::watch::channel(false);
+    let mut bench = Bench {
+        cancel: halosync::apply::Cancel::on(receiver),
+        ..bench
+    };
+    bench.world.edit(|state| {
+        let ask = Fault::Meddle(Arc::new(move |_| {
+            sender.send_replace(true);
+        }));
+        state.faults.insert(2, ask)
+    });
+    assert_eq!(bench.apply().counts.done, 1);
+    bench.forget_the_journal();
+    bench.cancel = halosync::apply::Cancel::never();
+    let outcome = bench.apply();
+    assert_eq!(
+        outcome_of(&outcome, "create-fay"),
+        &ChangeOutcome::AlreadyAsDesired {}
+    );
+    assert_eq!(outcome.verdict, Verdict::Applied);
+    bench.world.edit(|state| {
+        let fay = state.at(&person("Fay \"F\" O'Hara, #1")).unwrap();
+        assert!(state.objects[&guid(21)].members.contains(&fay));
+    });
+}

@@ -1,0 +1,137 @@
+//! Plans that are not applied at all: nothing is written.
+
+use halosync::apply::{ApplyError, Journal, JournalError};
+use halosync::model::Name;
+use halosync::plan::Action;
+
+use super::bench::{Bench, after, change, existing, made_by, new, person, text};
+use super::world::{dn, guid};
+
+#[test]
+fn p1_another_directory_is_refused() {
+    type Differ = fn(&mut halosync::model::DirectoryIdentity);
+    let cases: [(&str, Differ); 4] = [
+        ("domain GUID", |identity| identity.domain_guid = guid(251)),
+        ("domain SID", |identity| {
+            identity.domain_sid = "S-1-5-21-9-9-9".to_owned();
+        }),
+        ("naming context", |identity| {
+            identity.naming_context = dn("DC=other,DC=test");
+        }),
+        ("domain controller", |identity| {
+            identity.domain_controller = "dc2.example.test".to_owned();
+        }),
+    ];
+    for (expected, differ) in cases {
+        let mut bench = Bench::full();
+        differ(&mut bench.world.identity);
+        match bench.refused() {
+            ApplyError::OtherDirectory { what, .. } => assert_eq!(what, expected),
+            other => panic!("{expected}: {other}"),
+        }
+    }
+    // Spelling is no difference.
+    let mut bench = Bench::full();
+    bench.world.identity.domain_controller = "DC1.Example.TEST".to_owned();
+    bench.world.identity.naming_context = dn("dc=EXAMPLE, dc=test");
+    bench.apply();
+}
+
+#[test]
+fn an_expired_or_unknown_plan_is_refused() {
+    let mut bench = Bench::full();
+    bench.plan.content.not_after = jiff::Timestamp::from_second(999).unwrap();
+    assert!(matches!(bench.refused(), ApplyError::Expired { .. }));
+
+    let mut bench = Bench::full();
+    bench.plan.format = "halosync/plan/v2".to_owned();
+    assert!(matches!(bench.refused(), ApplyError::UnknownFormat { .. }));
+
+    let mut bench = Bench::full();
+    bench.journal_of = Some("sha256:other".to_owned());
+    assert!(matches!(
+        bench.refused(),
+        ApplyError::Journal(JournalError::OtherPlan { .. })
+    ));
+}
+
+#[test]
+fn p1_a_plan_edited_after_its_approval_is_refused() {
+    let mut bench = Bench::full();
+    bench.plan = halosync::plan::seal(bench.plan.content.clone());
+    let Action::Modify { attributes } = &mut bench.plan.content.changes[2].action else {
+        panic!("the third change is Ann's");
+    };
+    attributes[0] = text("department", &["R&D"], &["Sales"]);
+    assert!(matches!(bench.refused(), ApplyError::OtherDigest { .. }));
+}
+
+#[test]
+fn a_target_without_a_connection_is_refused() {
+    let mut bench = Bench::full();
+    bench.plan.content.changes[3].target = Name::new("lab");
+    bench.plan.content.targets.insert(
+        Name::new("lab"),
+        bench.plan.content.targets[&Name::new("corp")].clone(),
+    );
+    match bench.refused() {
+        ApplyError::NoWriter { target } => assert_eq!(target, Name::new("lab")),
+        other => panic!("{other}"),
+    }
+    bench.forget_the_journal();
+    bench.plan.content.targets.remove(&Name::new("lab"));
+    assert!(matches!(bench.refused(), ApplyError::Malformed { .. }));
+}
+
+#[test]
+fn a_plan_no_planner_would_make_is_refused() {
+    let ann = || existing(1, &person("Ann"));
+    let modify = || Action::Modify {
+        attributes: vec![text("title", &["Clerk"], &["x"])],
+    };
+    let cases = [
+        (
+            "twice",
+            vec![change("a", ann(), modify()), change("a", ann(), modify())],
+        ),
+        (
+            "forward",
+            vec![
+                after(change("a", ann(), modify()), &["b"]),
+                change("b", ann(), modify()),
+            ],
+        ),
+        ("itself", vec![after(change("a", ann(), modify()), &["a"])]),
+        (
+            "unknown",
+            vec![after(change("a", ann(), modify()), &["nothing"])],
+        ),
+        ("nobody", vec![change("a", new(&person("Ann")), modify())]),
+        (
+            "not a create",
+            vec![
+                change("a", ann(), modify()),
+                change("b", made_by("a", &person("Ann")), modify()),
+            ],
+        ),
+    ];
+    for (name, changes) in cases {
+        let mut bench = Bench::full();
+        bench.plan.content.changes = changes;
+        let error = bench.refused();
+        assert!(
+            matches!(error, ApplyError::Malformed { .. }),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_journal_file_of_another_plan_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    drop(Journal::open(&path, "sha256:one", "0", now).unwrap());
+    let error = Journal::open(&path, "sha256:two", "0", now).unwrap_err();
+    assert!(error.to_string().contains("sha256:one"), "{error}");
+}

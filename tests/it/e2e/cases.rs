@@ -1,0 +1,339 @@
+//! The cases. Each ends with planning again and finding nothing.
+
+use super::lab::{Joiner, Lab};
+
+/// New people get accounts; a manager created in the same plan is set; groups are given.
+pub(super) async fn joiners_with_managers_and_groups(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(
+        Joiner::new(2, "Jürgen", "Groß")
+            .department("Sales")
+            .manager(1),
+    );
+    lab.hire(
+        Joiner::new(3, "Jane", "Doe")
+            .department("Research")
+            .manager(2),
+    );
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("Create 3"), "{}", plan.stdout);
+    let shown = lab.show("markdown").await.expect(0);
+    assert!(shown.stdout.contains("employees.yaml:"), "{}", shown.stdout);
+    lab.apply().await.expect(0);
+
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("sAMAccountName"), "jdoe");
+    assert_eq!(
+        jane.one("userPrincipalName"),
+        format!("jdoe@{}", lab.domain())
+    );
+    assert_eq!(jane.one("displayName"), "Jane Doe");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    assert!(jane.enabled());
+    assert_eq!(
+        jane.one("pwdLastSet"),
+        "0",
+        "the password must be changed at first logon"
+    );
+    let juergen = lab.account("2").await.expect("an account");
+    assert_eq!(juergen.one("sAMAccountName"), "jgross");
+    assert_eq!(juergen.one("manager"), jane.dn);
+    let other = lab.account("3").await.expect("an account");
+    assert_eq!(other.one("sAMAccountName"), "janedoe");
+    assert_eq!(other.one("manager"), juergen.dn);
+    assert_eq!(lab.members("Sales").await, sorted([&jane.dn, &juergen.dn]));
+    assert_eq!(
+        lab.members("Everyone").await,
+        sorted([&jane.dn, &juergen.dn, &other.dn])
+    );
+    assert_eq!(lab.password_lines().len(), 3);
+
+    lab.apply().await.expect(0);
+    lab.assert_converged().await;
+}
+
+/// A mover's attributes, name, place and groups follow.
+pub(super) async fn movers_change_attributes_name_place_and_groups(lab: Lab) {
+    lab.hire(
+        Joiner::new(1, "Jane", "Doe")
+            .department("Sales")
+            .phone("+44 20 7946 0001"),
+    );
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales").manager(1));
+    lab.settle().await;
+
+    lab.edit(1, |person| {
+        person.surname = "Smith-Doe".into();
+        person.department = "Research".into();
+        person.phone = String::new();
+    });
+    let plan = lab.plan().await.expect(0);
+    for part in ["Smith-Doe", "Research", "Sales", "telephoneNumber"] {
+        assert!(
+            plan.stdout.contains(part),
+            "{part} is not in\n{}",
+            plan.stdout
+        );
+    }
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Smith-Doe,OU=Research,OU=People"));
+    assert_eq!(jane.one("sn"), "Smith-Doe");
+    assert_eq!(jane.one("department"), "Research");
+    assert_eq!(jane.values("telephoneNumber"), Vec::<String>::new());
+    assert_eq!(
+        jane.one("sAMAccountName"),
+        "jdoe",
+        "names of sign-in are given once"
+    );
+    assert_eq!(
+        lab.members("Sales").await,
+        sorted([&lab.account("2").await.expect("an account").dn])
+    );
+    assert_eq!(lab.members("Research").await, sorted([&jane.dn]));
+    assert_eq!(
+        lab.account("2").await.expect("an account").one("manager"),
+        jane.dn
+    );
+    lab.assert_converged().await;
+}
+
+/// Leavers by flag and by date are disabled (one bit), moved, and leave the groups; nobody else is touched.
+pub(super) async fn leavers_are_disabled_and_moved(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    lab.hire(Joiner::new(3, "Ida", "Ida").department("Sales"));
+    lab.settle().await;
+    // DONT_EXPIRE_PASSWD beside NORMAL_ACCOUNT: a disable may flip its own bit only.
+    lab.set("1", "userAccountControl", &["66048"]).await;
+
+    lab.edit(1, |person| person.inactive = true);
+    lab.edit(2, |person| person.ends_on = Some("2026-01-31".into()));
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("Disable 2"), "{}", plan.stdout);
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("userAccountControl"), "66050");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Leavers,OU=People"));
+    assert!(!lab.account("2").await.expect("an account").enabled());
+    let ida = lab.account("3").await.expect("an account");
+    assert!(ida.enabled());
+    assert_eq!(lab.members("Sales").await, sorted([&ida.dn]));
+    lab.assert_converged().await;
+}
+
+/// Somebody who is active again is enabled and gets place and groups back.
+pub(super) async fn returners_are_enabled(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.inactive = true);
+    lab.settle().await;
+    assert!(!lab.account("1").await.expect("an account").enabled());
+    lab.edit(1, |person| person.inactive = false);
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("Enable 1"), "{}", plan.stdout);
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert!(jane.enabled());
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    assert_eq!(lab.members("Sales").await, sorted([&jane.dn]));
+    lab.assert_converged().await;
+}
+
+/// An account recognised by mail gets its anchor; two candidates hold the person.
+pub(super) async fn adoption_writes_the_anchor_only(lab: Lab) {
+    lab.add_account(
+        "Jane Doe",
+        "OU=Sales,OU=People",
+        &[
+            ("sAMAccountName", "old.jane"),
+            ("mail", "Jane.Doe1@Example.com"),
+        ],
+    )
+    .await;
+    for name in ["Otto A", "Otto B"] {
+        lab.add_account(
+            name,
+            "OU=Sales,OU=People",
+            &[
+                ("sAMAccountName", &name.replace(' ', "")),
+                ("mail", "otto.ott2@example.com"),
+            ],
+        )
+        .await;
+    }
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    let plan = lab.plan().await.expect(0);
+    assert!(
+        plan.stdout.contains("CN=Otto A") && plan.stdout.contains("CN=Otto B"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("the adopted account");
+    assert_eq!(jane.one("sAMAccountName"), "old.jane");
+    assert!(
+        lab.account("2").await.is_none(),
+        "an ambiguous person was given an account"
+    );
+    lab.assert_converged().await;
+}
+
+/// What changed since the plan is not overwritten; everything else goes on.
+pub(super) async fn conflicts_skip_the_object_and_nothing_else(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.title = "Director".into());
+    lab.edit(2, |person| person.title = "Director".into());
+    lab.plan().await.expect(0);
+    lab.set("1", "title", &["Emperor"]).await;
+    let applied = lab.apply().await.expect(5);
+    let told = format!("{}{}", applied.stdout, applied.stderr);
+    assert!(
+        told.contains("Emperor") && told.contains("Director"),
+        "{told}"
+    );
+    assert_eq!(
+        lab.account("1").await.expect("an account").one("title"),
+        "Emperor"
+    );
+    assert_eq!(
+        lab.account("2").await.expect("an account").one("title"),
+        "Director"
+    );
+    // The next plan starts from what is there now.
+    lab.settle().await;
+    assert_eq!(
+        lab.account("1").await.expect("an account").one("title"),
+        "Director"
+    );
+    lab.assert_converged().await;
+}
+
+/// Names that try to be syntax stay names.
+pub(super) async fn hostile_names_survive_the_whole_way(lab: Lab) {
+    let names = [
+        (r#"Anne-Marie "Ann""#, "O'Brien, PhD"),
+        ("=cmd|'/c calc'!A0", "Formula"),
+        ("<script>alert(1)</script>", "Markup"),
+        ("{{ 7*7 }}", "Template"),
+        ("Ánh", "Ðặng Thị"),
+        ("Łukasz #1", "Żółć"),
+        ("  Spaces  ", "  Around  "),
+        ("Дмитрий", "Иванов"),
+        ("小明", "王"),
+        ("محمد", "علي"),
+        ("../../etc", "passwd"),
+    ];
+    for (index, (given, surname)) in names.iter().enumerate() {
+        let number = u32::try_from(index).expect("few people") + 1;
+        lab.hire(Joiner::new(number, given, surname).department("Sales"));
+    }
+    lab.hire(Joiner::new(99, &"x".repeat(300), "Long").department("Sales"));
+    let plan = lab.plan().await.expect(0);
+    assert!(
+        plan.stdout.contains("givenName"),
+        "the person with 300 characters is not reported\n{}",
+        plan.stdout
+    );
+    assert!(!plan.stdout.contains('\u{1b}'));
+    let markdown = lab.show("markdown").await.expect(0).stdout;
+    // Inside a code span markup is text; outside there must be none.
+    let outside: String = markdown.split('`').step_by(2).collect();
+    assert!(!outside.contains("<script>"), "{markdown}");
+    lab.apply().await.expect(0);
+    for (index, (given, surname)) in names.iter().enumerate() {
+        let account = lab
+            .account(&(index + 1).to_string())
+            .await
+            .expect("an account");
+        assert_eq!(account.one("givenName"), given.trim());
+        assert_eq!(account.one("sn"), surname.trim());
+        assert!(
+            account.one("sAMAccountName").is_ascii(),
+            "{}",
+            account.one("sAMAccountName")
+        );
+    }
+    assert!(lab.account("99").await.is_none());
+    lab.assert_converged().await;
+}
+
+/// A read that is shorter than HaloITSM claims disables nobody.
+pub(super) async fn a_short_read_removes_nothing(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.inactive = true);
+    lab.claim_too_many();
+    let plan = lab.plan().await.expect(69);
+    assert!(!plan.stdout.contains("Disable 1"), "{}", plan.stdout);
+    lab.apply().await.expect(0);
+    assert!(lab.account("1").await.expect("an account").enabled());
+    lab.claim_honestly();
+    lab.settle().await;
+    assert!(!lab.account("1").await.expect("an account").enabled());
+    lab.assert_converged().await;
+}
+
+/// Accounts outside the managed scope or marked privileged are left alone, whatever the rules say.
+pub(super) async fn protected_accounts_are_never_touched(lab: Lab) {
+    lab.add_account(
+        "Boss",
+        "OU=Sales,OU=People",
+        &[
+            ("sAMAccountName", "boss"),
+            ("employeeID", "1"),
+            ("adminCount", "1"),
+        ],
+    )
+    .await;
+    lab.add_account(
+        "Outside",
+        "OU=Elsewhere",
+        &[("sAMAccountName", "outside"), ("employeeID", "2")],
+    )
+    .await;
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    lab.edit(1, |person| person.inactive = true);
+    let before = (lab.account("1").await, lab.account("2").await);
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("adminCount"), "{}", plan.stdout);
+    lab.apply().await.expect(0);
+    assert_eq!((lab.account("1").await, lab.account("2").await), before);
+    lab.assert_converged().await;
+}
+
+/// P4: no secret in any output, file or argument list.
+pub(super) async fn secrets_appear_nowhere(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    let mut told = String::new();
+    for run in [
+        lab.plan().await,
+        lab.show("text").await,
+        lab.show("json").await,
+        lab.apply().await,
+    ] {
+        let run = run.expect(0);
+        told.push_str(&run.stdout);
+        told.push_str(&run.stderr);
+    }
+    for secret in lab.secrets() {
+        assert!(!told.contains(&secret), "a secret was printed");
+        lab.assert_no_file_contains(&secret);
+    }
+    // Initial passwords stand in the encrypted file, and only there.
+    for password in lab.passwords() {
+        assert!(!told.contains(&password), "an initial password was printed");
+        lab.assert_no_file_contains(&password);
+    }
+}
+
+fn sorted<'a>(dns: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let mut dns: Vec<String> = dns.into_iter().cloned().collect();
+    dns.sort();
+    dns
+}

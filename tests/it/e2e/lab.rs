@@ -1,0 +1,487 @@
+//! A laboratory: HaloITSM, a directory, a project, and the hands of an administrator.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
+
+use halosync::sandbox::halo::HaloPerson;
+
+use super::site;
+use crate::support::{Run, halosync};
+
+/// A person in HaloITSM, as the cases describe one.
+#[derive(Debug, Clone)]
+pub(super) struct Joiner {
+    number: u32,
+    given: String,
+    pub(super) surname: String,
+    pub(super) department: String,
+    pub(super) title: String,
+    pub(super) phone: String,
+    manager: Option<u32>,
+    pub(super) inactive: bool,
+    pub(super) ends_on: Option<String>,
+}
+
+impl Joiner {
+    pub(super) fn new(number: u32, given: &str, surname: &str) -> Self {
+        Self {
+            number,
+            given: given.to_owned(),
+            surname: surname.to_owned(),
+            department: "Sales".to_owned(),
+            title: "Engineer".to_owned(),
+            phone: String::new(),
+            manager: None,
+            inactive: false,
+            ends_on: None,
+        }
+    }
+
+    pub(super) fn department(mut self, department: &str) -> Self {
+        self.department = department.to_owned();
+        self
+    }
+
+    pub(super) fn phone(mut self, phone: &str) -> Self {
+        self.phone = phone.to_owned();
+        self
+    }
+
+    pub(super) fn manager(mut self, number: u32) -> Self {
+        self.manager = Some(number);
+        self
+    }
+
+    /// The person as HaloITSM keeps them.
+    fn record(&self) -> HaloPerson {
+        let filled = |text: &str| Some(text.to_owned());
+        HaloPerson {
+            emailaddress: Some(format!(
+                "{}.{}{}@example.com",
+                self.given.trim().to_lowercase(),
+                self.surname.trim().to_lowercase(),
+                self.number
+            )),
+            other1: Some(self.number.to_string()),
+            other2: filled(&self.department),
+            other3: filled(&self.title),
+            other4: self.manager.map(|number| number.to_string()),
+            other5: self.ends_on.clone(),
+            phonenumber: filled(&self.phone),
+            inactive: self.inactive,
+            ..HaloPerson::new(i64::from(self.number), &self.given, &self.surname)
+        }
+    }
+}
+
+/// An account as the directory has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) dn: String,
+    attributes: BTreeMap<String, Vec<String>>,
+}
+
+impl Account {
+    /// The only value of an attribute.
+    #[track_caller]
+    pub(super) fn one(&self, attribute: &str) -> String {
+        let values = self.values(attribute);
+        assert_eq!(values.len(), 1, "{attribute} of {} is {values:?}", self.dn);
+        values[0].clone()
+    }
+
+    pub(super) fn values(&self, attribute: &str) -> Vec<String> {
+        self.attributes
+            .get(&attribute.to_lowercase())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn enabled(&self) -> bool {
+        self.one("userAccountControl")
+            .parse::<u32>()
+            .expect("a number")
+            & 2
+            == 0
+    }
+}
+
+/// A directory to work on, with the accounts to do it.
+pub(super) struct Site {
+    pub(super) url: String,
+    pub(super) ca_pem: String,
+    /// User and password of the account that reads, of the one that writes, and of an administrator.
+    pub(super) read: (String, String),
+    pub(super) write: (String, String),
+    pub(super) admin: (String, String),
+    /// Ends the directory when dropped.
+    pub(super) _keep: Box<dyn Any + Send + Sync>,
+}
+
+pub(super) struct Lab {
+    halo: site::Halo,
+    people: Mutex<BTreeMap<u32, Joiner>>,
+    site: Site,
+    admin: Ldap,
+    environment: BTreeMap<String, String>,
+    identity: age::x25519::Identity,
+    dir: tempfile::TempDir,
+    plans: Mutex<u32>,
+}
+
+const BASE: &str = "DC=corp,DC=example,DC=test";
+const CLIENT_SECRET: &str = "canary-halo-client-secret-7f3a";
+
+impl Lab {
+    pub(super) async fn embedded() -> Self {
+        Self::new(site::embedded().await).await
+    }
+
+    pub(super) async fn samba() -> Self {
+        Self::new(site::samba().await).await
+    }
+
+    async fn new(site: Site) -> Self {
+        let halo = site::Halo::start(CLIENT_SECRET).await;
+        let identity = age::x25519::Identity::generate();
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("ca.pem"), &site.ca_pem).expect("writable");
+        write_project(dir.path(), &identity.to_public().to_string());
+        let environment = [
+            ("HALO_RESOURCE_SERVER", halo.resource_server()),
+            ("HALO_AUTHORISATION_SERVER", halo.authorisation_server()),
+            ("HALO_CLIENT_ID", "halosync".to_owned()),
+            ("HALO_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+            ("CORP_LDAP_SERVER", site.url.clone()),
+            (
+                "CORP_CA_FILE",
+                dir.path().join("ca.pem").display().to_string(),
+            ),
+            ("CORP_READ_USER", site.read.0.clone()),
+            ("CORP_READ_PASSWORD", site.read.1.clone()),
+            ("CORP_WRITE_USER", site.write.0.clone()),
+            ("CORP_WRITE_PASSWORD", site.write.1.clone()),
+        ];
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let admin = connect(&site).await;
+        let lab = Self {
+            halo,
+            people: Mutex::default(),
+            site,
+            admin,
+            environment,
+            identity,
+            dir,
+            plans: Mutex::new(0),
+        };
+        for place in [
+            "OU=People",
+            "OU=Groups",
+            "OU=Sales,OU=People",
+            "OU=Research,OU=People",
+            "OU=Leavers,OU=People",
+            "OU=Elsewhere",
+        ] {
+            lab.add_place(place).await;
+        }
+        for group in ["Sales", "Research", "Everyone"] {
+            lab.add_group(group).await;
+        }
+        lab
+    }
+
+    // -- HaloITSM --------------------------------------------------------------------------------------------------
+
+    pub(super) fn hire(&self, person: Joiner) {
+        self.halo.put(person.record());
+        self.people
+            .lock()
+            .expect("not poisoned")
+            .insert(person.number, person);
+    }
+
+    pub(super) fn edit(&self, number: u32, change: impl FnOnce(&mut Joiner)) {
+        let mut people = self.people.lock().expect("not poisoned");
+        let person = people.get_mut(&number).expect("a known person");
+        change(person);
+        self.halo.put(person.record());
+    }
+
+    /// From now on HaloITSM claims more people than it shows.
+    pub(super) fn claim_too_many(&self) {
+        self.halo.claim(5);
+    }
+
+    pub(super) fn claim_honestly(&self) {
+        self.halo.claim(0);
+    }
+
+    // -- halosync --------------------------------------------------------------------------------------------------
+
+    async fn run(&self, arguments: &[&str]) -> Run {
+        halosync(self.dir.path(), &self.environment, arguments).await
+    }
+
+    fn plan_file(&self) -> String {
+        format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
+    }
+
+    /// Plans into a new file.
+    pub(super) async fn plan(&self) -> Run {
+        *self.plans.lock().expect("not poisoned") += 1;
+        let file = self.plan_file();
+        self.run(&["plan", "--out", &file]).await
+    }
+
+    pub(super) async fn show(&self, format: &str) -> Run {
+        let file = self.plan_file();
+        self.run(&["show", &file, "--format", format]).await
+    }
+
+    pub(super) async fn apply(&self) -> Run {
+        let file = self.plan_file();
+        self.run(&["apply", &file]).await
+    }
+
+    /// Plans and applies, whatever there is.
+    pub(super) async fn settle(&self) {
+        self.plan().await.expect(0);
+        self.apply().await.expect(0);
+    }
+
+    /// P7: planning again finds nothing.
+    #[track_caller]
+    pub(super) fn assert_converged(&self) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let again = self.run(&["plan", "--detailed-exitcode"]).await;
+            assert_eq!(
+                again.code, 0,
+                "{caller}: the plan is not empty\n{}{}",
+                again.stdout, again.stderr
+            );
+        }
+    }
+
+    // -- secrets ---------------------------------------------------------------------------------------------------
+
+    pub(super) fn secrets(&self) -> Vec<String> {
+        vec![
+            CLIENT_SECRET.to_owned(),
+            self.site.read.1.clone(),
+            self.site.write.1.clone(),
+        ]
+    }
+
+    /// The decrypted lines of all files of initial passwords.
+    pub(super) fn password_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for entry in std::fs::read_dir(self.dir.path()).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.extension().is_some_and(|extension| extension == "age") {
+                let bytes = std::fs::read(&path).expect("readable");
+                let plain = age::decrypt(&self.identity, &bytes).expect("our key opens it");
+                let plain = String::from_utf8(plain).expect("UTF-8");
+                lines.extend(
+                    plain
+                        .lines()
+                        .filter(|line| line.contains('{'))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        lines
+    }
+
+    pub(super) fn passwords(&self) -> Vec<String> {
+        let passwords: Vec<String> = self
+            .password_lines()
+            .iter()
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).expect("a JSON line");
+                line["password"].as_str().expect("a password").to_owned()
+            })
+            .collect();
+        assert!(!passwords.is_empty());
+        passwords
+    }
+
+    #[track_caller]
+    pub(super) fn assert_no_file_contains(&self, secret: &str) {
+        for entry in std::fs::read_dir(self.dir.path()).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_file() {
+                let bytes = std::fs::read(&path).expect("readable");
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
+                assert!(!found, "{} holds a secret", path.display());
+            }
+        }
+    }
+
+    // -- the directory, by an administrator's hand -----------------------------------------------------------------
+
+    /// The full name of something below the domain.
+    pub(super) fn dn(&self, place: &str) -> String {
+        format!("{place},{BASE}")
+    }
+
+    pub(super) fn domain(&self) -> &'static str {
+        "corp.example.test"
+    }
+
+    async fn add(&self, dn: &str, attributes: Vec<(&str, HashSet<&str>)>) {
+        let result = self
+            .admin
+            .clone()
+            .add(dn, attributes)
+            .await
+            .expect("an answer");
+        // Some sites come with places of their own.
+        assert!(matches!(result.rc, 0 | 68), "{dn}: {result}");
+    }
+
+    async fn add_place(&self, place: &str) {
+        self.add(
+            &self.dn(place),
+            vec![("objectClass", HashSet::from(["top", "organizationalUnit"]))],
+        )
+        .await;
+    }
+
+    async fn add_group(&self, name: &str) {
+        let dn = self.dn(&format!("CN={name},OU=Groups"));
+        self.add(
+            &dn,
+            vec![
+                ("objectClass", HashSet::from(["top", "group"])),
+                ("sAMAccountName", HashSet::from([name])),
+            ],
+        )
+        .await;
+    }
+
+    /// An enabled account that was there before halosync.
+    pub(super) async fn add_account(&self, name: &str, place: &str, attributes: &[(&str, &str)]) {
+        let dn = self.dn(&format!("CN={name},{place}"));
+        // PASSWD_NOTREQD lets an account be enabled without a password.
+        let mut all = vec![
+            (
+                "objectClass",
+                HashSet::from(["top", "person", "organizationalPerson", "user"]),
+            ),
+            ("userAccountControl", HashSet::from(["544"])),
+        ];
+        all.extend(
+            attributes
+                .iter()
+                .map(|(name, value)| (*name, HashSet::from([*value]))),
+        );
+        self.add(&dn, all).await;
+    }
+
+    /// Sets an attribute of the account of a person, as an administrator would.
+    pub(super) async fn set(&self, employee: &str, attribute: &str, values: &[&str]) {
+        let account = self.account(employee).await.expect("an account");
+        let change = Mod::Replace(attribute, values.iter().copied().collect());
+        self.admin
+            .clone()
+            .modify(&account.dn, vec![change])
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
+    async fn find(&self, filter: &str) -> Vec<Account> {
+        let mut ldap = self.admin.clone();
+        let (entries, _) = ldap
+            .search(BASE, Scope::Subtree, filter, vec!["*"])
+            .await
+            .expect("an answer")
+            .success()
+            .expect("success");
+        entries
+            .into_iter()
+            .filter(|entry| !entry.is_ref())
+            .map(|entry| {
+                let entry = SearchEntry::construct(entry);
+                let attributes = entry.attrs.into_iter().map(|(name, mut values)| {
+                    values.sort();
+                    (name.to_lowercase(), values)
+                });
+                Account {
+                    dn: entry.dn,
+                    attributes: attributes.collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// The account with an employee number; several fail the test.
+    pub(super) async fn account(&self, employee: &str) -> Option<Account> {
+        let mut found = self
+            .find(&format!("(&(objectClass=user)(employeeID={employee}))"))
+            .await;
+        assert!(found.len() < 2, "two accounts of {employee}: {found:?}");
+        found.pop()
+    }
+
+    /// The members of a group, sorted.
+    pub(super) async fn members(&self, group: &str) -> Vec<String> {
+        let found = self
+            .find(&format!("(&(objectClass=group)(sAMAccountName={group}))"))
+            .await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].values("member")
+    }
+}
+
+async fn connect(site: &Site) -> Ldap {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(site.ca_pem.as_bytes()) {
+        roots
+            .add(certificate.expect("a certificate"))
+            .expect("a usable certificate");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let settings = LdapConnSettings::new()
+        .set_conn_timeout(Duration::from_secs(10))
+        .set_config(Arc::new(tls));
+    let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &site.url)
+        .await
+        .expect("a connection");
+    ldap3::drive!(connection);
+    ldap.simple_bind(&site.admin.0, &site.admin.1)
+        .await
+        .and_then(ldap3::LdapResult::success)
+        .expect("the administrator binds");
+    ldap
+}
+
+/// A project of the usual shape.
+fn write_project(dir: &Path, recipient: &str) {
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("writable");
+    write(
+        "halosync.yaml",
+        &include_str!("project/halosync.yaml").replace("RECIPIENT", recipient),
+    );
+    write("source.yaml", include_str!("project/source.yaml"));
+    write("target.yaml", include_str!("project/target.yaml"));
+    write("employees.yaml", include_str!("project/employees.yaml"));
+    write("lifecycle.yaml", include_str!("project/lifecycle.yaml"));
+    write("groups.yaml", include_str!("project/groups.yaml"));
+}

@@ -1,0 +1,41 @@
+//! The whole way with the real binary: validate, plan, show, apply, plan again.
+//!
+//! Every case runs twice, against the embedded directory and against a real Samba AD domain controller, with the same
+//! expectations. HaloITSM is the simulator in both.
+
+mod cases;
+mod lab;
+mod site;
+
+use lab::Lab;
+
+/// Defines each case for both directories.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::cases::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::cases::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+on_both!(
+    joiners_with_managers_and_groups,
+    movers_change_attributes_name_place_and_groups,
+    leavers_are_disabled_and_moved,
+    returners_are_enabled,
+    adoption_writes_the_anchor_only,
+    conflicts_skip_the_object_and_nothing_else,
+    hostile_names_survive_the_whole_way,
+    a_short_read_removes_nothing,
+    protected_accounts_are_never_touched,
+    secrets_appear_nowhere,
+);

@@ -1,0 +1,235 @@
+//! What became of a plan, as it is shown.
+
+use halosync::apply::{
+    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
+};
+use halosync::model::Name;
+use halosync::plan::{Action, ChangeId, PlanFile};
+use halosync::render::{MarkdownOptions, TextOptions, outcome_markdown, outcome_text};
+
+use super::goldens::compare;
+use super::plans::{self, Someone};
+
+fn report(of: &Someone, id: &str, action: ActionKind, outcome: ChangeOutcome) -> ChangeReport {
+    ChangeReport {
+        id: ChangeId(id.into()),
+        person: of.person.clone(),
+        target: Name::new("corp"),
+        action,
+        dn: of.account.dn.clone(),
+        created: None,
+        started: None,
+        finished: None,
+        outcome,
+    }
+}
+
+fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
+    let mut counts = Counts::default();
+    for change in &changes {
+        *match change.outcome {
+            ChangeOutcome::Done {} => &mut counts.done,
+            ChangeOutcome::AlreadyAsDesired {} => &mut counts.already_as_desired,
+            ChangeOutcome::Conflict { .. } => &mut counts.conflicts,
+            ChangeOutcome::Failed { .. } => &mut counts.failed,
+            ChangeOutcome::Skipped { .. } => &mut counts.skipped,
+            ChangeOutcome::NotReached {} => &mut counts.not_reached,
+        } += 1;
+    }
+    Outcome {
+        format: halosync::apply::OUTCOME_FORMAT.to_owned(),
+        plan: "sha256:3f9a2c1b7d5044e6a8f0c1d2e3f40516".into(),
+        project: Name::new("acme"),
+        started: "2026-11-23T09:30:00Z".parse().unwrap(),
+        finished: "2026-11-23T09:30:04Z".parse().unwrap(),
+        resumed: false,
+        verdict,
+        counts,
+        stopped: Vec::new(),
+        changes,
+        password_files: Vec::new(),
+    }
+}
+
+/// The plan: two of its changes, to say what they were about.
+fn planned(text: &str) -> PlanFile {
+    let mut plan = plans::empty();
+    let chris = plans::someone(1027, "Chris Young", "Sales");
+    let hostile = plans::someone(1005, text, "Research");
+    let mut conflicting = plans::modify(
+        &chris,
+        vec![
+            plans::attribute(
+                "department",
+                &["Sales"],
+                &["Finance"],
+                plans::DEPARTMENT,
+                &[],
+            ),
+            plans::attribute(
+                "telephoneNumber",
+                &["+44 20 7946 0027"],
+                &[],
+                plans::PHONE,
+                &[],
+            ),
+        ],
+    );
+    conflicting.id = ChangeId("f".into());
+    let mut moved = plans::change(
+        &hostile,
+        Action::Move {
+            before: plans::dn("OU=Sales,DC=example,DC=test"),
+            after: plans::dn("DC=example,DC=test").child("OU", text),
+            rule: plans::PLACEMENT,
+        },
+        plans::because("", plans::PLACEMENT, &[]),
+    );
+    moved.id = ChangeId("g0".into());
+    plan.changes = vec![conflicting, moved];
+    plans::file(plan)
+}
+
+fn in_part(text: &str) -> Outcome {
+    let jane = plans::someone(1002, "Jane Doe", "Research");
+    let hostile = plans::someone(1005, text, "Research");
+    let chris = plans::someone(1027, "Chris Young", "Sales");
+    let skipped = |because: &str| ChangeOutcome::Skipped {
+        because: ChangeId(because.into()),
+    };
+    let mut changes = vec![
+        report(&jane, "a", ActionKind::Modify, ChangeOutcome::Done {}),
+        report(
+            &jane,
+            "b",
+            ActionKind::AddMember,
+            ChangeOutcome::AlreadyAsDesired {},
+        ),
+        report(
+            &hostile,
+            "c",
+            ActionKind::Create,
+            ChangeOutcome::Failed {
+                kind: FailureKind::Denied,
+                message: format!("{text}: insufficient access rights (50)"),
+            },
+        ),
+        report(&hostile, "d", ActionKind::AddMember, skipped("c")),
+        report(&hostile, "e", ActionKind::Modify, skipped("c")),
+        report(
+            &chris,
+            "f",
+            ActionKind::Modify,
+            ChangeOutcome::Conflict {
+                message: "the account was changed since the plan was made".into(),
+                differences: vec![
+                    Difference {
+                        attribute: "department".into(),
+                        before: vec!["Sales".into()],
+                        planned: vec!["Finance".into()],
+                        found: vec![text.to_owned()],
+                    },
+                    Difference {
+                        attribute: "telephoneNumber".into(),
+                        before: vec!["+44 20 7946 0027".into()],
+                        planned: Vec::new(),
+                        found: vec!["1".into(), "2".into()],
+                    },
+                ],
+            },
+        ),
+    ];
+    for number in 0..12 {
+        let one = plans::someone(2_000 + number, &format!("Person {number}"), "Sales");
+        changes.push(report(
+            &one,
+            &format!("g{number}"),
+            ActionKind::Move,
+            ChangeOutcome::NotReached {},
+        ));
+    }
+    let mut outcome = outcome(Verdict::Partial, changes);
+    outcome.resumed = true;
+    outcome.stopped = vec![format!("directory corp does not answer any more: {text}")];
+    outcome.password_files = vec!["acme-passwords-3f9a2c1b.age".into()];
+    outcome
+}
+
+#[test]
+fn in_part_and_why() {
+    let found = in_part("Alex <script>");
+    compare(
+        "outcome-partial.txt",
+        &outcome_text(&found, &planned("Alex <script>"), &TextOptions::default()),
+    );
+    compare(
+        "outcome-partial.full.txt",
+        &outcome_text(
+            &found,
+            &planned("Alex <script>"),
+            &TextOptions {
+                full: true,
+                ..TextOptions::default()
+            },
+        ),
+    );
+    compare(
+        "outcome-partial.md",
+        &outcome_markdown(
+            &found,
+            &planned("Alex <script>"),
+            &MarkdownOptions::default(),
+        ),
+    );
+}
+
+#[test]
+fn all_of_it() {
+    let jane = plans::someone(1002, "Jane Doe", "Research");
+    let found = outcome(
+        Verdict::Applied,
+        vec![report(
+            &jane,
+            "a",
+            ActionKind::Modify,
+            ChangeOutcome::Done {},
+        )],
+    );
+    compare(
+        "outcome-applied.txt",
+        &outcome_text(&found, &planned("Alex <script>"), &TextOptions::default()),
+    );
+}
+
+#[test]
+fn hostile_names_do_nothing_here_either() {
+    let plain = in_part("plain");
+    for text in [
+        "x\u{1b}[31m\nred",
+        "x`<b>@everyone #1 **y** [a](b) |",
+        "x\u{202e}\u{200b}\r\n- ",
+    ] {
+        let found = in_part(text);
+        let markdown = outcome_markdown(&found, &planned(text), &MarkdownOptions::default());
+        super::hostile::markdown_is_inert(&markdown).unwrap();
+        let shown = outcome_text(&found, &planned(text), &TextOptions::default());
+        assert!(shown.chars().all(super::hostile::is_ours), "{shown}");
+        assert_eq!(
+            shown.lines().count(),
+            outcome_text(&plain, &planned("plain"), &TextOptions::default())
+                .lines()
+                .count()
+        );
+    }
+}
+
+#[test]
+fn failures_and_conflicts_survive_any_limit() {
+    let markdown = outcome_markdown(
+        &in_part("Alex"),
+        &planned("Alex"),
+        &MarkdownOptions { max_bytes: 100 },
+    );
+    assert!(markdown.contains("insufficient access rights"));
+    assert!(markdown.contains("`department`"));
+}
