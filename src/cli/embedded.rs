@@ -137,6 +137,8 @@ impl Embedded {
                 ServiceAccount::writer(WRITER.0, WRITER.1, WRITES_UNDER),
             ],
             clock: Clock::Live(context.clock.clone()),
+            // Another directory each time: a plan of yesterday's sandbox is for another domain.
+            seed: u64::try_from(context.now().as_millisecond()).unwrap_or(1),
             units: objects
                 .iter()
                 .filter(|object| object.object_class == "organizationalUnit")
