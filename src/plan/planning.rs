@@ -217,6 +217,14 @@ impl<'a> Planning<'a> {
             }
         }
         for rule in &self.group_rules {
+            if rule.forgets(&self.target) {
+                let fields: Vec<_> = rule.fields().iter().map(ToString::to_string).collect();
+                warnings.add(
+                    warning::GROUP_UNIDENTIFIED,
+                    "nothing in a group rule's name sets its groups apart; the last of its people stay in them",
+                    format!("the group rule over {}", fields.join(", ")),
+                );
+            }
             if let Some(field) = rule.blind() {
                 let source = self.target.sides[usize::from(rule.side)].source;
                 warnings.add(
