@@ -490,12 +490,14 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
-        let candidates = names.candidates(self.context);
+        let mut candidates = names.candidates(self.context);
+        if let Some(error) = &candidates.failed {
+            return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
+        }
+        let reported = !candidates.unmapped.is_empty();
+        self.outcome.notes.unmapped.append(&mut candidates.unmapped);
         if candidates.names.is_empty() {
-            if let Some(error) = &candidates.failed {
-                return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
-            }
-            if candidates.missing.is_empty() {
+            if candidates.missing.is_empty() && !reported {
                 return Err(Draft::new(
                     held::NO_USABLE_NAME,
                     format!("no format gives a usable {}", rule.name),
