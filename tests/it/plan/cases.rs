@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use halosync::config::{Config, DataError, InputFile, load};
-use halosync::plan::{Action, AttributeChange, Plan, PlanInput, PlanValue, build};
+use halosync::plan::{Action, AttributeChange, Cause, Plan, PlanInput, PlanValue, build};
 use halosync::snapshot::{read_directory, read_people};
 
 use super::golden_root;
@@ -267,4 +267,124 @@ fn a_fact_in_a_reference_stays_one_name() {
     assert!(
         matches!(&change.after[..], [PlanValue::Object(object)] if object.dn.as_str().starts_with("CN=Ann Lee,"))
     );
+}
+
+/// The members who leave groups, as person and group.
+fn leaving(plan: &Plan) -> Vec<(&str, String)> {
+    plan.changes
+        .iter()
+        .filter(|change| matches!(change.action, Action::RemoveMember { .. }))
+        .map(|change| (change.person.key.as_str(), change.object.dn.rdn().value))
+        .collect()
+}
+
+const DEPARTMENTS: &str =
+    "    - group: \"CN=Dept {{ person.department }},OU=Groups,DC=corp,DC=example,DC=test\"\n";
+
+/// P10.
+#[test]
+fn the_last_of_a_group_leaves_it_too() {
+    let managed = format!("{DEPARTMENTS}      mode: managed\n");
+    let case = Case::of("groups").people(r#""department":"Research""#, r#""department":"Sales""#);
+    assert_eq!(leaving(&case.plan()), []);
+    let case = case.file("groups.yaml", DEPARTMENTS, &managed);
+    assert_eq!(leaving(&case.plan()), [("3", "Dept Research".to_owned())]);
+}
+
+/// P10: the department of a leaver is empty, and the membership it once gave must go all the same.
+#[test]
+fn a_leaver_leaves_groups_no_fact_names_any_more() {
+    let case = Case::of("groups").people(
+        r#""email":"to.remove@example.test","department":"Research","inactive":false"#,
+        r#""email":"to.remove@example.test","inactive":true"#,
+    );
+    let plan = case.plan();
+    let left: Vec<_> = leaving(&plan)
+        .into_iter()
+        .filter(|(person, _)| *person == "3")
+        .collect();
+    assert!(
+        left.contains(&("3", "Dept Research".to_owned())),
+        "{left:?}"
+    );
+    assert!(plan.changes.iter().all(|change| {
+        !matches!(change.action, Action::RemoveMember { .. }) || !change.because.facts.is_empty()
+    }));
+}
+
+/// P10: hand-kept groups in the same place are not the rule's.
+#[test]
+fn a_rule_that_spells_nothing_out_says_so() {
+    let case = Case::of("groups")
+        .people(r#""department":"Research""#, r#""department":"Sales""#)
+        .file(
+            "groups.yaml",
+            DEPARTMENTS,
+            "    - group: \"CN={{ person.department }},OU=Groups,DC=corp,DC=example,DC=test\"\n      mode: managed\n",
+        );
+    let plan = case.plan();
+    assert_eq!(leaving(&plan), []);
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|warning| warning.code == "group-unidentified")
+    );
+}
+
+/// P10: which name is right is not known while a table that holds has no row.
+#[test]
+fn a_table_that_holds_also_holds_in_names() {
+    let mut case = Case::of("joiner").file(
+        "mapping.yaml",
+        "      unique: [\"{{ person.givenName | latin('de') | lower }}.",
+        "      unique: [\"{{ person.department | lookup('short') }}@corp.example.test\", \"{{ person.givenName | latin('de') | lower }}.",
+    );
+    let whole = Case::of("joiner").plan();
+    let creates = |plan: &Plan| {
+        plan.changes
+            .iter()
+            .filter(|change| matches!(change.action, Action::Create { .. }))
+            .count()
+    };
+    assert!(creates(&whole) > 0);
+    for (unmapped, held) in [("hold", true), ("report", false)] {
+        case.files.insert(
+            "short.yaml".into(),
+            format!(
+                "apiVersion: halosync/v1\nkind: Table\nmetadata: {{name: short}}\nspec:\n  unmapped: {unmapped}\n  rows: {{Nowhere: nw}}\n"
+            ),
+        );
+        let plan = case.plan();
+        let found = plan.held.iter().any(|held| held.code == "unmapped-value");
+        assert_eq!((found, creates(&plan) == 0), (held, held), "{unmapped}");
+    }
+}
+
+/// P12: what a state does says which facts made the state.
+#[test]
+fn what_a_state_changes_names_its_facts() {
+    let plan = Case::of("leaver").plan();
+    let description = modified(&plan, "1042", "description").unwrap();
+    assert_eq!(description.facts["endsOn"], "2026-11-20");
+    let change = plan
+        .changes
+        .iter()
+        .find(|change| {
+            change.person.key.as_str() == "1042" && matches!(change.action, Action::Modify { .. })
+        })
+        .unwrap();
+    assert!(
+        change.because.text.starts_with("leaver"),
+        "{}",
+        change.because.text
+    );
+    assert_eq!(change.because.facts["endsOn"], "2026-11-20");
+    // Ann Lee works here and her account is disabled; nobody can tell who did that.
+    let enable = plan
+        .changes
+        .iter()
+        .find(|change| matches!(change.action, Action::Enable {}))
+        .unwrap();
+    assert_eq!(enable.cause, Cause::Undetermined);
+    assert_eq!(enable.because.facts["inactive"], "false");
 }
