@@ -13,7 +13,8 @@ use compact_str::CompactString;
 
 pub use names::{Candidates, Flavour, NameRule};
 pub use value::{
-    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, length, with_folded,
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, length,
+    means_empty, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 

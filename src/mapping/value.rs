@@ -10,6 +10,9 @@ use crate::model::{AttributeDef, Syntax};
 /// `accountExpires` of an account that never expires ([MS-ADA1] 2.1: 0 means the same).
 pub const NEVER_EXPIRES: &str = "9223372036854775807";
 
+/// The least number taken for ticks in `accountExpires`, 1917-11-21: smaller ones are a year or a Unix time.
+const EARLIEST_EXPIRY: i64 = 100_000_000_000_000_000;
+
 /// Seconds from 1601-01-01 to 1970-01-01.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
@@ -124,6 +127,12 @@ pub fn canonical(
                 return Ok(NEVER_EXPIRES.into());
             }
             if let Ok(number) = text.parse::<i64>() {
+                // A year or a count of seconds read as ticks is a moment in 1601: the account would be shut.
+                if expires && number < EARLIEST_EXPIRY {
+                    return Err(wrong(
+                        "a date, a moment, never, or ticks since 1601 later than 1917",
+                    ));
+                }
                 return Ok(number.to_compact_string());
             }
             let moment = moment(text, zone, expires)
@@ -220,8 +229,23 @@ fn moment(text: &str, zone: &TimeZone, end_of_day: bool) -> Option<jiff::Timesta
     text.parse().ok()
 }
 
-fn is_expiry(def: &AttributeDef) -> bool {
+/// True for `accountExpires`.
+pub fn is_expiry(def: &AttributeDef) -> bool {
     def.name.eq_ignore_ascii_case("accountExpires")
+}
+
+/// When an account stops working, in ticks since 1601; one that never does stops last of all, and so does one whose
+/// value nobody can read.
+pub fn ticks(expiry: &str) -> i64 {
+    match expiry.trim().parse() {
+        Ok(0) | Err(_) => i64::MAX,
+        Ok(ticks) => ticks,
+    }
+}
+
+/// Whether a stored value means the same as none.
+pub fn means_empty(def: &AttributeDef, value: &str) -> bool {
+    matches!(cleared(def), Cleared::Value(none) if equal(def, none, value))
 }
 
 /// What stands in an attribute after it is cleared.
@@ -357,6 +381,28 @@ mod tests {
         assert_eq!(stored("accountExpires", "never").unwrap(), NEVER_EXPIRES);
         assert_eq!(stored("accountExpires", "0").unwrap(), NEVER_EXPIRES);
         assert!(stored("accountExpires", "soon").is_err());
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_an_expiry_is_none() {
+        for number in ["2026", "20261231", "1767225599", "1767225599000", "-1", "1"] {
+            assert!(stored("accountExpires", number).is_err(), "{number}");
+        }
+        assert_eq!(
+            stored("accountExpires", "133458624000000000").unwrap(),
+            "133458624000000000"
+        );
+        assert_eq!(stored("lockoutTime", "0").unwrap(), "0");
+    }
+
+    #[test]
+    fn values_that_stand_for_none_are_known() {
+        assert!(means_empty(&def("accountExpires"), "0"));
+        assert!(means_empty(&def("accountExpires"), NEVER_EXPIRES));
+        assert!(!means_empty(&def("accountExpires"), "133458624000000000"));
+        assert!(means_empty(&def("countryCode"), "0"));
+        assert!(!means_empty(&def("countryCode"), "826"));
+        assert!(!means_empty(&def("description"), "0"));
     }
 
     #[test]

@@ -50,32 +50,62 @@ pub(super) fn anchored(target: &Target<'_>) -> Anchored {
 }
 
 impl Anchored {
-    /// Accounts a side answers for: those with its anchor that no other side's people hold.
-    pub(super) fn of_side(&self, target: &Target<'_>, side: u16) -> u64 {
-        let ids: HashSet<AttributeId> = target.sides[usize::from(side)]
+    /// Accounts a side answers for, those with its anchor that no other side's people hold, and how many of them
+    /// have an anchor that somebody of the side's read has, in scope or out.
+    pub(super) fn of_side(&self, target: &Target<'_>, side: u16) -> (u64, u64) {
+        let number = usize::from(side);
+        let ids: HashSet<AttributeId> = target.sides[number]
             .mappings
             .iter()
             .map(|mapping| mapping.anchor.id)
             .collect();
         let mut others = vec![false; target.standing.len()];
-        for subject in target
-            .subjects
-            .iter()
-            .filter(|subject| subject.side != side)
-        {
+        let mut held = vec![false; target.standing.len()];
+        for subject in &target.subjects {
             if let Some(object) = subject.account() {
-                others[object as usize] = true;
+                let holders = if subject.side == side {
+                    &mut held
+                } else {
+                    &mut others
+                };
+                holders[object as usize] = true;
             }
         }
-        let of_side =
-            |account: &&(u32, AttributeId)| ids.contains(&account.1) && !others[account.0 as usize];
+        let mut accounts = 0;
+        let mut present = 0;
+        let mut unclaimed: HashMap<(AttributeId, CompactString), Vec<u32>> = HashMap::new();
+        let header = &target.index.snapshot.header;
         // An account with several anchors stands in a row.
         let mut last = None;
-        self.accounts
-            .iter()
-            .filter(of_side)
-            .filter(|(object, _)| last.replace(*object) != Some(*object))
-            .count() as u64
+        for (object, id) in &self.accounts {
+            if !ids.contains(id) || others[*object as usize] {
+                continue;
+            }
+            if last.replace(*object) != Some(*object) {
+                accounts += 1;
+                present += u64::from(held[*object as usize]);
+            }
+            if !held[*object as usize]
+                && let Some(value) = target.index.entry(*object).value(*id)
+            {
+                let value = fold(header.definition(*id), value);
+                unclaimed.entry((*id, value)).or_default().push(*object);
+            }
+        }
+        if unclaimed.is_empty() {
+            return (accounts, present);
+        }
+        let side = &target.sides[number];
+        let found: Vec<u32> = side
+            .order
+            .par_iter()
+            .flat_map_iter(|at| side.anchors(*at, target.moment))
+            .filter_map(|anchor| unclaimed.get(&anchor))
+            .flatten()
+            .copied()
+            .collect();
+        let found: HashSet<u32> = found.into_iter().collect();
+        (accounts, present + found.len() as u64)
     }
 }
 

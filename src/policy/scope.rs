@@ -88,6 +88,11 @@ impl Scope {
         }
     }
 
+    /// Whether this is one of the places groups are managed in, not something below one.
+    pub fn is_group_base(&self, key: &DnKey) -> bool {
+        self.groups_under.contains(key)
+    }
+
     /// Whether accounts may be placed here.
     ///
     /// # Errors
