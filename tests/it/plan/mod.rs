@@ -5,6 +5,7 @@
 //! difference before committing it.
 
 mod applied;
+mod claims;
 mod file;
 mod golden;
 mod properties;
