@@ -23,14 +23,7 @@ pub(super) struct Anchored {
 
 /// Finds them.
 pub(super) fn anchored(target: &Target<'_>) -> Anchored {
-    let mut attributes: Vec<AttributeId> = target
-        .sides
-        .iter()
-        .flat_map(|side| &side.mappings)
-        .map(|mapping| mapping.anchor.id)
-        .collect();
-    attributes.sort_unstable();
-    attributes.dedup();
+    let attributes = &target.anchors;
     let accounts = target
         .index
         .snapshot

@@ -189,7 +189,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         if enabled == state.enabled {
             return;
         }
-        if !state.enabled && !self.proven() {
+        if !state.enabled && !self.may_take() {
             self.unproven("disabling the account", state.rule);
         } else {
             self.outcome.switch = Some(state.enabled);
@@ -200,11 +200,24 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.target.side(self.subject).proven
     }
 
+    /// Whether a leaver's account may be taken from them: the read proves it, and the account is known by its anchor
+    /// and not only recognised by something people share.
+    fn may_take(&self) -> bool {
+        self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
+    }
+
     fn unproven(&mut self, what: &str, rule: RuleId) {
-        let mut draft = Draft::new(
-            held::REMOVAL_UNPROVEN,
-            format!("{what} waits for a read that is proven complete"),
-        )
+        let mut draft = if self.proven() {
+            Draft::new(
+                held::REMOVAL_AFTER_ADOPTION,
+                format!("{what} waits until the account carries its anchor"),
+            )
+        } else {
+            Draft::new(
+                held::REMOVAL_UNPROVEN,
+                format!("{what} waits for a read that is proven complete"),
+            )
+        }
         .rule(rule)
         .partial();
         draft.accounts.extend(self.subject.account());
@@ -410,7 +423,7 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn push(&mut self, rule: &'t AttributeRule, after: After) {
         let state = self.target.state(self.subject);
-        if rule.from_state && !state.enabled && self.entry.is_some() && !self.proven() {
+        if rule.from_state && !state.enabled && self.entry.is_some() && !self.may_take() {
             let what = format!("setting {} for state {}", rule.name, state.name);
             return self.unproven(&what, rule.rule);
         }
@@ -578,7 +591,7 @@ impl<'t> Evaluation<'_, 't, '_> {
                 if here.is_some_and(|(_, parent)| parent == target.index.key(place).as_str()) {
                     return Ok(());
                 }
-                if !state.enabled && state.placement.is_some() && !self.proven() {
+                if !state.enabled && state.placement.is_some() && !self.may_take() {
                     self.unproven("moving the account", formula.rule);
                 } else {
                     self.outcome.place = Some((place, formula.rule));

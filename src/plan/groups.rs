@@ -174,10 +174,17 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
     }
     for at in unproven {
         let subject = &target.subjects[at as usize];
-        let mut draft = Draft::new(
-            held::REMOVAL_UNPROVEN,
-            "leaving groups waits for a read that is proven complete",
-        )
+        let mut draft = if target.side(subject).proven {
+            Draft::new(
+                held::REMOVAL_AFTER_ADOPTION,
+                "leaving groups waits until the account carries its anchor",
+            )
+        } else {
+            Draft::new(
+                held::REMOVAL_UNPROVEN,
+                "leaving groups waits for a read that is proven complete",
+            )
+        }
         .partial();
         draft.accounts.extend(subject.account());
         found.people.push((subject.side, subject.person, draft));
@@ -206,7 +213,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
 struct OneGroup {
     changes: Vec<(u32, Change)>,
     held: Option<Draft>,
-    /// Subjects who would leave, were the read proven.
+    /// Subjects who would leave, were the read proven and the account known by its anchor.
     unproven: Vec<u32>,
     /// Subjects who would enter or leave, were they not protected.
     protected: Vec<u32>,
@@ -316,7 +323,7 @@ impl Comparison<'_, '_, '_> {
         });
         if protected {
             one.protected.push(at);
-        } else if target.side(subject).proven {
+        } else if target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. }) {
             let change = membership(self.making, group, at, rule, false);
             one.changes.extend(change.map(|change| (at, change)));
         } else {

@@ -48,6 +48,7 @@ codes! {
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
         PROTECTED "protected" "change the account by hand; protected accounts are never touched";
         PROTECTED_GROUP "protected-group" "add the group's place to groupsUnder, or take the rule out; protected groups are never touched";
+        REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";

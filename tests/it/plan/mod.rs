@@ -6,6 +6,7 @@
 
 mod applied;
 mod cases;
+mod claims;
 mod file;
 mod golden;
 mod properties;
