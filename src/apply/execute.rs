@@ -4,6 +4,7 @@
 //! happens to one change stays with it, except a target that stops answering and a journal that cannot be written.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::plan::{
 
 /// How often a compare-and-set that lost a race is tried again.
 const RACES: u32 = 2;
+/// After so many changes in a row that ended because a target did not answer, it is given up.
+const FAILURES_IN_A_ROW: u32 = 5;
 /// The longest a system may ask us to wait.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 
@@ -36,6 +39,8 @@ pub(super) struct Run<'a, W> {
     passwords: Option<Arc<dyn PasswordSink>>,
     created: Mutex<HashMap<ChangeId, Guid>>,
     over: Mutex<Over>,
+    /// True once a write has, or may have, taken effect.
+    wrote: AtomicBool,
 }
 
 /// What has come to an end early.
@@ -43,6 +48,10 @@ pub(super) struct Run<'a, W> {
 struct Over {
     journal: Option<String>,
     targets: BTreeMap<Name, String>,
+    /// Changes that ended one after the other because their target did not answer.
+    in_a_row: BTreeMap<Name, u32>,
+    /// What was last told about a target that cannot be reached.
+    told: BTreeMap<Name, String>,
 }
 
 /// How a goal was reached, or not.
@@ -80,6 +89,19 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             passwords,
             created: Mutex::default(),
             over: Mutex::default(),
+            wrote: AtomicBool::new(false),
+        }
+    }
+
+    /// True when a write of this run has, or may have, taken effect.
+    pub(super) fn wrote(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that something may have changed in a target.
+    fn sent<T>(&self, result: &Result<T, ConnectorError>) {
+        if matches!(result, Ok(_) | Err(ConnectorError::Unknown { .. })) {
+            self.wrote.store(true, Ordering::Relaxed);
         }
     }
 
@@ -91,8 +113,8 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             || over.targets.contains_key(target)
     }
 
-    /// Why the run ended early, and whether that was because a target could not be reached.
-    pub(super) fn why_stopped(&self) -> (Vec<String>, bool) {
+    /// Why the run ended early.
+    pub(super) fn why_stopped(&self) -> Vec<String> {
         let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         let cancelled = self
             .options
@@ -103,12 +125,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             .targets
             .iter()
             .map(|(target, why)| format!("target {target} was given up: {why}"));
-        let why = cancelled
+        cancelled
             .into_iter()
             .chain(over.journal.clone())
             .chain(targets)
-            .collect();
-        (why, !over.targets.is_empty())
+            .collect()
     }
 
     /// The account a `create` made, when it is known.
@@ -159,6 +180,32 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
 
     /// Executes one change.
     pub(super) async fn execute(&self, change: &Change) -> ChangeOutcome {
+        let outcome = self.attempt(change).await;
+        self.count_silence(change, &outcome);
+        outcome
+    }
+
+    /// Gives a target up that has left several changes in a row without an answer.
+    fn count_silence(&self, change: &Change, outcome: &ChangeOutcome) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let ChangeOutcome::Failed {
+            kind: FailureKind::Transient | FailureKind::Unavailable | FailureKind::Unsettled,
+            message,
+        } = outcome
+        else {
+            over.in_a_row.remove(&change.target);
+            return;
+        };
+        let in_a_row = over.in_a_row.entry(change.target.clone()).or_default();
+        *in_a_row += 1;
+        if *in_a_row >= FAILURES_IN_A_ROW {
+            over.targets
+                .entry(change.target.clone())
+                .or_insert_with(|| message.clone());
+        }
+    }
+
+    async fn attempt(&self, change: &Change) -> ChangeOutcome {
         if let Action::Create {
             attributes,
             password,
@@ -389,7 +436,9 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 return Err(ChangeOutcome::NotReached {});
             }
             // Setting the same password again changes nothing, so there is nothing to read back first.
-            match writer.set_password(guid, &password).await {
+            let result = writer.set_password(guid, &password).await;
+            self.sent(&result);
+            match result {
                 Ok(()) => {
                     self.note_outcome(change, Step::Password, StepResult::Done, None, None)
                         .await;
@@ -473,7 +522,9 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         return Reached::Not(ChangeOutcome::NotReached {});
                     }
                     sent = true;
-                    match write.operation.send(writer).await {
+                    let result = write.operation.send(writer).await;
+                    self.sent(&result);
+                    match result {
                         Ok(made) => {
                             self.note_outcome(change, step, StepResult::Done, made, None)
                                 .await;
@@ -489,6 +540,13 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         Err(error) => {
                             self.note_error(change, step, &error).await;
                             if !is_passing(&error) {
+                                if let Operation::AddMember(_, member) = write.operation
+                                    && let Ok(None) = writer.fetch(member, &[]).await
+                                {
+                                    return Reached::Not(ChangeOutcome::conflict(
+                                        "the member does not exist any more",
+                                    ));
+                                }
                                 if doubted {
                                     return Reached::Not(self.give_up(change, &error));
                                 }
@@ -562,7 +620,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         if tries.failures > retry.retries || tries.unanswered > 1 {
             return false;
         }
-        self.events.retrying(change, &error.to_string());
+        // Another change has found out meanwhile that there is no use.
+        if self.is_given_up(&change.target) {
+            return false;
+        }
+        self.tell_of_retry(change, error);
         let doubled = 2_u32.saturating_pow(tries.failures - 1);
         let own = retry
             .first_wait
@@ -576,9 +638,27 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             _ => Duration::ZERO,
         };
         tokio::select! {
-            () = tokio::time::sleep(own.max(asked)) => true,
+            () = tokio::time::sleep(own.max(asked)) => !self.is_given_up(&change.target),
             () = self.options.cancel.cancelled() => false,
         }
+    }
+
+    fn is_given_up(&self, target: &Name) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.targets.contains_key(target)
+    }
+
+    /// That a target cannot be reached is told once and not for every change that meets it.
+    fn tell_of_retry(&self, change: &Change, error: &ConnectorError) {
+        let why = error.to_string();
+        if matches!(error, ConnectorError::Unavailable { .. }) {
+            let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+            if over.told.get(&change.target) == Some(&why) {
+                return;
+            }
+            over.told.insert(change.target.clone(), why.clone());
+        }
+        self.events.retrying(change, &why);
     }
 
     /// The outcome of a change the system had the last word on. A target that cannot be reached is given up.
@@ -587,7 +667,13 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
             ConnectorError::Denied { .. } => FailureKind::Denied,
             ConnectorError::Invalid { .. } => FailureKind::Refused,
-            ConnectorError::NotFound { .. } => FailureKind::Missing,
+            // What the new place needs may be missing there; else it is an object of the plan that is gone.
+            ConnectorError::NotFound { .. } => match change.action {
+                Action::Create { .. } | Action::Move { .. } | Action::Rename { .. } => {
+                    FailureKind::Missing
+                }
+                _ => return ChangeOutcome::conflict(error.to_string()),
+            },
             ConnectorError::Transient { .. } => FailureKind::Transient,
             ConnectorError::Unknown { .. } => FailureKind::Unsettled,
             ConnectorError::Unavailable { .. } => {

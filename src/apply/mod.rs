@@ -230,7 +230,7 @@ pub async fn run<W: DirectoryWriter>(
         counts,
     })
     .await;
-    let (stopped, unreachable) = run.why_stopped();
+    let stopped = run.why_stopped();
     Ok(Outcome {
         format: OUTCOME_FORMAT.to_owned(),
         plan: plan.digest.clone(),
@@ -238,7 +238,7 @@ pub async fn run<W: DirectoryWriter>(
         started,
         finished,
         resumed: journal.history().runs() > 0,
-        verdict: Outcome::judge(&changes, unreachable),
+        verdict: Outcome::judge(&changes, run.wrote()),
         counts,
         stopped,
         changes,

@@ -640,6 +640,97 @@ fn a_target_that_stops_answering_leaves_the_rest_unreached() {
     }
 }
 
+/// Many changes of one person each, none of which needs another.
+fn many(n: usize) -> halosync::plan::PlanFile {
+    let title = |at: usize| {
+        let attributes = vec![text("info", &[], &[at.to_string().as_str()])];
+        change(
+            &format!("ann-{at}"),
+            existing(1, &person("Ann")),
+            Action::Modify { attributes },
+        )
+    };
+    plan((0..n).map(title).collect())
+}
+
+#[test]
+fn a_target_that_dies_in_the_middle_is_given_up_however_it_fails() {
+    for (kind, most) in [(Kind::Unavailable, 1), (Kind::Transient, 5)] {
+        for from in [0, 1] {
+            let mut bench = Bench::new(world(), many(60));
+            bench.plan.content.changes[0] = change(
+                "eve",
+                existing(5, &person("Eve")),
+                modify_title(&["Boss"], &["CEO"]),
+            );
+            bench.world.edit(|state| {
+                state.dead_from = Some(from);
+                state.dies_as = Some(kind);
+            });
+            let outcome = bench.apply();
+            let counts = outcome.counts;
+            assert_eq!(counts.done, from as u64);
+            assert!((1..=most).contains(&counts.failed), "{kind:?}: {counts:?}");
+            assert_eq!(counts.not_reached, 60 - counts.done - counts.failed);
+            assert_eq!(outcome.stopped.len(), 1);
+            assert!(
+                outcome.stopped[0].contains("corp was given up"),
+                "{:?}",
+                outcome.stopped
+            );
+            let verdict = [Verdict::Unavailable, Verdict::Partial][from];
+            assert_eq!(outcome.verdict, verdict, "{kind:?} from {from}");
+            // A few attempts and no more, whatever the size of the plan.
+            assert!(bench.world.edit(|state| state.reads + state.writes) < 30);
+        }
+    }
+}
+
+#[test]
+fn nothing_written_and_out_of_reach_is_unavailable_and_not_partial() {
+    let mut bench = Bench::new(world(), many(1));
+    bench.world.edit(|state| {
+        state.dead_from = Some(0);
+        state.dies_as = Some(Kind::Transient);
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Unavailable);
+    // The answer to a write that was sent is lost, and then the target: it may have been written.
+    bench = Bench::new(world(), many(1));
+    bench.world.edit(|state| {
+        state.faults.insert(0, Fault::After(Kind::Unknown));
+        state.dead_from = Some(1);
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Partial);
+}
+
+#[test]
+fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
+    let staff = || existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
+    let vpn = || existing(22, "CN=VPN,OU=Groups,DC=example,DC=test");
+    let ann = || existing(1, &person("Ann"));
+    let bench = Bench::new(
+        world(),
+        plan(vec![
+            change("add", staff(), Action::AddMember { member: ann() }),
+            change("enable", ann(), Action::Enable {}),
+            change(
+                "no-group",
+                vpn(),
+                Action::AddMember {
+                    member: existing(2, &person("Bob")),
+                },
+            ),
+        ]),
+    );
+    bench.world.edit(|state| {
+        state.objects.remove(&guid(1));
+        state.objects.remove(&guid(22));
+    });
+    let outcome = bench.apply();
+    assert_eq!(outcome.counts.conflicts, 3, "{outcome:#?}");
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
+}
+
 #[test]
 fn cancelling_finishes_what_is_under_way_and_a_second_apply_the_rest() {
     for number in 0..15 {

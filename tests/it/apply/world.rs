@@ -116,6 +116,8 @@ pub(crate) struct State {
     pub(crate) faults: HashMap<usize, Fault>,
     /// Every read and write fails from this write on.
     pub(crate) dead_from: Option<usize>,
+    /// How it fails then.
+    pub(crate) dies_as: Option<Kind>,
     in_flight: HashMap<String, u32>,
     pub(crate) most_at_once: usize,
     made: u8,
@@ -439,7 +441,7 @@ impl World {
         self.edit(|state| {
             state.reads += 1;
             if state.dead_from.is_some_and(|from| state.writes >= from) {
-                return Err(Kind::Unavailable.error());
+                return Err(state.dies_as.unwrap_or(Kind::Unavailable).error());
             }
             Ok(read(state))
         })
@@ -461,7 +463,7 @@ impl World {
             let at_once = state.in_flight.values().filter(|n| **n > 0).count();
             state.most_at_once = state.most_at_once.max(at_once);
             if state.dead_from.is_some_and(|from| number >= from) {
-                return Some(Fault::Before(Kind::Unavailable));
+                return Some(Fault::Before(state.dies_as.unwrap_or(Kind::Unavailable)));
             }
             state.faults.remove(&number)
         });
