@@ -93,7 +93,7 @@ impl World {
             })
             .collect();
         self.people.people.push(Person {
-            key: PersonKey::new(key.to_owned()),
+            key: PersonKey::new(key),
             in_scope: true,
             facts,
         });
