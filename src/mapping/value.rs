@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
 
-use crate::model::{AttributeDef, Syntax};
+use crate::model::{AttributeDef, Syntax, folded};
 
 /// `accountExpires` of an account that never expires ([MS-ADA1] 2.1: 0 means the same).
 pub const NEVER_EXPIRES: &str = "9223372036854775807";
@@ -313,7 +313,7 @@ pub fn equal(def: &AttributeDef, one: &str, other: &str) -> bool {
 /// The form in which values the server holds for equal are equal: for recognising, never for deciding a write.
 pub fn fold(def: &AttributeDef, value: &str) -> CompactString {
     match def.syntax {
-        Syntax::Text | Syntax::Dn | Syntax::Boolean => fold_text(value),
+        Syntax::Text | Syntax::Dn | Syntax::Boolean => recognised(value),
         _ => value.trim().into(),
     }
 }
@@ -334,7 +334,16 @@ pub fn with_folded<T>(def: &AttributeDef, value: &str, then: impl FnOnce(&str) -
     then(&fold(def, value))
 }
 
-/// Lower case without spaces around it.
+/// A text as the server compares it (see `model::folding`), without spaces around it.
+fn recognised(value: &str) -> CompactString {
+    let value = value.trim();
+    if value.is_ascii() {
+        return fold_text(value);
+    }
+    value.chars().flat_map(folded).collect()
+}
+
+/// Lower case without spaces around it: a name that differs in a mark may still be corrected.
 pub(super) fn fold_text(value: &str) -> CompactString {
     let value = value.trim();
     if value.is_ascii() {
@@ -403,6 +412,15 @@ mod tests {
         assert!(means_empty(&def("countryCode"), "0"));
         assert!(!means_empty(&def("countryCode"), "826"));
         assert!(!means_empty(&def("description"), "0"));
+    }
+
+    #[test]
+    fn names_that_differ_in_a_mark_are_one_name_and_two_values() {
+        let cn = def("cn");
+        assert_eq!(fold(&cn, " José García"), fold(&cn, "JOSE GARCIA"));
+        assert_eq!(with_folded(&cn, "José", str::to_owned), "jose");
+        assert!(!equal(&cn, "José", "Jose"));
+        assert_ne!(fold_text("José"), fold_text("Jose"));
     }
 
     #[test]

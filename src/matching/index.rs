@@ -183,7 +183,24 @@ impl<'a> DirectoryIndex<'a> {
 
     /// The object with this name, as a server or a template spells it.
     pub fn by_text(&self, dn: &str) -> Option<u32> {
-        Dn::key_of(dn).and_then(|key| self.by_key(&key))
+        let key = Dn::key_of(dn)?;
+        let mut found = self
+            .by_key
+            .get(hash(key.as_str()))
+            .filter(|at| self.keys[*at as usize] == key);
+        let first = found.next()?;
+        let Some(second) = found.next() else {
+            return Some(first);
+        };
+        // A server that holds marks for a difference may have both spellings: only the one that is meant.
+        let spelt = |text: &str| text.to_lowercase();
+        let wanted = spelt(dn);
+        let mut meant = [first, second]
+            .into_iter()
+            .chain(found)
+            .filter(|at| spelt(self.entry(*at).dn.as_str()) == wanted);
+        let one = meant.next()?;
+        meant.next().is_none().then_some(one)
     }
 }
 

@@ -82,6 +82,8 @@ pub(super) struct Target<'a> {
     pub(super) subjects: Vec<Subject>,
     /// Where each person of each side stands among the subjects.
     pub(super) subject_of: Vec<Vec<u32>>,
+    /// Per side, people in scope to whom no mapping applies.
+    pub(super) not_mapped: Vec<HashSet<u32>>,
     pub(super) keys: KeyIndexes,
     /// Attributes that are an anchor under any mapping of any side.
     pub(super) anchors: Vec<AttributeId>,
@@ -224,6 +226,7 @@ impl<'a> Target<'a> {
                 .iter()
                 .map(|side| vec![NOBODY; side.people.people.len()])
                 .collect(),
+            not_mapped: vec![HashSet::new(); sides.len()],
             sides,
             subjects: Vec::new(),
             keys: KeyIndexes(keys),
@@ -244,7 +247,9 @@ impl<'a> Target<'a> {
             let number = u16::try_from(side).unwrap_or(u16::MAX);
             for (at, outcome) in self.sides[side].order.iter().zip(outcomes) {
                 match outcome {
-                    Assessed::NotMapped => {}
+                    Assessed::NotMapped => {
+                        self.not_mapped[side].insert(*at);
+                    }
                     Assessed::OutOfScope => left_out.push((number, *at)),
                     Assessed::Held(draft) => {
                         left_out.push((number, *at));
@@ -520,7 +525,7 @@ fn deleted_names(
         };
         let name = name.split('\n').next().unwrap_or_default();
         let name = name.split("\\0ADEL:").next().unwrap_or_default();
-        let folded = name.trim().chars().flat_map(char::to_lowercase).collect();
+        let folded = name.trim().chars().flat_map(crate::model::folded).collect();
         let place = parent
             .and_then(|parent| entry.value(parent))
             .and_then(|dn| Dn::parse(dn).ok())

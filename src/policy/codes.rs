@@ -61,10 +61,11 @@ codes! {
     /// What a reviewer should know besides.
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
-        ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven, so nobody is called absent";
+        ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
+        NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use halosync::config::{Config, InputFile, load};
 use halosync::model::{
     AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Fact, Guid, Name, PeopleSnapshot, Person,
-    PersonKey, Values,
+    PersonKey, RejectedRow, Values,
 };
 use halosync::plan::{Action, Held, Plan, PlanInput, build, lint};
 use halosync::snapshot::{read_directory, read_people};
@@ -93,7 +93,7 @@ impl World {
             })
             .collect();
         self.people.people.push(Person {
-            key: PersonKey::new(key.to_owned()),
+            key: PersonKey::new(key),
             in_scope: true,
             facts,
         });
@@ -139,6 +139,11 @@ impl World {
         attributes.push((member, Values::One(dn.as_str().into())));
         attributes.sort_by_key(|(id, _)| *id);
         group.attributes = attributes.into_boxed_slice();
+    }
+
+    fn warning(plan: &Plan, code: &str) -> Option<(String, u64)> {
+        let warning = plan.warnings.iter().find(|one| one.code == code)?;
+        Some((warning.message.clone(), warning.count))
     }
 
     fn config(&self) -> Config {
@@ -354,4 +359,77 @@ fn a_value_everybody_has_is_not_written_down_for_everybody() {
     assert_eq!(held[0].accounts.len(), 20);
     world.directory.objects.reverse();
     assert_eq!(world.plan(), plan);
+}
+
+/// To the directory these two names are one.
+#[test]
+fn names_that_differ_in_a_mark_only_are_not_both_given() {
+    let mut world = World::new();
+    world.change("mapping.yaml", " | latin('de')", "");
+    world.person("1", &[("number", "E1"), ("givenName", "José")]);
+    world.person("2", &[("number", "E2"), ("givenName", "Jose")]);
+    let plan = world.plan();
+    let names: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter(|change| matches!(change.action, Action::Create { .. }))
+        .map(|change| change.object.dn.as_str().split(',').next().unwrap())
+        .collect();
+    assert_eq!(names, ["CN=José Doe", "CN=Jose Doe 2"]);
+}
+
+/// The row that was rejected may be the very person the account belongs to.
+#[test]
+fn nobody_is_absent_while_rows_are_rejected() {
+    let mut world = World::new();
+    world.change("lifecycle.yaml", "absent: report", "absent: holdForReview");
+    world.account("Jane Doe", &[("employeeID", "E1A")]);
+    let plan = world.plan();
+    assert_eq!(
+        plan.held
+            .iter()
+            .filter(|held| held.code == "absent")
+            .count(),
+        1
+    );
+    let absent = plan.held.iter().find(|held| held.code == "absent").unwrap();
+    assert!(absent.reason.contains("\"E1A\""), "{}", absent.reason);
+    world.people.header.rejected = vec![RejectedRow {
+        row: "1".to_owned(),
+        reason: "field endsOn: \"x\" is not a date".to_owned(),
+    }];
+    let plan = world.plan();
+    assert!(plan.held.iter().all(|held| held.code != "absent"));
+    let (message, count) = World::warning(&plan, "absent-not-judged").unwrap();
+    assert!(message.contains("rejected"), "{message}");
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn accounts_of_people_no_mapping_applies_to_are_reported() {
+    let mut world = World::new();
+    world.change(
+        "mapping.yaml",
+        "  match:",
+        "  appliesTo: \"person.department == 'Research'\"\n  match:",
+    );
+    world.account("Jane Doe", &[("employeeID", "E1")]);
+    world.person("1", &[("number", "E1")]);
+    let plan = world.plan();
+    assert_eq!(plan.changes, []);
+    assert_eq!(World::warning(&plan, "not-mapped").unwrap().1, 1);
+    world.change("lifecycle.yaml", "outOfScope: report", "outOfScope: ignore");
+    assert_eq!(World::warning(&world.plan(), "not-mapped"), None);
+}
+
+/// It is not these people who lack a number.
+#[test]
+fn a_required_field_that_no_row_has_is_said_to_be_missing_from_the_read() {
+    let mut world = World::new();
+    for field in &mut world.people.header.fields {
+        field.delivered = field.name.as_str() != "number";
+    }
+    world.person("1", &[]);
+    let plan = world.plan();
+    assert_eq!(codes(&plan, "1"), ["field-not-delivered"]);
 }
