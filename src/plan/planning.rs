@@ -16,10 +16,10 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::{Change, Held};
-use crate::config::Config;
+use crate::config::{Config, Document, kinds};
 use crate::matching::{Found, Standing};
 use crate::model::{Completeness, EntryKind, Name, Verdict};
-use crate::policy::{held as code, judge, warning};
+use crate::policy::{Scope, held as code, judge, warning};
 
 /// What one target came to.
 #[derive(Default)]
@@ -35,6 +35,7 @@ pub(super) struct Planned {
 pub(super) struct Planning<'a> {
     target: Target<'a>,
     group_rules: Vec<GroupRule>,
+    directory: Option<&'a Document<kinds::ActiveDirectory>>,
     /// People held because nobody can say what they should have, or whose account is whose.
     people: Vec<HeldPerson>,
     anchors: Option<Anchored>,
@@ -44,12 +45,13 @@ impl<'a> Planning<'a> {
     /// Finds everybody's account and judges the reads as far as this target can. What is proven is known only when
     /// every target has had its say: a read that is doubtful for one is doubtful for all.
     pub(super) fn new(
-        config: &Config,
+        config: &'a Config,
         target: Target<'a>,
         group_rules: Vec<GroupRule>,
         proofs: &mut BTreeMap<Name, Completeness>,
     ) -> Self {
         let mut planning = Self {
+            directory: config.directories.get(target.name),
             target,
             group_rules,
             people: Vec::new(),
@@ -120,6 +122,7 @@ impl<'a> Planning<'a> {
         };
         let mut people = std::mem::take(&mut self.people);
         let mut objects = report(&self.target, &anchors, warnings);
+        self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
@@ -191,6 +194,27 @@ impl<'a> Planning<'a> {
             people: in_scope,
             managed,
             ..Planned::default()
+        }
+    }
+
+    fn warn_of_scope(&self, warnings: &mut Warnings) {
+        let Some(directory) = self.directory else {
+            return;
+        };
+        for (code, name) in Scope::unknown(&directory.spec, &self.target.index) {
+            let part = if code == warning::PROTECTED_NOT_FOUND {
+                "protected"
+            } else {
+                "managed"
+            };
+            warnings.add(
+                code,
+                format!(
+                    "{} names {part} objects that the read does not have",
+                    self.target.name
+                ),
+                name.to_owned(),
+            );
         }
     }
 

@@ -44,11 +44,6 @@ impl Case {
         self
     }
 
-    fn directory(mut self, from: &str, to: &str) -> Self {
-        replace(self.directories.get_mut("corp").unwrap(), from, to);
-        self
-    }
-
     /// A read of people nobody vouches for.
     fn unproven(self) -> Self {
         self.people(
@@ -387,4 +382,58 @@ fn what_a_state_changes_names_its_facts() {
         .unwrap();
     assert_eq!(enable.cause, Cause::Undetermined);
     assert_eq!(enable.because.facts["inactive"], "false");
+}
+
+/// P9: a protection that protects nothing is no protection.
+#[test]
+fn names_of_the_scope_that_stand_for_nothing_are_told() {
+    let told = |case: Case| -> Vec<(String, Vec<String>)> {
+        case.plan()
+            .warnings
+            .into_iter()
+            .filter(|warning| warning.code.ends_with("-not-found"))
+            .map(|warning| (warning.code.to_string(), warning.examples))
+            .collect()
+    };
+    assert_eq!(told(Case::of("groups")), []);
+    let slips = Case::of("groups")
+        .file("directory.yaml", "OU=Admins,", "OU=Admin,")
+        .file(
+            "directory.yaml",
+            "\"OU=Groups,",
+            "\"OU=Group,DC=corp,DC=example,DC=test\", \"OU=Groups,",
+        );
+    assert_eq!(
+        told(slips),
+        [
+            (
+                "managed-not-found".to_owned(),
+                vec!["OU=Group,DC=corp,DC=example,DC=test".to_owned()]
+            ),
+            (
+                "protected-not-found".to_owned(),
+                vec!["OU=Admin,OU=People,DC=corp,DC=example,DC=test".to_owned()]
+            ),
+        ]
+    );
+    let top = Case::of("groups").file(
+        "directory.yaml",
+        "under: [\"OU=People,DC=corp",
+        "under: [\"DC=corp",
+    );
+    assert_eq!(told(top), []);
+}
+
+/// An account that never expires has no expiry for `ifEmpty`.
+#[test]
+fn never_is_empty_for_rules_that_fill_in() {
+    let plan = Case::of("empties")
+        .file(
+            "mapping.yaml",
+            r#"accountExpires: "{{ person.endsOn | default('never') }}""#,
+            r#"accountExpires: {value: "{{ person.endsOn | default('never') }}", when: ifEmpty}"#,
+        )
+        .plan();
+    assert!(modified(&plan, "4", "accountExpires").is_some());
+    assert!(modified(&plan, "6", "accountExpires").is_none());
 }
