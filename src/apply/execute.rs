@@ -62,6 +62,8 @@ enum Reached {
     Done(Option<Guid>),
     /// Not reached.
     Not(ChangeOutcome),
+    /// Another apply's password is in force on the account.
+    Overtaken { finished: bool },
 }
 
 /// Patience with one change.
@@ -173,6 +175,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             at: (self.options.clock)(),
             result,
             created,
+            stamp: None,
             message,
         })
         .await
@@ -205,7 +208,26 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         }
     }
 
+    /// True when a change is about the very account this program works as (P9).
+    fn concerns_ourselves(&self, change: &Change) -> bool {
+        let Some(own) = self
+            .writers
+            .get(&change.target)
+            .and_then(DirectoryWriter::bound_as)
+        else {
+            return false;
+        };
+        let member = match &change.action {
+            Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
+            _ => None,
+        };
+        change.object.guid == Some(own) || member == Some(own)
+    }
+
     async fn attempt(&self, change: &Change) -> ChangeOutcome {
+        if self.concerns_ourselves(change) {
+            return ChangeOutcome::conflict("this is the account halosync itself uses");
+        }
         if let Action::Create {
             attributes,
             password,
@@ -270,6 +292,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             Reached::Already(_) => ChangeOutcome::AlreadyAsDesired {},
             Reached::Done(_) => ChangeOutcome::Done {},
             Reached::Not(outcome) => outcome,
+            Reached::Overtaken { finished } => overtaken(finished),
         }
     }
 
@@ -315,6 +338,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         ));
                     }
                     Reached::Not(outcome) => return Err(outcome),
+                    Reached::Overtaken { finished } => return Err(overtaken(finished)),
                 }
             }
         };
@@ -327,6 +351,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             enable,
             must_change: false,
             fresh_password: false,
+            stamp: None,
             ours: done || matches!(earlier(Step::Add), Some(StepState::Open | StepState::Done)),
             earlier: earlier(Step::Finish),
         };
@@ -336,15 +361,25 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: &created,
         };
         let unfinished = self
-            .patiently(change, || eyes.is_unfinished(finish).boxed())
+            .patiently(change, || eyes.unfinished(finish).boxed())
             .await?;
-        if unfinished {
-            if has_sink && earlier(Step::Password) != Some(StepState::Done) {
-                self.set_password(change, writer, guid, attributes, policy)
+        let mut kept = None;
+        if let Some(last_set) = unfinished {
+            let stamp = history.stamp(&change.id);
+            // Set by us, and by nobody else since.
+            let has_ours = earlier(Step::Password) == Some(StepState::Done)
+                && (stamp.is_none() || stamp == last_set);
+            if has_sink && !has_ours {
+                let (password, stamp) = self
+                    .set_password(change, writer, guid, attributes, policy)
                     .await?;
+                kept = Some(password);
                 done = true;
                 finish.fresh_password = true;
-            } else if enable && !has_sink && earlier(Step::Password) != Some(StepState::Done) {
+                finish.stamp = stamp;
+            } else if has_ours {
+                finish.stamp = stamp;
+            } else if enable {
                 return Err(ChangeOutcome::failed(
                     FailureKind::Password,
                     "the plan names nobody to encrypt the initial password to, so the account stays disabled",
@@ -376,6 +411,34 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             Reached::Already(_) if !done => Ok(ChangeOutcome::AlreadyAsDesired {}),
             Reached::Already(_) | Reached::Done(_) => Ok(ChangeOutcome::Done {}),
             Reached::Not(outcome) => Err(outcome),
+            Reached::Overtaken { finished } => {
+                if let Some(password) = kept {
+                    self.withdraw(password).await?;
+                }
+                Ok(overtaken(finished))
+            }
+        }
+    }
+
+    /// Marks a password that is not in force, so that nobody hands it out.
+    async fn withdraw(&self, password: NewPassword) -> Result<(), ChangeOutcome> {
+        let Some(sink) = self.passwords.clone() else {
+            return Ok(());
+        };
+        let withdrawn = tokio::task::spawn_blocking(move || sink.withdraw(password)).await;
+        match withdrawn {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ChangeOutcome::failed(
+                FailureKind::Password,
+                format!(
+                    "another apply set the password, and ours could not be marked void: {}",
+                    with_causes(&error)
+                ),
+            )),
+            Err(_) => Err(ChangeOutcome::failed(
+                FailureKind::Password,
+                "another apply set the password, and ours could not be marked void",
+            )),
         }
     }
 
@@ -386,9 +449,12 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         guid: Guid,
         attributes: &[AttributeChange],
         policy: PasswordPolicy,
-    ) -> Result<(), ChangeOutcome> {
+    ) -> Result<(NewPassword, Option<i64>), ChangeOutcome> {
         let Some(sink) = self.passwords.clone() else {
-            return Ok(());
+            return Err(ChangeOutcome::failed(
+                FailureKind::Internal,
+                "there is nowhere to keep the initial password",
+            ));
         };
         let text = |name: &str| {
             attributes
@@ -411,10 +477,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             password: password.clone(),
         };
         // Encryption and the disk must not hold up the writes of others.
-        let kept = tokio::task::spawn_blocking(move || sink.keep(kept)).await;
-        let problem = match kept {
+        let to_keep = kept.clone();
+        let result = tokio::task::spawn_blocking(move || sink.keep(to_keep)).await;
+        let problem = match result {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => Some(with_causes(&error)),
             Err(_) => Some("the initial password could not be kept".to_owned()),
         };
         if let Some(problem) = problem {
@@ -440,9 +507,29 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             self.sent(&result);
             match result {
                 Ok(()) => {
-                    self.note_outcome(change, Step::Password, StepResult::Done, None, None)
-                        .await;
-                    return Ok(());
+                    let stamp = self.stamp(change, writer, guid).await;
+                    self.note(&Line::Outcome {
+                        change: change.id.clone(),
+                        step: Step::Password,
+                        at: (self.options.clock)(),
+                        // One that cannot be told from another's later on is set anew by the next apply.
+                        result: if stamp.is_ok() {
+                            StepResult::Done
+                        } else {
+                            StepResult::Unknown
+                        },
+                        created: None,
+                        stamp: stamp.as_ref().ok().copied().flatten(),
+                        message: None,
+                    })
+                    .await;
+                    return Ok((kept, stamp?));
+                }
+                Err(error @ ConnectorError::NotFound { .. }) => {
+                    self.note_error(change, Step::Password, &error).await;
+                    return Err(ChangeOutcome::conflict(
+                        "the account this plan created does not exist any more",
+                    ));
                 }
                 Err(error) => {
                     self.note_error(change, Step::Password, &error).await;
@@ -452,6 +539,21 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 }
             }
         }
+    }
+
+    async fn stamp(
+        &self,
+        change: &Change,
+        writer: &W,
+        guid: Guid,
+    ) -> Result<Option<i64>, ChangeOutcome> {
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+        };
+        self.patiently(change, || eyes.password_stamp(guid).boxed())
+            .await
     }
 
     /// Looks and sends until the goal is reached or cannot be.
@@ -467,6 +569,8 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let mut sent = false;
         // True when a write of this plan may have happened without our knowing.
         let mut unsettled = earlier == Some(StepState::Open);
+        // The same for a write that was sent and answered with a failure that is not for good.
+        let mut perhaps_ours = unsettled;
         // Whether a disagreement about references has been looked at twice.
         let mut doubted = !goal.refers();
         let mut refused: Option<(Operation, ConnectorError)> = None;
@@ -490,7 +594,16 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                     return Reached::Not(outcome);
                 }
             };
+            let look = match look {
+                // Our own last step, whose answer was lost, looks the same.
+                Look::Overtaken {
+                    guid,
+                    finished: true,
+                } if perhaps_ours => Look::AsDesired(guid),
+                look => look,
+            };
             match look {
+                Look::Overtaken { finished, .. } => return Reached::Overtaken { finished },
                 Look::AsDesired(guid) if unsettled => {
                     self.note_outcome(
                         change,
@@ -555,6 +668,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                                 continue;
                             }
                             unsettled |= matches!(error, ConnectorError::Unknown { .. });
+                            perhaps_ours = true;
                             if !self.wait(change, &mut tries, &error).await {
                                 final_error = Some(error);
                             }
@@ -696,6 +810,27 @@ fn is_passing(error: &ConnectorError) -> bool {
             | ConnectorError::Unavailable { .. }
             | ConnectorError::Unknown { .. }
     )
+}
+
+fn overtaken(finished: bool) -> ChangeOutcome {
+    if finished {
+        ChangeOutcome::AlreadyAsDesired {}
+    } else {
+        ChangeOutcome::conflict(
+            "another apply set the account's password after this one did; the one made here is void",
+        )
+    }
+}
+
+/// An error with everything behind it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text.push_str(&format!(": {one}"));
+        cause = one.source();
+    }
+    text
 }
 
 fn changed_back() -> ChangeOutcome {

@@ -260,7 +260,7 @@ pub enum FailureKind {
     Unsettled,
     /// The write was acknowledged, but the object read back afterwards is not as written.
     Unverified,
-    /// The initial password could not be made or kept, so the account was left disabled.
+    /// The initial password could not be made or kept, so the account was not created, or was left disabled.
     Password,
     /// A defect of this program.
     Internal,

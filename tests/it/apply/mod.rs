@@ -605,6 +605,12 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
                     );
                     !(unverified && report.id.0.ends_with("-cy"))
                 })
+                // Whose password was overtaken leaves the account, and what needs it, to the other.
+                .filter(|report| match &report.outcome {
+                    ChangeOutcome::Conflict { message, .. } => !message.contains("another apply"),
+                    ChangeOutcome::Skipped { because } => !because.0.starts_with("create-"),
+                    _ => true,
+                })
                 .map(|report| (&report.id, &report.outcome))
                 .collect();
             assert_eq!(rest, [], "{seed}");
@@ -612,6 +618,97 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
         let reference = Bench::full();
         reference.apply();
         assert_eq!(first.world.shape(), reference.world.shape());
+    }
+}
+
+#[test]
+fn p9_the_account_halosync_works_as_is_never_written() {
+    let ann = || existing(1, &person("Ann"));
+    let mut bench = Bench::new(
+        world(),
+        plan(vec![
+            change("title", ann(), modify_title(&["Clerk"], &["Boss"])),
+            change(
+                "group",
+                existing(21, "CN=Staff,OU=Groups,DC=example,DC=test"),
+                Action::AddMember { member: ann() },
+            ),
+            change("disable", ann(), Action::Disable {}),
+            change(
+                "eve",
+                existing(5, &person("Eve")),
+                modify_title(&["Boss"], &["CEO"]),
+            ),
+        ]),
+    );
+    bench.world.own = Some(guid(1));
+    let outcome = bench.apply();
+    for id in ["title", "group", "disable"] {
+        assert!(
+            matches!(outcome_of(&outcome, id), ChangeOutcome::Conflict { message, .. }
+                if message.contains("halosync itself")),
+            "{outcome:#?}"
+        );
+    }
+    assert_eq!(outcome_of(&outcome, "eve"), &done());
+    assert_eq!(bench.world.edit(|state| state.log.len()), 1);
+}
+
+/// What another apply of the same plan does to the account made here.
+fn other_apply_sets_password(finishes: bool) -> Fault {
+    Fault::Meddle(Arc::new(move |state: &mut world::State| {
+        let gus = state.at(&person("Gus")).unwrap();
+        state.objects.get_mut(&gus).unwrap().password = Some("another's".to_owned());
+        state.stamp(gus);
+        if finishes {
+            let object = state.objects.get_mut(&gus).unwrap();
+            object.attributes.get_mut("useraccountcontrol").unwrap().1 = vec!["512".to_owned()];
+            object.attributes.get_mut("pwdlastset").unwrap().1 = vec!["0".to_owned()];
+        }
+    }))
+}
+
+#[test]
+fn a_password_that_another_apply_has_overtaken_is_void() {
+    for must_change in [true, false] {
+        for finishes in [true, false] {
+            let mut action = create(vec![text("sAMAccountName", &[], &["gus"])], true);
+            if let Action::Create { password, .. } = &mut action {
+                password.must_change = must_change;
+            }
+            let bench = Bench::new(
+                world(),
+                plan(vec![change("create-gus", new(&person("Gus")), action)]),
+            );
+            // Between our look at the account and our last write.
+            bench
+                .world
+                .edit(|state| state.faults.insert(2, other_apply_sets_password(finishes)));
+            let outcome = bench.apply();
+            let about = format!("must change: {must_change}, finished: {finishes}");
+            let found = outcome_of(&outcome, "create-gus");
+            let envelope = bench.envelope.as_ref().unwrap();
+            let gus = bench.world.edit(|state| state.at(&person("Gus")).unwrap());
+            if !must_change && !finishes {
+                // Without `pwdLastSet` to compare at the same time, a last look is all there is.
+                continue;
+            }
+            assert_eq!(envelope.latest(&person("Gus")), None, "{about}");
+            if finishes {
+                assert_eq!(found, &ChangeOutcome::AlreadyAsDesired {}, "{about}");
+                continue;
+            }
+            assert!(
+                matches!(found, ChangeOutcome::Conflict { .. }),
+                "{about}: {found:?}"
+            );
+            // Should the other have died, the next apply sets a new password and finishes.
+            bench
+                .world
+                .edit(|state| assert_eq!(state.get(gus, "userAccountControl"), ["546"]));
+            assert_eq!(bench.apply().verdict, Verdict::Applied, "{about}");
+            bench.assert_converged(&about);
+        }
     }
 }
 

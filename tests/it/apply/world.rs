@@ -121,6 +121,7 @@ pub(crate) struct State {
     in_flight: HashMap<String, u32>,
     pub(crate) most_at_once: usize,
     made: u8,
+    stamps: u32,
     /// Yields per operation, taken in turn, to vary schedules.
     pub(crate) yields: Vec<u8>,
     turn: usize,
@@ -132,6 +133,7 @@ pub(crate) struct World {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) killed: Arc<Notify>,
     connection: u8,
+    pub(crate) own: Option<Guid>,
 }
 
 pub(crate) fn guid(n: u8) -> Guid {
@@ -187,6 +189,16 @@ impl State {
             .get(&name.to_lowercase())
             .map(|(_, values)| values.clone())
             .unwrap_or_default()
+    }
+
+    /// The directory's clock stands at another time with every password.
+    pub(crate) fn stamp(&mut self, guid: Guid) {
+        self.stamps += 1;
+        let now = (133_000 + self.stamps).to_string();
+        self.objects.get_mut(&guid).unwrap().attributes.insert(
+            "pwdlastset".to_owned(),
+            ("pwdLastSet".to_owned(), vec![now]),
+        );
     }
 
     pub(crate) fn at(&self, name: &str) -> Option<Guid> {
@@ -382,6 +394,7 @@ impl World {
             state: Arc::new(Mutex::new(state)),
             killed: Arc::new(Notify::new()),
             connection: 1,
+            own: None,
         }
     }
 
@@ -511,6 +524,10 @@ impl DirectoryWriter for World {
         &self.identity
     }
 
+    fn bound_as(&self) -> Option<Guid> {
+        self.own
+    }
+
     async fn fetch(
         &self,
         guid: Guid,
@@ -559,12 +576,9 @@ impl DirectoryWriter for World {
         self.write(guid.to_string(), None, |state| {
             let object = state.objects.get_mut(&guid).ok_or(Kind::Invalid)?;
             object.password = Some(password.expose_secret().to_owned());
-            object.attributes.insert(
-                "pwdlastset".to_owned(),
-                ("pwdLastSet".to_owned(), vec!["133000".to_owned()]),
-            );
             let line = format!("password {}", object.dn);
             state.log.push(line);
+            state.stamp(guid);
             Ok(())
         })
         .await
