@@ -4,6 +4,7 @@
 //! happens to one change stays with it, except a target that stops answering and a journal that cannot be written.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::plan::{
 
 /// How often a compare-and-set that lost a race is tried again.
 const RACES: u32 = 2;
+/// After so many changes in a row that ended because a target did not answer, it is given up.
+const FAILURES_IN_A_ROW: u32 = 5;
 /// The longest a system may ask us to wait.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 
@@ -36,6 +39,8 @@ pub(super) struct Run<'a, W> {
     passwords: Option<Arc<dyn PasswordSink>>,
     created: Mutex<HashMap<ChangeId, Guid>>,
     over: Mutex<Over>,
+    /// True once a write has, or may have, taken effect.
+    wrote: AtomicBool,
 }
 
 /// What has come to an end early.
@@ -43,6 +48,10 @@ pub(super) struct Run<'a, W> {
 struct Over {
     journal: Option<String>,
     targets: BTreeMap<Name, String>,
+    /// Changes that ended one after the other because their target did not answer.
+    in_a_row: BTreeMap<Name, u32>,
+    /// What was last told about a target that cannot be reached.
+    told: BTreeMap<Name, String>,
 }
 
 /// How a goal was reached, or not.
@@ -53,6 +62,8 @@ enum Reached {
     Done(Option<Guid>),
     /// Not reached.
     Not(ChangeOutcome),
+    /// Another apply's password is in force on the account.
+    Overtaken { finished: bool },
 }
 
 /// Patience with one change.
@@ -80,6 +91,19 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             passwords,
             created: Mutex::default(),
             over: Mutex::default(),
+            wrote: AtomicBool::new(false),
+        }
+    }
+
+    /// True when a write of this run has, or may have, taken effect.
+    pub(super) fn wrote(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that something may have changed in a target.
+    fn sent<T>(&self, result: &Result<T, ConnectorError>) {
+        if matches!(result, Ok(_) | Err(ConnectorError::Unknown { .. })) {
+            self.wrote.store(true, Ordering::Relaxed);
         }
     }
 
@@ -91,8 +115,8 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             || over.targets.contains_key(target)
     }
 
-    /// Why the run ended early, and whether that was because a target could not be reached.
-    pub(super) fn why_stopped(&self) -> (Vec<String>, bool) {
+    /// Why the run ended early.
+    pub(super) fn why_stopped(&self) -> Vec<String> {
         let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         let cancelled = self
             .options
@@ -103,12 +127,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             .targets
             .iter()
             .map(|(target, why)| format!("target {target} was given up: {why}"));
-        let why = cancelled
+        cancelled
             .into_iter()
             .chain(over.journal.clone())
             .chain(targets)
-            .collect();
-        (why, !over.targets.is_empty())
+            .collect()
     }
 
     /// The account a `create` made, when it is known.
@@ -152,6 +175,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             at: (self.options.clock)(),
             result,
             created,
+            stamp: None,
             message,
         })
         .await
@@ -159,6 +183,51 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
 
     /// Executes one change.
     pub(super) async fn execute(&self, change: &Change) -> ChangeOutcome {
+        let outcome = self.attempt(change).await;
+        self.count_silence(change, &outcome);
+        outcome
+    }
+
+    /// Gives a target up that has left several changes in a row without an answer.
+    fn count_silence(&self, change: &Change, outcome: &ChangeOutcome) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let ChangeOutcome::Failed {
+            kind: FailureKind::Transient | FailureKind::Unavailable | FailureKind::Unsettled,
+            message,
+        } = outcome
+        else {
+            over.in_a_row.remove(&change.target);
+            return;
+        };
+        let in_a_row = over.in_a_row.entry(change.target.clone()).or_default();
+        *in_a_row += 1;
+        if *in_a_row >= FAILURES_IN_A_ROW {
+            over.targets
+                .entry(change.target.clone())
+                .or_insert_with(|| message.clone());
+        }
+    }
+
+    /// True when a change is about the very account this program works as (P9).
+    fn concerns_ourselves(&self, change: &Change) -> bool {
+        let Some(own) = self
+            .writers
+            .get(&change.target)
+            .and_then(DirectoryWriter::bound_as)
+        else {
+            return false;
+        };
+        let member = match &change.action {
+            Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
+            _ => None,
+        };
+        change.object.guid == Some(own) || member == Some(own)
+    }
+
+    async fn attempt(&self, change: &Change) -> ChangeOutcome {
+        if self.concerns_ourselves(change) {
+            return ChangeOutcome::conflict("this is the account halosync itself uses");
+        }
         if let Action::Create {
             attributes,
             password,
@@ -223,6 +292,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             Reached::Already(_) => ChangeOutcome::AlreadyAsDesired {},
             Reached::Done(_) => ChangeOutcome::Done {},
             Reached::Not(outcome) => outcome,
+            Reached::Overtaken { finished } => overtaken(finished),
         }
     }
 
@@ -268,6 +338,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         ));
                     }
                     Reached::Not(outcome) => return Err(outcome),
+                    Reached::Overtaken { finished } => return Err(overtaken(finished)),
                 }
             }
         };
@@ -280,6 +351,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             enable,
             must_change: false,
             fresh_password: false,
+            stamp: None,
             ours: done || matches!(earlier(Step::Add), Some(StepState::Open | StepState::Done)),
             earlier: earlier(Step::Finish),
         };
@@ -289,15 +361,25 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: &created,
         };
         let unfinished = self
-            .patiently(change, || eyes.is_unfinished(finish).boxed())
+            .patiently(change, || eyes.unfinished(finish).boxed())
             .await?;
-        if unfinished {
-            if has_sink && earlier(Step::Password) != Some(StepState::Done) {
-                self.set_password(change, writer, guid, attributes, policy)
+        let mut kept = None;
+        if let Some(last_set) = unfinished {
+            let stamp = history.stamp(&change.id);
+            // Set by us, and by nobody else since.
+            let has_ours = earlier(Step::Password) == Some(StepState::Done)
+                && (stamp.is_none() || stamp == last_set);
+            if has_sink && !has_ours {
+                let (password, stamp) = self
+                    .set_password(change, writer, guid, attributes, policy)
                     .await?;
+                kept = Some(password);
                 done = true;
                 finish.fresh_password = true;
-            } else if enable && !has_sink && earlier(Step::Password) != Some(StepState::Done) {
+                finish.stamp = stamp;
+            } else if has_ours {
+                finish.stamp = stamp;
+            } else if enable {
                 return Err(ChangeOutcome::failed(
                     FailureKind::Password,
                     "the plan names nobody to encrypt the initial password to, so the account stays disabled",
@@ -329,6 +411,34 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             Reached::Already(_) if !done => Ok(ChangeOutcome::AlreadyAsDesired {}),
             Reached::Already(_) | Reached::Done(_) => Ok(ChangeOutcome::Done {}),
             Reached::Not(outcome) => Err(outcome),
+            Reached::Overtaken { finished } => {
+                if let Some(password) = kept {
+                    self.withdraw(password).await?;
+                }
+                Ok(overtaken(finished))
+            }
+        }
+    }
+
+    /// Marks a password that is not in force, so that nobody hands it out.
+    async fn withdraw(&self, password: NewPassword) -> Result<(), ChangeOutcome> {
+        let Some(sink) = self.passwords.clone() else {
+            return Ok(());
+        };
+        let withdrawn = tokio::task::spawn_blocking(move || sink.withdraw(password)).await;
+        match withdrawn {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ChangeOutcome::failed(
+                FailureKind::Password,
+                format!(
+                    "another apply set the password, and ours could not be marked void: {}",
+                    with_causes(&error)
+                ),
+            )),
+            Err(_) => Err(ChangeOutcome::failed(
+                FailureKind::Password,
+                "another apply set the password, and ours could not be marked void",
+            )),
         }
     }
 
@@ -339,9 +449,12 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         guid: Guid,
         attributes: &[AttributeChange],
         policy: PasswordPolicy,
-    ) -> Result<(), ChangeOutcome> {
+    ) -> Result<(NewPassword, Option<i64>), ChangeOutcome> {
         let Some(sink) = self.passwords.clone() else {
-            return Ok(());
+            return Err(ChangeOutcome::failed(
+                FailureKind::Internal,
+                "there is nowhere to keep the initial password",
+            ));
         };
         let text = |name: &str| {
             attributes
@@ -364,10 +477,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             password: password.clone(),
         };
         // Encryption and the disk must not hold up the writes of others.
-        let kept = tokio::task::spawn_blocking(move || sink.keep(kept)).await;
-        let problem = match kept {
+        let to_keep = kept.clone();
+        let result = tokio::task::spawn_blocking(move || sink.keep(to_keep)).await;
+        let problem = match result {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => Some(with_causes(&error)),
             Err(_) => Some("the initial password could not be kept".to_owned()),
         };
         if let Some(problem) = problem {
@@ -389,11 +503,33 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 return Err(ChangeOutcome::NotReached {});
             }
             // Setting the same password again changes nothing, so there is nothing to read back first.
-            match writer.set_password(guid, &password).await {
+            let result = writer.set_password(guid, &password).await;
+            self.sent(&result);
+            match result {
                 Ok(()) => {
-                    self.note_outcome(change, Step::Password, StepResult::Done, None, None)
-                        .await;
-                    return Ok(());
+                    let stamp = self.stamp(change, writer, guid).await;
+                    self.note(&Line::Outcome {
+                        change: change.id.clone(),
+                        step: Step::Password,
+                        at: (self.options.clock)(),
+                        // One that cannot be told from another's later on is set anew by the next apply.
+                        result: if stamp.is_ok() {
+                            StepResult::Done
+                        } else {
+                            StepResult::Unknown
+                        },
+                        created: None,
+                        stamp: stamp.as_ref().ok().copied().flatten(),
+                        message: None,
+                    })
+                    .await;
+                    return Ok((kept, stamp?));
+                }
+                Err(error @ ConnectorError::NotFound { .. }) => {
+                    self.note_error(change, Step::Password, &error).await;
+                    return Err(ChangeOutcome::conflict(
+                        "the account this plan created does not exist any more",
+                    ));
                 }
                 Err(error) => {
                     self.note_error(change, Step::Password, &error).await;
@@ -403,6 +539,21 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 }
             }
         }
+    }
+
+    async fn stamp(
+        &self,
+        change: &Change,
+        writer: &W,
+        guid: Guid,
+    ) -> Result<Option<i64>, ChangeOutcome> {
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+        };
+        self.patiently(change, || eyes.password_stamp(guid).boxed())
+            .await
     }
 
     /// Looks and sends until the goal is reached or cannot be.
@@ -418,6 +569,8 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let mut sent = false;
         // True when a write of this plan may have happened without our knowing.
         let mut unsettled = earlier == Some(StepState::Open);
+        // The same for a write that was sent and answered with a failure that is not for good.
+        let mut perhaps_ours = unsettled;
         // Whether a disagreement about references has been looked at twice.
         let mut doubted = !goal.refers();
         let mut refused: Option<(Operation, ConnectorError)> = None;
@@ -441,7 +594,16 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                     return Reached::Not(outcome);
                 }
             };
+            let look = match look {
+                // Our own last step, whose answer was lost, looks the same.
+                Look::Overtaken {
+                    guid,
+                    finished: true,
+                } if perhaps_ours => Look::AsDesired(guid),
+                look => look,
+            };
             match look {
+                Look::Overtaken { finished, .. } => return Reached::Overtaken { finished },
                 Look::AsDesired(guid) if unsettled => {
                     self.note_outcome(
                         change,
@@ -473,7 +635,9 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         return Reached::Not(ChangeOutcome::NotReached {});
                     }
                     sent = true;
-                    match write.operation.send(writer).await {
+                    let result = write.operation.send(writer).await;
+                    self.sent(&result);
+                    match result {
                         Ok(made) => {
                             self.note_outcome(change, step, StepResult::Done, made, None)
                                 .await;
@@ -489,6 +653,13 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                         Err(error) => {
                             self.note_error(change, step, &error).await;
                             if !is_passing(&error) {
+                                if let Operation::AddMember(_, member) = write.operation
+                                    && let Ok(None) = writer.fetch(member, &[]).await
+                                {
+                                    return Reached::Not(ChangeOutcome::conflict(
+                                        "the member does not exist any more",
+                                    ));
+                                }
                                 if doubted {
                                     return Reached::Not(self.give_up(change, &error));
                                 }
@@ -497,6 +668,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                                 continue;
                             }
                             unsettled |= matches!(error, ConnectorError::Unknown { .. });
+                            perhaps_ours = true;
                             if !self.wait(change, &mut tries, &error).await {
                                 final_error = Some(error);
                             }
@@ -562,7 +734,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         if tries.failures > retry.retries || tries.unanswered > 1 {
             return false;
         }
-        self.events.retrying(change, &error.to_string());
+        // Another change has found out meanwhile that there is no use.
+        if self.is_given_up(&change.target) {
+            return false;
+        }
+        self.tell_of_retry(change, error);
         let doubled = 2_u32.saturating_pow(tries.failures - 1);
         let own = retry
             .first_wait
@@ -576,9 +752,27 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             _ => Duration::ZERO,
         };
         tokio::select! {
-            () = tokio::time::sleep(own.max(asked)) => true,
+            () = tokio::time::sleep(own.max(asked)) => !self.is_given_up(&change.target),
             () = self.options.cancel.cancelled() => false,
         }
+    }
+
+    fn is_given_up(&self, target: &Name) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.targets.contains_key(target)
+    }
+
+    /// That a target cannot be reached is told once and not for every change that meets it.
+    fn tell_of_retry(&self, change: &Change, error: &ConnectorError) {
+        let why = error.to_string();
+        if matches!(error, ConnectorError::Unavailable { .. }) {
+            let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+            if over.told.get(&change.target) == Some(&why) {
+                return;
+            }
+            over.told.insert(change.target.clone(), why.clone());
+        }
+        self.events.retrying(change, &why);
     }
 
     /// The outcome of a change the system had the last word on. A target that cannot be reached is given up.
@@ -587,7 +781,13 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
             ConnectorError::Denied { .. } => FailureKind::Denied,
             ConnectorError::Invalid { .. } => FailureKind::Refused,
-            ConnectorError::NotFound { .. } => FailureKind::Missing,
+            // What the new place needs may be missing there; else it is an object of the plan that is gone.
+            ConnectorError::NotFound { .. } => match change.action {
+                Action::Create { .. } | Action::Move { .. } | Action::Rename { .. } => {
+                    FailureKind::Missing
+                }
+                _ => return ChangeOutcome::conflict(error.to_string()),
+            },
             ConnectorError::Transient { .. } => FailureKind::Transient,
             ConnectorError::Unknown { .. } => FailureKind::Unsettled,
             ConnectorError::Unavailable { .. } => {
@@ -610,6 +810,27 @@ fn is_passing(error: &ConnectorError) -> bool {
             | ConnectorError::Unavailable { .. }
             | ConnectorError::Unknown { .. }
     )
+}
+
+fn overtaken(finished: bool) -> ChangeOutcome {
+    if finished {
+        ChangeOutcome::AlreadyAsDesired {}
+    } else {
+        ChangeOutcome::conflict(
+            "another apply set the account's password after this one did; the one made here is void",
+        )
+    }
+}
+
+/// An error with everything behind it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text.push_str(&format!(": {one}"));
+        cause = one.source();
+    }
+    text
 }
 
 fn changed_back() -> ChangeOutcome {

@@ -46,6 +46,12 @@ pub enum JournalError {
         /// What is wrong with it.
         message: String,
     },
+    /// It is a folder, a device or a pipe; nothing was read from it or written to it.
+    #[error("the journal {} is not a regular file", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// Another apply is using it.
     #[error("another apply is using the journal {}", path.display())]
     Locked {
@@ -131,6 +137,10 @@ pub enum Line {
         /// Identity of the object it made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created: Option<Guid>,
+        /// For a password: the server's `pwdLastSet` right afterwards. Another value later means that somebody else
+        /// set another password since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<i64>,
         /// What the system said, when it was not done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
@@ -187,6 +197,7 @@ pub enum StepState {
 pub struct History {
     steps: HashMap<(ChangeId, Step), StepState>,
     created: HashMap<ChangeId, Guid>,
+    stamps: HashMap<ChangeId, i64>,
     runs: u32,
     valid_bytes: usize,
     torn: bool,
@@ -254,8 +265,12 @@ impl History {
                 step,
                 result,
                 created,
+                stamp,
                 ..
             } => {
+                if let Some(stamp) = stamp {
+                    self.stamps.insert(change.clone(), stamp);
+                }
                 if let Some(guid) = created {
                     self.created.insert(change.clone(), guid);
                 }
@@ -279,6 +294,11 @@ impl History {
     /// The object an earlier apply made for this change.
     pub fn created(&self, change: &ChangeId) -> Option<Guid> {
         self.created.get(change).copied()
+    }
+
+    /// `pwdLastSet` of the account right after an earlier apply set its password.
+    pub fn stamp(&self, change: &ChangeId) -> Option<i64> {
+        self.stamps.get(change).copied()
     }
 
     /// How many applies began before this one.
@@ -350,11 +370,26 @@ impl Journal {
             message: "cannot be opened".to_owned(),
             source: Some(source),
         };
+        // A device or a pipe may never come to an end, and only opening one can have effects.
+        let regular = |found: &std::fs::Metadata| {
+            if found.is_file() {
+                return Ok(());
+            }
+            Err(JournalError::NotAFile {
+                path: path.to_owned(),
+            })
+        };
+        match std::fs::metadata(path) {
+            Ok(found) => regular(&found)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(failed)?;
+        regular(&file.metadata().map_err(failed)?)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -547,6 +582,7 @@ mod tests {
             at: at(2),
             result,
             created: None,
+            stamp: None,
             message: None,
         }
     }

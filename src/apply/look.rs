@@ -74,6 +74,8 @@ pub(super) struct Finish {
     pub(super) must_change: bool,
     /// True when the password was set in this very run.
     pub(super) fresh_password: bool,
+    /// `pwdLastSet` right after our password was set. Another value means that somebody set another one since.
+    pub(super) stamp: Option<i64>,
     /// True when this plan is known to have added the account.
     pub(super) ours: bool,
     /// Where this step stands according to the journal.
@@ -101,6 +103,8 @@ pub(super) enum Look {
     Write(Box<Write>),
     /// It cannot be reached.
     Settled(ChangeOutcome),
+    /// Another apply has set its own password on the account after ours, and perhaps finished it.
+    Overtaken { guid: Guid, finished: bool },
 }
 
 /// A write and what it changes.
@@ -449,13 +453,28 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let disabled = found & ACCOUNT_DISABLED != 0;
         let last_set = entry.values(PWD_LAST_SET);
         // Only 0 and -1 can be written. Setting a password undoes an earlier 0.
-        let expire = || Modification::Replace(PWD_LAST_SET.to_owned(), vec!["0".to_owned()]);
+        let expire = || {
+            if last_set.is_empty() {
+                let zero = vec!["0".to_owned()];
+                return vec![Modification::Replace(PWD_LAST_SET.to_owned(), zero)];
+            }
+            // Naming the old value makes the server refuse when another password came in between.
+            vec![
+                Modification::Delete(PWD_LAST_SET.to_owned(), last_set.to_vec()),
+                Modification::Add(PWD_LAST_SET.to_owned(), vec!["0".to_owned()]),
+            ]
+        };
+        let overtaken = finish.stamp.is_some() && finish.stamp != number(last_set);
         if finish.is_over(found, announced) {
             if disabled != finish.enable {
+                if overtaken {
+                    let finished = true;
+                    return Ok(Look::Overtaken { guid, finished });
+                }
                 // Another apply of this plan may have finished the account just before our password was set.
                 if finish.must_change && finish.fresh_password && last_set != ["0"] {
                     let before = BTreeMap::from([(PWD_LAST_SET.to_owned(), last_set.to_vec())]);
-                    let operation = Operation::Modify(guid, vec![expire()]);
+                    let operation = Operation::Modify(guid, expire());
                     return Ok(write(&entry, operation, before));
                 }
                 return Ok(Look::AsDesired(guid));
@@ -471,6 +490,10 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 }],
             }));
         }
+        if overtaken {
+            let finished = false;
+            return Ok(Look::Overtaken { guid, finished });
+        }
         let wanted = finish.wanted(found);
         let mut parts = Vec::new();
         let mut before = BTreeMap::new();
@@ -479,7 +502,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             before.insert(UAC.to_owned(), vec![found.to_string()]);
         }
         if finish.must_change && last_set != ["0"] {
-            parts.push(expire());
+            parts.append(&mut expire());
             before.insert(PWD_LAST_SET.to_owned(), last_set.to_vec());
         }
         if parts.is_empty() {
@@ -488,13 +511,24 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         Ok(write(&entry, Operation::Modify(guid, parts), before))
     }
 
-    /// Whether the account still needs its password and last step.
-    pub(super) async fn is_unfinished(&self, finish: Finish) -> Result<bool, ConnectorError> {
-        let entry = self.writer.fetch(finish.guid, &[UAC.to_owned()]).await?;
+    /// Whether the account still needs its password or last step; if so, carries its `pwdLastSet`.
+    pub(super) async fn unfinished(
+        &self,
+        finish: Finish,
+    ) -> Result<Option<Option<i64>>, ConnectorError> {
+        let asked = [UAC.to_owned(), PWD_LAST_SET.to_owned()];
+        let entry = self.writer.fetch(finish.guid, &asked).await?;
         Ok(entry
-            .as_ref()
-            .and_then(account_control)
-            .is_some_and(|found| !finish.is_over(found, false)))
+            .filter(|entry| {
+                account_control(entry).is_some_and(|found| !finish.is_over(found, false))
+            })
+            .map(|entry| number(entry.values(PWD_LAST_SET))))
+    }
+
+    /// When the account's password was last set, by the server's clock.
+    pub(super) async fn password_stamp(&self, guid: Guid) -> Result<Option<i64>, ConnectorError> {
+        let entry = self.writer.fetch(guid, &[PWD_LAST_SET.to_owned()]).await?;
+        Ok(entry.and_then(|entry| number(entry.values(PWD_LAST_SET))))
     }
 
     /// Attributes of an existing account that are not as planned.
@@ -581,7 +615,11 @@ pub(super) fn is_disabled(entry: &LiveEntry) -> Option<bool> {
 }
 
 fn account_control(entry: &LiveEntry) -> Option<i64> {
-    entry.values(UAC).first()?.trim().parse().ok()
+    number(entry.values(UAC))
+}
+
+fn number(values: &[String]) -> Option<i64> {
+    values.first()?.trim().parse().ok()
 }
 
 fn unreadable_account_control() -> Look {

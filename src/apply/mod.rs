@@ -35,7 +35,7 @@ pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
 
 use crate::connector::DirectoryWriter;
 use crate::model::{DirectoryIdentity, Name};
-use crate::plan::{self, Change, PlanFile};
+use crate::plan::{self, Action, Change, PlanFile};
 
 /// Why a plan is not applied at all. Nothing was written to any target.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,9 @@ pub enum ApplyError {
         /// At the other end.
         found: String,
     },
+    /// The plan creates accounts, and their initial passwords could not be kept.
+    #[error("initial passwords cannot be kept")]
+    Passwords(#[from] PasswordError),
     /// The journal cannot be used.
     #[error("the journal cannot be used")]
     Journal(#[from] JournalError),
@@ -213,6 +216,9 @@ pub async fn run<W: DirectoryWriter>(
     let started = (options.clock)();
     check(plan, writers, journal, started)?;
     let graph = schedule::Graph::build(&plan.content.changes)?;
+    if let Some(sink) = &passwords {
+        prepare(plan, journal, sink).await?;
+    }
     let run = execute::Run::new(
         &plan.content,
         writers,
@@ -230,7 +236,7 @@ pub async fn run<W: DirectoryWriter>(
         counts,
     })
     .await;
-    let (stopped, unreachable) = run.why_stopped();
+    let stopped = run.why_stopped();
     Ok(Outcome {
         format: OUTCOME_FORMAT.to_owned(),
         plan: plan.digest.clone(),
@@ -238,12 +244,34 @@ pub async fn run<W: DirectoryWriter>(
         started,
         finished,
         resumed: journal.history().runs() > 0,
-        verdict: Outcome::judge(&changes, unreachable),
+        verdict: Outcome::judge(&changes, run.wrote()),
         counts,
         stopped,
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
     })
+}
+
+/// Makes sure that the passwords of accounts still to be made can be kept: noticed later, each would be left half-made.
+async fn prepare(
+    plan: &PlanFile,
+    journal: &Journal,
+    sink: &Arc<dyn PasswordSink>,
+) -> Result<(), PasswordError> {
+    let to_be_made = plan.content.changes.iter().any(|change| {
+        matches!(change.action, Action::Create { .. })
+            && journal.history().step(&change.id, Step::Finish) != Some(StepState::Done)
+    });
+    if !to_be_made {
+        return Ok(());
+    }
+    let sink = Arc::clone(sink);
+    match tokio::task::spawn_blocking(move || sink.prepare()).await {
+        Ok(result) => result,
+        Err(_) => Err(PasswordError::Encryption {
+            message: "a defect in this program; see the log".to_owned(),
+        }),
+    }
 }
 
 /// What must hold before anything is written.

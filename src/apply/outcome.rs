@@ -260,7 +260,7 @@ pub enum FailureKind {
     Unsettled,
     /// The write was acknowledged, but the object read back afterwards is not as written.
     Unverified,
-    /// The initial password could not be made or kept, so the account was left disabled.
+    /// The initial password could not be made or kept, so the account was not created, or was left disabled.
     Password,
     /// A defect of this program.
     Internal,
@@ -283,8 +283,8 @@ impl Outcome {
         counts
     }
 
-    /// Judges outcomes. `unreachable` is true when a target was given up.
-    pub(super) fn judge(changes: &[ChangeReport], unreachable: bool) -> Verdict {
+    /// Judges outcomes. `wrote` is true when a write of this run has, or may have, taken effect.
+    pub(super) fn judge(changes: &[ChangeReport], wrote: bool) -> Verdict {
         let counts = Self::count(changes);
         if counts.done + counts.already_as_desired == counts.total() {
             return Verdict::Applied;
@@ -295,18 +295,16 @@ impl Outcome {
                 _ => None,
             })
         };
-        let wrote = counts.done > 0
-            || failures().any(|kind| {
+        let wrote = wrote || counts.done > 0;
+        if !wrote && counts.conflicts == 0 {
+            // One that is unsettled is so by an earlier apply: this run has sent nothing.
+            let silent = |kind| {
                 matches!(
                     kind,
-                    FailureKind::Unverified | FailureKind::Unsettled | FailureKind::Password
+                    FailureKind::Unavailable | FailureKind::Transient | FailureKind::Unsettled
                 )
-            })
-            || changes
-                .iter()
-                .any(|change| change.created.is_some() && !change.outcome.is_achieved());
-        if !wrote && counts.conflicts == 0 {
-            if unreachable && failures().all(|kind| kind == FailureKind::Unavailable) {
+            };
+            if counts.failed > 0 && failures().all(silent) {
                 return Verdict::Unavailable;
             }
             if counts.not_reached == 0

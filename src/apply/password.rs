@@ -17,6 +17,8 @@ use crate::plan::{ChangeId, PasswordPolicy, PlanFile};
 
 /// Passwords per file. A file is written anew for each password in it, so this bounds the work for many.
 const PER_FILE: usize = 100;
+/// What the name of a file not yet finished ends in.
+const DRAFT: &str = ".draft";
 /// Shorter ones are not made, whatever a policy says.
 const SHORTEST: usize = 8;
 // Without characters that look like others (I l 1 | O 0) and without quotes, backslash, comma, semicolon and space,
@@ -44,6 +46,14 @@ pub enum PasswordError {
     Encryption {
         /// What happened.
         message: String,
+    },
+    /// The folder does not take files.
+    #[error("the folder {} for initial passwords cannot be used: {source}", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
     },
     /// The file cannot be written.
     #[error("the file {} with initial passwords cannot be written", path.display())]
@@ -79,12 +89,27 @@ pub trait PasswordSink: Send + Sync {
     /// When it cannot be kept; it must not be used then.
     fn keep(&self, password: NewPassword) -> Result<(), PasswordError>;
 
+    /// Marks a password kept before as void: another one is in force on the account. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be marked.
+    fn withdraw(&self, password: NewPassword) -> Result<(), PasswordError>;
+
+    /// Makes sure, before anything is written to a directory, that passwords can be kept. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When they cannot.
+    fn prepare(&self) -> Result<(), PasswordError> {
+        Ok(())
+    }
+
     /// Files written so far.
     fn files(&self) -> Vec<PathBuf>;
 }
 
 /// Files `passwords-<plan digest>-<n>.age` in a folder: age (<https://age-encryption.org/v1>), ASCII armour, inside
-/// JSON Lines with `account`, `dn`, `password`, `at` and `change`. Each apply begins a new file.
+/// JSON Lines with `account`, `dn`, `password`, `at` and `change`, and `"void": true` where another password came to
+/// be in force. Each apply begins new files, of at most a hundred passwords each.
 pub struct AgeFiles {
     folder: PathBuf,
     stem: String,
@@ -94,7 +119,8 @@ pub struct AgeFiles {
 
 #[derive(Default)]
 struct AgeState {
-    current: Vec<NewPassword>,
+    /// Each with whether it is void.
+    current: Vec<(NewPassword, bool)>,
     files: Vec<PathBuf>,
 }
 
@@ -106,6 +132,8 @@ struct PasswordLine<'a> {
     password: &'a str,
     at: jiff::Timestamp,
     change: &'a ChangeId,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    void: bool,
 }
 
 impl AgeFiles {
@@ -146,21 +174,22 @@ impl AgeFiles {
         }))
     }
 
-    fn encrypt(&self, passwords: &[NewPassword]) -> Result<Vec<u8>, PasswordError> {
+    fn encrypt(&self, passwords: &[(NewPassword, bool)]) -> Result<Vec<u8>, PasswordError> {
         let failed = |message: String| PasswordError::Encryption { message };
         // Room for everything at once: a buffer that grows leaves copies behind.
         let room = passwords
             .iter()
-            .map(|one| 6 * (one.account.len() + one.dn.len() + one.change.0.len()) + 1024)
+            .map(|(one, _)| 6 * (one.account.len() + one.dn.len() + one.change.0.len()) + 1024)
             .sum();
         let mut plain = Zeroizing::new(Vec::with_capacity(room));
-        for one in passwords {
+        for (one, void) in passwords {
             let line = PasswordLine {
                 account: &one.account,
                 dn: &one.dn,
                 password: one.password.expose_secret(),
                 at: one.at,
                 change: &one.change,
+                void: *void,
             };
             serde_json::to_writer(&mut *plain, &line).map_err(|error| failed(error.to_string()))?;
             plain.push(b'\n');
@@ -204,10 +233,7 @@ impl AgeFiles {
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), PasswordError> {
         let written = (|| {
-            // Made with mode 0600 by the crate.
-            let mut file = tempfile::Builder::new()
-                .prefix(".passwords-")
-                .tempfile_in(&self.folder)?;
+            let mut file = self.draft()?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)?;
@@ -222,8 +248,48 @@ impl AgeFiles {
     }
 }
 
-impl PasswordSink for AgeFiles {
-    fn keep(&self, password: NewPassword) -> Result<(), PasswordError> {
+impl AgeFiles {
+    /// What the names of files begin with that are not yet what they are to become.
+    fn draft_prefix(&self) -> String {
+        format!(".{}-", self.stem)
+    }
+
+    /// An empty file, to take its final name once it is whole. The lock tells it from one whose writer has died.
+    fn draft(&self) -> std::io::Result<tempfile::NamedTempFile> {
+        // Made with mode 0600 by the crate.
+        let file = tempfile::Builder::new()
+            .prefix(&self.draft_prefix())
+            .suffix(DRAFT)
+            .tempfile_in(&self.folder)?;
+        // Where files cannot be locked, drafts of the dead stay.
+        let _ = file.as_file().try_lock();
+        Ok(file)
+    }
+
+    /// Removes what a killed apply of the same plan left. One that another apply is just writing stays.
+    fn remove_stale_drafts(&self) -> std::io::Result<()> {
+        let prefix = self.draft_prefix();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !(name.starts_with(&prefix) && name.ends_with(DRAFT)) {
+                continue;
+            }
+            let path = entry.path();
+            // An empty one may be new and not locked yet, and holds nothing. Not to get rid of one is no reason to stop.
+            let stale = entry
+                .metadata()
+                .is_ok_and(|found| found.is_file() && found.len() > 0)
+                && std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+            if stale {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&self, password: NewPassword, void: bool) -> Result<(), PasswordError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.current.len() >= PER_FILE {
             state.current.clear();
@@ -236,7 +302,7 @@ impl PasswordSink for AgeFiles {
                 path
             }
         };
-        state.current.push(password);
+        state.current.push((password, void));
         let kept = self
             .encrypt(&state.current)
             .and_then(|bytes| self.replace(&path, &bytes));
@@ -249,6 +315,44 @@ impl PasswordSink for AgeFiles {
             }
         }
         kept
+    }
+}
+
+impl PasswordSink for AgeFiles {
+    fn keep(&self, password: NewPassword) -> Result<(), PasswordError> {
+        self.append(password, false)
+    }
+
+    fn prepare(&self) -> Result<(), PasswordError> {
+        let probed = (|| {
+            self.remove_stale_drafts()?;
+            let mut probe = self.draft()?;
+            probe.write_all(b"probe")?;
+            probe.as_file().sync_all()?;
+            probe.close()
+        })();
+        probed.map_err(|source| PasswordError::Folder {
+            path: self.folder.clone(),
+            source,
+        })
+    }
+
+    fn withdraw(&self, password: NewPassword) -> Result<(), PasswordError> {
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = state.current.iter().rposition(|(one, _)| {
+                one.change == password.change
+                    && one.password.expose_secret() == password.password.expose_secret()
+            });
+            if let (Some(at), Some(path)) = (kept, state.files.last().cloned()) {
+                state.current[at].1 = true;
+                return self
+                    .encrypt(&state.current)
+                    .and_then(|bytes| self.replace(&path, &bytes));
+            }
+        }
+        // Its file is full and closed: a line further on says it.
+        self.append(password, true)
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -425,6 +529,49 @@ mod tests {
         again.keep(entry(3)).expect("kept");
         assert_eq!(again.files(), [folder.path().join("passwords-abc-2.age")]);
         assert_eq!(open(&written[0], &identities[0]).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_is_tried_before_it_is_needed_and_drafts_of_the_dead_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let identity = age::x25519::Identity::generate();
+        let recipients = [identity.to_public()];
+        let stale = folder.path().join(".passwords-abc-x1y2z3.draft");
+        let other = folder.path().join(".passwords-def-x1y2z3.draft");
+        for path in [&stale, &other] {
+            std::fs::write(path, "half").expect("writes");
+        }
+        let sink = files(folder.path(), &recipients);
+        let mut alive = sink.draft().expect("a draft");
+        std::io::Write::write_all(&mut alive, b"half").expect("writes");
+        sink.prepare().expect("usable");
+        assert!(!stale.exists() && other.exists() && alive.path().exists());
+        let left = std::fs::read_dir(folder.path()).expect("lists").count();
+        assert_eq!(left, 2, "the probe is gone");
+
+        for path in [folder.path().join("gone"), other] {
+            let error = files(&path, &recipients)
+                .prepare()
+                .expect_err("not a folder");
+            assert!(error.to_string().contains("os error"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_void_password_says_so_wherever_it_stands() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let identity = age::x25519::Identity::generate();
+        let sink = files(folder.path(), &[identity.to_public()]);
+        for n in 0..=PER_FILE {
+            sink.keep(entry(n)).expect("kept");
+        }
+        sink.withdraw(entry(PER_FILE)).expect("marked");
+        sink.withdraw(entry(3)).expect("marked");
+        let last = open(&sink.files()[1], &identity);
+        let lines: Vec<&str> = last.lines().collect();
+        assert_eq!(lines.len(), 2, "{last}");
+        assert!(lines[0].contains(r#""change":"create-100","void":true"#));
+        assert!(lines[1].contains(r#""change":"create-3","void":true"#));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::render;
 pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure> {
     let file = super::show::read(&verb.plan)?;
     check_digest(&file, verb.expect_digest.as_deref())?;
+    check_moment(context, &file)?;
     if file.content.changes.is_empty() {
         context
             .printer
@@ -37,17 +38,18 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     warn_of_other_configuration(context, &project, &file);
     let settings = settings(context, &project, &file)?;
 
+    let short = short_digest(&file);
     let journal_path = verb
         .journal
         .clone()
-        .unwrap_or_else(|| beside(&verb.plan, "journal.jsonl"));
-    let journal = Journal::open(
-        &journal_path,
-        &file.digest,
-        env!("CARGO_PKG_VERSION"),
-        context.now(),
-    )
-    .map_err(|error| rejected(&ApplyError::Journal(error)))?;
+        .unwrap_or_else(|| beside(&verb.plan, &format!("{short}.journal.jsonl")));
+    let report = report_path(verb, &short)?;
+    if report == journal_path {
+        return Err(
+            Failure::new(Exit::Usage, "journal and report are the same file")
+                .help("name two different files"),
+        );
+    }
     let folder = verb
         .passwords
         .clone()
@@ -66,6 +68,14 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
             LdapWriter::connect(settings, connections(verb.concurrency)).await?,
         );
     }
+    // Opened last: a journal says that something may have been sent.
+    let journal = Journal::open(
+        &journal_path,
+        &file.digest,
+        env!("CARGO_PKG_VERSION"),
+        context.now(),
+    )
+    .map_err(|error| journal_failure(&journal_path, error))?;
     let mut options = Options::new(context.clock.clone());
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = stop_on_signal(context)?;
@@ -75,22 +85,83 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map_err(|error| rejected(&error))?;
     progress.done();
 
-    let report = verb
-        .report
-        .clone()
-        .unwrap_or_else(|| beside(&verb.plan, "report.json"));
-    write_report(&outcome, &file, &report)?;
     context.printer.result(&render::outcome_text(
         &outcome,
         &file,
         &super::show::text_options(context, false),
     ))?;
-    context.printer.note(&format!(
-        "report: {}\njournal: {}",
-        report.display(),
-        journal_path.display()
-    ));
+    context
+        .printer
+        .note(&format!("journal: {}", journal_path.display()));
+    write_report(&outcome, &file, &report)?;
+    context
+        .printer
+        .note(&format!("report: {}", report.display()));
     Ok(exit(outcome.verdict))
+}
+
+/// The first digits of the digest: enough to tell the files of one plan from those of the next.
+fn short_digest(file: &PlanFile) -> String {
+    let digest = file.digest.trim_start_matches("sha256:");
+    digest.chars().take(12).collect()
+}
+
+/// Where the report goes. Without `--report` a name that is free: an earlier report is a record, and stays.
+fn report_path(verb: &Apply, short: &str) -> Result<PathBuf, Failure> {
+    if let Some(path) = &verb.report {
+        super::files::check_replaceable(path, apply::OUTCOME_FORMAT)?;
+        return Ok(path.clone());
+    }
+    let first = beside(&verb.plan, &format!("{short}.report.json"));
+    let numbered = (2..).map(|n| beside(&verb.plan, &format!("{short}.report-{n}.json")));
+    let free = std::iter::once(first)
+        .chain(numbered)
+        .find(|path| std::fs::symlink_metadata(path).is_err());
+    free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))
+}
+
+/// A plan made for a moment to come shows the future; it is not for applying.
+fn check_moment(context: &Context, file: &PlanFile) -> Result<(), Failure> {
+    /// Clocks of planner and applier may differ this much.
+    const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+    if file.content.as_of > context.now() + SKEW {
+        return Err(Failure::new(
+            Exit::Rejected,
+            format!(
+                "the plan is made for {}, which is still to come",
+                file.content.as_of
+            ),
+        )
+        .help("plan without --as-of, or apply it when its time has come"));
+    }
+    Ok(())
+}
+
+fn journal_failure(path: &Path, error: JournalError) -> Failure {
+    let (exit, help) = match &error {
+        JournalError::Locked { .. } => (
+            Exit::Unavailable,
+            "wait for the other apply of this plan to end",
+        ),
+        JournalError::OtherPlan { .. } | JournalError::NotAJournal { .. } => (
+            Exit::Usage,
+            "name another file with --journal, or leave the option out",
+        ),
+        JournalError::Damaged { .. } => (
+            Exit::Usage,
+            "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
+        ),
+        _ => (
+            Exit::Unexpected,
+            "name a file that can be written with --journal",
+        ),
+    };
+    let mut failure = rejected(&ApplyError::Journal(error)).help(help);
+    failure.exit = exit;
+    for message in &mut failure.messages {
+        *message = format!("{}: {message}", path.display());
+    }
+    failure
 }
 
 /// A file named after the plan: `plan.json` gives `plan.SUFFIX`.

@@ -148,11 +148,12 @@ pub(crate) struct Apply {
     /// Refuse unless the plan has this digest: the one that was approved.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_digest: Option<String>,
-    /// The journal: what makes an interrupted apply go on where it stopped. Default: the plan's name with
-    /// `.journal.jsonl`.
+    /// The journal: what makes an interrupted apply go on where it stopped. Default: the plan's name with the
+    /// first digits of its digest and `.journal.jsonl`.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
-    /// Write a report of every change as JSON, and beside it as Markdown. Default: the plan's name with `.report.json`.
+    /// Write a report of every change as JSON, and beside it as Markdown. Default: the plan's name with the
+    /// first digits of its digest and `.report.json`; an earlier report stays.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Directory for the encrypted file of initial passwords. Default: beside the plan.

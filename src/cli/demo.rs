@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::{Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, Validate};
 use super::context::{Context, Printer};
-use super::embedded::{Embedded, Population, Ports, own_folder, write_project};
+use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{apply, check, plan, show};
@@ -17,7 +17,7 @@ const MARKER: &str = ".halosync-demo";
 pub(crate) async fn run(context: &Context, verb: &Demo) -> Result<Exit, Failure> {
     let started = std::time::Instant::now();
     let dir = context.current_dir.join(&verb.dir);
-    own_folder(&dir, MARKER)?;
+    let folder = OwnFolder::open(&dir, MARKER)?;
     let project = dir.join("acme");
     write_project(&project)?;
     let embedded = Embedded::start(context, &Population::Example, Ports::default()).await?;
@@ -34,6 +34,7 @@ pub(crate) async fn run(context: &Context, verb: &Demo) -> Result<Exit, Failure>
     };
     let outcome = steps.run().await;
     embedded.stop().await;
+    folder.seal()?;
     let summary = outcome?;
 
     let shown = verb.dir.display();

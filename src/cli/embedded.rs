@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sha2::Digest;
 
 use super::context::Context;
 use super::exit::Exit;
@@ -136,6 +137,8 @@ impl Embedded {
                 ServiceAccount::writer(WRITER.0, WRITER.1, WRITES_UNDER),
             ],
             clock: Clock::Live(context.clock.clone()),
+            // Another directory each time: a plan of yesterday's sandbox is for another domain.
+            seed: u64::try_from(context.now().as_millisecond()).unwrap_or(1),
             units: objects
                 .iter()
                 .filter(|object| object.object_class == "organizationalUnit")
@@ -150,6 +153,20 @@ impl Embedded {
                 format!("the directory simulator cannot start: {error}"),
             )
         })?;
+        // Fields without a value were there to be defined; nobody has such a value.
+        for id in halo.state().ids() {
+            let without = |person: &mut HaloPerson| {
+                person.customfields.retain(|field| !field.value.is_null())
+            };
+            if halo.state().person(id).is_some_and(|person| {
+                person
+                    .customfields
+                    .iter()
+                    .any(|field| field.value.is_null())
+            }) {
+                halo.state().edit(id, without);
+            }
+        }
         let embedded = Self { halo, directory };
         embedded.fill(&objects, matches!(population, Population::Example))?;
         Ok(embedded)
@@ -220,39 +237,124 @@ impl Embedded {
     }
 }
 
-/// Makes a folder of our own: new, or one an earlier run of the same command left.
-pub(crate) fn own_folder(dir: &Path, marker: &str) -> Result<(), Failure> {
-    let marker = dir.join(marker);
-    if dir.exists() {
-        if !marker.exists() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!(
-                    "{} exists and is not of this command's making",
-                    dir.display()
-                ),
-            )
-            .help("name another folder with --dir"));
-        }
-        std::fs::remove_dir_all(dir).map_err(|error| Failure::file("clear", dir, &error))?;
-    }
-    std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
-    std::fs::write(
-        &marker,
-        "Made by halosync; the next run of the same command replaces this folder.\n",
-    )
-    .map_err(|error| Failure::file("write", &marker, &error))
+/// A folder this program made: its marker lists what was put there, so that a later run replaces that and nothing
+/// else. The marker stays locked as long as this lives.
+pub(crate) struct OwnFolder {
+    dir: PathBuf,
+    marker: PathBuf,
+    _lock: std::fs::File,
 }
 
-/// Writes the example project into a folder.
+impl OwnFolder {
+    /// Makes the folder, or clears the one an earlier run of the same command left.
+    ///
+    /// Refused when there is anything in it that was added or changed since.
+    pub(crate) fn open(dir: &Path, marker: &str) -> Result<Self, Failure> {
+        let marker = dir.join(marker);
+        std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
+        let not_ours = |what: String| {
+            Failure::new(Exit::Usage, format!("{}: {what}", dir.display()))
+                .help("name another folder with --dir; nothing was changed")
+        };
+        let known = match std::fs::read_to_string(&marker) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Failure::file("read", &marker, &error)),
+        };
+        let known: BTreeMap<&str, &str> = known
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(digest, path)| (path, digest))
+            .collect();
+        let mut found = Vec::new();
+        files_below(dir, dir, &mut found).map_err(|error| Failure::file("list", dir, &error))?;
+        found.retain(|path| dir.join(path) != marker);
+        for path in &found {
+            let ours = known.get(path.as_str()).is_some_and(|digest| {
+                std::fs::read(dir.join(path)).is_ok_and(|bytes| digest_of(&bytes) == *digest)
+            });
+            if !ours {
+                return Err(not_ours(format!(
+                    "{path} is not of this command's making, or has been changed since"
+                )));
+            }
+        }
+        let lock = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&marker)
+            .map_err(|error| Failure::file("write", &marker, &error))?;
+        if lock.try_lock().is_err() {
+            return Err(not_ours("another run is using this folder".to_owned()));
+        }
+        for path in &found {
+            let path = dir.join(path);
+            std::fs::remove_file(&path).map_err(|error| Failure::file("remove", &path, &error))?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            marker,
+            _lock: lock,
+        })
+    }
+
+    /// Writes down what is in the folder now as ours.
+    pub(crate) fn seal(&self) -> Result<(), Failure> {
+        let mut found = Vec::new();
+        files_below(&self.dir, &self.dir, &mut found)
+            .map_err(|error| Failure::file("list", &self.dir, &error))?;
+        let mut text = String::new();
+        for path in found {
+            let full = self.dir.join(&path);
+            if full != self.marker {
+                let bytes =
+                    std::fs::read(&full).map_err(|error| Failure::file("read", &full, &error))?;
+                text.push_str(&format!("{}  {path}\n", digest_of(&bytes)));
+            }
+        }
+        std::fs::write(&self.marker, text)
+            .map_err(|error| Failure::file("write", &self.marker, &error))
+    }
+}
+
+/// All files below a folder, as relative paths; links count as files and are not followed.
+fn files_below(root: &Path, dir: &Path, found: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            files_below(root, &path, found)?;
+        } else {
+            let relative = path.strip_prefix(root).unwrap_or(&path);
+            found.push(relative.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(())
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    hex::encode(sha2::Sha256::digest(bytes))
+}
+
+/// Writes the example project into a folder, and beside it the schemas its files name.
 pub(crate) fn write_project(dir: &Path) -> Result<(), Failure> {
-    for (path, text) in PROJECT {
-        let path = dir.join(path);
+    let write = |path: PathBuf, text: &str| {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
                 .map_err(|error| Failure::file("create", parent, &error))?;
         }
-        std::fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))?;
+        std::fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))
+    };
+    for (path, text) in PROJECT {
+        // In the repository the schemas stand two folders further up.
+        let text = text
+            .replace("$schema=../../../schemas/", "$schema=../schemas/")
+            .replace("$schema=../../schemas/", "$schema=schemas/");
+        write(dir.join(path), &text)?;
+    }
+    for (path, text) in super::schema::files() {
+        write(dir.join("schemas").join(path), &text)?;
     }
     Ok(())
 }

@@ -41,10 +41,13 @@ impl Failure {
 
     /// A file operation that failed.
     pub(crate) fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(
-            Exit::Unexpected,
-            format!("cannot {what} {}: {error}", path.display()),
-        )
+        // A file the user named and that cannot be read is a wrong command line.
+        let exit = if what == "read" {
+            Exit::Usage
+        } else {
+            Exit::Unexpected
+        };
+        Self::new(exit, format!("cannot {what} {}: {error}", path.display()))
     }
 }
 
@@ -58,12 +61,13 @@ impl From<ConnectorError> for Failure {
     fn from(error: ConnectorError) -> Self {
         let exit = match &error {
             ConnectorError::Denied { .. } => Exit::Denied,
+            // Before anything is asked of a system, what is invalid are its settings.
+            ConnectorError::Invalid { .. } => Exit::InvalidConfiguration,
             ConnectorError::Transient { .. }
             | ConnectorError::Unavailable { .. }
             | ConnectorError::Unknown { .. }
             | ConnectorError::NotFound { .. }
-            | ConnectorError::Conflict { .. }
-            | ConnectorError::Invalid { .. } => Exit::Unavailable,
+            | ConnectorError::Conflict { .. } => Exit::Unavailable,
         };
         let mut message = error.to_string();
         let mut source = std::error::Error::source(&error);

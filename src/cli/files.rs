@@ -1,8 +1,9 @@
 //! Writing files so that nothing is lost and nothing is readable by others.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
+use super::exit::Exit;
 use super::failure::Failure;
 
 /// Creates (or empties) a file only its owner can read: snapshots and reports hold personal data.
@@ -12,6 +13,41 @@ pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Refuses to write over anything but an earlier file of the same sort, recognised by how it begins.
+///
+/// Links, devices, configuration, journals, somebody's notes: none of them is replaced.
+pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        Err(
+            Failure::new(Exit::Usage, format!("{} {why}", path.display()))
+                .help("name another file; nothing was written"),
+        )
+    };
+    let facts = match std::fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+            if dir.is_some_and(|dir| !dir.is_dir()) {
+                return refuse("stands in a folder that does not exist");
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(Failure::file("look at", path, &error)),
+    };
+    if !facts.is_file() {
+        return refuse("is not a regular file");
+    }
+    let mut head = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(200).read_to_end(&mut head))
+        .map_err(|error| Failure::file("read", path, &error))?;
+    if head.is_empty() || String::from_utf8_lossy(&head).contains(begins) {
+        Ok(())
+    } else {
+        refuse("exists and is something else; it is not overwritten")
+    }
 }
 
 /// Writes a file whole or not at all: beside its place first, then renamed into it.

@@ -26,6 +26,9 @@ pub(crate) struct Reads {
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
+    if let Some(out) = &verb.out {
+        super::files::check_replaceable(out, plan::FORMAT)?;
+    }
     let project = project::load(context, &verb.project)?;
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
@@ -34,13 +37,11 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     if let Some(dir) = &verb.record {
         record(&reads, dir)?;
     }
-    let as_of = match verb.as_of {
-        Some(moment) => moment,
-        None if verb.from.is_some() => reads
-            .latest()
-            .unwrap_or_else(|| whole_seconds(context.now())),
-        None => whole_seconds(context.now()),
-    };
+    // The moment of the later read, so that a recording gives the same plan again, byte for byte.
+    let as_of = verb
+        .as_of
+        .or_else(|| reads.latest())
+        .unwrap_or_else(|| whole_seconds(context.now()));
     let file = make(&project, &reads, as_of)?;
     if let Some(out) = &verb.out {
         super::files::write_new(out, &plan::to_bytes(&file))?;
@@ -158,12 +159,21 @@ fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
         let path = dir.join(people_file(name));
         let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
         let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
+        let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
+        let distinct = read.header.completeness.distinct;
+        if distinct < people || distinct > people + rejected {
+            return Err(shortened(&path, distinct, people + rejected));
+        }
         Ok::<_, Failure>((name.clone(), read))
     };
     let directory = |name: &Name| {
         let path = dir.join(directory_file(name));
         let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
         let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+        let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
+        if distinct != objects {
+            return Err(shortened(&path, distinct, objects));
+        }
         Ok::<_, Failure>((name.clone(), read))
     };
     let (people, directories) = rayon::join(
@@ -188,6 +198,18 @@ fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
         people: people?,
         directories: directories?,
     })
+}
+
+/// A recording whose lines are not those its proof was made of proves nothing.
+fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
+    Failure::new(
+        Exit::Unavailable,
+        format!(
+            "{}: its head proves a read of {proven}, and {found} stand in it; lines are missing or added",
+            path.display()
+        ),
+    )
+    .help("record the reads again with `halosync plan --record DIR`")
 }
 
 fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::exit::Exit;
@@ -95,7 +95,9 @@ impl<'a> Resolver<'a> {
 
     fn secret(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
         match secret {
-            SecretRef::Env(name) => self.variable(name, place).map(SecretString::from),
+            SecretRef::Env(name) => self
+                .variable(name, place)
+                .map(|value| without_line_break(&value)),
             SecretRef::File(path) => {
                 let bytes = self.file(path, place)?;
                 let Ok(text) = String::from_utf8(bytes) else {
@@ -103,14 +105,13 @@ impl<'a> Resolver<'a> {
                         .push(format!("secret file {path} is not UTF-8 ({place})"));
                     return None;
                 };
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                let text = text.strip_suffix('\r').unwrap_or(text);
-                if text.is_empty() {
+                let secret = without_line_break(&text);
+                if secret.expose_secret().is_empty() {
                     self.problems
                         .push(format!("secret file {path} is empty ({place})"));
                     return None;
                 }
-                Some(SecretString::from(text))
+                Some(secret)
             }
         }
     }
@@ -279,6 +280,12 @@ pub(crate) enum Access {
     Read,
     /// For applying.
     Write,
+}
+
+/// A secret as people meant it: shells and editors end text with a line break.
+fn without_line_break(text: &str) -> SecretString {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    SecretString::from(text.strip_suffix('\r').unwrap_or(text))
 }
 
 fn place(positions: &Positions, pointer: &str) -> String {

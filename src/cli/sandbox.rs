@@ -2,7 +2,7 @@
 
 use super::args::Sandbox;
 use super::context::Context;
-use super::embedded::{Embedded, Population, Ports, own_folder, write_project};
+use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
 
@@ -12,7 +12,7 @@ const MARKER: &str = ".halosync-sandbox";
 /// Runs the command, until Ctrl-C.
 pub(crate) async fn run(context: &Context, verb: &Sandbox) -> Result<Exit, Failure> {
     let dir = context.current_dir.join(&verb.dir);
-    own_folder(&dir, MARKER)?;
+    let folder = OwnFolder::open(&dir, MARKER)?;
     write_project(&dir)?;
     let population = match verb.people {
         Some(count) => Population::Invented {
@@ -29,6 +29,8 @@ pub(crate) async fn run(context: &Context, verb: &Sandbox) -> Result<Exit, Failu
     let ca = dir.join("ca.pem");
     std::fs::write(&ca, embedded.directory.ca_pem())
         .map_err(|error| Failure::file("write", &ca, &error))?;
+
+    folder.seal()?;
 
     let mut lines = String::new();
     for (name, value) in embedded.environment(&ca) {

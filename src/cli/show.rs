@@ -14,6 +14,12 @@ pub(crate) fn run(context: &Context, verb: &Show) -> Result<Exit, Failure> {
     let file = read(&verb.plan)?;
     let text = match verb.format {
         PlanFormat::Text => render::plan_text(&file, &text_options(context, verb.full)),
+        PlanFormat::Markdown if verb.full => render::plan_markdown(
+            &file,
+            &render::MarkdownOptions {
+                max_bytes: usize::MAX,
+            },
+        ),
         PlanFormat::Markdown => render::plan_markdown(&file, &render::MarkdownOptions::default()),
         PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(&file)).into_owned(),
     };

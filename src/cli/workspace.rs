@@ -91,6 +91,7 @@ impl Workspace {
             found: BTreeMap::new(),
             entries: 0,
             full: false,
+            troubles: Vec::new(),
         };
         walk.folder(&root, 0)
             .map_err(|source| WorkspaceError::Read {
@@ -104,6 +105,30 @@ impl Workspace {
                 format!("more than {MAX_FILES} files (or {MAX_ENTRIES} folder entries) match or would have to be looked at; the rest is not read"),
                 "narrow the project's `include`",
             ));
+        }
+        for (path, why) in &walk.troubles {
+            problems.push(problem(
+                codes::FILE_UNREADABLE,
+                path,
+                why.clone(),
+                "make it readable, or leave it out of the project's `include`",
+            ));
+        }
+        for pattern in config::include_patterns(&bytes) {
+            let name = pattern.strip_prefix("./").unwrap_or(&pattern);
+            let literal = !name.contains(['*', '?', '[', '{']);
+            let troubled = walk
+                .troubles
+                .iter()
+                .any(|(path, _)| name.starts_with(path.as_str()));
+            if literal && !walk.found.contains_key(name) && !troubled {
+                problems.push(problem(
+                    codes::FILE_UNREADABLE,
+                    PROJECT_FILE,
+                    format!("`include` names {name}, and there is no such file"),
+                    "correct the name, or take it out of `include`",
+                ));
+            }
         }
         let mut found = walk.found;
         found.remove(PROJECT_FILE);
@@ -201,6 +226,7 @@ struct Walk<'a> {
     found: BTreeMap<String, PathBuf>,
     entries: usize,
     full: bool,
+    troubles: Vec<(String, String)>,
 }
 
 impl Walk<'_> {
@@ -229,12 +255,22 @@ impl Walk<'_> {
             let path = entry.path();
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                if !matches!(name, "target" | "node_modules") {
-                    // A folder that cannot be listed holds nothing for us.
-                    let _ = self.folder(&path, depth + 1);
+                if !matches!(name, "target" | "node_modules")
+                    && let Err(error) = self.folder(&path, depth + 1)
+                {
+                    self.trouble(&path, &format!("the folder cannot be listed: {error}"));
                 }
             } else if kind.is_file() || (kind.is_symlink() && self.leads_inside(&path)) {
                 self.file(&path);
+            } else if let Some(name) = self.relative(&path)
+                && self.include.is_match(&name)
+            {
+                let why = if kind.is_symlink() {
+                    "the link leads to nothing, or out of the project"
+                } else {
+                    "it is not a file"
+                };
+                self.trouble(&path, why);
             }
         }
         Ok(())
@@ -245,18 +281,28 @@ impl Walk<'_> {
         fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root) && real.is_file())
     }
 
-    fn file(&mut self, path: &Path) {
-        let Ok(relative) = path.strip_prefix(self.root) else {
-            return;
-        };
-        let Some(parts) = relative
+    /// Path below the root with `/` as separator; `None` when it is not UTF-8.
+    fn relative(&self, path: &Path) -> Option<String> {
+        let parts = path
+            .strip_prefix(self.root)
+            .ok()?
             .components()
             .map(|part| part.as_os_str().to_str())
-            .collect::<Option<Vec<&str>>>()
-        else {
+            .collect::<Option<Vec<&str>>>()?;
+        Some(parts.join("/"))
+    }
+
+    /// Notes what keeps a file or folder of the project from being read: rules must not get lost silently.
+    fn trouble(&mut self, path: &Path, why: &str) {
+        if let Some(name) = self.relative(path) {
+            self.troubles.push((name, why.to_owned()));
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let Some(name) = self.relative(path) else {
             return;
         };
-        let name = parts.join("/");
         if self.include.is_match(&name) {
             if self.found.len() >= MAX_FILES {
                 self.full = true;
@@ -272,6 +318,10 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, DataError> {
         io::ErrorKind::NotFound => DataError::Missing,
         _ => DataError::Unreadable(error.to_string()),
     };
+    // Asked before it is opened: opening a pipe waits for somebody to write.
+    if !fs::metadata(path).map_err(from)?.is_file() {
+        return Err(DataError::Unreadable("it is not a file".to_owned()));
+    }
     let file = fs::File::open(path).map_err(from)?;
     let facts = file.metadata().map_err(from)?;
     if !facts.is_file() {

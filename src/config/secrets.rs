@@ -40,9 +40,25 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         "credentials",
         "authorization",
         "authorisation",
+        // What fingers make of them.
+        "pasword",
+        "passord",
+        "passwort",
+        "passwrod",
+        "pssword",
+        "secert",
+        "sercet",
+        "tokne",
     ]
     .iter()
     .any(|end| name.ends_with(end))
+}
+
+/// True for what can be the name of an environment variable. Anything else where one is expected is likely the secret
+/// itself.
+fn is_variable_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// True for a text that is a secret whatever it is called.
@@ -98,10 +114,22 @@ fn collect(
         Value::Object(map) => {
             // Keys of a table's rows are what people look up, not names of settings.
             let rows = is_table && pointer == "/spec/rows";
-            for (key, value) in map {
+            let secret = key.is_some_and(is_secret_name);
+            for (member, value) in map {
                 let cut = pointer.len();
-                push_step(pointer, key);
-                let name = (!rows).then_some(key.as_str());
+                push_step(pointer, member);
+                // In a reference to a secret everything but the reference is taken for the secret.
+                let reference = match value {
+                    Value::String(text) => {
+                        member == "file" || (member == "env" && is_variable_name(text))
+                    }
+                    _ => true,
+                };
+                let name = match (rows, secret && !reference) {
+                    (true, _) => None,
+                    (false, true) => key,
+                    (false, false) => Some(member.as_str()),
+                };
                 collect(value, name, is_table, pointer, found);
                 pointer.truncate(cut);
             }
@@ -247,6 +275,27 @@ mod tests {
 
     fn cover(text: &str) -> String {
         covered(&Source::new("a.yaml".into(), text.into()), &[])
+    }
+
+    #[test]
+    fn what_stands_in_a_reference_besides_it_is_covered() {
+        let found = |yaml: &str| {
+            let value: Value = serde_json::from_str(yaml).unwrap();
+            let mut found = Vec::new();
+            collect(&value, None, false, &mut String::new(), &mut found);
+            found
+        };
+        assert_eq!(
+            found(r#"{"clientSecret": {"env": "HALO", "value": "leak5leak5"}}"#),
+            ["/clientSecret/value"]
+        );
+        assert_eq!(
+            found(r#"{"password": {"env": "Hunter6!x"}}"#),
+            ["/password/env"]
+        );
+        assert_eq!(found(r#"{"password": {"env": "A_B1"}}"#), [""; 0]);
+        assert_eq!(found(r#"{"password": {"file": "secrets/ldap"}}"#), [""; 0]);
+        assert_eq!(found(r#"{"initialPassword": {"length": 20}}"#), [""; 0]);
     }
 
     #[test]

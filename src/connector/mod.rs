@@ -134,6 +134,11 @@ pub trait DirectoryWriter: Send + Sync {
     /// Which directory this is, read when the connection was made.
     fn identity(&self) -> &DirectoryIdentity;
 
+    /// The account this connection works as, which is never to be written (P9); `None` when it cannot be found out.
+    fn bound_as(&self) -> Option<Guid> {
+        None
+    }
+
     /// The object with this identity now, `None` when there is none (or only a deleted one).
     fn fetch(
         &self,

@@ -194,6 +194,20 @@ impl Template {
         }
     }
 
+    /// The texts around the values it puts in: one more than there are values, some of them empty. `None` when a
+    /// condition decides what it says.
+    pub fn texts(&self) -> Option<Vec<CompactString>> {
+        let mut texts = vec![CompactString::default()];
+        for node in &self.nodes {
+            match node {
+                ir::Node::Raw(text) => texts.last_mut()?.push_str(text),
+                ir::Node::Emit(_) => texts.push(CompactString::default()),
+                ir::Node::If(..) => return None,
+            }
+        }
+        Some(texts)
+    }
+
     /// The text for one person; may be empty. Either whole or an error.
     ///
     /// When several things are wrong, a key that holds comes before missing fields (all of them are named), and

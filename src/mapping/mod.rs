@@ -13,11 +13,13 @@ use compact_str::CompactString;
 
 pub use names::{Candidates, Flavour, NameRule};
 pub use value::{
-    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, length, with_folded,
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, length,
+    means_empty, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 
 use crate::config::{Document, Positions, kinds};
+use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, Lifecycle, NotCompiled, RuleId, Test};
 use crate::model::{
     AttributeDef, AttributeId, DirectoryHeader, FieldIndex, Name, Syntax, default_schema,
@@ -233,6 +235,13 @@ impl Mapping {
             .into_iter()
             .flatten()
             .map(|index| &self.attributes[*index as usize])
+    }
+
+    /// Whether the mapping applies to a person, or might: the condition is not known to fail.
+    pub fn may_concern(&self, context: &PersonContext<'_>) -> bool {
+        self.applies_to.as_ref().is_none_or(|test| {
+            test.blind.is_some() || !matches!(test.condition.holds(context), Ok(false))
+        })
     }
 
     /// All attribute rules of all states.

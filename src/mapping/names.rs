@@ -5,7 +5,7 @@
 use compact_str::{CompactString, format_compact};
 
 use super::value::{fold_text, length};
-use crate::lang::{EvalError, PersonContext};
+use crate::lang::{EvalError, PersonContext, Unmapped};
 use crate::lifecycle::Formula;
 use crate::model::{AttributeDef, Name};
 
@@ -60,8 +60,11 @@ pub struct Candidates {
     pub names: Vec<(CompactString, usize)>,
     /// Fields the formats lacked, when they gave nothing.
     pub missing: Vec<Name>,
-    /// The first other reason why a format gave nothing.
+    /// The first format that failed or needs a row of a table that holds: whatever the others give, nobody knows
+    /// which name is right.
     pub failed: Option<EvalError>,
+    /// Keys without a row in tables that only report it, which leave their format out.
+    pub unmapped: Vec<(Name, String)>,
 }
 
 impl NameRule {
@@ -120,6 +123,11 @@ impl NameRule {
                     }
                 }
                 Err(EvalError::Missing { fields }) => found.missing.extend(fields),
+                Err(EvalError::Unmapped {
+                    table,
+                    key,
+                    policy: Unmapped::Report,
+                }) => found.unmapped.push((table, key)),
                 Err(error) => found.failed = found.failed.or(Some(error)),
             }
         }

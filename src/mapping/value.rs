@@ -5,10 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
 
-use crate::model::{AttributeDef, Syntax};
+use crate::model::{AttributeDef, Syntax, folded};
 
 /// `accountExpires` of an account that never expires ([MS-ADA1] 2.1: 0 means the same).
 pub const NEVER_EXPIRES: &str = "9223372036854775807";
+
+/// The least number taken for ticks in `accountExpires`, 1917-11-21: smaller ones are a year or a Unix time.
+const EARLIEST_EXPIRY: i64 = 100_000_000_000_000_000;
 
 /// Seconds from 1601-01-01 to 1970-01-01.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
@@ -124,6 +127,12 @@ pub fn canonical(
                 return Ok(NEVER_EXPIRES.into());
             }
             if let Ok(number) = text.parse::<i64>() {
+                // A year or a count of seconds read as ticks is a moment in 1601: the account would be shut.
+                if expires && number < EARLIEST_EXPIRY {
+                    return Err(wrong(
+                        "a date, a moment, never, or ticks since 1601 later than 1917",
+                    ));
+                }
                 return Ok(number.to_compact_string());
             }
             let moment = moment(text, zone, expires)
@@ -220,8 +229,23 @@ fn moment(text: &str, zone: &TimeZone, end_of_day: bool) -> Option<jiff::Timesta
     text.parse().ok()
 }
 
-fn is_expiry(def: &AttributeDef) -> bool {
+/// True for `accountExpires`.
+pub fn is_expiry(def: &AttributeDef) -> bool {
     def.name.eq_ignore_ascii_case("accountExpires")
+}
+
+/// When an account stops working, in ticks since 1601; one that never does stops last of all, and so does one whose
+/// value nobody can read.
+pub fn ticks(expiry: &str) -> i64 {
+    match expiry.trim().parse() {
+        Ok(0) | Err(_) => i64::MAX,
+        Ok(ticks) => ticks,
+    }
+}
+
+/// Whether a stored value means the same as none.
+pub fn means_empty(def: &AttributeDef, value: &str) -> bool {
+    matches!(cleared(def), Cleared::Value(none) if equal(def, none, value))
 }
 
 /// What stands in an attribute after it is cleared.
@@ -289,7 +313,7 @@ pub fn equal(def: &AttributeDef, one: &str, other: &str) -> bool {
 /// The form in which values the server holds for equal are equal: for recognising, never for deciding a write.
 pub fn fold(def: &AttributeDef, value: &str) -> CompactString {
     match def.syntax {
-        Syntax::Text | Syntax::Dn | Syntax::Boolean => fold_text(value),
+        Syntax::Text | Syntax::Dn | Syntax::Boolean => recognised(value),
         _ => value.trim().into(),
     }
 }
@@ -310,7 +334,16 @@ pub fn with_folded<T>(def: &AttributeDef, value: &str, then: impl FnOnce(&str) -
     then(&fold(def, value))
 }
 
-/// Lower case without spaces around it.
+/// A text as the server compares it (see `model::folding`), without spaces around it.
+fn recognised(value: &str) -> CompactString {
+    let value = value.trim();
+    if value.is_ascii() {
+        return fold_text(value);
+    }
+    value.chars().flat_map(folded).collect()
+}
+
+/// Lower case without spaces around it: a name that differs in a mark may still be corrected.
 pub(super) fn fold_text(value: &str) -> CompactString {
     let value = value.trim();
     if value.is_ascii() {
@@ -357,6 +390,37 @@ mod tests {
         assert_eq!(stored("accountExpires", "never").unwrap(), NEVER_EXPIRES);
         assert_eq!(stored("accountExpires", "0").unwrap(), NEVER_EXPIRES);
         assert!(stored("accountExpires", "soon").is_err());
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_an_expiry_is_none() {
+        for number in ["2026", "20261231", "1767225599", "1767225599000", "-1", "1"] {
+            assert!(stored("accountExpires", number).is_err(), "{number}");
+        }
+        assert_eq!(
+            stored("accountExpires", "133458624000000000").unwrap(),
+            "133458624000000000"
+        );
+        assert_eq!(stored("lockoutTime", "0").unwrap(), "0");
+    }
+
+    #[test]
+    fn values_that_stand_for_none_are_known() {
+        assert!(means_empty(&def("accountExpires"), "0"));
+        assert!(means_empty(&def("accountExpires"), NEVER_EXPIRES));
+        assert!(!means_empty(&def("accountExpires"), "133458624000000000"));
+        assert!(means_empty(&def("countryCode"), "0"));
+        assert!(!means_empty(&def("countryCode"), "826"));
+        assert!(!means_empty(&def("description"), "0"));
+    }
+
+    #[test]
+    fn names_that_differ_in_a_mark_are_one_name_and_two_values() {
+        let cn = def("cn");
+        assert_eq!(fold(&cn, " José García"), fold(&cn, "JOSE GARCIA"));
+        assert_eq!(with_folded(&cn, "José", str::to_owned), "jose");
+        assert!(!equal(&cn, "José", "Jose"));
+        assert_ne!(fold_text("José"), fold_text("Jose"));
     }
 
     #[test]

@@ -95,7 +95,30 @@ impl AttributeRule {
         context: &PersonContext<'_>,
         notes: &mut Notes,
     ) -> Result<Wanted, Problem> {
-        match formula.text(context) {
+        self.value(formula.text(context), notes)
+    }
+
+    /// Like [`AttributeRule::one`], for an attribute that takes a distinguished name: what a person's facts put into
+    /// it stays one name and never becomes structure.
+    ///
+    /// # Errors
+    /// Why the person is held.
+    pub fn one_dn(
+        &self,
+        formula: &Formula,
+        context: &PersonContext<'_>,
+        notes: &mut Notes,
+    ) -> Result<Wanted, Problem> {
+        let text = formula.template.render_dn(context);
+        self.value(text.map(|text| text.trim().into()), notes)
+    }
+
+    fn value(
+        &self,
+        text: Result<CompactString, EvalError>,
+        notes: &mut Notes,
+    ) -> Result<Wanted, Problem> {
+        match text {
             Ok(text) if !text.is_empty() => Ok(Wanted::One(text)),
             Ok(_) => self.empty(Vec::new()),
             Err(error) => self.empty(nothing(error, notes)?),

@@ -64,6 +64,21 @@ impl Hashed {
             .map(|(_, row)| *row)
     }
 
+    /// Puts rows of groups with more than `limit` rows in the order of `key`. A row that stands in a group twice still
+    /// stands there in one place.
+    pub fn arrange<K: Ord>(&mut self, limit: usize, key: impl Fn(u32) -> K + Sync) {
+        self.rows
+            .chunk_by_mut(|one, next| one.0 == next.0)
+            .filter(|group| group.len() > limit)
+            .for_each(|group| group.sort_by_cached_key(|(_, row)| key(*row)));
+    }
+
+    /// How many rows have this hash, without looking at each.
+    pub fn count(&self, hash: u64) -> usize {
+        let from = self.rows.partition_point(|(other, _)| *other < hash);
+        self.rows[from..].partition_point(|(other, _)| *other == hash)
+    }
+
     /// Groups of rows that share a hash, where there are several.
     pub fn repeated(&self) -> impl Iterator<Item = Vec<u32>> {
         self.rows

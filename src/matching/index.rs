@@ -143,10 +143,15 @@ impl<'a> DirectoryIndex<'a> {
                 values
                     .into_par_iter()
                     .zip(asked)
-                    .map(|(rows, asked)| ValueIndex {
-                        attribute: asked.attribute,
-                        def: asked.def.clone(),
-                        by_value: Hashed::new(rows),
+                    .map(|(rows, asked)| {
+                        let mut by_value = Hashed::new(rows);
+                        // Which carriers are told must not depend on the order of the read.
+                        by_value.arrange(TOLD, |row| snapshot.objects[row as usize].guid);
+                        ValueIndex {
+                            attribute: asked.attribute,
+                            def: asked.def.clone(),
+                            by_value,
+                        }
                     })
                     .collect()
             },
@@ -178,7 +183,24 @@ impl<'a> DirectoryIndex<'a> {
 
     /// The object with this name, as a server or a template spells it.
     pub fn by_text(&self, dn: &str) -> Option<u32> {
-        Dn::key_of(dn).and_then(|key| self.by_key(&key))
+        let key = Dn::key_of(dn)?;
+        let mut found = self
+            .by_key
+            .get(hash(key.as_str()))
+            .filter(|at| self.keys[*at as usize] == key);
+        let first = found.next()?;
+        let Some(second) = found.next() else {
+            return Some(first);
+        };
+        // A server that holds marks for a difference may have both spellings: only the one that is meant.
+        let spelt = |text: &str| text.to_lowercase();
+        let wanted = spelt(dn);
+        let mut meant = [first, second]
+            .into_iter()
+            .chain(found)
+            .filter(|at| spelt(self.entry(*at).dn.as_str()) == wanted);
+        let one = meant.next()?;
+        meant.next().is_none().then_some(one)
     }
 }
 
@@ -190,20 +212,45 @@ pub struct ValueIndex {
     by_value: Hashed,
 }
 
+/// How many carriers of one value are told one by one.
+const TOLD: usize = 20;
+
+/// Objects that carry a value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carriers {
+    /// How many there are.
+    pub count: usize,
+    /// All of them, or the first of very many.
+    pub first: Vec<u32>,
+}
+
 impl ValueIndex {
     /// Objects that carry the (folded) value, each once.
-    pub fn get(&self, snapshot: &DirectorySnapshot, folded: &str) -> Vec<u32> {
-        let mut found: Vec<u32> = self
-            .by_value
-            .get(hash(folded))
-            .filter(|object| {
-                snapshot.objects[*object as usize]
+    pub fn get<'i>(
+        &'i self,
+        snapshot: &'i DirectorySnapshot,
+        folded: &'i str,
+    ) -> impl Iterator<Item = u32> + 'i {
+        let mut last = None;
+        self.by_value.get(hash(folded)).filter(move |object| {
+            last.replace(*object) != Some(*object)
+                && snapshot.objects[*object as usize]
                     .values(self.attribute)
                     .iter()
                     .any(|value| fold(&self.def, value) == folded)
-            })
-            .collect();
-        found.dedup();
-        found
+        })
+    }
+
+    /// The first objects that carry the (folded) value, and how many there are. It takes the same time whether ten
+    /// carry it or everybody does: a placeholder that everyone has is looked up for everyone.
+    pub fn carriers(&self, snapshot: &DirectorySnapshot, folded: &str) -> Carriers {
+        let mut first: Vec<u32> = self.get(snapshot, folded).take(TOLD + 1).collect();
+        let count = if first.len() > TOLD {
+            first.truncate(TOLD);
+            self.by_value.count(hash(folded))
+        } else {
+            first.len()
+        };
+        Carriers { count, first }
     }
 }

@@ -14,11 +14,11 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 pub use hashed::{Hashed, hash};
-pub use index::{Asked, DirectoryIndex, Protection, Standing, ValueIndex};
+pub use index::{Asked, Carriers, DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
-use crate::mapping::{Mapping, Problem, fold, with_folded};
-use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Name};
+use crate::mapping::{Key, Mapping, Problem, canonical, fold, with_folded};
+use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Entry, Name};
 
 /// What matching found for one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,9 @@ pub enum Found {
 pub enum Conflict {
     /// Several accounts carry the value.
     Ambiguous {
-        /// The accounts.
+        /// How many.
+        accounts: usize,
+        /// The first of them: a value everybody has must not be written down for everybody.
         objects: Vec<u32>,
         /// The attribute.
         attribute: String,
@@ -67,6 +69,8 @@ pub enum Conflict {
         object: u32,
         /// Its anchor.
         anchor: CompactString,
+        /// The attribute that anchor stands in.
+        anchored_by: AttributeId,
         /// The attribute that recognised it.
         attribute: String,
     },
@@ -74,6 +78,8 @@ pub enum Conflict {
     DuplicateAnchor {
         /// How many.
         people: usize,
+        /// How many of them are nobody an account is planned for.
+        beside: usize,
     },
     /// Several people claim the account.
     Contested {
@@ -81,6 +87,8 @@ pub enum Conflict {
         object: u32,
         /// How many.
         people: usize,
+        /// How many of them are nobody an account is planned for.
+        beside: usize,
     },
     /// An adoption key gave no answer.
     Failed(Problem),
@@ -94,20 +102,23 @@ pub struct KeyIndexes(pub HashMap<AttributeId, ValueIndex>);
 
 impl KeyIndexes {
     /// Accounts that carry a value.
-    pub fn find(
-        &self,
-        snapshot: &DirectorySnapshot,
-        attribute: AttributeId,
-        folded: &str,
-    ) -> Vec<u32> {
+    fn find(&self, snapshot: &DirectorySnapshot, key: &Key, value: &str) -> Carriers {
         self.0
-            .get(&attribute)
-            .map(|index| index.get(snapshot, folded))
+            .get(&key.id)
+            .map(|index| index.carriers(snapshot, &fold(&key.def, value)))
             .unwrap_or_default()
     }
 }
 
-/// Looks for one person's account.
+/// The anchor an account carries, under whichever mapping it is one, with the attribute it stands in.
+fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(AttributeId, &'e str)> {
+    anchors
+        .iter()
+        .find_map(|id| entry.value(*id).map(|value| (*id, value)))
+}
+
+/// Looks for one person's account. `anchors` are the attributes that are an anchor under any mapping of the target:
+/// an account that carries one is somebody's already.
 pub fn find(
     mapping: &Mapping,
     anchor: &str,
@@ -115,6 +126,7 @@ pub fn find(
     index: &DirectoryIndex<'_>,
     keys: &KeyIndexes,
     standing: &[Standing],
+    anchors: &[AttributeId],
 ) -> Found {
     let key = &mapping.anchor;
     let unmanaged = |object: u32, attribute: &str, value: &str| {
@@ -125,10 +137,8 @@ pub fn find(
         })
     };
     let snapshot = index.snapshot;
-    match keys
-        .find(snapshot, key.id, &fold(&key.def, anchor))
-        .as_slice()
-    {
+    let carriers = keys.find(snapshot, key, anchor);
+    match carriers.first.as_slice() {
         [] => {}
         [object] => {
             return match standing[*object as usize] {
@@ -139,6 +149,7 @@ pub fn find(
         }
         several => {
             return Found::Conflict(Conflict::Ambiguous {
+                accounts: carriers.count,
                 objects: several.to_vec(),
                 attribute: key.name.clone(),
                 value: anchor.into(),
@@ -155,20 +166,19 @@ pub fn find(
             Err(EvalError::Missing { .. }) => continue,
             Err(error) => return Found::Conflict(Conflict::Failed(Problem::of(error))),
         };
-        match keys
-            .find(snapshot, adoption.id, &fold(&adoption.def, &value))
-            .as_slice()
-        {
+        let carriers = keys.find(snapshot, adoption, &value);
+        match carriers.first.as_slice() {
             [] => {}
             [object] => {
                 if standing[*object as usize] != Standing::Managed {
                     return unmanaged(*object, &adoption.name, &value);
                 }
                 let entry = &index.snapshot.objects[*object as usize];
-                if let Some(anchor) = entry.value(key.id) {
+                if let Some((anchored_by, anchor)) = anchor_of(entry, anchors) {
                     return Found::Conflict(Conflict::AnchoredElsewhere {
                         object: *object,
                         anchor: anchor.into(),
+                        anchored_by,
                         attribute: adoption.name.clone(),
                     });
                 }
@@ -180,6 +190,7 @@ pub fn find(
             }
             several => {
                 return Found::Conflict(Conflict::Ambiguous {
+                    accounts: carriers.count,
                     objects: several.to_vec(),
                     attribute: adoption.name.clone(),
                     value,
@@ -190,57 +201,117 @@ pub fn find(
     Found::Nothing
 }
 
-/// One person's claim: the attribute that is the anchor, its folded value, and what was found.
+/// What somebody nothing is planned for would claim under a mapping: the value of its anchor, and accounts.
+#[derive(Debug, Default)]
+pub struct Rivalry {
+    /// The anchor, as far as it can be told.
+    pub anchor: Option<CompactString>,
+    /// Accounts that would be theirs.
+    pub accounts: Vec<u32>,
+}
+
+/// What somebody held, or left out, would claim under a mapping. The same rules as in [`find`], but whatever gives
+/// no answer is passed over: such a claim takes an account from others and never gives one.
+pub fn rivalry(
+    mapping: &Mapping,
+    context: &PersonContext<'_>,
+    index: &DirectoryIndex<'_>,
+    keys: &KeyIndexes,
+    anchors: &[AttributeId],
+) -> Rivalry {
+    let snapshot = index.snapshot;
+    let mut rivalry = Rivalry::default();
+    let text = |key: &Key| {
+        let known = key.formula.blind.is_none();
+        let text = known.then(|| key.formula.text(context).ok()).flatten();
+        text.filter(|text| !text.is_empty())
+    };
+    if let Some(anchor) = text(&mapping.anchor) {
+        let anchor = canonical(&mapping.anchor.def, &anchor, context.as_of.time_zone())
+            .unwrap_or_else(|_| anchor.clone());
+        let carriers = keys.find(snapshot, &mapping.anchor, &anchor);
+        rivalry.anchor = Some(anchor);
+        if carriers.count > 0 {
+            rivalry.accounts = carriers.first;
+            return rivalry;
+        }
+    }
+    for adoption in &mapping.adopt {
+        let Some(value) = text(adoption) else {
+            continue;
+        };
+        // An account with an anchor is nobody's by its mail address.
+        rivalry.accounts.extend(
+            keys.find(snapshot, adoption, &value)
+                .first
+                .into_iter()
+                .filter(|object| anchor_of(index.entry(*object), anchors).is_none()),
+        );
+    }
+    rivalry.accounts.sort_unstable();
+    rivalry.accounts.dedup();
+    rivalry
+}
+
+/// One person's claim.
 #[derive(Debug)]
 pub struct Claim<'a> {
-    /// The anchor attribute.
-    pub attribute: AttributeId,
-    /// The definition of it.
-    pub def: &'a AttributeDef,
-    /// The person's value.
-    pub anchor: &'a str,
+    /// The anchor: its attribute, the definition of that, and the person's value.
+    pub anchor: Option<(AttributeId, &'a AttributeDef, &'a str)>,
     /// The account, when there is one.
     pub account: Option<u32>,
+    /// Nothing is planned for this person; the claim only takes answers from others. One person's claims of this kind
+    /// name no anchor and no account twice.
+    pub rival: bool,
 }
 
 /// Takes back every answer that two people were given: nobody gets a contested account, and people who share an
-/// anchor value get nothing. Gives the places of those claims and what is wrong with each, rising.
+/// anchor value get nothing. Gives the places of those claims, without the rivals', and what is wrong with each, rising.
 pub fn settle(claims: &[Claim<'_>], objects: usize) -> Vec<(usize, Conflict)> {
     let rows = claims
         .par_iter()
         .enumerate()
-        .map(|(at, claim)| {
-            let hash = with_folded(claim.def, claim.anchor, hash) ^ u64::from(claim.attribute.0);
-            (hash, u32::try_from(at).unwrap_or(u32::MAX))
+        .filter_map(|(at, claim)| {
+            let (attribute, def, anchor) = claim.anchor?;
+            let hash = with_folded(def, anchor, hash) ^ u64::from(attribute.0);
+            Some((hash, u32::try_from(at).unwrap_or(u32::MAX)))
         })
         .collect();
     let mut wrong: BTreeMap<usize, Conflict> = BTreeMap::new();
     for group in Hashed::new(rows).repeated() {
         let mut same: BTreeMap<(AttributeId, CompactString), Vec<usize>> = BTreeMap::new();
         for at in group {
-            let claim = &claims[at as usize];
-            same.entry((claim.attribute, fold(claim.def, claim.anchor)))
-                .or_default()
-                .push(at as usize);
+            if let Some((attribute, def, anchor)) = claims[at as usize].anchor {
+                same.entry((attribute, fold(def, anchor)))
+                    .or_default()
+                    .push(at as usize);
+            }
         }
         for sharing in same.into_values().filter(|sharing| sharing.len() > 1) {
-            for at in &sharing {
-                let people = sharing.len();
-                wrong.insert(*at, Conflict::DuplicateAnchor { people });
+            let people = sharing.len();
+            let beside = sharing.iter().filter(|at| claims[**at].rival).count();
+            for at in sharing.into_iter().filter(|at| !claims[*at].rival) {
+                wrong.insert(at, Conflict::DuplicateAnchor { people, beside });
             }
         }
     }
-    let mut claimed = vec![0u32; objects];
-    for object in claims.iter().filter_map(|claim| claim.account) {
-        claimed[object as usize] += 1;
+    let mut claimed = vec![(0u32, 0u32); objects];
+    for claim in claims {
+        if let Some(object) = claim.account {
+            let (people, beside) = &mut claimed[object as usize];
+            *people += 1;
+            *beside += u32::from(claim.rival);
+        }
     }
     for (at, claim) in claims.iter().enumerate() {
-        if let Some(object) = claim.account
-            && claimed[object as usize] > 1
+        if let Some(object) = claim.account.filter(|_| !claim.rival)
+            && let (people, beside) = claimed[object as usize]
+            && people > 1
         {
             wrong.entry(at).or_insert(Conflict::Contested {
                 object,
-                people: claimed[object as usize] as usize,
+                people: people as usize,
+                beside: beside as usize,
             });
         }
     }

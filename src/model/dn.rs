@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::folding::folded;
+
 /// A syntactically valid distinguished name, in the spelling it came in.
 ///
 /// Servers answer in another spelling than they were sent (`\2c` comes back as `\,`), so two spellings are compared
@@ -11,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[schemars(transparent)]
 pub struct Dn(#[schemars(with = "String")] compact_str::CompactString);
 
-/// A DN in the one form all its spellings share: types and values in lower case, specials as `\xx`.
+/// A DN in the one form all its spellings share: types and values without regard to case, width and marks (see
+/// [`folded`]), specials as `\xx`.
 ///
 /// Only for comparing and looking up; never shown and never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -253,20 +256,30 @@ fn plain_key(text: &str) -> Option<Box<str>> {
     if text.is_ascii() {
         return Some(text.to_ascii_lowercase().into_boxed_str());
     }
-    Some(
-        text.chars()
-            .flat_map(char::to_lowercase)
-            .collect::<String>()
-            .into_boxed_str(),
-    )
+    let mut key = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            key.push(c.to_ascii_lowercase());
+        } else {
+            push_char(&mut key, c);
+        }
+    }
+    Some(key.into_boxed_str())
 }
 
 fn push_folded(out: &mut String, value: &str) {
     for c in value.chars() {
+        push_char(out, c);
+    }
+}
+
+/// A character of a value. What folds to a special character (a wide comma) is one of the value, not of the name.
+fn push_char(out: &mut String, c: char) {
+    for c in folded(c) {
         if matches!(c, ',' | '+' | '\\' | '=') {
             out.push_str(&format!("\\{:02x}", c as u32));
         } else {
-            out.extend(c.to_lowercase());
+            out.push(c);
         }
     }
 }
@@ -417,6 +430,15 @@ mod tests {
             dn(r"CN=Doe Jane,OU=People,DC=example,DC=test").key(),
             reference
         );
+    }
+
+    #[test]
+    fn names_differ_by_more_than_case_width_and_marks() {
+        let key = |text: &str| dn(text).key();
+        assert_eq!(key("CN=José,DC=test"), key("cn=JOSE,dc=test"));
+        assert_eq!(key(r"CN=a\,José,DC=test"), key("CN=a，Jose,DC=test"));
+        assert_eq!(key("CN=a，b,DC=test").parent(), Some(key("DC=test")));
+        assert_ne!(key("CN=Łukasz,DC=test"), key("CN=Lukasz,DC=test"));
     }
 
     #[test]

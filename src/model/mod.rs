@@ -7,6 +7,7 @@ mod attribute;
 mod directory;
 mod dn;
 mod fact;
+mod folding;
 mod guid;
 mod location;
 mod name;
@@ -20,6 +21,7 @@ pub use directory::{
 pub(crate) use dn::escape_value;
 pub use dn::{Dn, DnError, DnKey, Rdn};
 pub use fact::{Fact, FactType};
+pub(crate) use folding::folded;
 pub use guid::Guid;
 pub use location::Location;
 pub use name::{Name, PersonKey};

@@ -21,16 +21,18 @@ pub(super) struct Anchored {
     accounts: Vec<(u32, AttributeId)>,
 }
 
+/// Why somebody with this anchor is planned nothing for; the first reason counts. A side where it needs one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    /// In scope: held for a reason of their own.
+    Held,
+    NotMapped(usize),
+    OutOfScope(usize),
+}
+
 /// Finds them.
 pub(super) fn anchored(target: &Target<'_>) -> Anchored {
-    let mut attributes: Vec<AttributeId> = target
-        .sides
-        .iter()
-        .flat_map(|side| &side.mappings)
-        .map(|mapping| mapping.anchor.id)
-        .collect();
-    attributes.sort_unstable();
-    attributes.dedup();
+    let attributes = &target.anchors;
     let accounts = target
         .index
         .snapshot
@@ -50,32 +52,62 @@ pub(super) fn anchored(target: &Target<'_>) -> Anchored {
 }
 
 impl Anchored {
-    /// Accounts a side answers for: those with its anchor that no other side's people hold.
-    pub(super) fn of_side(&self, target: &Target<'_>, side: u16) -> u64 {
-        let ids: HashSet<AttributeId> = target.sides[usize::from(side)]
+    /// Accounts a side answers for, those with its anchor that no other side's people hold, and how many of them
+    /// have an anchor that somebody of the side's read has, in scope or out.
+    pub(super) fn of_side(&self, target: &Target<'_>, side: u16) -> (u64, u64) {
+        let number = usize::from(side);
+        let ids: HashSet<AttributeId> = target.sides[number]
             .mappings
             .iter()
             .map(|mapping| mapping.anchor.id)
             .collect();
         let mut others = vec![false; target.standing.len()];
-        for subject in target
-            .subjects
-            .iter()
-            .filter(|subject| subject.side != side)
-        {
+        let mut held = vec![false; target.standing.len()];
+        for subject in &target.subjects {
             if let Some(object) = subject.account() {
-                others[object as usize] = true;
+                let holders = if subject.side == side {
+                    &mut held
+                } else {
+                    &mut others
+                };
+                holders[object as usize] = true;
             }
         }
-        let of_side =
-            |account: &&(u32, AttributeId)| ids.contains(&account.1) && !others[account.0 as usize];
+        let mut accounts = 0;
+        let mut present = 0;
+        let mut unclaimed: HashMap<(AttributeId, CompactString), Vec<u32>> = HashMap::new();
+        let header = &target.index.snapshot.header;
         // An account with several anchors stands in a row.
         let mut last = None;
-        self.accounts
-            .iter()
-            .filter(of_side)
-            .filter(|(object, _)| last.replace(*object) != Some(*object))
-            .count() as u64
+        for (object, id) in &self.accounts {
+            if !ids.contains(id) || others[*object as usize] {
+                continue;
+            }
+            if last.replace(*object) != Some(*object) {
+                accounts += 1;
+                present += u64::from(held[*object as usize]);
+            }
+            if !held[*object as usize]
+                && let Some(value) = target.index.entry(*object).value(*id)
+            {
+                let value = fold(header.definition(*id), value);
+                unclaimed.entry((*id, value)).or_default().push(*object);
+            }
+        }
+        if unclaimed.is_empty() {
+            return (accounts, present);
+        }
+        let side = &target.sides[number];
+        let found: Vec<u32> = side
+            .order
+            .par_iter()
+            .flat_map_iter(|at| side.anchors(*at, target.moment))
+            .filter_map(|anchor| unclaimed.get(&anchor))
+            .flatten()
+            .copied()
+            .collect();
+        let found: HashSet<u32> = found.into_iter().collect();
+        (accounts, present + found.len() as u64)
     }
 }
 
@@ -106,10 +138,10 @@ pub(super) fn report(
     if unclaimed.is_empty() {
         return Vec::new();
     }
-    // People who hold no account, by the anchor they would have: in scope, or out of it (then with their side).
-    let mut known: HashMap<(AttributeId, CompactString), Option<usize>> = HashMap::new();
+    // People who hold no account, by the anchor they would have.
+    let mut known: HashMap<(AttributeId, CompactString), Known> = HashMap::new();
     for (number, side) in target.sides.iter().enumerate() {
-        let without: Vec<(bool, Vec<(AttributeId, CompactString)>)> = side
+        let without: Vec<(Known, Vec<(AttributeId, CompactString)>)> = side
             .order
             .par_iter()
             .filter(|at| {
@@ -119,36 +151,52 @@ pub(super) fn report(
                     .get(subject as usize)
                     .is_none_or(|subject| subject.account().is_none())
             })
-            .map(|at| (side.person(*at).in_scope, side.anchors(*at, target.moment)))
+            .map(|at| {
+                let known = if !side.person(*at).in_scope {
+                    Known::OutOfScope(number)
+                } else if target.not_mapped[number].contains(at) {
+                    Known::NotMapped(number)
+                } else {
+                    Known::Held
+                };
+                (known, side.anchors(*at, target.moment))
+            })
             .collect();
-        for (in_scope, anchors) in without {
+        for (found, anchors) in without {
             for anchor in anchors {
-                let known = known.entry(anchor).or_insert(Some(number));
-                if in_scope {
-                    *known = None;
-                }
+                let known = known.entry(anchor).or_insert(found);
+                *known = (*known).min(found);
             }
         }
     }
     let mut drafts = Vec::new();
     let mut unjudged = 0;
-    for (attribute, object, value) in &unclaimed {
-        let name = target.index.entry(*object).dn.to_string();
-        match known.get(&(*attribute, value.clone())) {
-            // In scope: held for a reason of their own.
-            Some(None) => continue,
-            Some(Some(side)) => {
-                let lifecycle = &target.sides[*side].lifecycle;
-                if lifecycle.out_of_scope == OutOfScopePolicy::Report {
-                    warnings.add(
-                        warning::OUT_OF_SCOPE,
-                        format!("accounts in {} belong to people out of scope", target.name),
-                        name,
-                    );
-                }
-                continue;
+    let mut rejected = 0;
+    for (attribute, object, folded) in unclaimed {
+        let entry = target.index.entry(object);
+        let name = entry.dn.to_string();
+        let told = match known.get(&(attribute, folded)) {
+            None => None,
+            Some(Known::Held) => continue,
+            Some(Known::NotMapped(side)) => Some((
+                *side,
+                warning::NOT_MAPPED,
+                format!(
+                    "accounts in {} belong to people to whom no mapping applies",
+                    target.name
+                ),
+            )),
+            Some(Known::OutOfScope(side)) => Some((
+                *side,
+                warning::OUT_OF_SCOPE,
+                format!("accounts in {} belong to people out of scope", target.name),
+            )),
+        };
+        if let Some((side, code, message)) = told {
+            if target.sides[side].lifecycle.out_of_scope == OutOfScopePolicy::Report {
+                warnings.add(code, message, name);
             }
-            None => {}
+            continue;
         }
         let sides: Vec<&super::people::Side<'_>> = target
             .sides
@@ -156,11 +204,19 @@ pub(super) fn report(
             .filter(|side| {
                 side.mappings
                     .iter()
-                    .any(|mapping| mapping.anchor.id == *attribute)
+                    .any(|mapping| mapping.anchor.id == attribute)
             })
             .collect();
         if sides.iter().any(|side| !side.proven) {
             unjudged += 1;
+            continue;
+        }
+        // The account may well be that of somebody whose row was no good.
+        if sides
+            .iter()
+            .any(|side| !side.people.header.rejected.is_empty())
+        {
+            rejected += 1;
             continue;
         }
         let review = sides
@@ -171,11 +227,12 @@ pub(super) fn report(
                 Draft::new(
                     held::ABSENT,
                     format!(
-                        "no person has {} {value:?} any more",
-                        target.index.snapshot.header.definition(*attribute).name
+                        "no person has {} {:?} any more",
+                        header.definition(attribute).name,
+                        entry.value(attribute).unwrap_or_default()
                     ),
                 )
-                .accounts(vec![*object])
+                .accounts(vec![object])
                 .rule(side.lifecycle.absent_rule),
             ),
             None => warnings.add(
@@ -193,6 +250,16 @@ pub(super) fn report(
                 target.name
             ),
             unjudged,
+        );
+    }
+    if rejected > 0 {
+        warnings.note(
+            warning::ABSENT_NOT_JUDGED,
+            format!(
+                "accounts in {} have no person, and rows of the read were rejected",
+                target.name
+            ),
+            rejected,
         );
     }
     drafts

@@ -164,6 +164,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
         warnings: Vec::new(),
     };
     let mut proofs: BTreeMap<Name, Completeness> = BTreeMap::new();
+    let mut targets = Vec::new();
     for directory in config.directories.values() {
         let mappings: Vec<&Document<kinds::Mapping>> = config
             .mappings
@@ -205,14 +206,10 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
             group_rules.extend(rules);
         }
         let target = Target::new(directory, snapshot, &moment, sides)?;
-        let planned = Planning {
-            config,
-            target,
-            group_rules,
-            warnings: &mut warnings,
-            proofs: &mut proofs,
-        }
-        .run();
+        targets.push(Planning::new(config, target, group_rules, &mut proofs));
+    }
+    for target in targets {
+        let planned = target.run(&proofs, &mut warnings);
         plan.counts.people += planned.people;
         plan.counts.managed_accounts += planned.managed;
         plan.counts.unchanged += planned.unchanged;

@@ -164,6 +164,26 @@ impl Making<'_, '_> {
         }
         .of(fields)
     }
+
+    /// The facts that put a subject into its state.
+    pub(super) fn state_facts(&self, subject: &Subject) -> BTreeMap<String, String> {
+        let side = self.target.side(subject);
+        let facts = Facts {
+            header: &side.people.header,
+            person: side.person(subject.person),
+        };
+        side.lifecycle
+            .deciding_facts(usize::from(subject.state), &facts)
+    }
+
+    /// The facts behind what a rule gives an attribute; of a rule that a state sets, also those behind the state.
+    fn rule_facts(&self, subject: &Subject, rule: &AttributeRule) -> BTreeMap<String, String> {
+        let mut facts = self.facts(subject, &rule.fields);
+        if rule.from_state {
+            facts.extend(self.state_facts(subject));
+        }
+        facts
+    }
 }
 
 struct One<'m, 't, 'a> {
@@ -226,16 +246,10 @@ impl One<'_, '_, '_> {
             })
             .filter(|text| !text.is_empty())
             .map_or_else(|| format!("state {}", state.name), |text| text.to_string());
-        let facts = Facts {
-            header: &side.people.header,
-            person: side.person(self.subject.person),
-        };
         Reason {
             text,
             rule: index(state.rule),
-            facts: side
-                .lifecycle
-                .deciding_facts(usize::from(self.subject.state), &facts),
+            facts: self.making.state_facts(self.subject),
         }
     }
 
@@ -294,7 +308,7 @@ impl One<'_, '_, '_> {
             before: self.before(delta.rule),
             after,
             rule: index(delta.rule.rule),
-            facts: self.making.facts(self.subject, &delta.rule.fields),
+            facts: self.making.rule_facts(self.subject, delta.rule),
         };
         Some((change, waits))
     }
@@ -309,7 +323,7 @@ impl One<'_, '_, '_> {
                 before: self.before(rule),
                 after: vec![PlanValue::Text(name.to_string())],
                 rule: index(*format),
-                facts: self.making.facts(self.subject, &rule.fields),
+                facts: self.making.rule_facts(self.subject, rule),
             })
             .collect()
     }
@@ -502,7 +516,7 @@ impl One<'_, '_, '_> {
                         rule: index(rule),
                     },
                     because,
-                    if state.placement.is_some() {
+                    if leaves {
                         Cause::Source
                     } else {
                         Cause::Undetermined
@@ -518,7 +532,8 @@ impl One<'_, '_, '_> {
                 "enable",
                 Action::Enable {},
                 because,
-                Cause::Source,
+                // Somebody may have disabled it by hand.
+                Cause::Undetermined,
                 Risk::Medium,
                 Vec::new(),
             );
@@ -559,6 +574,7 @@ impl One<'_, '_, '_> {
         let anchor = self.making.target.mapping(self.subject).anchor.id;
         let mut attributes = self.named();
         let mut waits = Vec::new();
+        let mut by_state = attributes.is_empty();
         for delta in &self.outcome.attributes {
             // Adoption writes the anchor already.
             if adopts && delta.rule.id == anchor {
@@ -567,6 +583,7 @@ impl One<'_, '_, '_> {
             if let Some((change, create)) = self.attribute(delta) {
                 attributes.push(change);
                 waits.extend(create);
+                by_state &= delta.rule.from_state;
             }
         }
         if attributes.is_empty() {
@@ -578,7 +595,11 @@ impl One<'_, '_, '_> {
         } else {
             Risk::Low
         };
-        let because = self.mapping_reason();
+        let because = if by_state {
+            self.state()
+        } else {
+            self.mapping_reason()
+        };
         self.push(
             "modify",
             Action::Modify { attributes },

@@ -13,7 +13,7 @@ use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
     AttributeRule, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted, canonical,
-    cleared, equal, is_reference,
+    cleared, equal, is_expiry, is_reference, means_empty, ticks,
 };
 use crate::matching::{Found, Standing};
 use crate::model::{Entry, Fact, FieldIndex};
@@ -189,7 +189,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         if enabled == state.enabled {
             return;
         }
-        if !state.enabled && !self.proven() {
+        if !state.enabled && !self.may_take() {
             self.unproven("disabling the account", state.rule);
         } else {
             self.outcome.switch = Some(state.enabled);
@@ -200,11 +200,24 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.target.side(self.subject).proven
     }
 
+    /// Whether a leaver's account may be taken from them: the read proves it, and the account is known by its anchor
+    /// and not only recognised by something people share.
+    fn may_take(&self) -> bool {
+        self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
+    }
+
     fn unproven(&mut self, what: &str, rule: RuleId) {
-        let mut draft = Draft::new(
-            held::REMOVAL_UNPROVEN,
-            format!("{what} waits for a read that is proven complete"),
-        )
+        let mut draft = if self.proven() {
+            Draft::new(
+                held::REMOVAL_AFTER_ADOPTION,
+                format!("{what} waits until the account carries its anchor"),
+            )
+        } else {
+            Draft::new(
+                held::REMOVAL_UNPROVEN,
+                format!("{what} waits for a read that is proven complete"),
+            )
+        }
         .rule(rule)
         .partial();
         draft.accounts.extend(self.subject.account());
@@ -223,7 +236,10 @@ impl<'t> Evaluation<'_, 't, '_> {
                 && match rule.when {
                     kinds::When::Always => false,
                     kinds::When::OnCreate => true,
-                    kinds::When::IfEmpty => !self.observed(rule).is_empty(),
+                    kinds::When::IfEmpty => !self
+                        .observed(rule)
+                        .iter()
+                        .all(|value| means_empty(&rule.def, value)),
                 };
             if skip {
                 continue;
@@ -279,9 +295,12 @@ impl<'t> Evaluation<'_, 't, '_> {
                 if self.is_as_it_stands(rule, formula) {
                     return Ok(());
                 }
-                let wanted = rule
-                    .one(formula, self.context, &mut self.outcome.notes)
-                    .map_err(problem)?;
+                let wanted = if is_reference(&rule.def) {
+                    rule.one_dn(formula, self.context, &mut self.outcome.notes)
+                } else {
+                    rule.one(formula, self.context, &mut self.outcome.notes)
+                }
+                .map_err(problem)?;
                 match wanted {
                     Wanted::One(text) => self.one(rule, text),
                     other => self.nothing(rule, &other),
@@ -404,11 +423,39 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn push(&mut self, rule: &'t AttributeRule, after: After) {
         let state = self.target.state(self.subject);
-        if rule.from_state && !state.enabled && self.entry.is_some() && !self.proven() {
+        if rule.from_state && !state.enabled && self.entry.is_some() && !self.may_take() {
             let what = format!("setting {} for state {}", rule.name, state.name);
             return self.unproven(&what, rule.rule);
         }
+        if !self.proven()
+            && let Some(what) = self.takes_away(rule, &after)
+        {
+            return self.unproven(&what, rule.rule);
+        }
         self.outcome.attributes.push(Delta { rule, after });
+    }
+
+    /// What the account would lose by the change although no rule clears anything: time, or one value of several.
+    fn takes_away(&self, rule: &AttributeRule, after: &After) -> Option<String> {
+        let observed = self.observed(rule);
+        let stays = |value: &CompactString| match after {
+            After::Values(values) => values.iter().any(|kept| equal(&rule.def, kept, value)),
+            After::Object(object) => self.target.index.by_text(value) == Some(*object),
+            After::Made(_) => false,
+        };
+        if !rule.def.single_valued && !observed.iter().all(stays) {
+            return Some(format!("taking values of {} away", rule.name));
+        }
+        let After::Values(values) = after else {
+            return None;
+        };
+        // An account whose expiry was not read, or that has none, works for ever.
+        let (before, after) = (
+            observed.first().map_or(i64::MAX, |value| ticks(value)),
+            values.first().map_or(i64::MAX, |value| ticks(value)),
+        );
+        (self.entry.is_some() && is_expiry(&rule.def) && after < before)
+            .then(|| format!("an earlier {}", rule.name))
     }
 
     fn object_by_name(&mut self, rule: &'t AttributeRule, text: &str) -> Result<(), Draft> {
@@ -456,12 +503,14 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
-        let candidates = names.candidates(self.context);
+        let mut candidates = names.candidates(self.context);
+        if let Some(error) = &candidates.failed {
+            return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
+        }
+        let reported = !candidates.unmapped.is_empty();
+        self.outcome.notes.unmapped.append(&mut candidates.unmapped);
         if candidates.names.is_empty() {
-            if let Some(error) = &candidates.failed {
-                return Err(Draft::problem(&rule.name, &Problem::of(error.clone())));
-            }
-            if candidates.missing.is_empty() {
+            if candidates.missing.is_empty() && !reported {
                 return Err(Draft::new(
                     held::NO_USABLE_NAME,
                     format!("no format gives a usable {}", rule.name),
@@ -542,7 +591,7 @@ impl<'t> Evaluation<'_, 't, '_> {
                 if here.is_some_and(|(_, parent)| parent == target.index.key(place).as_str()) {
                     return Ok(());
                 }
-                if !state.enabled && state.placement.is_some() && !self.proven() {
+                if !state.enabled && state.placement.is_some() && !self.may_take() {
                     self.unproven("moving the account", formula.rule);
                 } else {
                     self.outcome.place = Some((place, formula.rule));

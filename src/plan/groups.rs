@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::Draft;
+use super::patterns::Pattern;
 use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
 use crate::config::kinds;
@@ -20,7 +21,7 @@ use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
 use crate::mapping::Problem;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name};
-use crate::policy::{held, relative_id};
+use crate::policy::{Scope, held, relative_id};
 
 /// A group rule of one side.
 pub(super) struct GroupRule {
@@ -71,7 +72,22 @@ impl GroupRule {
             .or_else(|| self.when.as_ref().and_then(|test| test.blind.as_ref()))
     }
 
-    fn fields(&self) -> Vec<Name> {
+    /// Which groups the rule could name for anybody, when it is a template that says so.
+    fn pattern(&self, scope: &Scope) -> Option<Pattern> {
+        Pattern::of(&self.group.template, scope)
+    }
+
+    /// Whether people can stay in a group of the rule because nobody is left for whom the rule comes to it.
+    pub(super) fn forgets(&self, target: &Target<'_>) -> bool {
+        let states = &target.sides[usize::from(self.side)].lifecycle.states;
+        let removes = self.mode == kinds::GroupMode::Managed
+            || states
+                .iter()
+                .any(|state| state.groups == GroupsInState::Remove);
+        removes && self.group.template.literal().is_none() && self.pattern(&target.scope).is_none()
+    }
+
+    pub(super) fn fields(&self) -> Vec<Name> {
         let mut fields = self.group.template.fields_used().to_vec();
         if let Some(test) = &self.when {
             fields.extend(test.condition.fields_used().iter().cloned());
@@ -158,10 +174,17 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
     }
     for at in unproven {
         let subject = &target.subjects[at as usize];
-        let mut draft = Draft::new(
-            held::REMOVAL_UNPROVEN,
-            "leaving groups waits for a read that is proven complete",
-        )
+        let mut draft = if target.side(subject).proven {
+            Draft::new(
+                held::REMOVAL_AFTER_ADOPTION,
+                "leaving groups waits until the account carries its anchor",
+            )
+        } else {
+            Draft::new(
+                held::REMOVAL_UNPROVEN,
+                "leaving groups waits for a read that is proven complete",
+            )
+        }
         .partial();
         draft.accounts.extend(subject.account());
         found.people.push((subject.side, subject.person, draft));
@@ -190,7 +213,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
 struct OneGroup {
     changes: Vec<(u32, Change)>,
     held: Option<Draft>,
-    /// Subjects who would leave, were the read proven.
+    /// Subjects who would leave, were the read proven and the account known by its anchor.
     unproven: Vec<u32>,
     /// Subjects who would enter or leave, were they not protected.
     protected: Vec<u32>,
@@ -300,7 +323,7 @@ impl Comparison<'_, '_, '_> {
         });
         if protected {
             one.protected.push(at);
-        } else if target.side(subject).proven {
+        } else if target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. }) {
             let change = membership(self.making, group, at, rule, false);
             one.changes.extend(change.map(|change| (at, change)));
         } else {
@@ -362,7 +385,35 @@ fn wishes(making: &Making<'_, '_>, rules: &[GroupRule]) -> Wishes {
                 .or_default();
         }
     }
+    all.named.extend(possible(target, rules));
     all
+}
+
+/// Groups that templated rules could name, whether or not they do for anybody of this read.
+fn possible(target: &Target<'_>, rules: &[GroupRule]) -> Vec<(u32, u16)> {
+    let patterns: Vec<(u16, Pattern)> = (0..)
+        .zip(rules)
+        .filter_map(|(at, rule)| Some((at, rule.pattern(&target.scope)?)))
+        .collect();
+    if patterns.is_empty() {
+        return Vec::new();
+    }
+    target
+        .index
+        .snapshot
+        .objects
+        .par_iter()
+        .enumerate()
+        .filter(|(at, entry)| {
+            entry.kind == EntryKind::Group && target.standing[*at] == Standing::Managed
+        })
+        .flat_map_iter(|(at, _)| {
+            let group = u32::try_from(at).unwrap_or(u32::MAX);
+            let key = target.index.key(group);
+            let fitting = patterns.iter().filter(|(_, pattern)| pattern.fits(key));
+            fitting.map(move |(rule, _)| (group, *rule))
+        })
+        .collect()
 }
 
 /// A group by name, or the name of one that does not exist.
@@ -542,7 +593,7 @@ fn membership(
         Reason {
             text: format!("state {} leaves every group that rules give", state.name),
             rule: index(state.rule),
-            facts: making.facts(subject, &[]),
+            facts: making.state_facts(subject),
         }
     } else {
         Reason {

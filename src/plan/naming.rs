@@ -187,16 +187,15 @@ impl Names {
         attribute: AttributeId,
         folded: &str,
     ) -> bool {
-        let holders = target
-            .taken
-            .get(&attribute)
-            .map(|index| index.get(target.index.snapshot, folded))
-            .unwrap_or_default();
-        holders.iter().all(|holder| Some(*holder) == account)
-            && self
-                .given
-                .get(&(attribute, CompactString::from(folded)))
-                .is_none_or(|other| *other == at)
+        let free = target.taken.get(&attribute).is_none_or(|index| {
+            index
+                .get(target.index.snapshot, folded)
+                .all(|holder| Some(holder) == account)
+        });
+        free && self
+            .given
+            .get(&(attribute, CompactString::from(folded)))
+            .is_none_or(|other| *other == at)
     }
 
     fn vacant(&self, target: &Target<'_>, at: u32, account: Option<u32>, key: &DnKey) -> bool {

@@ -169,6 +169,18 @@ impl<'a> Side<'a> {
         let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
         };
+        let fields = &self.people.header.fields;
+        let unread = self.required.iter().find(|(field, _)| {
+            fields
+                .get(usize::from(field.0))
+                .is_some_and(|one| !one.delivered)
+        });
+        if let Some((_, name)) = unread {
+            return Err(Draft::new(
+                held::FIELD_NOT_DELIVERED,
+                format!("{name} is required and stood in no row of the read"),
+            ));
+        }
         let missing: Vec<Name> = self
             .required
             .iter()

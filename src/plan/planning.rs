@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::absent::{anchored, report};
+use super::absent::{Anchored, anchored, report};
 use super::assemble::held;
 use super::changes::Making;
 use super::draft::{Draft, Warnings};
@@ -16,10 +16,10 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::{Change, Held};
-use crate::config::Config;
+use crate::config::{Config, Document, kinds};
 use crate::matching::{Found, Standing};
 use crate::model::{Completeness, EntryKind, Name, Verdict};
-use crate::policy::{held as code, judge, warning};
+use crate::policy::{Scope, held as code, judge, warning};
 
 /// What one target came to.
 #[derive(Default)]
@@ -31,18 +31,76 @@ pub(super) struct Planned {
     pub(super) unchanged: u64,
 }
 
-/// One target, ready to be planned.
-pub(super) struct Planning<'p, 'a> {
-    pub(super) config: &'a Config,
-    pub(super) target: Target<'a>,
-    pub(super) group_rules: Vec<GroupRule>,
-    pub(super) warnings: &'p mut Warnings,
-    pub(super) proofs: &'p mut BTreeMap<Name, Completeness>,
+/// One target on its way to a plan.
+pub(super) struct Planning<'a> {
+    target: Target<'a>,
+    group_rules: Vec<GroupRule>,
+    directory: Option<&'a Document<kinds::ActiveDirectory>>,
+    /// People held because nobody can say what they should have, or whose account is whose.
+    people: Vec<HeldPerson>,
+    anchors: Option<Anchored>,
 }
 
-impl Planning<'_, '_> {
-    /// Plans it.
-    pub(super) fn run(mut self) -> Planned {
+impl<'a> Planning<'a> {
+    /// Finds everybody's account and judges the reads as far as this target can. What is proven is known only when
+    /// every target has had its say: a read that is doubtful for one is doubtful for all.
+    pub(super) fn new(
+        config: &'a Config,
+        target: Target<'a>,
+        group_rules: Vec<GroupRule>,
+        proofs: &mut BTreeMap<Name, Completeness>,
+    ) -> Self {
+        let mut planning = Self {
+            directory: config.directories.get(target.name),
+            target,
+            group_rules,
+            people: Vec::new(),
+            anchors: None,
+        };
+        let readable = planning
+            .target
+            .index
+            .snapshot
+            .header
+            .completeness
+            .is_proven();
+        if readable {
+            let target = &planning.target;
+            let assessed: Vec<_> = target
+                .sides
+                .iter()
+                .map(|side| side.assess(target.moment))
+                .collect();
+            planning.people = planning.target.match_people(&assessed);
+            planning.anchors = Some(anchored(&planning.target));
+        }
+        for (number, side) in planning.target.sides.iter().enumerate() {
+            let rules = config
+                .sources
+                .get(side.source)
+                .map(|source| source.spec.completeness.clone())
+                .unwrap_or_default();
+            let (accounts, present) = match &planning.anchors {
+                Some(anchors) if rules.max_fall.is_some() => {
+                    anchors.of_side(&planning.target, u16::try_from(number).unwrap_or(u16::MAX))
+                }
+                _ => (0, 0),
+            };
+            let proof = judge(side.people, &rules, present, accounts);
+            doubt(proofs, side.source, proof);
+        }
+        planning
+    }
+
+    /// Plans it, once every target has judged the reads.
+    pub(super) fn run(
+        mut self,
+        proofs: &BTreeMap<Name, Completeness>,
+        warnings: &mut Warnings,
+    ) -> Planned {
+        for side in &mut self.target.sides {
+            side.proven = proofs.get(side.source).is_some_and(Completeness::is_proven);
+        }
         let managed = self
             .target
             .standing
@@ -52,56 +110,20 @@ impl Planning<'_, '_> {
                 entry.kind == EntryKind::User && **standing == Standing::Managed
             })
             .count() as u64;
-        let in_scope: Vec<u64> = self
+        let in_scope: u64 = self
             .target
             .sides
             .iter()
-            .map(|side| {
-                side.people
-                    .people
-                    .iter()
-                    .filter(|person| person.in_scope)
-                    .count() as u64
-            })
-            .collect();
-        let proof = &self.target.index.snapshot.header.completeness;
-        if !proof.is_proven() {
-            let reasons = match &proof.verdict {
-                Verdict::Unproven { reasons } => reasons.join("; "),
-                Verdict::Proven => String::new(),
-            };
-            let draft = Draft::new(
-                code::DIRECTORY_UNPROVEN,
-                format!(
-                    "the read of {} is not proven complete: {reasons}",
-                    self.target.name
-                ),
-            );
-            for (number, people) in in_scope.iter().enumerate() {
-                self.prove(number, *people, 0);
-            }
-            return Planned {
-                held: held(&self.target, Vec::new(), vec![draft]),
-                people: in_scope.iter().sum(),
-                managed,
-                ..Planned::default()
-            };
-        }
-        let assessed: Vec<_> = self
-            .target
-            .sides
-            .iter()
-            .map(|side| side.assess(self.target.moment))
-            .collect();
-        let mut people = self.target.match_people(&assessed);
-        drop(assessed);
-        let anchors = anchored(&self.target);
-        for (number, count) in in_scope.iter().enumerate() {
-            let accounts = anchors.of_side(&self.target, u16::try_from(number).unwrap_or(u16::MAX));
-            self.prove(number, *count, accounts);
-        }
-        let mut objects = report(&self.target, &anchors, self.warnings);
-        self.warn_of_rules();
+            .flat_map(|side| &side.people.people)
+            .filter(|person| person.in_scope)
+            .count() as u64;
+        let Some(anchors) = self.anchors.take() else {
+            return self.unread(in_scope, managed);
+        };
+        let mut people = std::mem::take(&mut self.people);
+        let mut objects = report(&self.target, &anchors, warnings);
+        self.warn_of_scope(warnings);
+        self.warn_of_rules(warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
         let mut outcomes: Vec<Option<Box<Outcome<'_>>>> = (0..count)
@@ -138,7 +160,7 @@ impl Planning<'_, '_> {
         }
         people.extend(memberships.people);
         objects.extend(memberships.groups);
-        collect_notes(target, &outcomes, &mut people, self.warnings);
+        collect_notes(target, &outcomes, &mut people, warnings);
         let unchanged = target
             .subjects
             .iter()
@@ -148,46 +170,58 @@ impl Planning<'_, '_> {
         Planned {
             changes,
             held: held(target, people, objects),
-            people: in_scope.iter().sum(),
+            people: in_scope,
             managed,
             unchanged,
         }
     }
 
-    /// Judges the read of a side and keeps the verdict for the plan's inputs.
-    fn prove(&mut self, number: usize, in_scope: u64, anchored: u64) {
-        let side = &mut self.target.sides[number];
-        let rules = self
-            .config
-            .sources
-            .get(side.source)
-            .map(|source| source.spec.completeness.clone())
-            .unwrap_or_default();
-        let proof = judge(side.people, &rules, in_scope, anchored);
-        side.proven = proof.is_proven();
-        match self.proofs.get_mut(side.source) {
-            None => {
-                self.proofs.insert(side.source.clone(), proof);
-            }
-            Some(known) => {
-                if let Verdict::Unproven { reasons } = proof.verdict {
-                    match &mut known.verdict {
-                        Verdict::Unproven { reasons: all } => {
-                            all.extend(reasons);
-                            all.sort();
-                            all.dedup();
-                        }
-                        verdict @ Verdict::Proven => *verdict = Verdict::Unproven { reasons },
-                    }
-                }
-            }
+    /// Nothing is planned on a read of the directory that is not whole.
+    fn unread(&self, in_scope: u64, managed: u64) -> Planned {
+        let reasons = match &self.target.index.snapshot.header.completeness.verdict {
+            Verdict::Unproven { reasons } => reasons.join("; "),
+            Verdict::Proven => String::new(),
+        };
+        let draft = Draft::new(
+            code::DIRECTORY_UNPROVEN,
+            format!(
+                "the read of {} is not proven complete: {reasons}",
+                self.target.name
+            ),
+        );
+        Planned {
+            held: held(&self.target, Vec::new(), vec![draft]),
+            people: in_scope,
+            managed,
+            ..Planned::default()
         }
     }
 
-    fn warn_of_rules(&mut self) {
+    fn warn_of_scope(&self, warnings: &mut Warnings) {
+        let Some(directory) = self.directory else {
+            return;
+        };
+        for (code, name) in Scope::unknown(&directory.spec, &self.target.index) {
+            let part = if code == warning::PROTECTED_NOT_FOUND {
+                "protected"
+            } else {
+                "managed"
+            };
+            warnings.add(
+                code,
+                format!(
+                    "{} names {part} objects that the read does not have",
+                    self.target.name
+                ),
+                name.to_owned(),
+            );
+        }
+    }
+
+    fn warn_of_rules(&self, warnings: &mut Warnings) {
         for side in &self.target.sides {
             for (attribute, field, _) in side.blind_rules() {
-                self.warnings.add(
+                warnings.add(
                     warning::FIELD_NOT_DELIVERED,
                     format!(
                         "{field} stood in no row of the read of {}; what needs it is left alone",
@@ -198,7 +232,7 @@ impl Planning<'_, '_> {
             }
             for mapping in &side.mappings {
                 for attribute in &mapping.unknown {
-                    self.warnings.add(
+                    warnings.add(
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
                         attribute.clone(),
@@ -207,15 +241,42 @@ impl Planning<'_, '_> {
             }
         }
         for rule in &self.group_rules {
+            if rule.forgets(&self.target) {
+                let fields: Vec<_> = rule.fields().iter().map(ToString::to_string).collect();
+                warnings.add(
+                    warning::GROUP_UNIDENTIFIED,
+                    "nothing in a group rule's name sets its groups apart; the last of its people stay in them",
+                    format!("the group rule over {}", fields.join(", ")),
+                );
+            }
             if let Some(field) = rule.blind() {
                 let source = self.target.sides[usize::from(rule.side)].source;
-                self.warnings.add(
+                warnings.add(
                     warning::FIELD_NOT_DELIVERED,
                     format!("{field} stood in no row of the read of {source}; what needs it is left alone"),
                     "group rule".to_owned(),
                 );
             }
         }
+    }
+}
+
+/// Joins what one target makes of a read with what the others made of it.
+fn doubt(proofs: &mut BTreeMap<Name, Completeness>, source: &Name, proof: Completeness) {
+    let Some(known) = proofs.get_mut(source) else {
+        proofs.insert(source.clone(), proof);
+        return;
+    };
+    let Verdict::Unproven { reasons } = proof.verdict else {
+        return;
+    };
+    match &mut known.verdict {
+        Verdict::Unproven { reasons: all } => {
+            all.extend(reasons);
+            all.sort();
+            all.dedup();
+        }
+        verdict @ Verdict::Proven => *verdict = Verdict::Unproven { reasons },
     }
 }
 

@@ -8,7 +8,8 @@ use super::build::{Moment, PlanError};
 use super::draft::Draft;
 use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
-use crate::mapping::{Flavour, RuleKind};
+use crate::lang::PersonContext;
+use crate::mapping::{Flavour, Key, RuleKind};
 use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
 };
@@ -81,7 +82,11 @@ pub(super) struct Target<'a> {
     pub(super) subjects: Vec<Subject>,
     /// Where each person of each side stands among the subjects.
     pub(super) subject_of: Vec<Vec<u32>>,
+    /// Per side, people in scope to whom no mapping applies.
+    pub(super) not_mapped: Vec<HashSet<u32>>,
     pub(super) keys: KeyIndexes,
+    /// Attributes that are an anchor under any mapping of any side.
+    pub(super) anchors: Vec<AttributeId>,
     /// Who holds which value of the attributes that must be unique.
     pub(super) taken: HashMap<AttributeId, ValueIndex>,
     /// Former names of deleted objects, each with the places it was in; `None` where the read does not tell.
@@ -162,6 +167,13 @@ impl<'a> Target<'a> {
         let header = &snapshot.header;
         let known = WellKnown::new(&directory.name, header)?;
         let scope = Scope::new(&directory.spec, header);
+        let mut anchors: Vec<AttributeId> = sides
+            .iter()
+            .flat_map(|side| &side.mappings)
+            .map(|mapping| mapping.anchor.id)
+            .collect();
+        anchors.sort_unstable();
+        anchors.dedup();
         let mut recognised: HashMap<AttributeId, AttributeDef> = HashMap::new();
         let mut unique: HashMap<AttributeId, AttributeDef> = HashMap::new();
         for id in [Some(known.sam), known.upn].into_iter().flatten() {
@@ -214,9 +226,11 @@ impl<'a> Target<'a> {
                 .iter()
                 .map(|side| vec![NOBODY; side.people.people.len()])
                 .collect(),
+            not_mapped: vec![HashSet::new(); sides.len()],
             sides,
             subjects: Vec::new(),
             keys: KeyIndexes(keys),
+            anchors,
             taken,
             deleted,
             domain,
@@ -228,12 +242,19 @@ impl<'a> Target<'a> {
     pub(super) fn match_people(&mut self, assessed: &[Vec<Assessed>]) -> Vec<HeldPerson> {
         let mut held_people = Vec::new();
         let mut subjects = Vec::new();
+        let mut left_out = Vec::new();
         for (side, outcomes) in assessed.iter().enumerate() {
             let number = u16::try_from(side).unwrap_or(u16::MAX);
             for (at, outcome) in self.sides[side].order.iter().zip(outcomes) {
                 match outcome {
-                    Assessed::NotMapped | Assessed::OutOfScope => {}
-                    Assessed::Held(draft) => held_people.push((number, *at, (**draft).clone())),
+                    Assessed::NotMapped => {
+                        self.not_mapped[side].insert(*at);
+                    }
+                    Assessed::OutOfScope => left_out.push((number, *at)),
+                    Assessed::Held(draft) => {
+                        left_out.push((number, *at));
+                        held_people.push((number, *at, (**draft).clone()));
+                    }
                     Assessed::Subject {
                         mapping,
                         state,
@@ -260,24 +281,45 @@ impl<'a> Target<'a> {
                     &self.index,
                     &self.keys,
                     &self.standing,
+                    &self.anchors,
                 );
             }
         });
-        let claims: Vec<matching::Claim<'_>> = subjects
+        let rivals: Vec<Rival<'_>> = left_out
+            .par_chunks(CHUNK)
+            .flat_map_iter(|chunk| {
+                let mut context = None;
+                chunk
+                    .iter()
+                    .flat_map(|(side, person)| self.rivals(*side, *person, &mut context))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let mut claims: Vec<matching::Claim<'_>> = subjects
             .iter()
             .map(|subject| {
                 let side = &self.sides[usize::from(subject.side)];
                 let key = &side.mappings[usize::from(subject.mapping)].anchor;
                 matching::Claim {
-                    attribute: key.id,
-                    def: &key.def,
-                    anchor: &subject.anchor,
+                    anchor: Some((key.id, &key.def, subject.anchor.as_str())),
                     account: subject.account(),
+                    rival: false,
                 }
             })
             .collect();
+        claims.extend(rivals.iter().map(|rival| {
+            matching::Claim {
+                anchor: rival
+                    .anchor
+                    .as_ref()
+                    .map(|(key, value)| (key.id, &key.def, value.as_str())),
+                account: rival.account,
+                rival: true,
+            }
+        }));
         let wrong = matching::settle(&claims, self.standing.len());
         drop(claims);
+        drop(rivals);
         for (at, conflict) in wrong {
             subjects[at].found = Found::Conflict(conflict);
         }
@@ -296,6 +338,44 @@ impl<'a> Target<'a> {
         held_people
     }
 
+    /// What somebody nothing is planned for claims all the same. Whoever is held for a missing department may be the
+    /// one an account belongs to, so nobody else gets it.
+    fn rivals<'s>(
+        &'s self,
+        number: u16,
+        person: u32,
+        context: &mut Option<PersonContext<'s>>,
+    ) -> Vec<Rival<'s>> {
+        let side = &self.sides[usize::from(number)];
+        let context = self.moment.seen(context, side.person(person));
+        let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
+        let mut accounts = Vec::new();
+        for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
+            let found = matching::rivalry(mapping, context, &self.index, &self.keys, &self.anchors);
+            if let Some(value) = found.anchor {
+                let key = &mapping.anchor;
+                let known = anchors
+                    .iter()
+                    .any(|(other, known)| other.id == key.id && key.matches(known, &value));
+                if !known {
+                    anchors.push((key, value));
+                }
+            }
+            accounts.extend(found.accounts);
+        }
+        accounts.sort_unstable();
+        accounts.dedup();
+        let anchors = anchors.into_iter().map(|anchor| Rival {
+            anchor: Some(anchor),
+            account: None,
+        });
+        let accounts = accounts.into_iter().map(|account| Rival {
+            anchor: None,
+            account: Some(account),
+        });
+        anchors.chain(accounts).collect()
+    }
+
     fn conflict(&self, subject: &Subject, conflict: &Conflict) -> Draft {
         let mapping = &self.sides[usize::from(subject.side)].mappings[usize::from(subject.mapping)];
         let anchor = mapping.anchor.formula.rule;
@@ -308,12 +388,13 @@ impl<'a> Target<'a> {
         };
         match conflict {
             Conflict::Ambiguous {
+                accounts,
                 objects,
                 attribute,
                 value,
             } => Draft::new(
                 held::AMBIGUOUS_MATCH,
-                format!("{} accounts have {attribute} {value:?}", objects.len()),
+                format!("{accounts} accounts have {attribute} {value:?}"),
             )
             .accounts(objects.clone())
             .rule(rule_of(attribute)),
@@ -336,27 +417,41 @@ impl<'a> Target<'a> {
             Conflict::AnchoredElsewhere {
                 object,
                 anchor: other,
+                anchored_by,
                 attribute,
             } => Draft::new(
                 held::ANCHORED_ELSEWHERE,
-                format!(
-                    "the account found by {attribute} carries {} {other:?}, not {:?}",
-                    mapping.anchor.name, subject.anchor
-                ),
+                if *anchored_by == mapping.anchor.id {
+                    format!(
+                        "the account found by {attribute} carries {} {other:?}, not {:?}",
+                        mapping.anchor.name, subject.anchor
+                    )
+                } else {
+                    format!(
+                        "the account found by {attribute} carries {} {other:?}, the anchor of another mapping",
+                        self.index.snapshot.header.definition(*anchored_by).name
+                    )
+                },
             )
             .accounts(vec![*object])
             .rule(rule_of(attribute)),
-            Conflict::DuplicateAnchor { people } => Draft::new(
+            Conflict::DuplicateAnchor { people, beside } => Draft::new(
                 held::DUPLICATE_ANCHOR,
                 format!(
-                    "{people} people have {} {:?}",
-                    mapping.anchor.name, subject.anchor
+                    "{people} people have {} {:?}{}",
+                    mapping.anchor.name,
+                    subject.anchor,
+                    left_out(*beside)
                 ),
             )
             .rule(anchor),
-            Conflict::Contested { object, people } => Draft::new(
+            Conflict::Contested {
+                object,
+                people,
+                beside,
+            } => Draft::new(
                 held::CONTESTED_ACCOUNT,
-                format!("{people} people claim this account"),
+                format!("{people} people claim this account{}", left_out(*beside)),
             )
             .accounts(vec![*object])
             .rule(anchor),
@@ -401,6 +496,20 @@ impl<'a> Target<'a> {
     }
 }
 
+/// What one of the held or left-out claims: an anchor value or an account.
+struct Rival<'a> {
+    anchor: Option<(&'a Key, CompactString)>,
+    account: Option<u32>,
+}
+
+/// How many of those who share something are not seen among the people a plan is made for.
+fn left_out(people: usize) -> String {
+    match people {
+        0 => String::new(),
+        people => format!(", {people} of them held for another reason or out of scope"),
+    }
+}
+
 /// What deleted objects were called, and where: a deleted object's name carries its GUID behind a line break
 /// ([MS-ADTS] 3.1.1.5.5.1.1).
 fn deleted_names(
@@ -416,7 +525,7 @@ fn deleted_names(
         };
         let name = name.split('\n').next().unwrap_or_default();
         let name = name.split("\\0ADEL:").next().unwrap_or_default();
-        let folded = name.trim().chars().flat_map(char::to_lowercase).collect();
+        let folded = name.trim().chars().flat_map(crate::model::folded).collect();
         let place = parent
             .and_then(|parent| entry.value(parent))
             .and_then(|dn| Dn::parse(dn).ok())

@@ -5,11 +5,12 @@ use crate::model::{Completeness, PeopleSnapshot, Verdict};
 
 /// The read's own proof with the project's checks added: the floor, the sentinels, and the fall against accounts.
 ///
-/// `in_scope` is the number of people in scope, `anchored` that of managed accounts that carry an anchor.
+/// `anchored` is the number of managed accounts that carry an anchor, `present` how many of those anchors somebody of
+/// the read has, in scope or out. People who left stay in HaloITSM, so counting people would show no fall at all.
 pub fn judge(
     people: &PeopleSnapshot,
     rules: &kinds::CompletenessRules,
-    in_scope: u64,
+    present: u64,
     anchored: u64,
 ) -> Completeness {
     let proof = &people.header.completeness;
@@ -44,12 +45,12 @@ pub fn judge(
         .max_fall
         .as_ref()
         .and_then(|fall| fall.0.trim_end_matches('%').parse::<u64>().ok());
+    let gone = anchored.saturating_sub(present);
     if let Some(percent) = percent
-        && in_scope < anchored
-        && (anchored - in_scope) * 100 > anchored * percent
+        && u128::from(gone) * 100 > u128::from(anchored) * u128::from(percent)
     {
         reasons.push(format!(
-            "{in_scope} people in scope stand against {anchored} accounts; that is a fall of more than {percent}%"
+            "nobody in the read has the anchor of {gone} of {anchored} accounts; that is a fall of more than {percent}%"
         ));
     }
     Completeness {

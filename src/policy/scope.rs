@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::codes::{Code, warning};
 use crate::config::kinds;
-use crate::matching::{Protection, Standing};
+use crate::matching::{DirectoryIndex, Protection, Standing};
 use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind};
 
 /// The managed scope.
@@ -60,6 +61,30 @@ impl Scope {
         }
     }
 
+    /// Names the target's scope is made of that nothing in the read has, each with the warning it deserves. A name
+    /// with a slip in it protects nothing, and nobody would notice.
+    pub fn unknown<'t>(
+        target: &'t kinds::ActiveDirectory,
+        index: &DirectoryIndex<'_>,
+    ) -> Vec<(Code, &'t str)> {
+        let top = index.snapshot.header.identity.naming_context.key();
+        let places = target
+            .managed
+            .under
+            .iter()
+            .chain(&target.managed.groups_under);
+        let places = places.map(|name| (warning::MANAGED_NOT_FOUND, name));
+        let protected = target.protected.iter();
+        let protected = protected.map(|name| (warning::PROTECTED_NOT_FOUND, name));
+        places
+            .chain(protected)
+            .filter(|(_, name)| {
+                Dn::key_of(name).is_none_or(|key| key != top && index.by_key(&key).is_none())
+            })
+            .map(|(code, name)| (code, name.as_str()))
+            .collect()
+    }
+
     /// What may be done with an object.
     pub fn stands(&self, entry: &Entry, key: &DnKey) -> Standing {
         let scope = match entry.kind {
@@ -86,6 +111,11 @@ impl Scope {
         } else {
             Standing::Managed
         }
+    }
+
+    /// Whether this is one of the places groups are managed in, not something below one.
+    pub fn is_group_base(&self, key: &DnKey) -> bool {
+        self.groups_under.contains(key)
     }
 
     /// Whether accounts may be placed here.

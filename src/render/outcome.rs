@@ -262,7 +262,7 @@ fn way_out(kind: FailureKind) -> &'static str {
         }
         FailureKind::Unverified => "look at the object: something else changes it; then plan again",
         FailureKind::Password => {
-            "the account was left disabled: see to the cause, then apply the plan again"
+            "no account is left enabled: see to the cause, then apply the plan again, or plan again with recipients"
         }
         FailureKind::Internal => "please report it, with this report",
     }

@@ -140,3 +140,21 @@ fn the_reader_of_imports_sees_grouped_ones() {
     let text = "use crate::{model::{Dn, Guid}, plan::Plan, apply};\nlet x = crate::cli::run();";
     assert_eq!(rooms_used(text), ["model", "plan", "apply", "cli"]);
 }
+
+#[test]
+fn exit_codes_are_documented_as_they_are() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/exit-codes.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let documented: Vec<(u8, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        })
+        .collect();
+    let codes: Vec<(u8, &str)> = halosync::cli::Exit::ALL
+        .iter()
+        .map(|(exit, meaning)| (*exit as u8, *meaning))
+        .collect();
+    assert_eq!(documented, codes);
+}

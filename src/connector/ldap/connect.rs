@@ -130,10 +130,9 @@ impl Server {
             address: self.address,
             system: &self.system,
         };
-        let unavailable = |why| ConnectorError::Transient {
+        let unavailable = |why| ConnectorError::Unavailable {
             system: self.system.clone(),
             message: format!("{}: {why}", self.url),
-            retry_after: None,
         };
         let session = candidate.connect().await.map_err(unavailable)?;
         let root = candidate.root_entry(&session).await.map_err(unavailable)?;

@@ -31,12 +31,20 @@ const ALWAYS: &[&str] = &[
     "adminCount",
     "cn",
     "isCriticalSystemObject",
+    "objectSid",
     "sAMAccountName",
     "userAccountControl",
     "userPrincipalName",
 ];
-/// Read of what is not a user.
-const NAMES: &[&str] = &["cn", "sAMAccountName", "userPrincipalName"];
+/// Read of what is not a user: its names, and what tells that it is privileged or built in.
+const NAMES: &[&str] = &[
+    "adminCount",
+    "cn",
+    "isCriticalSystemObject",
+    "objectSid",
+    "sAMAccountName",
+    "userPrincipalName",
+];
 /// Read of groups in use, and of deleted objects.
 const SPECIAL: &[&str] = &["lastKnownParent", "member"];
 
@@ -334,7 +342,7 @@ impl Run<'_> {
     /// they hold can be used again anyway.
     async fn deleted(&self, session: &Session) -> Result<Part, ConnectorError> {
         let attributes = with_identity(
-            &["sAMAccountName", "userPrincipalName"],
+            &["cn", "sAMAccountName", "userPrincipalName"],
             &["lastKnownParent"],
         );
         let base = format!("CN=Deleted Objects,{}", self.base());

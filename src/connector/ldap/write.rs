@@ -31,6 +31,7 @@ pub struct LdapWriter {
     idle: Mutex<Vec<Session>>,
     /// Syntax of attributes met so far, by lower-case name.
     syntaxes: Mutex<HashMap<String, Syntax>>,
+    bound_as: Option<Guid>,
 }
 
 impl fmt::Debug for LdapWriter {
@@ -49,8 +50,16 @@ impl LdapWriter {
     /// As [`LdapReader::connect`](super::LdapReader::connect).
     pub async fn connect(settings: Settings, connections: usize) -> Result<Self, ConnectorError> {
         let (server, first) = Server::find(settings).await?;
+        let bound_as = match server.bound_as(&first).await {
+            Some(dn) => first
+                .object(dn.as_str(), "(objectClass=*)", &["objectGUID".to_owned()])
+                .await?
+                .and_then(|raw| Guid::from_wire(raw.values("objectGUID").first()?)),
+            None => None,
+        };
         Ok(Self {
             server,
+            bound_as,
             permits: Semaphore::new(connections.clamp(1, 64)),
             idle: Mutex::new(vec![first]),
             syntaxes: Mutex::new(HashMap::new()),
@@ -280,6 +289,10 @@ impl LdapWriter {
 impl DirectoryWriter for LdapWriter {
     fn identity(&self) -> &DirectoryIdentity {
         &self.server.identity
+    }
+
+    fn bound_as(&self) -> Option<Guid> {
+        self.bound_as
     }
 
     async fn fetch(

@@ -271,7 +271,10 @@ pub(crate) fn full_plan() -> PlanFile {
 #[derive(Default)]
 pub(crate) struct Envelope {
     pub(crate) kept: Mutex<Vec<(Dn, jiff::Timestamp, String)>>,
+    pub(crate) void: Mutex<Vec<String>>,
     pub(crate) fails: bool,
+    /// True when it is known beforehand that nothing can be kept.
+    pub(crate) unusable: bool,
 }
 
 impl Envelope {
@@ -284,7 +287,10 @@ impl Envelope {
 
     pub(crate) fn latest(&self, name: &str) -> Option<String> {
         let kept = self.kept.lock().unwrap();
-        let of = kept.iter().filter(|one| one.0.key() == dn(name).key());
+        let void = self.void.lock().unwrap();
+        let of = kept
+            .iter()
+            .filter(|one| one.0.key() == dn(name).key() && !void.contains(&one.2));
         of.max_by_key(|one| one.1).map(|one| one.2.clone())
     }
 }
@@ -301,6 +307,22 @@ impl PasswordSink for Envelope {
             .lock()
             .unwrap()
             .push((dn(&one.dn), one.at, secret));
+        Ok(())
+    }
+
+    fn prepare(&self) -> Result<(), PasswordError> {
+        if self.unusable {
+            return Err(PasswordError::Folder {
+                path: PathBuf::from("nowhere"),
+                source: std::io::ErrorKind::NotFound.into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn withdraw(&self, one: NewPassword) -> Result<(), PasswordError> {
+        let secret = one.password.expose_secret().to_owned();
+        self.void.lock().unwrap().push(secret);
         Ok(())
     }
 

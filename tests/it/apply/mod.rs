@@ -605,6 +605,12 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
                     );
                     !(unverified && report.id.0.ends_with("-cy"))
                 })
+                // Whose password was overtaken leaves the account, and what needs it, to the other.
+                .filter(|report| match &report.outcome {
+                    ChangeOutcome::Conflict { message, .. } => !message.contains("another apply"),
+                    ChangeOutcome::Skipped { because } => !because.0.starts_with("create-"),
+                    _ => true,
+                })
                 .map(|report| (&report.id, &report.outcome))
                 .collect();
             assert_eq!(rest, [], "{seed}");
@@ -612,6 +618,97 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
         let reference = Bench::full();
         reference.apply();
         assert_eq!(first.world.shape(), reference.world.shape());
+    }
+}
+
+#[test]
+fn p9_the_account_halosync_works_as_is_never_written() {
+    let ann = || existing(1, &person("Ann"));
+    let mut bench = Bench::new(
+        world(),
+        plan(vec![
+            change("title", ann(), modify_title(&["Clerk"], &["Boss"])),
+            change(
+                "group",
+                existing(21, "CN=Staff,OU=Groups,DC=example,DC=test"),
+                Action::AddMember { member: ann() },
+            ),
+            change("disable", ann(), Action::Disable {}),
+            change(
+                "eve",
+                existing(5, &person("Eve")),
+                modify_title(&["Boss"], &["CEO"]),
+            ),
+        ]),
+    );
+    bench.world.own = Some(guid(1));
+    let outcome = bench.apply();
+    for id in ["title", "group", "disable"] {
+        assert!(
+            matches!(outcome_of(&outcome, id), ChangeOutcome::Conflict { message, .. }
+                if message.contains("halosync itself")),
+            "{outcome:#?}"
+        );
+    }
+    assert_eq!(outcome_of(&outcome, "eve"), &done());
+    assert_eq!(bench.world.edit(|state| state.log.len()), 1);
+}
+
+/// What another apply of the same plan does to the account made here.
+fn other_apply_sets_password(finishes: bool) -> Fault {
+    Fault::Meddle(Arc::new(move |state: &mut world::State| {
+        let gus = state.at(&person("Gus")).unwrap();
+        state.objects.get_mut(&gus).unwrap().password = Some("another's".to_owned());
+        state.stamp(gus);
+        if finishes {
+            let object = state.objects.get_mut(&gus).unwrap();
+            object.attributes.get_mut("useraccountcontrol").unwrap().1 = vec!["512".to_owned()];
+            object.attributes.get_mut("pwdlastset").unwrap().1 = vec!["0".to_owned()];
+        }
+    }))
+}
+
+#[test]
+fn a_password_that_another_apply_has_overtaken_is_void() {
+    for must_change in [true, false] {
+        for finishes in [true, false] {
+            let mut action = create(vec![text("sAMAccountName", &[], &["gus"])], true);
+            if let Action::Create { password, .. } = &mut action {
+                password.must_change = must_change;
+            }
+            let bench = Bench::new(
+                world(),
+                plan(vec![change("create-gus", new(&person("Gus")), action)]),
+            );
+            // Between our look at the account and our last write.
+            bench
+                .world
+                .edit(|state| state.faults.insert(2, other_apply_sets_password(finishes)));
+            let outcome = bench.apply();
+            let about = format!("must change: {must_change}, finished: {finishes}");
+            let found = outcome_of(&outcome, "create-gus");
+            let envelope = bench.envelope.as_ref().unwrap();
+            let gus = bench.world.edit(|state| state.at(&person("Gus")).unwrap());
+            if !must_change && !finishes {
+                // Without `pwdLastSet` to compare at the same time, a last look is all there is.
+                continue;
+            }
+            assert_eq!(envelope.latest(&person("Gus")), None, "{about}");
+            if finishes {
+                assert_eq!(found, &ChangeOutcome::AlreadyAsDesired {}, "{about}");
+                continue;
+            }
+            assert!(
+                matches!(found, ChangeOutcome::Conflict { .. }),
+                "{about}: {found:?}"
+            );
+            // Should the other have died, the next apply sets a new password and finishes.
+            bench
+                .world
+                .edit(|state| assert_eq!(state.get(gus, "userAccountControl"), ["546"]));
+            assert_eq!(bench.apply().verdict, Verdict::Applied, "{about}");
+            bench.assert_converged(&about);
+        }
     }
 }
 
@@ -638,6 +735,97 @@ fn a_target_that_stops_answering_leaves_the_rest_unreached() {
         assert_eq!(bench.apply().verdict, Verdict::Applied, "from {from}");
         bench.assert_converged(&format!("dead from write {from}"));
     }
+}
+
+/// Many changes of one person each, none of which needs another.
+fn many(n: usize) -> halosync::plan::PlanFile {
+    let title = |at: usize| {
+        let attributes = vec![text("info", &[], &[at.to_string().as_str()])];
+        change(
+            &format!("ann-{at}"),
+            existing(1, &person("Ann")),
+            Action::Modify { attributes },
+        )
+    };
+    plan((0..n).map(title).collect())
+}
+
+#[test]
+fn a_target_that_dies_in_the_middle_is_given_up_however_it_fails() {
+    for (kind, most) in [(Kind::Unavailable, 1), (Kind::Transient, 5)] {
+        for from in [0, 1] {
+            let mut bench = Bench::new(world(), many(60));
+            bench.plan.content.changes[0] = change(
+                "eve",
+                existing(5, &person("Eve")),
+                modify_title(&["Boss"], &["CEO"]),
+            );
+            bench.world.edit(|state| {
+                state.dead_from = Some(from);
+                state.dies_as = Some(kind);
+            });
+            let outcome = bench.apply();
+            let counts = outcome.counts;
+            assert_eq!(counts.done, from as u64);
+            assert!((1..=most).contains(&counts.failed), "{kind:?}: {counts:?}");
+            assert_eq!(counts.not_reached, 60 - counts.done - counts.failed);
+            assert_eq!(outcome.stopped.len(), 1);
+            assert!(
+                outcome.stopped[0].contains("corp was given up"),
+                "{:?}",
+                outcome.stopped
+            );
+            let verdict = [Verdict::Unavailable, Verdict::Partial][from];
+            assert_eq!(outcome.verdict, verdict, "{kind:?} from {from}");
+            // A few attempts and no more, whatever the size of the plan.
+            assert!(bench.world.edit(|state| state.reads + state.writes) < 30);
+        }
+    }
+}
+
+#[test]
+fn nothing_written_and_out_of_reach_is_unavailable_and_not_partial() {
+    let mut bench = Bench::new(world(), many(1));
+    bench.world.edit(|state| {
+        state.dead_from = Some(0);
+        state.dies_as = Some(Kind::Transient);
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Unavailable);
+    // The answer to a write that was sent is lost, and then the target: it may have been written.
+    bench = Bench::new(world(), many(1));
+    bench.world.edit(|state| {
+        state.faults.insert(0, Fault::After(Kind::Unknown));
+        state.dead_from = Some(1);
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Partial);
+}
+
+#[test]
+fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
+    let staff = || existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
+    let vpn = || existing(22, "CN=VPN,OU=Groups,DC=example,DC=test");
+    let ann = || existing(1, &person("Ann"));
+    let bench = Bench::new(
+        world(),
+        plan(vec![
+            change("add", staff(), Action::AddMember { member: ann() }),
+            change("enable", ann(), Action::Enable {}),
+            change(
+                "no-group",
+                vpn(),
+                Action::AddMember {
+                    member: existing(2, &person("Bob")),
+                },
+            ),
+        ]),
+    );
+    bench.world.edit(|state| {
+        state.objects.remove(&guid(1));
+        state.objects.remove(&guid(22));
+    });
+    let outcome = bench.apply();
+    assert_eq!(outcome.counts.conflicts, 3, "{outcome:#?}");
+    assert_eq!(outcome.verdict, Verdict::Conflicts);
 }
 
 #[test]

@@ -135,3 +135,38 @@ fn a_journal_file_of_another_plan_is_refused() {
     let error = Journal::open(&path, "sha256:two", "0", now).unwrap_err();
     assert!(error.to_string().contains("sha256:one"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_journal_that_is_no_regular_file_is_refused_and_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    for path in [
+        std::path::Path::new("/dev/zero"),
+        &pipe,
+        &link,
+        folder.path(),
+    ] {
+        let error = Journal::open(path, "sha256:one", "0", now).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+}
+
+#[test]
+fn a_plan_whose_passwords_cannot_be_kept_is_refused_before_anything_is_written() {
+    let mut bench = Bench::full();
+    bench.envelope = Some(std::sync::Arc::new(super::bench::Envelope {
+        unusable: true,
+        ..Default::default()
+    }));
+    let error = bench.refused();
+    assert!(matches!(error, ApplyError::Passwords(_)), "{error}");
+    // Where no account is made, none is needed.
+    bench.plan.content.changes = Vec::new();
+    assert!(bench.try_apply().unwrap().is_ok());
+}

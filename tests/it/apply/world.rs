@@ -116,9 +116,12 @@ pub(crate) struct State {
     pub(crate) faults: HashMap<usize, Fault>,
     /// Every read and write fails from this write on.
     pub(crate) dead_from: Option<usize>,
+    /// How it fails then.
+    pub(crate) dies_as: Option<Kind>,
     in_flight: HashMap<String, u32>,
     pub(crate) most_at_once: usize,
     made: u8,
+    stamps: u32,
     /// Yields per operation, taken in turn, to vary schedules.
     pub(crate) yields: Vec<u8>,
     turn: usize,
@@ -130,6 +133,7 @@ pub(crate) struct World {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) killed: Arc<Notify>,
     connection: u8,
+    pub(crate) own: Option<Guid>,
 }
 
 pub(crate) fn guid(n: u8) -> Guid {
@@ -185,6 +189,16 @@ impl State {
             .get(&name.to_lowercase())
             .map(|(_, values)| values.clone())
             .unwrap_or_default()
+    }
+
+    /// The directory's clock stands at another time with every password.
+    pub(crate) fn stamp(&mut self, guid: Guid) {
+        self.stamps += 1;
+        let now = (133_000 + self.stamps).to_string();
+        self.objects.get_mut(&guid).unwrap().attributes.insert(
+            "pwdlastset".to_owned(),
+            ("pwdLastSet".to_owned(), vec![now]),
+        );
     }
 
     pub(crate) fn at(&self, name: &str) -> Option<Guid> {
@@ -380,6 +394,7 @@ impl World {
             state: Arc::new(Mutex::new(state)),
             killed: Arc::new(Notify::new()),
             connection: 1,
+            own: None,
         }
     }
 
@@ -439,7 +454,7 @@ impl World {
         self.edit(|state| {
             state.reads += 1;
             if state.dead_from.is_some_and(|from| state.writes >= from) {
-                return Err(Kind::Unavailable.error());
+                return Err(state.dies_as.unwrap_or(Kind::Unavailable).error());
             }
             Ok(read(state))
         })
@@ -461,7 +476,7 @@ impl World {
             let at_once = state.in_flight.values().filter(|n| **n > 0).count();
             state.most_at_once = state.most_at_once.max(at_once);
             if state.dead_from.is_some_and(|from| number >= from) {
-                return Some(Fault::Before(Kind::Unavailable));
+                return Some(Fault::Before(state.dies_as.unwrap_or(Kind::Unavailable)));
             }
             state.faults.remove(&number)
         });
@@ -507,6 +522,10 @@ impl World {
 impl DirectoryWriter for World {
     fn identity(&self) -> &DirectoryIdentity {
         &self.identity
+    }
+
+    fn bound_as(&self) -> Option<Guid> {
+        self.own
     }
 
     async fn fetch(
@@ -557,12 +576,9 @@ impl DirectoryWriter for World {
         self.write(guid.to_string(), None, |state| {
             let object = state.objects.get_mut(&guid).ok_or(Kind::Invalid)?;
             object.password = Some(password.expose_secret().to_owned());
-            object.attributes.insert(
-                "pwdlastset".to_owned(),
-                ("pwdLastSet".to_owned(), vec!["133000".to_owned()]),
-            );
             let line = format!("password {}", object.dn);
             state.log.push(line);
+            state.stamp(guid);
             Ok(())
         })
         .await

@@ -37,6 +37,8 @@ pub(super) async fn wrong_credentials_are_denied_in_words(lab: Lab) {
     }
     // A disabled account is told apart from a wrong password.
     let admin = lab.admin().await;
+    let own = admin.bound_as().expect("the account is known");
+    assert!(admin.fetch(own, &[]).await.unwrap().is_some());
     let word = "Str0ng-Enough-1";
     let guid = lab
         .add_user(&admin, &lab.people(), "Disabled", "disabled1", &[])

@@ -26,6 +26,7 @@ macro_rules! every_test {
             read::users_come_whole_whatever_the_page_size,
             read::octets_come_as_base64,
             read::every_taken_name_is_seen,
+            read::what_protects_a_group_is_seen,
             read::members_come_in_parts,
             read::deleted_names_are_seen,
             read::a_read_through_a_cut_connection_fails_and_the_next_works,

@@ -199,6 +199,25 @@ pub(super) async fn every_taken_name_is_seen(lab: Lab) {
     }
 }
 
+/// P9: what marks a group as privileged or built in must arrive, or rules could write it.
+pub(super) async fn what_protects_a_group_is_seen(lab: Lab) {
+    let request = DirectoryRequest {
+        groups_under: vec![lab.base.child("CN", "Users")],
+        ..DirectoryRequest::default()
+    };
+    let snapshot = lab.read(lab.settings(&lab.reader), &request).await;
+    let users = lab.base.child("CN", "Users");
+    let admins = snapshot
+        .named(&users.child("CN", "Domain Admins"))
+        .expect("a group");
+    assert_eq!(
+        admins.value(snapshot.id("isCriticalSystemObject")),
+        Some("TRUE")
+    );
+    assert_eq!(admins.value(snapshot.id("adminCount")), Some("1"));
+    assert!(admins.value(snapshot.id("objectSid")).is_some());
+}
+
 pub(super) async fn members_come_in_parts(lab: Lab) {
     let admin = lab.admin().await;
     let group = lab.add_group(&admin, "Many").await;

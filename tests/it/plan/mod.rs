@@ -5,6 +5,8 @@
 //! difference before committing it.
 
 mod applied;
+mod cases;
+mod claims;
 mod file;
 mod golden;
 mod properties;
