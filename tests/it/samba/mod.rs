@@ -360,7 +360,7 @@ async fn a_writer_outlives_a_restart_of_samba() {
     // Nothing can have been sent, so nothing can have happened.
     for _ in 0..2 {
         match writer.modify(guid, &[]).await {
-            Err(ConnectorError::Transient { .. }) => {}
+            Err(ConnectorError::Unavailable { .. }) => {}
             other => panic!("{other:?}"),
         }
     }
