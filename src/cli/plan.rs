@@ -96,8 +96,12 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
                     "a source's fields cannot be compiled",
                 )
             })?;
+            let started = Instant::now();
             let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
             let read = reader.read_people().await?;
+            context
+                .printer
+                .note(&people_note(&source.name, &read, &reader.report(), started));
             Ok::<_, Failure>((source.name.clone(), read))
         }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
@@ -129,6 +133,27 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
     }
+}
+
+/// What reading people came to: HaloITSM's requests are the scarcest thing there is.
+fn people_note(
+    source: &Name,
+    read: &PeopleSnapshot,
+    cost: &halo::ReadReport,
+    started: Instant,
+) -> String {
+    let waited = match cost.waited.as_secs() {
+        0 => String::new(),
+        seconds => {
+            format!(", {seconds} s of it waiting for HaloITSM's limit or after a failure")
+        }
+    };
+    format!(
+        "read {source}: {} people with {} requests in {:.1} s{waited}",
+        read.people.len(),
+        cost.requests,
+        started.elapsed().as_secs_f64()
+    )
 }
 
 /// Nobody judges a condition by fractions of a second, and reviewers read these moments.
