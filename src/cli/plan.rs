@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
-use crate::connector::{DirectoryReader, PeopleReader, halo, ldap};
+use crate::connector::{DirectoryReader, PeopleReader, ldap, rest};
 use crate::intake::{Intake, Taker};
 use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
 use crate::plan::{self, PlanFile, PlanInput};
@@ -97,7 +97,7 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
                 )
             })?;
             let started = Instant::now();
-            let reader = halo::HaloReader::new(settings, || Taker::new(&intake))?;
+            let reader = rest::RestReader::new(settings, || Taker::new(&intake))?;
             let read = reader.read_people().await?;
             context
                 .printer
@@ -139,7 +139,7 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
 fn people_note(
     source: &Name,
     read: &PeopleSnapshot,
-    cost: &halo::ReadReport,
+    cost: &rest::ReadReport,
     started: Instant,
 ) -> String {
     let waited = match cost.waited.as_secs() {

@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use crate::config::kinds::{self, SecretRef, Setting};
 use crate::config::{Document, Positions};
-use crate::connector::{halo, ldap};
+use crate::connector::{ldap, rest};
 use crate::model::Dn;
 
 /// Largest secret or certificate file that is read, in bytes.
@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         source: &Document<kinds::Source>,
         clock: super::context::Clock,
-    ) -> Option<halo::Settings> {
+    ) -> Option<rest::Settings> {
         let spec = &source.spec;
         let at = |pointer: &str| place(&source.positions, pointer);
         let resource_server = self.url(
@@ -180,8 +180,8 @@ impl<'a> Resolver<'a> {
         let endpoint = spec
             .endpoints
             .get(people)
-            .map_or_else(halo::EndpointSettings::users, Into::into);
-        Some(halo::Settings {
+            .map_or_else(rest::EndpointSettings::users, Into::into);
+        Some(rest::Settings {
             name: source.name.clone(),
             resource_server: resource_server?,
             authorisation_server: authorisation_server?,
@@ -195,8 +195,8 @@ impl<'a> Resolver<'a> {
             endpoint,
             sentinels: spec.completeness.sentinels.clone(),
             floor: spec.completeness.floor,
-            patience: halo::Settings::PATIENCE,
-            request_timeout: halo::Settings::REQUEST_TIMEOUT,
+            patience: rest::Settings::PATIENCE,
+            request_timeout: rest::Settings::REQUEST_TIMEOUT,
             clock,
         })
     }

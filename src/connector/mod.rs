@@ -3,8 +3,8 @@
 //! A planner is handed readers only; a [`DirectoryWriter`] can be made only by `apply` (P3). Connectors know the
 //! model and their own settings, never mappings, plans or rules.
 
-pub mod halo;
 pub mod ldap;
+pub mod rest;
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use halosync::connector::halo::{
-    EndpointSettings, HaloReader, ReadFacts, RowSink, Settings, Timekeeper,
+use halosync::connector::rest::{
+    EndpointSettings, ReadFacts, RestReader, RowSink, Settings, Timekeeper,
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
 use halosync::model::{Name, PeopleSnapshot, Person, PersonKey, Verdict};
@@ -72,7 +72,7 @@ impl RowSink for Heap {
     }
 }
 
-pub(super) type TestReader = HaloReader<fn() -> Heap>;
+pub(super) type TestReader = RestReader<fn() -> Heap>;
 
 /// A simulator and the clock it shares with readers.
 pub(super) struct Stage {
@@ -132,7 +132,7 @@ impl Stage {
 
     pub(super) fn reader(&self, settings: Settings) -> TestReader {
         let sinks: fn() -> Heap = Heap::default;
-        HaloReader::new(settings, sinks)
+        RestReader::new(settings, sinks)
             .unwrap()
             .with_time(Arc::new(self.time.clone()))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use halosync::config::{Document, Positions, kinds};
 use halosync::connector::PeopleReader as _;
-use halosync::connector::halo::{EndpointSettings, HaloReader};
+use halosync::connector::rest::{EndpointSettings, RestReader};
 use halosync::intake::{Intake, Taker};
 use halosync::model::{Fact, Name};
 use halosync::sandbox::halo::{
@@ -335,7 +335,7 @@ async fn rows_become_people_through_an_intake() {
         positions: Arc::new(Positions::default()),
     };
     let intake = Intake::compile(&document, &jiff::tz::TimeZone::UTC).unwrap();
-    let reader = HaloReader::new(settings, || Taker::new(&intake)).unwrap();
+    let reader = RestReader::new(settings, || Taker::new(&intake)).unwrap();
     let snapshot = reader.read_people().await.unwrap();
 
     assert!(snapshot.header.completeness.is_proven());

@@ -527,7 +527,7 @@ async fn the_token_endpoint_refuses_as_the_product_does() {
 
 #[tokio::test]
 async fn the_limit_counts_over_a_rolling_window() {
-    use halosync::connector::halo::Timekeeper as _;
+    use halosync::connector::rest::Timekeeper as _;
     use std::time::Duration;
 
     let client = Client::with("all", |config| {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use halosync::connector::halo::{HaloReader, Settings};
+use halosync::connector::rest::{RestReader, Settings};
 use halosync::connector::{ConnectorError, PeopleReader as _};
 use halosync::sandbox::halo::{ErrorShape, Fault, HaloSim, On, SimConfig, SimTls};
 use url::Url;
@@ -405,7 +405,7 @@ async fn settings_that_could_hurt_are_refused_before_anything_is_sent() {
     let refuse = |change: &dyn Fn(&mut Settings), word: &str| {
         let mut settings = stage.settings();
         change(&mut settings);
-        let error = HaloReader::new(settings, Heap::default).unwrap_err();
+        let error = RestReader::new(settings, Heap::default).unwrap_err();
         assert!(matches!(error, ConnectorError::Invalid { .. }), "{error}");
         assert_says(&error, &[word]);
     };

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use hashbrown::HashSet;
 
 use super::envelope::{Page, row_id};
-use super::{HaloReader, ReadFacts, RowSink};
+use super::{ReadFacts, RestReader, RowSink};
 use crate::connector::{ConnectorError, PeopleReader};
 use crate::model::{Completeness, PeopleSnapshot, Verdict};
 
@@ -139,7 +139,7 @@ impl<S: RowSink> Pass<S> {
     }
 }
 
-impl<F, S> HaloReader<F>
+impl<F, S> RestReader<F>
 where
     F: Fn() -> S + Send + Sync,
     S: RowSink,
@@ -208,7 +208,7 @@ where
     }
 }
 
-impl<F, S> PeopleReader for HaloReader<F>
+impl<F, S> PeopleReader for RestReader<F>
 where
     F: Fn() -> S + Send + Sync,
     S: RowSink,

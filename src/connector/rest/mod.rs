@@ -251,7 +251,7 @@ pub struct ReadReport {
 }
 
 /// Reads people from HaloITSM.
-pub struct HaloReader<F> {
+pub struct RestReader<F> {
     reader: Reader,
     sinks: F,
     name: Name,
@@ -261,7 +261,7 @@ pub struct HaloReader<F> {
     floor: u64,
 }
 
-impl<F, S> HaloReader<F>
+impl<F, S> RestReader<F>
 where
     F: Fn() -> S + Send + Sync,
     S: RowSink,
@@ -307,10 +307,10 @@ where
     }
 }
 
-impl<F> std::fmt::Debug for HaloReader<F> {
+impl<F> std::fmt::Debug for RestReader<F> {
     /// Shows which source this is, and no setting: some are secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HaloReader")
+        f.debug_struct("RestReader")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }

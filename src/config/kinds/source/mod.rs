@@ -1,0 +1,58 @@
+//! `kind: Source`.
+
+mod auth;
+mod completeness;
+mod endpoint;
+mod person;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Setting;
+
+pub use auth::{Auth, OAuth2};
+pub use completeness::{CompletenessRules, MaxFall};
+pub use endpoint::{Endpoint, QueryValue, RateLimit, Repeat};
+pub use person::{FieldSpec, PersonSpec, Required};
+
+/// A system people live in, how to read it, and what is to be known of each person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// Fills in what is the same for every instance of a product.
+    pub preset: Preset,
+    /// Address of the API (HaloITSM: Configuration > Integrations > Halo API, "Resource Server"), for example
+    /// `https://acme.haloitsm.example/api`.
+    pub resource_server: Setting,
+    /// Address of the authorisation server (the same page, "Authorisation Server"), for example
+    /// `https://acme.haloitsm.example/auth`. Never derived from the resource server.
+    pub authorisation_server: Setting,
+    /// Tenant, where the page shows one. Leave it out for self-hosted instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Setting>,
+    /// File with the PEM certificate(s) to trust instead of the operating system's, relative to the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Setting>,
+    /// How to authorise.
+    pub auth: Auth,
+    /// Limit to keep below, whatever the server allows.
+    #[serde(default)]
+    pub rate_limit: RateLimit,
+    /// Endpoints to read, by the name their records have in expressions. Defaults to the preset's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// Who is a person, and what is known of them.
+    pub person: PersonSpec,
+    /// What a read must show before anything is removed because of it.
+    #[serde(default)]
+    pub completeness: CompletenessRules,
+}
+
+/// A product whose addresses and paging are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Preset {
+    /// HaloITSM, HaloPSA, HaloCRM.
+    Haloitsm,
+}
