@@ -37,6 +37,7 @@ use crate::model::{FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
+pub use paths::ACCOUNT;
 pub use tables::{TableData, Tables, Unmapped};
 pub use value::whole;
 
@@ -45,7 +46,8 @@ pub use value::whole;
 pub enum Scope<'a> {
     /// `person.FIELD` and `as_of`.
     Person {
-        /// The declared fields, in the order of [`Person::facts`].
+        /// The declared fields, in the order of [`Person::facts`]; behind them the attributes of the account that may
+        /// be spoken of, each named [`ACCOUNT`] and its name.
         fields: &'a [(Name, FactType)],
         /// The tables there are.
         tables: &'a BTreeSet<Name>,

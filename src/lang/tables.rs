@@ -79,6 +79,11 @@ impl Tables {
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.by_name.get(name)
     }
+
+    /// The value in a key's row, whatever a key without one means.
+    pub fn row(&self, table: &str, key: &str) -> Option<&str> {
+        self.get(table)?.find(key)
+    }
 }
 
 impl Table {

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Positions;
 use crate::lang::{
-    Condition, EvalError, LangError, PersonContext, Scope, Template, compile_condition,
+    ACCOUNT, Condition, EvalError, LangError, PersonContext, Scope, Template, compile_condition,
     compile_template,
 };
-use crate::model::{FactType, FieldIndex, Location, Name, PeopleHeader, Person};
+use crate::model::{Fact, FactType, FieldIndex, Location, Name, PeopleHeader, Person};
 
 /// A rule as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,10 @@ impl Formula {
         &self,
         context: &PersonContext<'_>,
     ) -> Result<compact_str::CompactString, EvalError> {
+        // What is nothing but a field is handed on whole: a picture is longer than any text that is made.
+        if let Some(Fact::Text(text)) = self.field.and_then(|field| context.person.fact(field)) {
+            return Ok(text.trim().into());
+        }
         let text = self.template.render(context)?;
         let trimmed = text.trim();
         if trimmed.len() == text.len() {
@@ -104,6 +108,8 @@ impl Formula {
 #[derive(Debug)]
 pub struct Compiler<'a> {
     fields: Vec<(Name, FactType)>,
+    /// How many of them a person has; the rest are attributes of the account.
+    own: usize,
     undelivered: BTreeSet<Name>,
     tables: &'a BTreeSet<Name>,
     book: &'a mut RuleBook,
@@ -113,6 +119,7 @@ impl<'a> Compiler<'a> {
     /// For people read with this header.
     pub fn new(header: &PeopleHeader, tables: &'a BTreeSet<Name>, book: &'a mut RuleBook) -> Self {
         Self {
+            own: header.fields.len(),
             fields: header
                 .fields
                 .iter()
@@ -129,9 +136,25 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// From now on texts may speak of these attributes of the account (`account.mail`), which follow a person's own
+    /// facts in this order.
+    pub fn speak_of<'n>(&mut self, attributes: impl IntoIterator<Item = &'n str>) {
+        self.fields.truncate(self.own);
+        self.fields.extend(
+            attributes
+                .into_iter()
+                .map(|name| (Name::new(format!("{ACCOUNT}{name}")), FactType::Text)),
+        );
+    }
+
     /// Notes a rule that is neither template nor condition.
     pub fn rule(&mut self, positions: &Positions, pointer: &str, text: &str) -> RuleId {
         self.book.add(positions.value(pointer), text)
+    }
+
+    /// Where a rule is written.
+    pub fn location(&self, rule: RuleId) -> Location {
+        self.book.get(rule).location.clone()
     }
 
     /// Compiles a template.

@@ -5,16 +5,20 @@
 //! directory holds. Keeps that a value is either one the directory would store as it stands, or a problem with a
 //! name: never cut, never guessed.
 
+mod account;
+mod addresses;
 mod names;
 mod value;
 mod wanted;
 
 use compact_str::CompactString;
 
-pub use names::{Candidates, Flavour, NameRule};
+pub use account::Spoken;
+pub use addresses::{ADDRESSES, Moved, bare, is_address, kept};
+pub use names::{Candidates, Flavour, NameRule, Reach};
 pub use value::{
     BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, length,
-    means_empty, ticks, with_folded,
+    means_empty, shortened, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 
@@ -46,6 +50,12 @@ pub struct Mapping {
     pub rule: RuleId,
     /// Attributes that the directory's schema does not have; their rules are left out.
     pub unknown: Vec<String>,
+    /// Of these, the ones without which nobody may have an account: state (`None` is all), attribute and rule.
+    pub lacking: Vec<(Option<usize>, String, RuleId)>,
+    /// The mapping says what happens to names when a person's name changes.
+    pub renames: bool,
+    /// Attributes of the account that rules speak of.
+    pub spoken: Vec<Spoken>,
     attributes: Vec<AttributeRule>,
     by_state: Vec<Vec<u32>>,
 }
@@ -88,6 +98,14 @@ pub struct AttributeRule {
     pub fields: Vec<Name>,
     /// The rule comes from the lifecycle state, not from the mapping.
     pub from_state: bool,
+    /// What is done with a value that is too long.
+    pub too_long: kinds::TooLong,
+    /// Addresses the account has had stay.
+    pub keeps: bool,
+    /// Places in [`Mapping::spoken`] of the attributes of the account it speaks of.
+    pub speaks_of: Vec<u16>,
+    /// One more than the rank of those.
+    pub rank: u16,
 }
 
 /// What an attribute rule wants.
@@ -123,35 +141,53 @@ impl Mapping {
         let positions = &document.positions;
         let spec = &document.spec;
         let mut unknown = Vec::new();
-        let mut attributes = Vec::new();
+        let mut lacking = Vec::new();
+        let mut attributes: Vec<AttributeRule> = Vec::new();
+        let naming = Naming {
+            header,
+            rename: spec.rename.as_ref(),
+        };
+        let spoken = spoken(spec, header);
         let mut compile = |spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
                            positions: &Positions,
                            pointer: &str,
-                           from_state: bool,
+                           state: Option<usize>,
                            compiler: &mut Compiler<'_>|
          -> Result<Vec<u32>, NotCompiled> {
             let mut indices = Vec::with_capacity(spec.len());
             for (name, rule) in spec {
                 let pointer = format!("{pointer}/{}", escape_pointer(name));
                 let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
+                    if let kinds::AttributeSpec::Rule(rule) = rule
+                        && rule.if_unknown == kinds::IfUnknown::Hold
+                    {
+                        let rule = compiler.rule(positions, &pointer, name);
+                        lacking.push((state, name.clone(), rule));
+                    }
                     unknown.push(name.clone());
                     continue;
                 };
                 indices.push(u32::try_from(attributes.len()).unwrap_or(u32::MAX));
                 let mut compiled =
-                    AttributeRule::compile(id, def, rule, positions, &pointer, compiler)?;
-                compiled.from_state = from_state;
+                    AttributeRule::compile(id, def, rule, positions, &pointer, compiler, &naming)?;
+                compiled.from_state = state.is_some();
+                if state.is_none() {
+                    naming.on_rename(&mut compiled);
+                }
                 attributes.push(compiled);
             }
             Ok(indices)
         };
-        let base = compile(
+        let speak = || spoken.iter().map(|one| one.name.as_str());
+        compiler.speak_of(speak());
+        let mut base = compile(
             &spec.attributes,
             positions,
             "/spec/attributes",
-            false,
+            None,
             compiler,
         )?;
+        compiler.speak_of([]);
         let mut overrides = Vec::with_capacity(states.spec.states.len());
         for (at, state) in states.spec.states.iter().enumerate() {
             let pointer = format!("/spec/states/{at}/account/attributes");
@@ -159,17 +195,33 @@ impl Mapping {
                 &state.account.attributes,
                 &states.positions,
                 &pointer,
-                true,
+                Some(at),
                 compiler,
             )?);
         }
+        compiler.speak_of(speak());
         let fallback = default_cn(document, header, &mut attributes, &base, compiler)?;
+        compiler.speak_of([]);
+        if let Some(at) = fallback {
+            naming.on_rename(&mut attributes[at as usize]);
+            base.push(at);
+        }
+        if let Some(rule) = naming.addresses(document, &attributes, compiler)? {
+            base.push(u32::try_from(attributes.len()).unwrap_or(u32::MAX));
+            attributes.push(rule);
+        }
+        account::arrange(&mut attributes, &base, &spoken).map_err(|at| NotCompiled {
+            location: compiler.location(attributes[at as usize].rule),
+            message: format!(
+                "the rule for {} speaks of an attribute whose rule speaks of it in turn",
+                attributes[at as usize].name
+            ),
+        })?;
         let by_state = (0..lifecycle.states.len())
             .map(|state| {
                 let own = overrides.get(state).map_or(&[][..], Vec::as_slice);
                 let mut rules: Vec<u32> = base
                     .iter()
-                    .chain(&fallback)
                     .filter(|base| {
                         !own.iter().any(|own| {
                             attributes[*own as usize].id == attributes[**base as usize].id
@@ -178,9 +230,9 @@ impl Mapping {
                     .chain(own)
                     .copied()
                     .collect();
-                rules.sort_by(|a, b| {
-                    let name = |index: &u32| attributes[*index as usize].name.to_ascii_lowercase();
-                    name(a).cmp(&name(b))
+                rules.sort_by_cached_key(|index| {
+                    let rule = &attributes[*index as usize];
+                    (rule.rank, rule.name.to_ascii_lowercase())
                 });
                 rules
             })
@@ -223,6 +275,9 @@ impl Mapping {
                 &format!("mapping {}", document.name),
             ),
             unknown,
+            lacking,
+            renames: spec.rename.is_some(),
+            spoken,
             attributes,
             by_state,
         })
@@ -291,6 +346,7 @@ impl AttributeRule {
         positions: &Positions,
         pointer: &str,
         compiler: &mut Compiler<'_>,
+        naming: &Naming<'_>,
     ) -> Result<Self, NotCompiled> {
         let refuse = |message: String| {
             Err(NotCompiled {
@@ -322,8 +378,11 @@ impl AttributeRule {
         let kind = if let Some(text) = &rule.value {
             let formula = compiler.formula(positions, &member("value"), text)?;
             match flavour {
-                Flavour::Plain => RuleKind::Value(formula),
-                _ => RuleKind::Name(NameRule::single(formula, flavour, &def)),
+                Flavour::Plain | Flavour::Address => RuleKind::Value(formula),
+                _ => RuleKind::Name(NameRule {
+                    reach: naming.reach(flavour, &def, None, positions, pointer)?,
+                    ..NameRule::single(formula, flavour, &def)
+                }),
             }
         } else if let Some(texts) = &rule.values {
             let mut formulas = Vec::with_capacity(texts.len());
@@ -356,13 +415,10 @@ impl AttributeRule {
                     text,
                 )?);
             }
-            RuleKind::Name(NameRule::new(
-                formats,
-                unique.numbered,
-                unique.max_length,
-                flavour,
-                &def,
-            ))
+            RuleKind::Name(NameRule {
+                reach: naming.reach(flavour, &def, Some(unique), positions, pointer)?,
+                ..NameRule::new(formats, unique.numbered, unique.max_length, flavour, &def)
+            })
         } else {
             return refuse("one of value, values, person, unique is needed".to_owned());
         };
@@ -401,6 +457,10 @@ impl AttributeRule {
             blind,
             fields,
             from_state: false,
+            too_long: rule.too_long,
+            keeps: false,
+            speaks_of: Vec::new(),
+            rank: 0,
         })
     }
 }
@@ -413,6 +473,124 @@ impl RuleKind {
             Self::Name(names) => names.formats.iter().collect(),
         }
     }
+}
+
+/// What a mapping says about names, beside single rules.
+struct Naming<'a> {
+    header: &'a DirectoryHeader,
+    rename: Option<&'a kinds::RenamePolicy>,
+}
+
+impl Naming<'_> {
+    /// Where a name of this kind must be the only one.
+    fn reach(
+        &self,
+        flavour: Flavour,
+        def: &AttributeDef,
+        unique: Option<&kinds::UniqueSpec>,
+        positions: &Positions,
+        pointer: &str,
+    ) -> Result<Reach, NotCompiled> {
+        let mut reach = Reach {
+            forest: !matches!(flavour, Flavour::Sam | Flavour::Cn)
+                && unique.and_then(|unique| unique.within) != Some(kinds::Within::Domain),
+            never_reuse: unique
+                .and_then(|unique| unique.never_reuse.as_deref())
+                .map(Name::new),
+            ..Reach::default()
+        };
+        for name in unique.iter().flat_map(|unique| &unique.also_in) {
+            if is_address(name) && is_address(&def.name) {
+                continue;
+            }
+            // An attribute the directory does not have holds no name.
+            if let Some((id, def)) = attribute(self.header, name, positions, pointer)? {
+                reach.also_in.push((id, def));
+            }
+        }
+        if is_address(&def.name) {
+            for name in ADDRESSES {
+                // A recorded read may come from before principal names were compared with addresses.
+                let found = match flavour {
+                    Flavour::Address => attribute(self.header, name, positions, pointer)?,
+                    _ => self
+                        .header
+                        .attribute(name)
+                        .map(|id| (id, self.header.definition(id).clone())),
+                };
+                reach.addresses.extend(found);
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Makes a rule follow or keep, as the mapping says of its attribute.
+    fn on_rename(&self, rule: &mut AttributeRule) {
+        let Some(rename) = self.rename else { return };
+        match rename.of(&rule.name) {
+            Some(kinds::OnRename::Follow) => rule.when = kinds::When::Always,
+            Some(kinds::OnRename::Keep) => rule.when = kinds::When::OnCreate,
+            None => {}
+        }
+        rule.keeps =
+            rename.keep_old_address && rule.name.eq_ignore_ascii_case("proxyAddresses");
+    }
+
+    /// The rule that keeps former addresses where no other speaks of `proxyAddresses`.
+    fn addresses(
+        &self,
+        document: &Document<kinds::Mapping>,
+        rules: &[AttributeRule],
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Option<AttributeRule>, NotCompiled> {
+        let has = |name: &str| {
+            rules
+                .iter()
+                .any(|rule| !rule.from_state && rule.name.eq_ignore_ascii_case(name))
+        };
+        let wanted = self
+            .rename
+            .is_some_and(|rename| rename.keep_old_address && rename.mail == kinds::OnRename::Follow)
+            && has("mail")
+            && !has("proxyAddresses");
+        if !wanted {
+            return Ok(None);
+        }
+        let pointer = "/spec/rename";
+        let positions = &document.positions;
+        let Some((id, def)) = attribute(self.header, "proxyAddresses", positions, pointer)? else {
+            return Ok(None);
+        };
+        Ok(Some(AttributeRule {
+            name: def.name.clone(),
+            id,
+            def,
+            kind: RuleKind::Values(Vec::new()),
+            when: kinds::When::Always,
+            empty: kinds::Empty::Leave,
+            condition: None,
+            rule: compiler.rule(positions, pointer, "keepOldAddress"),
+            blind: None,
+            fields: Vec::new(),
+            from_state: false,
+            too_long: kinds::TooLong::Hold,
+            keeps: true,
+            speaks_of: Vec::new(),
+            rank: 0,
+        }))
+    }
+}
+
+/// The attributes the rules of a mapping may speak of, in the order of their names.
+fn spoken(spec: &kinds::Mapping, header: &DirectoryHeader) -> Vec<Spoken> {
+    spec.attributes
+        .iter()
+        .filter(|(_, rule)| rule.gives_one_text())
+        .map(|(name, _)| Spoken {
+            name: name.clone(),
+            id: header.attribute(name),
+        })
+        .collect()
 }
 
 /// Attributes that other parts of an account's life own: flags and passwords by their own actions, identity by the
@@ -550,6 +728,10 @@ fn default_cn(
         blind,
         fields,
         from_state: false,
+        too_long: kinds::TooLong::Hold,
+        keeps: false,
+        speaks_of: Vec::new(),
+        rank: 0,
     });
     Ok(u32::try_from(attributes.len() - 1).ok())
 }

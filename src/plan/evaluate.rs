@@ -6,14 +6,15 @@
 use compact_str::CompactString;
 
 use super::draft::Draft;
+use super::naming::Given;
 use super::places::Places;
 use super::target::{NOBODY, Subject, Target};
 use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
-    AttributeRule, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted, canonical,
-    cleared, equal, is_expiry, is_reference, means_empty, ticks,
+    AttributeRule, BadValue, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted,
+    canonical, cleared, equal, is_expiry, is_reference, means_empty, shortened, ticks,
 };
 use crate::matching::{Found, Standing};
 use crate::model::{Entry, Fact, FieldIndex};
@@ -31,6 +32,8 @@ pub(super) struct Outcome<'t> {
     pub(super) unresolved: Vec<(&'t AttributeRule, CompactString)>,
     pub(super) attributes: Vec<Delta<'t>>,
     pub(super) names: Vec<NameNeed<'t>>,
+    /// Rules that speak of a name not found yet, in the order they are asked.
+    pub(super) waiting: Vec<&'t AttributeRule>,
     /// Where a new account stands, or where an existing one goes.
     pub(super) place: Option<(u32, RuleId)>,
     /// Whether the account is to be enabled or disabled.
@@ -43,6 +46,8 @@ pub(super) struct Outcome<'t> {
 pub(super) struct Delta<'t> {
     pub(super) rule: &'t AttributeRule,
     pub(super) after: After,
+    /// Length of the longest value before it was cut, when one was.
+    pub(super) cut: Option<u32>,
 }
 
 /// What an attribute is to become.
@@ -113,7 +118,8 @@ pub(super) fn evaluate<'t>(
     };
     evaluation.switch();
     let result = evaluation
-        .attributes()
+        .possible()
+        .and_then(|()| evaluation.attributes())
         .and_then(|()| evaluation.placement(places));
     let mut outcome = evaluation.outcome;
     if let Err(draft) = result {
@@ -159,13 +165,13 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
     }
 }
 
-struct Evaluation<'s, 't, 'a> {
-    target: &'t Target<'a>,
-    subject: &'t Subject,
-    at: u32,
-    entry: Option<&'a Entry>,
-    context: &'s PersonContext<'t>,
-    outcome: Outcome<'t>,
+pub(super) struct Evaluation<'s, 't, 'a> {
+    pub(super) target: &'t Target<'a>,
+    pub(super) subject: &'t Subject,
+    pub(super) at: u32,
+    pub(super) entry: Option<&'a Entry>,
+    pub(super) context: &'s PersonContext<'s>,
+    pub(super) outcome: Outcome<'t>,
 }
 
 impl<'t> Evaluation<'_, 't, '_> {
@@ -193,6 +199,23 @@ impl<'t> Evaluation<'_, 't, '_> {
             self.unproven("disabling the account", state.rule);
         } else {
             self.outcome.switch = Some(state.enabled);
+        }
+    }
+
+    /// Whether the directory has what the mapping says nobody may be without.
+    fn possible(&self) -> Result<(), Draft> {
+        let state = usize::from(self.subject.state);
+        let lacking = &self.target.mapping(self.subject).lacking;
+        let lacks = lacking
+            .iter()
+            .find(|(of, ..)| of.is_none_or(|of| of == state));
+        match lacks {
+            None => Ok(()),
+            Some((_, name, rule)) => Err(Draft::new(
+                held::ATTRIBUTE_UNKNOWN,
+                format!("the schema of {} has no attribute {name}", self.target.name),
+            )
+            .rule(*rule)),
         }
     }
 
@@ -224,7 +247,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.outcome.partial.push(draft);
     }
 
-    fn observed(&self, rule: &AttributeRule) -> &[CompactString] {
+    pub(super) fn observed(&self, rule: &AttributeRule) -> &[CompactString] {
         self.entry.map_or(&[], |entry| entry.values(rule.id))
     }
 
@@ -251,10 +274,13 @@ impl<'t> Evaluation<'_, 't, '_> {
                 }
                 continue;
             }
-            self.attribute(rule).map_err(|draft| match draft.rule {
-                Some(_) => draft,
-                None => draft.rule(rule.rule),
-            })?;
+            if rule.speaks_of.is_empty() {
+                self.attribute(rule)?;
+            } else if self.waits(rule) {
+                self.outcome.waiting.push(rule);
+            } else {
+                self.with_account(rule, &Given::default())?;
+            }
         }
         if self.entry.is_none() {
             // The anchor is what ties the new account to the person.
@@ -285,12 +311,21 @@ impl<'t> Evaluation<'_, 't, '_> {
         Ok(())
     }
 
-    fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+    /// What one rule asks for.
+    pub(super) fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+        self.asked(rule).map_err(|draft| match draft.rule {
+            Some(_) => draft,
+            None => draft.rule(rule.rule),
+        })
+    }
+
+    fn asked(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
         let problem = |problem: Problem| Draft::problem(&rule.name, &problem);
         if !rule.applies(self.context).map_err(problem)? {
             return Ok(());
         }
         match &rule.kind {
+            RuleKind::Values(_) | RuleKind::Value(_) if rule.keeps => self.addresses(rule),
             RuleKind::Value(formula) => {
                 if self.is_as_it_stands(rule, formula) {
                     return Ok(());
@@ -354,24 +389,55 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return Ok(());
         }
-        let value = canonical(&rule.def, &text, &self.target.moment.zone)
-            .map_err(|bad| Draft::bad_value(&rule.name, &bad))?;
+        let (value, cut) = self.stored(rule, &text)?;
         if let [observed] = observed
             && equal(&rule.def, observed, &value)
         {
             return Ok(());
         }
-        self.push(rule, After::Values(vec![value]));
+        self.push_cut(rule, After::Values(vec![value]), cut);
         Ok(())
     }
 
-    fn many(&mut self, rule: &'t AttributeRule, texts: Vec<CompactString>) -> Result<(), Draft> {
-        let mut values = Vec::with_capacity(texts.len());
+    /// A value as the directory stores it, and its length before it was cut, if it was.
+    pub(super) fn stored(
+        &self,
+        rule: &AttributeRule,
+        text: &str,
+    ) -> Result<(CompactString, Option<u32>), Draft> {
+        let zone = &self.target.moment.zone;
+        let bad = match canonical(&rule.def, text, zone) {
+            Ok(value) => return Ok((value, None)),
+            Err(bad) => bad,
+        };
+        if let BadValue::TooLong { length, limit, .. } = &bad
+            && rule.too_long == kinds::TooLong::Truncate
+        {
+            let limit = usize::try_from(*limit).unwrap_or_default();
+            if let Some(value) = shortened(&rule.def, text, limit)
+                && let Ok(value) = canonical(&rule.def, &value, zone)
+            {
+                return Ok((value, u32::try_from(*length).ok()));
+            }
+        }
+        Err(Draft::bad_value(&rule.name, &bad))
+    }
+
+    pub(super) fn many(
+        &mut self,
+        rule: &'t AttributeRule,
+        texts: Vec<CompactString>,
+    ) -> Result<(), Draft> {
+        let mut values: Vec<CompactString> = Vec::with_capacity(texts.len());
+        let mut cut = None;
         for text in texts {
-            values.push(
-                canonical(&rule.def, &text, &self.target.moment.zone)
-                    .map_err(|bad| Draft::bad_value(&rule.name, &bad))?,
-            );
+            let (value, length) = self.stored(rule, &text)?;
+            // Two that differ only in what was cut off are one.
+            if length.is_some() && values.contains(&value) {
+                continue;
+            }
+            cut = cut.max(length);
+            values.push(value);
         }
         if rule.def.single_valued && values.len() > 1 {
             return Err(Draft::new(
@@ -391,7 +457,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
         if !crate::diff::same(&rule.def, self.observed(rule), &values) {
             values.sort();
-            self.push(rule, After::Values(values));
+            self.push_cut(rule, After::Values(values), cut);
         }
         Ok(())
     }
@@ -422,6 +488,10 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     fn push(&mut self, rule: &'t AttributeRule, after: After) {
+        self.push_cut(rule, after, None);
+    }
+
+    fn push_cut(&mut self, rule: &'t AttributeRule, after: After, cut: Option<u32>) {
         let state = self.target.state(self.subject);
         if rule.from_state && !state.enabled && self.entry.is_some() && !self.may_take() {
             let what = format!("setting {} for state {}", rule.name, state.name);
@@ -432,13 +502,15 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return self.unproven(&what, rule.rule);
         }
-        self.outcome.attributes.push(Delta { rule, after });
+        self.outcome.attributes.push(Delta { rule, after, cut });
     }
 
     /// What the account would lose by the change although no rule clears anything: time, or one value of several.
     fn takes_away(&self, rule: &AttributeRule, after: &After) -> Option<String> {
         let observed = self.observed(rule);
         let stays = |value: &CompactString| match after {
+            // Another address becomes the primary one; this one still receives mail.
+            After::Values(_) if rule.keeps => true,
             After::Values(values) => values.iter().any(|kept| equal(&rule.def, kept, value)),
             After::Object(object) => self.target.index.by_text(value) == Some(*object),
             After::Made(_) => false,

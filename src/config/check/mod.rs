@@ -10,6 +10,7 @@ mod halo;
 mod lifecycle;
 mod mapping;
 mod names;
+mod naming;
 mod pairs;
 mod project;
 mod source;

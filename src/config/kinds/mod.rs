@@ -7,20 +7,22 @@ mod active_directory;
 mod groups;
 mod lifecycle;
 mod mapping;
+mod naming;
 mod project;
 mod shared;
 mod source;
 mod table;
 
-pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
+pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
-    PlacementWhen, UniqueSpec, When,
+    PlacementWhen, When,
 };
+pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};

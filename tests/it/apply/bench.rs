@@ -37,6 +37,7 @@ pub(crate) fn text(name: &str, before: &[&str], after: &[&str]) -> AttributeChan
         after: values(after),
         rule: RuleIndex(0),
         facts: BTreeMap::new(),
+        cut_from: None,
     }
 }
 

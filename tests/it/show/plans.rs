@@ -236,6 +236,7 @@ pub(super) fn attribute(
         before: values(before),
         after: values(after),
         rule,
+        cut_from: None,
         facts: facts(pairs),
     }
 }
@@ -355,6 +356,7 @@ pub(super) fn everything() -> Plan {
                     after: vec![PlanValue::Object(back.account.clone())],
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
+                    cut_from: None,
                 },
                 attribute("telephoneNumber", &["+44 20 7946 0027"], &[], PHONE, &[]),
             ],
