@@ -149,7 +149,10 @@ pub(super) fn decide(
                 let octets = |value: &String| Octets {
                     base64: value.clone(),
                 };
-                found.iter().map(|value| octets(value).to_string()).collect()
+                found
+                    .iter()
+                    .map(|value| octets(value).to_string())
+                    .collect()
             } else {
                 found.to_vec()
             },

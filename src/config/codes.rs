@@ -16,10 +16,12 @@ macro_rules! codes {
 
 codes! {
     ACCOUNT_CIRCLE = "account-circle";
+    ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";
     ALL_PROTECTED = "all-protected";
     ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
+    AUTH_MISMATCH = "auth-mismatch";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_CSV = "bad-csv";
     BAD_DN = "bad-dn";
@@ -53,6 +55,7 @@ codes! {
     INVALID_FIELD_NAME = "invalid-field-name";
     INVALID_NAME = "invalid-name";
     INVALID_VALUE = "invalid-value";
+    KEY_IN_AUTHORIZATION = "key-in-authorization";
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
@@ -86,6 +89,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     TABLE_NEEDS_ROWS = "table-needs-rows";
+    TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
@@ -94,12 +98,15 @@ codes! {
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
     UNKNOWN_KIND = "unknown-kind";
+    UNKNOWN_MAPPING = "unknown-mapping";
     UNKNOWN_MEMBER = "unknown-member";
     UNKNOWN_PARAMETER = "unknown-parameter";
+    UNKNOWN_PERSON = "unknown-person";
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
     UNKNOWN_TABLE = "unknown-table";
+    UNKNOWN_STATE = "unknown-state";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

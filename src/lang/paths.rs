@@ -168,7 +168,9 @@ impl Compiler<'_> {
         }
         let help = match closest(name, known.clone()) {
             Some(near) => Some(format!("did you mean `{near}`?")),
-            None => known.next().map(|one| format!("for example `account.{one}`")),
+            None => known
+                .next()
+                .map(|one| format!("for example `account.{one}`")),
         };
         self.error(
             "language-unknown-field",

@@ -532,8 +532,7 @@ impl Naming<'_> {
             Some(kinds::OnRename::Keep) => rule.when = kinds::When::OnCreate,
             None => {}
         }
-        rule.keeps =
-            rename.keep_old_address && rule.name.eq_ignore_ascii_case("proxyAddresses");
+        rule.keeps = rename.keep_old_address && rule.name.eq_ignore_ascii_case("proxyAddresses");
     }
 
     /// The rule that keeps former addresses where no other speaks of `proxyAddresses`.
@@ -548,10 +547,9 @@ impl Naming<'_> {
                 .iter()
                 .any(|rule| !rule.from_state && rule.name.eq_ignore_ascii_case(name))
         };
-        let wanted = self
-            .rename
-            .is_some_and(|rename| rename.keep_old_address && rename.mail == kinds::OnRename::Follow)
-            && has("mail")
+        let wanted = self.rename.is_some_and(|rename| {
+            rename.keep_old_address && rename.mail == kinds::OnRename::Follow
+        }) && has("mail")
             && !has("proxyAddresses");
         if !wanted {
             return Ok(None);

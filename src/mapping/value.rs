@@ -532,7 +532,11 @@ mod tests {
         let title = def("title");
         let cut = |text: &str, limit| shortened(&title, text, limit).map(String::from);
         assert_eq!(cut("abcdef", 3).as_deref(), Some("abc"));
-        assert_eq!(cut("ab cdef", 3).as_deref(), Some("ab"), "no space at the end");
+        assert_eq!(
+            cut("ab cdef", 3).as_deref(),
+            Some("ab"),
+            "no space at the end"
+        );
         // One character of two units, one of a letter and a mark, a family of eleven units.
         assert_eq!(cut("a😀b", 2).as_deref(), Some("a"));
         assert_eq!(cut("ae\u{301}x", 2).as_deref(), Some("a"));

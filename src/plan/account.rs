@@ -138,7 +138,10 @@ impl<'t> Evaluation<'_, 't, '_> {
         let moved = mail.and_then(|(at, one)| {
             let before = self.entry?.value(one.id?)?;
             let at = u16::try_from(self.target.side(self.subject).people.header.fields.len() + at);
-            let Fact::Text(after) = self.context.person.fact(crate::model::FieldIndex(at.ok()?))?
+            let Fact::Text(after) = self
+                .context
+                .person
+                .fact(crate::model::FieldIndex(at.ok()?))?
             else {
                 return None;
             };

@@ -620,7 +620,11 @@ impl One<'_, '_, '_> {
         } else {
             let reason = self.mapping_reason();
             Reason {
-                text: if renamed { RENAMED.to_owned() } else { reason.text },
+                text: if renamed {
+                    RENAMED.to_owned()
+                } else {
+                    reason.text
+                },
                 ..reason
             }
         };

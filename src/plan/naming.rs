@@ -79,8 +79,8 @@ impl Names {
                 Ok(())
             }
         };
-        let result = result
-            .and_then(|()| self.waiting(target, at, outcome, &mut given, &mut None, true));
+        let result =
+            result.and_then(|()| self.waiting(target, at, outcome, &mut given, &mut None, true));
         if let Err(draft) = result {
             *outcome = hold(std::mem::take(outcome), draft, &subject.found);
             return Given::default();
@@ -138,8 +138,7 @@ impl Names {
                 continue;
             }
             let before = outcome.attributes.len();
-            let mut evaluation =
-                Evaluation::resume(target, at, &context, std::mem::take(outcome));
+            let mut evaluation = Evaluation::resume(target, at, &context, std::mem::take(outcome));
             let result = evaluation.with_account(rule, given);
             *outcome = evaluation.outcome;
             result?;
@@ -253,8 +252,9 @@ impl Names {
         let reach = &need.names.reach;
         let folded = fold(def, candidate);
         let known = &target.known;
-        let free =
-            |id: AttributeId, folded: &str| self.unclaimed(target, at, account, id, folded, reach.forest);
+        let free = |id: AttributeId, folded: &str| {
+            self.unclaimed(target, at, account, id, folded, reach.forest)
+        };
         if !free(id, &folded) || self.was_given(target, at, need, candidate) {
             return false;
         }
@@ -266,11 +266,7 @@ impl Names {
         if !reach.addresses.is_empty() {
             let address = fold(def, bare(candidate));
             let mine = |other: &u32| *other == at;
-            if !self
-                .given
-                .get(&(ADDRESS, address.clone()))
-                .is_none_or(mine)
-            {
+            if !self.given.get(&(ADDRESS, address.clone())).is_none_or(mine) {
                 return false;
             }
             let marked = format_compact!("smtp:{address}");

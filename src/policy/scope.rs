@@ -90,10 +90,9 @@ impl Scope {
         let scope = match entry.kind {
             EntryKind::User => &self.under,
             EntryKind::Group => &self.groups_under,
-            EntryKind::Container
-            | EntryKind::Other
-            | EntryKind::Deleted
-            | EntryKind::Foreign => return Standing::Outside,
+            EntryKind::Container | EntryKind::Other | EntryKind::Deleted | EntryKind::Foreign => {
+                return Standing::Outside;
+            }
         };
         if !scope.iter().any(|base| key.is_at_or_under(base)) {
             return Standing::Outside;

@@ -121,7 +121,8 @@ pub(super) fn unique(
             codes::UNIQUE_ADDRESSES,
             "an account has several proxyAddresses, and a unique name is one",
             Some(
-                "make `mail` unique and write `values: [\"SMTP:{{ account.mail }}\"]` here".to_owned(),
+                "make `mail` unique and write `values: [\"SMTP:{{ account.mail }}\"]` here"
+                    .to_owned(),
             ),
         );
     }
@@ -180,7 +181,10 @@ pub(super) fn unique(
             codes::UNKNOWN_TABLE,
             format!("there is no table {}", quoted(table)),
             did_you_mean(table, people.tables.iter().map(Name::as_str)).or_else(|| {
-                Some("write a `Table` with the names as keys and the people's keys as values".to_owned())
+                Some(
+                    "write a `Table` with the names as keys and the people's keys as values"
+                        .to_owned(),
+                )
             }),
         );
     }
@@ -246,11 +250,21 @@ pub(super) fn rename(mapping: &Entry<Mapping>, report: &mut Report) {
             );
         }
     }
-    for name in ["cn", "displayName", "userPrincipalName", "mail", "sAMAccountName"] {
+    for name in [
+        "cn",
+        "displayName",
+        "userPrincipalName",
+        "mail",
+        "sAMAccountName",
+    ] {
         let at = join("/spec/rename", name);
         let written = doc.value.pointer(&at).is_some();
-        let known = attributes.keys().any(|one| one.eq_ignore_ascii_case(name));
-        if written && !known && !doc.is_incomplete("/spec/attributes") {
+        // A rule with a fault of its own is a rule.
+        let rules = doc.value.pointer("/spec/attributes");
+        let known = rules
+            .and_then(serde_json::Value::as_object)
+            .is_none_or(|rules| rules.keys().any(|one| one.eq_ignore_ascii_case(name)));
+        if written && !known {
             report.error_key(
                 doc,
                 &at,

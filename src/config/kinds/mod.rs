@@ -7,6 +7,7 @@ mod active_directory;
 mod groups;
 mod lifecycle;
 mod mapping;
+mod mapping_test;
 mod naming;
 mod project;
 mod shared;
@@ -22,12 +23,17 @@ pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
     PlacementWhen, When,
 };
+pub use mapping_test::{
+    AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
+    GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
+};
 pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    Auth, CompletenessRules, Endpoint, FieldSpec, MaxFall, OAuth2, PersonSpec, Preset, QueryValue,
-    RateLimit, Repeat, Required, Source,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
+    Grant, KeyPlace, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec, Preset, QueryValue, RateLimit,
+    Repeat, Required, Source, TokenRequest,
 };
 pub use table::{CsvFile, Table, Unmapped};

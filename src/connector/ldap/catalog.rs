@@ -76,9 +76,8 @@ async fn known(
         .iter()
         .map(|name| format!("(lDAPDisplayName={})", ldap_escape(name.as_str())))
         .collect();
-    let filter = format!(
-        "(&(objectClass=attributeSchema)(isMemberOfPartialAttributeSet=TRUE)(|{any}))"
-    );
+    let filter =
+        format!("(&(objectClass=attributeSchema)(isMemberOfPartialAttributeSet=TRUE)(|{any}))");
     let wanted = ["lDAPDisplayName".to_owned()];
     let search = Search {
         base: &server.schema_base,

@@ -234,7 +234,12 @@ fn check(settings: &Settings) -> Result<(), (&'static str, String)> {
         return Err(("servers", "no server is named".to_owned()));
     }
     let catalogs = settings.catalogs.iter().map(|url| (url, "globalCatalog"));
-    for (url, field) in settings.servers.iter().map(|url| (url, "servers")).chain(catalogs) {
+    for (url, field) in settings
+        .servers
+        .iter()
+        .map(|url| (url, "servers"))
+        .chain(catalogs)
+    {
         let wanted = if settings.start_tls { "ldap" } else { "ldaps" };
         if url.scheme() != wanted {
             let why = if settings.start_tls {

@@ -270,10 +270,7 @@ pub(super) fn attribute_pieces(
     (sign, pieces)
 }
 
-fn uncut_pieces(
-    context: &Context<'_>,
-    attribute: &AttributeChange,
-) -> (Sign, Vec<Piece>) {
+fn uncut_pieces(context: &Context<'_>, attribute: &AttributeChange) -> (Sign, Vec<Piece>) {
     let name = Piece::Code(attribute.name.clone());
     let own = |words: &'static str| Piece::Own(words.into());
     match (attribute.before.as_slice(), attribute.after.as_slice()) {
