@@ -22,6 +22,8 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod diff;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod intake;
 pub mod lang;
 pub mod lifecycle;

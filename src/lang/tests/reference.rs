@@ -127,3 +127,27 @@ fn the_reference_is_true() {
         );
     }
 }
+
+/// The cookbook's examples, run; and none of Entra's functions is forgotten.
+#[test]
+fn the_cookbook_is_true() {
+    let world = World::new();
+    let cookbook = include_str!("../../../docs/cookbook.md");
+    let examples = examples(cookbook);
+    let faults: Vec<String> = examples
+        .iter()
+        .filter_map(|example| fault(&world, example))
+        .collect();
+    assert_eq!(faults, Vec::<String>::new());
+    assert!(examples.len() > 80, "only {} examples", examples.len());
+    // In the order of "Reference for writing expressions for attribute mappings in Microsoft Entra ID".
+    let of_entra = "Append AppRoleAssignmentsComplex BitAnd CBool CDate Coalesce ConvertToBase64 ConvertToUTF8Hex Count \
+        CStr DateAdd DateDiff DateFromNum FormatDateTime Guid IgnoreFlowIfNullOrEmpty IIF InStr IsNull IsNullOrEmpty \
+        IsPresent IsString Item Join Left Mid NormalizeDiacritics Not Now NumFromDate PCase RandomString Redact \
+        RemoveDuplicates Replace SelectUniqueValue SingleAppRoleAssignment Split StripSpaces Switch ToLower ToUpper Word";
+    let forgotten: Vec<&str> = of_entra
+        .split_whitespace()
+        .filter(|name| !cookbook.contains(&format!("| `{name}(")))
+        .collect();
+    assert_eq!(forgotten, Vec::<&str>::new());
+}
