@@ -259,18 +259,19 @@ fn person(number: usize, site: &str) -> Person {
         facts: [
             pick(GIVEN, 1),
             pick(FAMILY, 8),
-            (at % 5 == 0).then(|| Fact::Text("Alex".into())),
+            (at.is_multiple_of(5)).then(|| Fact::Text("Alex".into())),
             pick(TITLES, 3),
             text(format!("Department {}", at % 400)),
             text(site.to_owned()),
             Some(Fact::Integer(i64::try_from(at % 9_000).unwrap())),
             text(format!("020 7946 {:04}", at % 1_000)),
-            (at % 3 == 0).then(|| Fact::Text(format!("07700 900{:03}", at % 1_000).into())),
+            (at.is_multiple_of(3))
+                .then(|| Fact::Text(format!("07700 900{:03}", at % 1_000).into())),
             text(format!("Person.{number}@example.com")),
             Some(Fact::Integer(i64::try_from(number).unwrap())),
             pick(CONTRACTS, 7),
             Some(Fact::Date(day)),
-            (at % 10 == 0).then_some(Fact::Date(day)),
+            (at.is_multiple_of(10)).then_some(Fact::Date(day)),
             Some(Fact::DateTime(
                 jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap())
                     .unwrap(),
@@ -278,7 +279,7 @@ fn person(number: usize, site: &str) -> Person {
             Some(Fact::List(
                 ["Rust", "LDAP", "Welding"].map(Into::into).into(),
             )),
-            Some(Fact::Boolean(at % 7 == 0)),
+            Some(Fact::Boolean(at.is_multiple_of(7))),
             text(format!("North {} b", at % 300)),
         ]
         .into(),

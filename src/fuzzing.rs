@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, DataError, InputFile};
+use crate::connector::rest;
+use crate::intake::{Intake, Taker};
 use crate::lang::{self, LangError, PersonContext, Record, Scope, TableData, Tables, Unmapped};
 use crate::model::{Dn, Fact, FactType, Name, Person, PersonKey, escape_value};
 
@@ -168,6 +170,78 @@ fn person() -> Person {
             None,
         ]
         .into(),
+    }
+}
+
+/// A source with a field of every type, and what the rest of a project needs around it.
+const PROJECT: &str = r#"
+apiVersion: halosync/v1
+kind: Project
+metadata: {name: fuzz}
+spec: {timeZone: Europe/London}
+---
+apiVersion: halosync/v1
+kind: Source
+metadata: {name: people}
+spec:
+  preset: haloitsm
+  resourceServer: https://halo.example.test/api
+  authorisationServer: https://halo.example.test/auth
+  auth: {oauth2: {clientId: {env: ID}, clientSecret: {env: SECRET}}}
+  person:
+    key: users.id
+    include: not users.isserviceaccount and users.site_name != 'Nowhere'
+    fields:
+      text: {from: users.firstname}
+      either: {from: users.surname or users.other1}
+      number: {from: users.other2, type: integer}
+      flag: {from: users.inactive, type: boolean}
+      day: {from: "customField('CFendDate')", type: date, none: ["2099-12-31"]}
+      moment: {from: users.date_of_birth, type: dateTime}
+      list: {from: users.other4, type: list}
+      made: {from: "users.other3 | title | regex_extract('(.)(.)', 2)"}
+  completeness: {maxFall: 10%}
+"#;
+
+/// An answer of a source: taken apart into rows, and these into people.
+///
+/// # Panics
+/// When a row is neither a person, nor rejected with a reason, nor another of the same id.
+pub fn response(bytes: &[u8]) {
+    static INTAKE: std::sync::LazyLock<Option<Intake>> = std::sync::LazyLock::new(|| {
+        let file = InputFile {
+            path: "project.yaml".into(),
+            bytes: PROJECT.as_bytes().to_vec(),
+        };
+        let loaded = config::load(vec![file], &|_| Ok::<_, DataError>(Vec::new()));
+        let source = loaded.config?.sources.into_values().next()?;
+        Intake::compile(&source, &jiff::tz::TimeZone::UTC).ok()
+    });
+    assert!(INTAKE.is_some(), "the source of this target is right");
+    let (Some(intake), Ok(rows)) = (&*INTAKE, rest::rows_of_answer(bytes)) else {
+        return;
+    };
+    let mut taker = Taker::new(intake);
+    for row in &rows {
+        taker.push(row);
+    }
+    let distinct: BTreeSet<i64> = rows.iter().filter_map(|row| intake.key_of(row)).collect();
+    let nameless = rows
+        .iter()
+        .filter(|row| intake.key_of(row).is_none())
+        .count();
+    let taken = taker.finish();
+    assert_eq!(
+        taken.people.len() + taken.rejected.len(),
+        distinct.len() + nameless,
+        "a row was lost"
+    );
+    assert!(
+        taken.rejected.iter().all(|row| !row.reason.is_empty()),
+        "rejected without a reason"
+    );
+    for person in &taken.people {
+        assert_eq!(person.facts.len(), taken.fields.len());
     }
 }
 
