@@ -11,6 +11,7 @@ mod envelope;
 mod http;
 mod limiter;
 mod message;
+pub mod probe;
 mod read;
 mod retry;
 mod time;

@@ -18,6 +18,7 @@ use url::Url;
 use super::Reader;
 use super::http::{Answer, NoAnswer, send};
 use super::message::{is_html, message_in};
+use super::probe::TokenFacts;
 use super::retry::{Attempts, Failure};
 use crate::connector::ConnectorError;
 
@@ -58,6 +59,8 @@ pub(super) struct TokenStore {
     scope: Vec<Scope>,
     /// Held while a token is fetched: whoever comes meanwhile waits for that one.
     current: tokio::sync::Mutex<Option<Token>>,
+    /// What is known of the last token, for whoever asks how authorisation went.
+    facts: Mutex<TokenFacts>,
 }
 
 impl TokenStore {
@@ -75,7 +78,16 @@ impl TokenStore {
             client_secret,
             scope: scope.iter().cloned().map(Scope::new).collect(),
             current: tokio::sync::Mutex::new(None),
+            facts: Mutex::default(),
         }
+    }
+
+    /// What is known of the last token that was given.
+    pub(super) fn facts(&self) -> TokenFacts {
+        self.facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -162,6 +174,14 @@ impl Reader {
                         self.garbled_token("the access token holds characters no header can carry")
                     })?;
                 header.set_sensitive(true);
+                let scope = answer.scopes().map(|scopes| {
+                    scopes
+                        .iter()
+                        .map(|scope| scope.as_str().to_owned())
+                        .collect()
+                });
+                *store.facts.lock().unwrap_or_else(PoisonError::into_inner) =
+                    TokenFacts::of(answer.expires_in(), scope, secret);
                 let life = answer.expires_in().unwrap_or(USUAL_LIFE);
                 // A very short life must not make every request fetch its own token.
                 let early = EARLY.min(life / 2);
