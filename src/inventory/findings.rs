@@ -89,8 +89,8 @@ pub struct Beside<'a> {
     pub uses: &'a [Usage],
     /// Whether the Source is HaloITSM.
     pub halo: bool,
-    /// The authorisation server the Source names, for comparing.
-    pub authorisation_server: &'a str,
+    /// The authorisation server the Source names, for comparing; `None` where the instance itself is asked for it.
+    pub authorisation_server: Option<&'a str>,
     /// HaloITSM's importer from Active Directory.
     pub directory_importer: Importer,
     /// HaloITSM's importer from Entra.
@@ -158,29 +158,30 @@ fn authorisation(report: &SourceReport, found: &mut Vec<Finding>) {
 
 fn system(report: &SourceReport, beside: &Beside<'_>, found: &mut Vec<Finding>) {
     let system = &report.system;
-    if let Some(told) = &system.tenant_told
-        && !told.trim().is_empty()
-        && !told.eq_ignore_ascii_case(system.tenant.as_deref().unwrap_or_default())
-    {
-        found.push(warning(
-            "probe-other-tenant",
-            format!(
-                "the system says its tenant is {told}, and the Source names {}",
-                system.tenant.as_deref().unwrap_or("none")
-            ),
-            "compare with Configuration > Integrations > Halo API",
-        ));
-    }
-    let plain = |address: &str| address.trim_end_matches('/').to_ascii_lowercase();
-    if let Some(told) = &system.authorisation_server_told
-        && !told.trim().is_empty()
-        && plain(told) != plain(beside.authorisation_server)
-    {
-        found.push(hint(
-            "probe-other-authorisation-server",
-            format!("the system names {told} as its authorisation server, and the Source another"),
-            "both can be right; take the one under Configuration > Integrations > Halo API",
-        ));
+    if let Some(address) = beside.authorisation_server {
+        let named = system.tenant.as_deref().unwrap_or_default();
+        if let Some(told) = &system.tenant_told
+            && !told.eq_ignore_ascii_case(named)
+        {
+            let named = if named.is_empty() { "none" } else { named };
+            found.push(warning(
+                "probe-other-tenant",
+                format!("the system says its tenant is {told}, and the Source names {named}"),
+                "compare with Configuration > Integrations > Halo API",
+            ));
+        }
+        let plain = |address: &str| address.trim_end_matches('/').to_ascii_lowercase();
+        if let Some(told) = &system.authorisation_server_told
+            && plain(told) != plain(address)
+        {
+            found.push(hint(
+                "probe-other-authorisation-server",
+                format!(
+                    "the system names {told} as its authorisation server, and the Source another"
+                ),
+                "both can be right; take the one under Configuration > Integrations > Halo API",
+            ));
+        }
     }
     clock(system.clock_offset_seconds, found);
 }

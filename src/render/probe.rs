@@ -268,8 +268,8 @@ pub(super) fn directory(report: &DirectoryReport, options: &TextOptions) -> Stri
                 "writes",
                 &if write.not_writable.is_empty() {
                     format!(
-                        "every mapped attribute, on {} users looked at",
-                        write.looked_at
+                        "every mapped attribute, on {} looked at",
+                        counted(write.looked_at, "user")
                     )
                 } else {
                     format!("all but {}", data(&write.not_writable))
@@ -278,7 +278,10 @@ pub(super) fn directory(report: &DirectoryReport, options: &TextOptions) -> Stri
         }
     }
 
-    out.heading(&format!("Attributes of {} managed users", report.sampled));
+    out.heading(&format!(
+        "Attributes of {}",
+        counted(report.sampled, "managed user")
+    ));
     fields(&mut out, &report.fields, report.values_shown);
     out.text
 }
@@ -463,7 +466,7 @@ fn clock(offset: i64) -> String {
 }
 
 fn cost(cost: &Cost) -> String {
-    let mut text = format!("took {} requests", cost.requests);
+    let mut text = format!("took {}", counted(cost.requests, "request"));
     if cost.waited_seconds > 0 {
         let _ = write!(text, " and waited {}", duration(cost.waited_seconds));
     }

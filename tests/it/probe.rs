@@ -145,10 +145,12 @@ fn settled(text: &str) -> String {
             "GUID",
         ),
         (r"\(\d+ days\)", "(N days)"),
+        // The embedded directory's clock stands still.
+        (r"\d{5,} s behind", "N s behind"),
         (r#""certificateDays": \d+"#, r#""certificateDays": N"#),
         (
-            r#""clockOffsetSeconds": -?[0-2],"#,
-            r#""clockOffsetSeconds": N,"#,
+            r#""clockOffsetSeconds": -?\d+"#,
+            r#""clockOffsetSeconds": N"#,
         ),
     ] {
         text = Regex::new(pattern)
@@ -276,10 +278,10 @@ async fn no_run_of_four_of_any_value_is_in_the_shapes() {
         .expect(0);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let mut runs = BTreeSet::new();
+    let four = Regex::new(r"[\p{L}\p{N}]{4,}").unwrap();
     for id in lab.halo.state().ids() {
         let person = lab.halo.state().person(id).unwrap();
         let values = format!("{person:?}");
-        let four = Regex::new(r"[\p{L}\p{N}]{4,}").unwrap();
         for found in four.find_iter(&values) {
             let chars: Vec<char> = found.as_str().chars().collect();
             runs.extend(chars.windows(4).map(|four| four.iter().collect::<String>()));

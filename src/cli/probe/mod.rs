@@ -49,16 +49,6 @@ fn check_out(common: &ProbeCommon, json_begins: &str, text_begins: &str) -> Resu
     let Some(out) = &common.out else {
         return Ok(());
     };
-    if common.scaffold.is_some() {
-        return match std::fs::symlink_metadata(out) {
-            Ok(_) => Err(Failure::new(
-                Exit::Usage,
-                format!("{} exists; a scaffold replaces nothing", out.display()),
-            )
-            .help("name another file; nothing was written")),
-            Err(_) => super::files::check_replaceable(out, text_begins),
-        };
-    }
     let begins = match common.format {
         ProbeFormat::Text => text_begins,
         ProbeFormat::Json | ProbeFormat::Yaml => json_begins,

@@ -1,6 +1,6 @@
 //! `halosync probe source`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::super::project::{self, Project};
 use super::super::resolve::Resolver;
 use crate::config::{Document, kinds};
 use crate::connector::rest;
-use crate::connector::rest::probe::{Look, RestProbe, TokenFacts, Walk, limits_told, server_time};
+use crate::connector::rest::probe::{Look, RestProbe, Walk, limits_told, server_time};
 use crate::inventory::findings::{self, Beside, Importer};
 use crate::inventory::report::{
     Authorisation, Cost, Limits, ListReport, SOURCE_FORMAT, ScopeTold, SourceReport, SystemFacts,
@@ -65,11 +65,18 @@ async fn probe(
     resolver.finish()?;
     let settings = settings.ok_or_else(|| Failure::shown(Exit::InvalidConfiguration))?;
     let spec = &source.spec;
-    let halo = spec.preset == kinds::Preset::Haloitsm;
+    let halo = settings.halo;
     let people = spec.person.key.split('.').next().unwrap_or_default();
     let path = settings.endpoint.path.clone();
     let resource_server = without_query(&settings.resource_server);
-    let authorisation_server = without_query(&settings.authorisation_server);
+    // Where the instance itself names server and tenant, there is nothing to compare.
+    let authorisation_server = match &settings.authorisation {
+        rest::Authorisation::OAuth(oauth) => match &oauth.server {
+            rest::AuthorisationServer::Server { address, .. } => Some(without_query(address)),
+            _ => None,
+        },
+        _ => None,
+    };
     let tenant = settings.tenant.clone();
     let probed_at = context.now();
     let reader = RestProbe::new(settings, verb.max_requests.unwrap_or(u64::MAX))?;
@@ -138,7 +145,7 @@ async fn probe(
         probed_at,
         values_shown: verb.common.show_values,
         system,
-        authorisation: authorisation(spec, token),
+        authorisation: authorisation(&spec.auth, halo, token),
         limits: limits(spec, told, &walk),
         cost: cost(reader.report()),
         lists,
@@ -149,7 +156,7 @@ async fn probe(
         &Beside {
             uses: &uses,
             halo,
-            authorisation_server: &authorisation_server,
+            authorisation_server: authorisation_server.as_deref(),
             directory_importer: importers.0,
             entra_importer: importers.1,
             people,
@@ -277,29 +284,45 @@ fn importer(look: Look) -> Importer {
     }
 }
 
-fn authorisation(spec: &kinds::Source, token: TokenFacts) -> Authorisation {
-    let kinds::Auth::Oauth2(oauth2) = &spec.auth;
-    let (scope_granted, scope_told) = match (token.scope, token.scope_in_token) {
-        (Some(scope), _) => (scope, ScopeTold::Answer),
-        (None, Some(scope)) => (scope, ScopeTold::Token),
-        (None, None) => (Vec::new(), ScopeTold::Nothing),
+fn authorisation(auth: &kinds::Auth, halo: bool, token: Option<rest::TokenFacts>) -> Authorisation {
+    let kind = match auth {
+        kinds::Auth::None(_) => "none",
+        kinds::Auth::ApiKey(key) => match key.place {
+            kinds::KeyPlace::Header => "apiKey in a header",
+            kinds::KeyPlace::Query => "apiKey in the query",
+        },
+        kinds::Auth::Basic(_) => "basic",
+        kinds::Auth::Bearer(_) => "bearer",
+        kinds::Auth::Oauth2(oauth2) => match oauth2.grant {
+            kinds::Grant::ClientCredentials => "oauth2 clientCredentials",
+            kinds::Grant::Password => "oauth2 password",
+        },
     };
-    let mut more: Vec<String> = scope_granted
-        .iter()
-        .chain(&oauth2.scope)
-        .filter(|scope| *scope != ENOUGH && *scope != "offline_access")
-        .cloned()
-        .collect();
-    more.sort();
-    more.dedup();
-    Authorisation {
-        kind: "oauth2 clientCredentials".to_owned(),
-        token_seconds: token.life.map(|life| life.as_secs()),
-        scope_asked: oauth2.scope.clone(),
-        scope_granted,
-        scope_told,
-        more_than_needed: more,
+    let mut found = Authorisation {
+        kind: kind.to_owned(),
+        token_seconds: None,
+        scope_asked: Vec::new(),
+        scope_granted: Vec::new(),
+        scope_told: ScopeTold::Nothing,
+        more_than_needed: Vec::new(),
+    };
+    if let Some(token) = token {
+        found.token_seconds = token.life.map(|life| life.as_secs());
+        found.scope_asked = token.asked;
+        (found.scope_granted, found.scope_told) = match (token.granted, token.claimed) {
+            (Some(scope), _) => (scope, ScopeTold::Answer),
+            (None, Some(scope)) => (scope, ScopeTold::Token),
+            (None, None) => (Vec::new(), ScopeTold::Nothing),
+        };
     }
+    if halo {
+        let all = found.scope_granted.iter().chain(&found.scope_asked);
+        let more: BTreeSet<&String> = all
+            .filter(|scope| *scope != ENOUGH && *scope != "offline_access")
+            .collect();
+        found.more_than_needed = more.into_iter().cloned().collect();
+    }
+    found
 }
 
 fn limits(spec: &kinds::Source, told: BTreeMap<String, String>, walk: &Walk) -> Limits {

@@ -5,7 +5,6 @@
 //! and none beyond the budget; neither token nor secret leaves here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use compact_str::CompactString;
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 use super::envelope::{Page, row_id};
 use super::http::send;
-use super::{LARGEST_PAGE, ReadReport, Reader, Settings, Timekeeper};
+use super::{LARGEST_PAGE, ReadReport, Reader, Settings, Timekeeper, TokenFacts};
 use crate::connector::ConnectorError;
 
 /// Headers by which servers tell their limit.
@@ -34,29 +33,8 @@ const LIMIT_HEADERS: &[&str] = &[
     "x-ratelimit-reset",
 ];
 
-/// What is known of the access token besides its text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TokenFacts {
-    /// Its life, when the answer says it.
-    pub life: Option<Duration>,
-    /// Scopes the answer says are granted.
-    pub scope: Option<Vec<String>>,
-    /// Scopes the token itself says it has, when it is a JWT that does (RFC 9068 section 2.2.3).
-    pub scope_in_token: Option<Vec<String>>,
-}
-
-impl TokenFacts {
-    /// Of an answer's parts. The token is looked into, never verified: nothing is decided by it.
-    pub(super) fn of(life: Option<Duration>, scope: Option<Vec<String>>, token: &str) -> Self {
-        Self {
-            life,
-            scope,
-            scope_in_token: claimed_scope(token),
-        }
-    }
-}
-
-fn claimed_scope(token: &str) -> Option<Vec<String>> {
+/// Scopes an access token claims. It is looked into, never verified: nothing is decided by it.
+pub(super) fn claimed_scope(token: &str) -> Option<Vec<String>> {
     let claims = token.split('.').nth(1)?;
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(claims.trim_end_matches('='))
@@ -118,7 +96,7 @@ impl std::fmt::Debug for RestProbe {
     /// Shows which source this is, and no setting: some are secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RestProbe")
-            .field("system", &self.reader.system)
+            .field("system", &self.reader.pace.system)
             .finish_non_exhaustive()
     }
 }
@@ -130,7 +108,8 @@ impl RestProbe {
     /// # Errors
     /// As [`super::RestReader::new`].
     pub fn new(settings: Settings, most_requests: u64) -> Result<Self, ConnectorError> {
-        let system = format!("HaloITSM {}", settings.name);
+        let kind = if settings.halo { "HaloITSM" } else { "source" };
+        let system = format!("{kind} {}", settings.name);
         Ok(Self {
             reader: Reader::new(system, settings)?,
             most_requests,
@@ -140,22 +119,23 @@ impl RestProbe {
     /// Uses another clock for waiting and for the life of tokens.
     #[must_use]
     pub fn with_time(mut self, time: Arc<dyn Timekeeper>) -> Self {
-        self.reader.time = time;
+        self.reader.pace.time = time;
         self
     }
 
     /// What it cost so far.
     pub fn report(&self) -> ReadReport {
-        *self.reader.lock_report()
+        self.reader.pace.report()
     }
 
-    /// Gets a token and says what is known of it.
+    /// Gets what requests need and says what is known of the token; `None` where there is none.
     ///
     /// # Errors
     /// As reading people would fail.
-    pub async fn authorise(&self) -> Result<TokenFacts, ConnectorError> {
-        self.reader.token(None).await?;
-        Ok(self.reader.tokens.facts())
+    pub async fn authorise(&self) -> Result<Option<TokenFacts>, ConnectorError> {
+        let reader = &self.reader;
+        reader.authoriser.credential(&reader.pace, None).await?;
+        Ok(reader.authoriser.token())
     }
 
     fn may_ask(&self) -> bool {
@@ -237,17 +217,13 @@ impl RestProbe {
             http::HeaderValue::from_static("application/json"),
         );
         if with_token {
-            match reader.token(None).await {
-                Ok(token) => {
-                    request
-                        .headers_mut()
-                        .insert(header::AUTHORIZATION, token.header.clone());
-                }
+            match reader.authoriser.credential(&reader.pace, None).await {
+                Ok(credential) => credential.put_on(&mut request),
                 Err(error) => return (Look::Odd(error.to_string()), none),
             }
         }
-        let permit = reader.permit().await;
-        reader.lock_report().requests += 1;
+        let permit = reader.pace.permit().await;
+        reader.pace.count_request();
         let answer = send(&reader.http, request, LARGEST_PAGE).await;
         drop(permit);
         match answer {
@@ -265,7 +241,10 @@ impl RestProbe {
                 };
                 (look, answer.headers)
             }
-            Err(error) => (Look::Odd(reader.redactor.line(&error.to_string())), none),
+            Err(error) => (
+                Look::Odd(reader.pace.redactor.line(&error.to_string())),
+                none,
+            ),
         }
     }
 }
