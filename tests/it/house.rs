@@ -16,6 +16,7 @@ const CORE: &[&str] = &[
     "diff",
     "policy",
     "plan",
+    "testing",
 ];
 
 fn allowed(room: &str) -> Vec<&'static str> {
@@ -32,7 +33,15 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "lang",
         ],
         "apply" => vec!["apply", "plan", "connector", "model"],
-        "render" => vec!["render", "plan", "model", "config", "apply", "inventory"],
+        "render" => vec![
+            "render",
+            "plan",
+            "testing",
+            "model",
+            "config",
+            "apply",
+            "inventory",
+        ],
         "sandbox" => vec!["sandbox", "model"],
         "cli" => [CORE, &["connector", "apply", "render", "sandbox", "cli"]].concat(),
         other => panic!("src/{other} is a room this test does not know; decide what it may use"),

@@ -18,4 +18,5 @@ mod sandbox;
 mod schema;
 mod show;
 mod support;
+mod testing;
 mod validate;
