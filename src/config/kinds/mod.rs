@@ -11,6 +11,7 @@ mod project;
 mod shared;
 mod source;
 mod table;
+mod template;
 
 pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
@@ -29,3 +30,4 @@ pub use source::{
     RateLimit, Repeat, Required, Source,
 };
 pub use table::{CsvFile, Table, Unmapped};
+pub use template::{OnLeave, Template};
