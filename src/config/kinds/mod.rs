@@ -26,8 +26,9 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    Auth, CompletenessRules, Endpoint, FieldSpec, MaxFall, OAuth2, PersonSpec, Preset, QueryValue,
-    RateLimit, Repeat, Required, Source,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
+    Grant, KeyPlace, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec, Preset, QueryValue, RateLimit,
+    Repeat, Required, Source, TokenRequest,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};
