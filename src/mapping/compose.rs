@@ -82,6 +82,14 @@ pub enum Decides {
     },
 }
 
+/// Rules for one attribute while a composition is made.
+#[derive(Clone, Default)]
+struct Gathered<'n> {
+    candidates: Vec<u32>,
+    leaving: Vec<u32>,
+    unknown: Option<(u32, &'n Name)>,
+}
+
 impl RoleTemplate {
     /// Compiles a document but for its attributes.
     pub(super) fn compile(
@@ -191,25 +199,25 @@ impl Mapping {
         for (number, (name, _)) in named.iter().enumerate() {
             by_name.insert(name.clone(), number);
         }
-        let mut gathered: Vec<(Vec<u32>, Vec<u32>, Option<(u32, &Name)>)> =
-            vec![Default::default(); named.len()];
+        let mut gathered: Vec<Gathered<'_>> = vec![Gathered::default(); named.len()];
         let slot_of = |at: &u32| by_name[&rule(at).name.to_ascii_lowercase()];
         for at in &candidates {
-            gathered[slot_of(at)].0.push(*at);
+            gathered[slot_of(at)].candidates.push(*at);
         }
         for at in &leaving {
-            gathered[slot_of(at)].1.push(*at);
+            gathered[slot_of(at)].leaving.push(*at);
         }
         for (at, field) in unknown {
-            gathered[slot_of(&at)].2.get_or_insert((at, field));
+            gathered[slot_of(&at)].unknown.get_or_insert((at, field));
         }
         let slots = gathered
             .into_iter()
-            .map(|(candidates, leaving, unknown)| {
-                let decides = match unknown {
+            .map(|slot| {
+                let decides = match slot.unknown {
                     // What the state says comes first whatever the template would say.
                     Some((rule, field))
-                        if !candidates
+                        if !slot
+                            .candidates
                             .iter()
                             .any(|at| self.attributes[*at as usize].origin == Origin::State) =>
                     {
@@ -218,9 +226,9 @@ impl Mapping {
                             field: field.clone(),
                         }
                     }
-                    _ => self.decide(candidates),
+                    _ => self.decide(slot.candidates),
                 };
-                self.slot(decides, leaving)
+                self.slot(decides, slot.leaving)
             })
             .collect();
         let (placement, placement_blind) = self.places(concerned);
@@ -278,10 +286,13 @@ impl Mapping {
         let rule = |at: &u32| &self.attributes[*at as usize];
         let leaving = leaving
             .into_iter()
-            .filter(|at| match (&decides, rule(at).when) {
-                (Decides::Nobody, kinds::When::Always | kinds::When::Merge) => true,
-                (Decides::Together(_), kinds::When::Merge) => true,
-                _ => false,
+            .filter(|at| {
+                let when = rule(at).when;
+                match &decides {
+                    Decides::Nobody => matches!(when, kinds::When::Always | kinds::When::Merge),
+                    Decides::Together(_) => when == kinds::When::Merge,
+                    _ => false,
+                }
             })
             .collect();
         Slot { decides, leaving }
