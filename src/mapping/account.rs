@@ -2,7 +2,7 @@
 //!
 //! Knows rules, no values. Keeps that every rule comes after those it speaks of: a circle is refused.
 
-use super::{AttributeRule, RuleKind};
+use super::{AttributeRule, Mapping, Slot};
 use crate::lang::ACCOUNT;
 use crate::model::AttributeId;
 
@@ -72,9 +72,24 @@ pub(super) fn arrange(
     Err(last.unwrap_or_default())
 }
 
-impl AttributeRule {
-    /// Whether the rule gives a name that is chosen among the free ones.
-    pub fn is_name(&self) -> bool {
-        matches!(self.kind, RuleKind::Name(_))
+impl Mapping {
+    /// Places in [`Mapping::spoken`] of what those who decide about an attribute speak of.
+    pub fn speaks_of(&self, slot: &Slot) -> Vec<u16> {
+        slot.rules()
+            .iter()
+            .flat_map(|at| &self.rule(*at).speaks_of)
+            .copied()
+            .collect()
+    }
+
+    /// The rank of those who decide about an attribute.
+    pub fn rank_of(&self, slot: &Slot) -> u16 {
+        let ranks = slot.rules().iter().map(|at| self.rule(*at).rank);
+        ranks.max().unwrap_or_default()
+    }
+
+    /// The attribute somebody decides about.
+    pub fn decides_about(&self, slot: &Slot) -> Option<AttributeId> {
+        slot.rules().first().map(|at| self.rule(*at).id)
     }
 }

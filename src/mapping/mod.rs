@@ -7,6 +7,7 @@
 
 mod account;
 mod addresses;
+mod compose;
 mod names;
 mod value;
 mod wanted;
@@ -15,18 +16,20 @@ use compact_str::CompactString;
 
 pub use account::Spoken;
 pub use addresses::{ADDRESSES, Moved, bare, is_address, kept};
+pub use compose::{Composition, Decides, Origin, RoleTemplate, Slot};
 pub use names::{Candidates, Flavour, NameRule, Reach};
 pub use value::{
-    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, length,
-    means_empty, shortened, ticks, with_folded,
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, is_same_value,
+    length, means_empty, shortened, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 
+use self::compose::in_order;
 use crate::config::{Document, Positions, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, Lifecycle, NotCompiled, RuleId, Test};
 use crate::model::{
-    AttributeDef, AttributeId, DirectoryHeader, FieldIndex, Name, Syntax, default_schema,
+    AttributeDef, AttributeId, DirectoryHeader, FieldIndex, Location, Name, Syntax, default_schema,
 };
 
 /// A mapping ready to be asked.
@@ -50,14 +53,21 @@ pub struct Mapping {
     pub rule: RuleId,
     /// Attributes that the directory's schema does not have; their rules are left out.
     pub unknown: Vec<String>,
-    /// Of these, the ones without which nobody may have an account: state (`None` is all), attribute and rule.
-    pub lacking: Vec<(Option<usize>, String, RuleId)>,
+    /// Of these, the ones without which nobody may have an account.
+    pub lacking: Vec<Lacking>,
     /// The mapping says what happens to names when a person's name changes.
     pub renames: bool,
     /// Attributes of the account that rules speak of.
     pub spoken: Vec<Spoken>,
+    /// Templates that extend it, in order of precedence.
+    pub templates: Vec<RoleTemplate>,
     attributes: Vec<AttributeRule>,
-    by_state: Vec<Vec<u32>>,
+    /// The mapping's own rules.
+    base: Vec<u32>,
+    /// The rules of each state.
+    states: Vec<Vec<u32>>,
+    /// Numbers of rules that are written alike, by attribute.
+    classes: hashbrown::HashMap<AttributeId, Vec<kinds::AttributeRule>>,
 }
 
 /// An attribute by whose value accounts are recognised, and the person's value.
@@ -96,8 +106,6 @@ pub struct AttributeRule {
     pub blind: Option<Name>,
     /// Fields it reads, sorted.
     pub fields: Vec<Name>,
-    /// The rule comes from the lifecycle state, not from the mapping.
-    pub from_state: bool,
     /// What is done with a value that is too long.
     pub too_long: kinds::TooLong,
     /// Addresses the account has had stay.
@@ -106,6 +114,12 @@ pub struct AttributeRule {
     pub speaks_of: Vec<u16>,
     /// One more than the rank of those.
     pub rank: u16,
+    /// What kind of document it comes from.
+    pub origin: Origin,
+    /// Where it is written, for reviewers.
+    pub location: Location,
+    /// Rules for one attribute with the same number are written alike.
+    class: u32,
 }
 
 /// What an attribute rule wants.
@@ -127,12 +141,13 @@ pub enum RuleKind {
 }
 
 impl Mapping {
-    /// Compiles a document with the states of its lifecycle.
+    /// Compiles a document with the templates that extend it (of those given) and the states of its lifecycle.
     ///
     /// # Errors
     /// A template that does not compile against the fields of the read, or an attribute the read lacks.
     pub fn compile(
         document: &Document<kinds::Mapping>,
+        templates: &[&Document<kinds::Template>],
         lifecycle: &Lifecycle,
         states: &Document<kinds::Lifecycle>,
         header: &DirectoryHeader,
@@ -140,105 +155,7 @@ impl Mapping {
     ) -> Result<Self, NotCompiled> {
         let positions = &document.positions;
         let spec = &document.spec;
-        let mut unknown = Vec::new();
-        let mut lacking = Vec::new();
-        let mut attributes: Vec<AttributeRule> = Vec::new();
-        let naming = Naming {
-            header,
-            rename: spec.rename.as_ref(),
-        };
-        let spoken = spoken(spec, header);
-        let mut compile = |spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
-                           positions: &Positions,
-                           pointer: &str,
-                           state: Option<usize>,
-                           compiler: &mut Compiler<'_>|
-         -> Result<Vec<u32>, NotCompiled> {
-            let mut indices = Vec::with_capacity(spec.len());
-            for (name, rule) in spec {
-                let pointer = format!("{pointer}/{}", escape_pointer(name));
-                let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
-                    if let kinds::AttributeSpec::Rule(rule) = rule
-                        && rule.if_unknown == kinds::IfUnknown::Hold
-                    {
-                        let rule = compiler.rule(positions, &pointer, name);
-                        lacking.push((state, name.clone(), rule));
-                    }
-                    unknown.push(name.clone());
-                    continue;
-                };
-                indices.push(u32::try_from(attributes.len()).unwrap_or(u32::MAX));
-                let mut compiled =
-                    AttributeRule::compile(id, def, rule, positions, &pointer, compiler, &naming)?;
-                compiled.from_state = state.is_some();
-                if state.is_none() {
-                    naming.on_rename(&mut compiled);
-                }
-                attributes.push(compiled);
-            }
-            Ok(indices)
-        };
-        let speak = || spoken.iter().map(|one| one.name.as_str());
-        compiler.speak_of(speak());
-        let mut base = compile(
-            &spec.attributes,
-            positions,
-            "/spec/attributes",
-            None,
-            compiler,
-        )?;
-        compiler.speak_of([]);
-        let mut overrides = Vec::with_capacity(states.spec.states.len());
-        for (at, state) in states.spec.states.iter().enumerate() {
-            let pointer = format!("/spec/states/{at}/account/attributes");
-            overrides.push(compile(
-                &state.account.attributes,
-                &states.positions,
-                &pointer,
-                Some(at),
-                compiler,
-            )?);
-        }
-        compiler.speak_of(speak());
-        let fallback = default_cn(document, header, &mut attributes, &base, compiler)?;
-        compiler.speak_of([]);
-        if let Some(at) = fallback {
-            naming.on_rename(&mut attributes[at as usize]);
-            base.push(at);
-        }
-        if let Some(rule) = naming.addresses(document, &attributes, compiler)? {
-            base.push(u32::try_from(attributes.len()).unwrap_or(u32::MAX));
-            attributes.push(rule);
-        }
-        account::arrange(&mut attributes, &base, &spoken).map_err(|at| NotCompiled {
-            location: compiler.location(attributes[at as usize].rule),
-            message: format!(
-                "the rule for {} speaks of an attribute whose rule speaks of it in turn",
-                attributes[at as usize].name
-            ),
-        })?;
-        let by_state = (0..lifecycle.states.len())
-            .map(|state| {
-                let own = overrides.get(state).map_or(&[][..], Vec::as_slice);
-                let mut rules: Vec<u32> = base
-                    .iter()
-                    .filter(|base| {
-                        !own.iter().any(|own| {
-                            attributes[*own as usize].id == attributes[**base as usize].id
-                        })
-                    })
-                    .chain(own)
-                    .copied()
-                    .collect();
-                rules.sort_by_cached_key(|index| {
-                    let rule = &attributes[*index as usize];
-                    (rule.rank, rule.name.to_ascii_lowercase())
-                });
-                rules
-            })
-            .collect();
-        unknown.sort();
-        unknown.dedup();
+        let own = in_order(&document.name, templates.iter().copied());
         let mut adopt = Vec::with_capacity(spec.matching.adopt.len());
         for (at, key) in spec.matching.adopt.iter().enumerate() {
             adopt.push(Key::compile(
@@ -250,7 +167,7 @@ impl Mapping {
                 compiler,
             )?);
         }
-        Ok(Self {
+        let mut mapping = Self {
             name: document.name.clone(),
             applies_to: spec
                 .applies_to
@@ -274,22 +191,118 @@ impl Mapping {
                 "/spec/attributes",
                 &format!("mapping {}", document.name),
             ),
-            unknown,
-            lacking,
+            unknown: Vec::new(),
+            lacking: Vec::new(),
             renames: spec.rename.is_some(),
-            spoken,
-            attributes,
-            by_state,
-        })
+            spoken: spoken(spec, header),
+            templates: Vec::with_capacity(own.len()),
+            attributes: Vec::new(),
+            base: Vec::new(),
+            states: Vec::with_capacity(lifecycle.states.len()),
+            classes: hashbrown::HashMap::new(),
+        };
+        let naming = Naming {
+            header,
+            rename: spec.rename.as_ref(),
+        };
+        let speak_of: Vec<String> = mapping.spoken.iter().map(|one| one.name.clone()).collect();
+        compiler.speak_of(speak_of.iter().map(String::as_str));
+        mapping.base = mapping.add_rules(
+            &spec.attributes,
+            positions,
+            "/spec/attributes",
+            Origin::Mapping,
+            &naming,
+            compiler,
+        )?;
+        compiler.speak_of([]);
+        for (at, state) in states.spec.states.iter().enumerate() {
+            let rules = mapping.add_rules(
+                &state.account.attributes,
+                &states.positions,
+                &format!("/spec/states/{at}/account/attributes"),
+                Origin::State,
+                &naming,
+                compiler,
+            )?;
+            mapping.states.push(rules);
+        }
+        compiler.speak_of(speak_of.iter().map(String::as_str));
+        let fallback = default_cn(
+            document,
+            header,
+            &mut mapping.attributes,
+            &mapping.base,
+            compiler,
+        )?;
+        compiler.speak_of([]);
+        if let Some(at) = fallback {
+            naming.on_rename(&mut mapping.attributes[at as usize]);
+            mapping.base.push(at);
+        }
+        if let Some(rule) = naming.addresses(document, &mapping, compiler)? {
+            let at = u32::try_from(mapping.attributes.len()).unwrap_or(u32::MAX);
+            mapping.base.push(at);
+            mapping.attributes.push(rule);
+        }
+        mapping.add_templates(&own, &naming, compiler)?;
+        account::arrange(&mut mapping.attributes, &mapping.base, &mapping.spoken).map_err(
+            |at| {
+                let rule = &mapping.attributes[at as usize];
+                NotCompiled {
+                    location: compiler.location(rule.rule),
+                    message: format!(
+                        "the rule for {} speaks of an attribute whose rule speaks of it in turn",
+                        rule.name
+                    ),
+                }
+            },
+        )?;
+        mapping.unknown.sort();
+        mapping.unknown.dedup();
+        Ok(mapping)
     }
 
-    /// The attribute rules of a state, sorted by attribute name.
-    pub fn rules(&self, state: usize) -> impl Iterator<Item = &AttributeRule> {
-        self.by_state
-            .get(state)
-            .into_iter()
-            .flatten()
-            .map(|index| &self.attributes[*index as usize])
+    /// Compiles rules and gives their places; those for attributes the directory does not have are left out.
+    fn add_rules(
+        &mut self,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        positions: &Positions,
+        pointer: &str,
+        origin: Origin,
+        naming: &Naming<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Vec<u32>, NotCompiled> {
+        let mut places = Vec::with_capacity(spec.len());
+        for (name, rule) in spec {
+            let pointer = format!("{pointer}/{}", escape_pointer(name));
+            let Some((id, def)) = attribute(naming.header, name, positions, &pointer)? else {
+                if rule.full().if_unknown == kinds::IfUnknown::Hold {
+                    self.lacking.push(Lacking {
+                        name: name.clone(),
+                        origin,
+                        state: self.states.len(),
+                        rule: compiler.rule(positions, &pointer, name),
+                    });
+                }
+                self.unknown.push(name.clone());
+                continue;
+            };
+            places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
+            let mut compiled =
+                AttributeRule::compile(id, def, rule, positions, &pointer, compiler, naming)?;
+            compiled.origin = origin;
+            naming.on_rename(&mut compiled);
+            let written = rule.full();
+            let known = self.classes.entry(id).or_default();
+            let class = known.iter().position(|other| *other == written);
+            compiled.class = u32::try_from(class.unwrap_or(known.len())).unwrap_or(u32::MAX);
+            if class.is_none() {
+                known.push(written);
+            }
+            self.attributes.push(compiled);
+        }
+        Ok(places)
     }
 
     /// Whether the mapping applies to a person, or might: the condition is not known to fail.
@@ -422,6 +435,26 @@ impl AttributeRule {
         } else {
             return refuse("one of value, values, person, unique is needed".to_owned());
         };
+        if rule.when == kinds::When::Merge {
+            if def.single_valued {
+                return refuse(format!(
+                    "{} takes one value only; nothing can be merged",
+                    def.name
+                ));
+            }
+            if is_reference(&def) {
+                return refuse(format!(
+                    "{} refers to other objects, which are not merged",
+                    def.name
+                ));
+            }
+            if matches!(kind, RuleKind::Name(_)) {
+                return refuse(format!(
+                    "{} is a name of its own; use value or values",
+                    def.name
+                ));
+            }
+        }
         let condition = rule
             .condition
             .as_deref()
@@ -456,7 +489,9 @@ impl AttributeRule {
             condition,
             blind,
             fields,
-            from_state: false,
+            origin: Origin::Mapping,
+            location: positions.key(pointer),
+            class: 0,
             too_long: rule.too_long,
             keeps: false,
             speaks_of: Vec::new(),
@@ -473,6 +508,19 @@ impl RuleKind {
             Self::Name(names) => names.formats.iter().collect(),
         }
     }
+}
+
+/// An attribute the directory does not have, whose rule says that nobody may be without it.
+#[derive(Debug)]
+pub struct Lacking {
+    /// As it is written.
+    pub name: String,
+    /// What kind of document the rule comes from.
+    pub origin: Origin,
+    /// Of a rule of a state, which.
+    pub state: usize,
+    /// The rule.
+    pub rule: RuleId,
 }
 
 /// What a mapping says about names, beside single rules.
@@ -527,7 +575,10 @@ impl Naming<'_> {
     /// Makes a rule follow or keep, as the mapping says of its attribute.
     fn on_rename(&self, rule: &mut AttributeRule) {
         let Some(rename) = self.rename else { return };
-        match rename.of(&rule.name) {
+        match rename
+            .of(&rule.name)
+            .filter(|_| rule.origin == Origin::Mapping)
+        {
             Some(kinds::OnRename::Follow) => rule.when = kinds::When::Always,
             Some(kinds::OnRename::Keep) => rule.when = kinds::When::OnCreate,
             None => {}
@@ -539,13 +590,14 @@ impl Naming<'_> {
     fn addresses(
         &self,
         document: &Document<kinds::Mapping>,
-        rules: &[AttributeRule],
+        mapping: &Mapping,
         compiler: &mut Compiler<'_>,
     ) -> Result<Option<AttributeRule>, NotCompiled> {
         let has = |name: &str| {
-            rules
+            mapping
+                .base
                 .iter()
-                .any(|rule| !rule.from_state && rule.name.eq_ignore_ascii_case(name))
+                .any(|at| mapping.rule(*at).name.eq_ignore_ascii_case(name))
         };
         let wanted = self.rename.is_some_and(|rename| {
             rename.keep_old_address && rename.mail == kinds::OnRename::Follow
@@ -570,7 +622,9 @@ impl Naming<'_> {
             rule: compiler.rule(positions, pointer, "keepOldAddress"),
             blind: None,
             fields: Vec::new(),
-            from_state: false,
+            origin: Origin::Mapping,
+            location: positions.value(pointer),
+            class: u32::MAX,
             too_long: kinds::TooLong::Hold,
             keeps: true,
             speaks_of: Vec::new(),
@@ -725,7 +779,9 @@ fn default_cn(
         rule,
         blind,
         fields,
-        from_state: false,
+        origin: Origin::Mapping,
+        location: document.positions.value(&pointer),
+        class: u32::MAX,
         too_long: kinds::TooLong::Hold,
         keeps: false,
         speaks_of: Vec::new(),
@@ -779,6 +835,13 @@ fn distinct(def: &AttributeDef, values: Vec<CompactString>) -> Vec<CompactString
         }
     }
     kept
+}
+
+impl AttributeRule {
+    /// Rules for one attribute with the same number are written alike.
+    pub fn class(&self) -> u32 {
+        self.class
+    }
 }
 
 /// Whether the attribute's values are names of objects.

@@ -10,7 +10,7 @@ use super::evaluate::{After, Evaluation, Outcome};
 use super::naming::Given;
 use super::target::Target;
 use crate::lang::PersonContext;
-use crate::mapping::{AttributeRule, Moved, Problem, RuleKind, Spoken, Wanted, kept};
+use crate::mapping::{AttributeRule, Moved, Problem, RuleKind, Slot, Spoken, Wanted, kept};
 use crate::model::{Fact, Person};
 
 impl<'t> Evaluation<'_, 't, '_> {
@@ -32,30 +32,33 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
     }
 
-    /// Whether a rule speaks of something that is not settled yet.
-    pub(super) fn waits(&self, rule: &AttributeRule) -> bool {
-        let spoken = &self.target.mapping(self.subject).spoken;
-        rule.speaks_of
-            .iter()
-            .filter_map(|at| spoken[usize::from(*at)].id)
+    /// Whether somebody speaks of something that is not settled yet.
+    pub(super) fn waits(&self, slot: &Slot) -> bool {
+        let mapping = self.target.mapping(self.subject);
+        mapping
+            .speaks_of(slot)
+            .into_iter()
+            .filter_map(|at| mapping.spoken[usize::from(at)].id)
             .any(|id| {
                 self.outcome.names.iter().any(|need| need.rule.id == id)
-                    || self.outcome.waiting.iter().any(|other| other.id == id)
+                    || self
+                        .outcome
+                        .waiting
+                        .iter()
+                        .any(|other| mapping.decides_about(other) == Some(id))
             })
     }
 
-    /// Asks a rule that speaks of the account.
-    pub(super) fn with_account(
-        &mut self,
-        rule: &'t AttributeRule,
-        given: &Given<'t>,
-    ) -> Result<(), Draft> {
+    /// Asks those who speak of the account.
+    pub(super) fn with_account(&mut self, slot: &'t Slot, given: &Given<'t>) -> Result<(), Draft> {
         let person = self.context.person;
-        let spoken = &self.target.mapping(self.subject).spoken;
+        let mapping = self.target.mapping(self.subject);
+        let spoken = &mapping.spoken;
+        let speaks_of = mapping.speaks_of(slot);
         let mut facts = Vec::with_capacity(person.facts.len() + spoken.len());
         facts.extend(person.facts.iter().cloned());
         for (at, one) in spoken.iter().enumerate() {
-            let asked = rule.speaks_of.iter().any(|of| usize::from(*of) == at);
+            let asked = speaks_of.iter().any(|of| usize::from(*of) == at);
             facts.push(
                 asked
                     .then(|| self.becomes(one, given))
@@ -81,7 +84,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             context: &context,
             outcome: std::mem::take(&mut self.outcome),
         };
-        let result = inner.attribute(rule);
+        let result = inner.slot(slot);
         self.outcome = inner.outcome;
         result
     }
@@ -109,27 +112,39 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
     }
 
-    /// Addresses of which none is lost.
-    pub(super) fn addresses(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
-        let (formulas, from_rule) = match &rule.kind {
-            RuleKind::Values(formulas) => (formulas.as_slice(), !formulas.is_empty()),
-            RuleKind::Value(formula) => (std::slice::from_ref(formula), true),
-            _ => (&[][..], false),
-        };
-        let wanted = if from_rule {
-            let problem = |problem: Problem| Draft::problem(&rule.name, &problem);
+    /// Addresses of which none is lost, whoever gives further ones.
+    pub(super) fn addresses(&mut self, rules: &[u32]) -> Result<(), Draft> {
+        let mapping = self.target.mapping(self.subject);
+        let mut wanted: Vec<CompactString> = Vec::new();
+        let mut speaker: Option<&'t AttributeRule> = None;
+        for at in rules {
+            let rule = mapping.rule(*at);
+            if self.has_no_say(rule) || rule.blind.is_some() {
+                continue;
+            }
+            let problem = |problem: Problem| Draft::problem(&rule.name, &problem).rule(rule.rule);
+            if !rule.applies(self.context).map_err(problem)? {
+                continue;
+            }
+            speaker = speaker.or(Some(rule));
+            let formulas = match &rule.kind {
+                RuleKind::Value(formula) => std::slice::from_ref(formula),
+                RuleKind::Values(formulas) => formulas.as_slice(),
+                _ => &[],
+            };
+            if formulas.is_empty() {
+                continue;
+            }
             match rule
                 .many(formulas, self.context, &mut self.outcome.notes)
                 .map_err(problem)?
             {
-                Wanted::Many(values) => values,
-                Wanted::One(value) => vec![value],
-                Wanted::Leave | Wanted::Clear => Vec::new(),
+                Wanted::Many(values) => wanted.extend(values),
+                Wanted::One(value) => wanted.push(value),
+                Wanted::Leave | Wanted::Clear => {}
             }
-        } else {
-            Vec::new()
-        };
-        let mapping = self.target.mapping(self.subject);
+        }
+        let Some(rule) = speaker else { return Ok(()) };
         let mail = mapping
             .spoken
             .iter()
@@ -153,6 +168,9 @@ impl<'t> Evaluation<'_, 't, '_> {
         if values.is_empty() {
             return Ok(());
         }
-        self.many(rule, values)
+        self.many(rule, values).map_err(|draft| match draft.rule {
+            Some(_) => draft,
+            None => draft.rule(rule.rule),
+        })
     }
 }

@@ -13,11 +13,12 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
-    AttributeRule, BadValue, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted,
-    canonical, cleared, equal, is_expiry, is_reference, means_empty, shortened, ticks,
+    AttributeRule, BadValue, Candidates, Cleared, Decides, NameRule, Notes, Origin, Problem,
+    RuleKind, Slot, Wanted, canonical, cleared, equal, is_expiry, is_reference, means_empty,
+    shortened, ticks,
 };
 use crate::matching::{Found, Standing};
-use crate::model::{Entry, Fact, FieldIndex};
+use crate::model::{Entry, Fact, FieldIndex, Name};
 use crate::policy::held;
 
 /// Everything one person needs, when it is anything.
@@ -33,7 +34,7 @@ pub(super) struct Outcome<'t> {
     pub(super) attributes: Vec<Delta<'t>>,
     pub(super) names: Vec<NameNeed<'t>>,
     /// Rules that speak of a name not found yet, in the order they are asked.
-    pub(super) waiting: Vec<&'t AttributeRule>,
+    pub(super) waiting: Vec<&'t Slot>,
     /// Where a new account stands, or where an existing one goes.
     pub(super) place: Option<(u32, RuleId)>,
     /// Whether the account is to be enabled or disabled.
@@ -45,6 +46,8 @@ pub(super) struct Outcome<'t> {
 /// One attribute that is to become something else.
 pub(super) struct Delta<'t> {
     pub(super) rule: &'t AttributeRule,
+    /// Rules that have a part in it besides.
+    pub(super) with: Vec<&'t AttributeRule>,
     pub(super) after: After,
     /// Length of the longest value before it was cut, when one was.
     pub(super) cut: Option<u32>,
@@ -57,6 +60,12 @@ pub(super) enum After {
     Object(u32),
     /// The account this plan makes for a subject.
     Made(u32),
+    /// What is there, with these values more and these less.
+    Merged {
+        add: Vec<CompactString>,
+        /// As the directory spells them.
+        remove: Vec<CompactString>,
+    },
 }
 
 /// A name that has to be found.
@@ -205,17 +214,24 @@ impl<'t> Evaluation<'_, 't, '_> {
     /// Whether the directory has what the mapping says nobody may be without.
     fn possible(&self) -> Result<(), Draft> {
         let state = usize::from(self.subject.state);
-        let lacking = &self.target.mapping(self.subject).lacking;
-        let lacks = lacking
-            .iter()
-            .find(|(of, ..)| of.is_none_or(|of| of == state));
+        let mapping = self.target.mapping(self.subject);
+        let lacks = mapping.lacking.iter().find(|one| match one.origin {
+            Origin::Mapping => true,
+            Origin::State => one.state == state,
+            Origin::Template(at) => mapping
+                .concerned(self.context)
+                .is_ok_and(|concerned| concerned.contains(&at)),
+        });
         match lacks {
             None => Ok(()),
-            Some((_, name, rule)) => Err(Draft::new(
+            Some(one) => Err(Draft::new(
                 held::ATTRIBUTE_UNKNOWN,
-                format!("the schema of {} has no attribute {name}", self.target.name),
+                format!(
+                    "the schema of {} has no attribute {}",
+                    self.target.name, one.name
+                ),
             )
-            .rule(*rule)),
+            .rule(one.rule)),
         }
     }
 
@@ -225,11 +241,11 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     /// Whether a leaver's account may be taken from them: the read proves it, and the account is known by its anchor
     /// and not only recognised by something people share.
-    fn may_take(&self) -> bool {
+    pub(super) fn may_take(&self) -> bool {
         self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
     }
 
-    fn unproven(&mut self, what: &str, rule: RuleId) {
+    pub(super) fn unproven(&mut self, what: &str, rule: RuleId) {
         let mut draft = if self.proven() {
             Draft::new(
                 held::REMOVAL_AFTER_ADOPTION,
@@ -254,32 +270,21 @@ impl<'t> Evaluation<'_, 't, '_> {
     fn attributes(&mut self) -> Result<(), Draft> {
         let target = self.target;
         let mapping = target.mapping(self.subject);
-        for rule in mapping.rules(usize::from(self.subject.state)) {
-            let skip = self.entry.is_some()
-                && match rule.when {
-                    kinds::When::Always => false,
-                    kinds::When::OnCreate => true,
-                    kinds::When::IfEmpty => !self
-                        .observed(rule)
-                        .iter()
-                        .all(|value| means_empty(&rule.def, value)),
-                };
-            if skip {
-                continue;
-            }
-            if let Some(field) = &rule.blind {
-                // Left alone; but an account cannot be made without its names.
-                if self.entry.is_none() && matches!(rule.kind, RuleKind::Name(_)) {
-                    return Err(Draft::not_delivered(&rule.name, field).rule(rule.rule));
-                }
-                continue;
-            }
-            if rule.speaks_of.is_empty() {
-                self.attribute(rule)?;
-            } else if self.waits(rule) {
-                self.outcome.waiting.push(rule);
+        let slots = &target.composition(self.subject)?.slots;
+        let mut speaking: Vec<&'t Slot> = Vec::new();
+        for slot in slots {
+            if mapping.speaks_of(slot).is_empty() {
+                self.slot(slot)?;
             } else {
-                self.with_account(rule, &Given::default())?;
+                speaking.push(slot);
+            }
+        }
+        speaking.sort_by_key(|slot| mapping.rank_of(slot));
+        for slot in speaking {
+            if self.waits(slot) {
+                self.outcome.waiting.push(slot);
+            } else {
+                self.with_account(slot, &Given::default())?;
             }
         }
         if self.entry.is_none() {
@@ -311,21 +316,64 @@ impl<'t> Evaluation<'_, 't, '_> {
         Ok(())
     }
 
-    /// What one rule asks for.
-    pub(super) fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
-        self.asked(rule).map_err(|draft| match draft.rule {
+    /// Whoever decides about one attribute.
+    pub(super) fn slot(&mut self, slot: &'t Slot) -> Result<(), Draft> {
+        let mapping = self.target.mapping(self.subject);
+        if let Some(first) = slot.rules().first()
+            && mapping.rule(*first).keeps
+        {
+            return self.addresses(slot.rules());
+        }
+        match &slot.decides {
+            Decides::Nobody => self.left(&slot.leaving),
+            Decides::One(rule) => self.decided(mapping.rule(*rule)),
+            Decides::Equals(rules) => self.agreed(rules),
+            Decides::Together(rules) => self.together(rules, &slot.leaving),
+            Decides::Unknown { rule, field } => self.unknown(mapping.rule(*rule), field),
+        }
+    }
+
+    /// True for rules that are only for other accounts: new ones, or those without a value.
+    pub(super) fn has_no_say(&self, rule: &AttributeRule) -> bool {
+        self.entry.is_some()
+            && match rule.when {
+                kinds::When::Always | kinds::When::Merge => false,
+                kinds::When::OnCreate => true,
+                kinds::When::IfEmpty => !self
+                    .observed(rule)
+                    .iter()
+                    .all(|value| means_empty(&rule.def, value)),
+            }
+    }
+
+    /// One rule decides.
+    pub(super) fn decided(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+        if self.has_no_say(rule) {
+            return Ok(());
+        }
+        if let Some(field) = &rule.blind {
+            return self.unknown(rule, field);
+        }
+        self.attribute(rule).map_err(|draft| match draft.rule {
             Some(_) => draft,
             None => draft.rule(rule.rule),
         })
     }
 
-    fn asked(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+    /// What hangs from a field that is in no row is left alone; but an account cannot be made without its names.
+    fn unknown(&mut self, rule: &AttributeRule, field: &Name) -> Result<(), Draft> {
+        if self.entry.is_none() && matches!(rule.kind, RuleKind::Name(_)) {
+            return Err(Draft::not_delivered(&rule.name, field).rule(rule.rule));
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
         let problem = |problem: Problem| Draft::problem(&rule.name, &problem);
         if !rule.applies(self.context).map_err(problem)? {
             return Ok(());
         }
         match &rule.kind {
-            RuleKind::Values(_) | RuleKind::Value(_) if rule.keeps => self.addresses(rule),
             RuleKind::Value(formula) => {
                 if self.is_as_it_stands(rule, formula) {
                     return Ok(());
@@ -393,7 +441,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return Ok(());
         }
-        let (value, cut) = self.stored(rule, &text)?;
+        let (value, cut) = self.fitted(rule, &text)?;
         if let [observed] = observed
             && equal(&rule.def, observed, &value)
         {
@@ -404,7 +452,7 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     /// A value as the directory stores it, and its length before it was cut, if it was.
-    pub(super) fn stored(
+    pub(super) fn fitted(
         &self,
         rule: &AttributeRule,
         text: &str,
@@ -435,7 +483,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let mut values: Vec<CompactString> = Vec::with_capacity(texts.len());
         let mut cut = None;
         for text in texts {
-            let (value, length) = self.stored(rule, &text)?;
+            let (value, length) = self.fitted(rule, &text)?;
             // Two that differ only in what was cut off are one.
             if length.is_some() && values.contains(&value) {
                 continue;
@@ -497,7 +545,11 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn push_cut(&mut self, rule: &'t AttributeRule, after: After, cut: Option<u32>) {
         let state = self.target.state(self.subject);
-        if rule.from_state && !state.enabled && self.entry.is_some() && !self.may_take() {
+        if rule.origin == Origin::State
+            && !state.enabled
+            && self.entry.is_some()
+            && !self.may_take()
+        {
             let what = format!("setting {} for state {}", rule.name, state.name);
             return self.unproven(&what, rule.rule);
         }
@@ -506,7 +558,12 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return self.unproven(&what, rule.rule);
         }
-        self.outcome.attributes.push(Delta { rule, after, cut });
+        self.outcome.attributes.push(Delta {
+            rule,
+            with: Vec::new(),
+            after,
+            cut,
+        });
     }
 
     /// What the account would lose by the change although no rule clears anything: time, or one value of several.
@@ -518,6 +575,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             After::Values(values) => values.iter().any(|kept| equal(&rule.def, kept, value)),
             After::Object(object) => self.target.index.by_text(value) == Some(*object),
             After::Made(_) => false,
+            After::Merged { remove, .. } => !remove.contains(value),
         };
         if !rule.def.single_valued && !observed.iter().all(stays) {
             return Some(format!("taking values of {} away", rule.name));
@@ -558,13 +616,7 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn person(&mut self, rule: &'t AttributeRule, field: Option<FieldIndex>, text: CompactString) {
         let target = self.target;
-        let side = usize::from(self.subject.side);
-        let subject = target.lookups[side]
-            .get(&field)
-            .and_then(|lookup| lookup.find(&target.sides[side], &text))
-            .map(|person| target.subject_of[side][person as usize])
-            .filter(|subject| *subject != NOBODY && *subject != self.at);
-        let Some(at) = subject else {
+        let Some(at) = self.subject_named(field, &text) else {
             self.outcome.unresolved.push((rule, text));
             return;
         };
@@ -576,6 +628,17 @@ impl<'t> Evaluation<'_, 't, '_> {
             }
             _ => self.outcome.unresolved.push((rule, text)),
         }
+    }
+
+    /// The subject a value names, unless it is this very one.
+    pub(super) fn subject_named(&self, field: Option<FieldIndex>, text: &str) -> Option<u32> {
+        let target = self.target;
+        let side = usize::from(self.subject.side);
+        target.lookups[side]
+            .get(&field)
+            .and_then(|lookup| lookup.find(&target.sides[side], text))
+            .map(|person| target.subject_of[side][person as usize])
+            .filter(|subject| *subject != NOBODY && *subject != self.at)
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
@@ -635,13 +698,25 @@ impl<'t> Evaluation<'_, 't, '_> {
         let target = self.target;
         let state = target.state(self.subject);
         let mapping = target.mapping(self.subject);
-        let formula: &Formula = state.placement.as_ref().unwrap_or(&mapping.placement);
+        let composition = target.composition(self.subject)?;
         let stays = self.entry.is_some()
             && state.placement.is_none()
             && mapping.placement_when == kinds::PlacementWhen::OnCreate;
         if stays {
             return Ok(());
         }
+        if let (None, Some(field)) = (&state.placement, &composition.placement_blind) {
+            if self.entry.is_none() {
+                return Err(Draft::not_delivered("the placement", field));
+            }
+            return Ok(());
+        }
+        let formula: &Formula = match &state.placement {
+            Some(formula) => formula,
+            None => self
+                .template_place(&composition.placement)?
+                .unwrap_or(&mapping.placement),
+        };
         if let Some(field) = &formula.blind {
             if self.entry.is_none() {
                 return Err(Draft::not_delivered("the placement", field).rule(formula.rule));

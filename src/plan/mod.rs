@@ -16,6 +16,7 @@ mod groups;
 mod lint;
 mod naming;
 mod order;
+mod ownership;
 mod patterns;
 mod people;
 mod places;

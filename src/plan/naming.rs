@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::evaluate::{After, Delta, Evaluation, NameNeed, Outcome, hold};
 use super::target::Target;
 use crate::lifecycle::RuleId;
-use crate::mapping::{Flavour, NameRule, bare, fold, is_address};
+use crate::mapping::{Flavour, NameRule, Slot, bare, fold, is_address};
 use crate::model::{AttributeId, Dn, DnKey, EntryKind};
 use crate::policy::held;
 
@@ -122,24 +122,24 @@ impl Names {
             return Ok(());
         }
         let subject = &target.subjects[at as usize];
-        let spoken = &target.mapping(subject).spoken;
+        let mapping = target.mapping(subject);
         let context = target
             .moment
             .of(target.side(subject).person(subject.person));
-        let mut later: Vec<&'t crate::mapping::AttributeRule> = Vec::new();
-        for rule in std::mem::take(&mut outcome.waiting) {
-            let unsettled = rule.speaks_of.iter().any(|of| {
-                let id = spoken[usize::from(*of)].id;
+        let mut later: Vec<&'t Slot> = Vec::new();
+        for slot in std::mem::take(&mut outcome.waiting) {
+            let unsettled = mapping.speaks_of(slot).into_iter().any(|of| {
+                let id = mapping.spoken[usize::from(of)].id;
                 (new_cn.is_some() && id == target.known.cn)
-                    || later.iter().any(|other| Some(other.id) == id)
+                    || later.iter().any(|other| mapping.decides_about(other) == id)
             });
             if unsettled && !last {
-                later.push(rule);
+                later.push(slot);
                 continue;
             }
             let before = outcome.attributes.len();
             let mut evaluation = Evaluation::resume(target, at, &context, std::mem::take(outcome));
-            let result = evaluation.with_account(rule, given);
+            let result = evaluation.with_account(slot, given);
             *outcome = evaluation.outcome;
             result?;
             for delta in &outcome.attributes[before..] {
@@ -162,7 +162,7 @@ impl Names {
         if !is_address(&delta.rule.def.name) {
             return;
         }
-        if let After::Values(values) = &delta.after {
+        if let After::Values(values) | After::Merged { add: values, .. } = &delta.after {
             for value in values {
                 let folded = fold(&delta.rule.def, bare(value));
                 self.given.entry((ADDRESS, folded)).or_insert(at);

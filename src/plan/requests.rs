@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, kinds};
+use crate::config::{Config, Document, kinds};
 use crate::mapping::{ADDRESSES, is_address};
 use crate::model::{DirectoryRequest, Dn, Name};
 
@@ -38,6 +38,14 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                 }
                 for name in mapping.spec.attributes.keys() {
                     attributes.add(name);
+                }
+                let extends = |template: &&Document<kinds::Template>| {
+                    template.spec.mapping == mapping.name.as_str()
+                };
+                for template in config.templates.values().filter(extends) {
+                    for name in template.spec.attributes.keys() {
+                        attributes.add(name);
+                    }
                 }
             }
             for lifecycle in config.lifecycles.values() {
@@ -82,7 +90,12 @@ fn names_in(config: &Config, target: &Name) -> Vec<String> {
         if rename.is_some_and(|rename| rename.keep_old_address) {
             names.add("proxyAddresses");
         }
-        for (attribute, rule) in &mapping.spec.attributes {
+        let templates = config
+            .templates
+            .values()
+            .filter(|template| template.spec.mapping == mapping.name.as_str())
+            .flat_map(|template| &template.spec.attributes);
+        for (attribute, rule) in mapping.spec.attributes.iter().chain(templates) {
             let unique = match rule {
                 kinds::AttributeSpec::Rule(rule) => rule.unique.as_ref(),
                 kinds::AttributeSpec::Template(_) => None,

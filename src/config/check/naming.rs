@@ -8,7 +8,7 @@ use super::{Entry, Report};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::{
-    ActiveDirectory, AttributeRule, AttributeSpec, Mapping, TooLong, Within,
+    ActiveDirectory, AttributeRule, AttributeSpec, Mapping, TooLong, When, Within,
 };
 use crate::config::yaml::join;
 use crate::lang::{ACCOUNT, Template};
@@ -209,12 +209,15 @@ pub(super) fn too_long(
     let name_of_its_own = ["cn", "sAMAccountName", "userPrincipalName"]
         .iter()
         .any(|one| one.eq_ignore_ascii_case(name));
-    if rule.too_long == TooLong::Truncate && (!text || !given || name_of_its_own) {
+    let merged = rule.when == When::Merge;
+    if rule.too_long == TooLong::Truncate && (!text || !given || name_of_its_own || merged) {
         report.error_key(
             rules.doc,
             &join(pointer, "tooLong"),
             codes::CANNOT_BE_CUT,
-            if rule.unique.is_some() {
+            if merged {
+                "values added to those of others are not cut".to_owned()
+            } else if rule.unique.is_some() {
                 "unique names are cut to their length anyway".to_owned()
             } else if text && given {
                 format!("a {} that is cut could be somebody else's", quoted(name))

@@ -13,6 +13,7 @@ mod project;
 mod shared;
 mod source;
 mod table;
+mod template;
 
 pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
@@ -37,3 +38,4 @@ pub use source::{
     Repeat, Required, Source, TokenRequest,
 };
 pub use table::{CsvFile, Table, Unmapped};
+pub use template::{OnLeave, Template};

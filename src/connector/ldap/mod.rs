@@ -8,6 +8,7 @@
 mod catalog;
 mod connect;
 mod errors;
+pub mod probe;
 mod read;
 mod schema;
 mod tls;

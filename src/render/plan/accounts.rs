@@ -332,6 +332,8 @@ fn uncut_pieces(context: &Context<'_>, attribute: &AttributeChange) -> (Sign, Ve
             (
                 if come.is_empty() {
                     Sign::Loss
+                } else if attribute.merge && gone.is_empty() {
+                    Sign::Gain
                 } else {
                     Sign::Change
                 },
