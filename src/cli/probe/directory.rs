@@ -224,26 +224,39 @@ async fn probe(
     Ok((report, standing))
 }
 
-/// Attributes mappings on this directory use, and which mappings.
+/// Attributes used on this directory, and by which mappings, templates and lifecycles.
 fn uses(project: &Project, directory: &Name) -> BTreeMap<String, Vec<String>> {
+    let config = &project.config;
     let mut uses: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mapping in project.config.mappings.values() {
-        if mapping.spec.target != directory.as_str() {
-            continue;
-        }
-        let matching = &mapping.spec.matching;
-        let names = mapping
-            .spec
-            .attributes
-            .keys()
-            .chain([&matching.anchor.attribute])
-            .chain(matching.adopt.iter().map(|adoption| &adoption.attribute));
+    let mut note = |by: &Name, names: &mut dyn Iterator<Item = &String>| {
         for name in names {
-            let by = uses.entry(name.clone()).or_default();
-            let mapping = mapping.name.to_string();
-            if !by.contains(&mapping) {
-                by.push(mapping);
+            let known = uses.entry(name.clone()).or_default();
+            if !known.iter().any(|other| other == by.as_str()) {
+                known.push(by.to_string());
             }
+        }
+    };
+    let ours = |target: &str| target == directory.as_str();
+    for mapping in config.mappings.values() {
+        if ours(&mapping.spec.target) {
+            let matching = &mapping.spec.matching;
+            let adopt = matching.adopt.iter().map(|adoption| &adoption.attribute);
+            let attributes = mapping.spec.attributes.keys();
+            let anchor = [&matching.anchor.attribute];
+            note(&mapping.name, &mut attributes.chain(anchor).chain(adopt));
+        }
+    }
+    for template in config.templates.values() {
+        let mapping = config.mappings.get(&Name::new(&template.spec.mapping));
+        if mapping.is_some_and(|mapping| ours(&mapping.spec.target)) {
+            note(&template.name, &mut template.spec.attributes.keys());
+        }
+    }
+    for lifecycle in config.lifecycles.values() {
+        if ours(&lifecycle.spec.target) {
+            let states = lifecycle.spec.states.iter();
+            let mut attributes = states.flat_map(|state| state.account.attributes.keys());
+            note(&lifecycle.name, &mut attributes);
         }
     }
     uses
