@@ -64,7 +64,7 @@ impl Coverage {
     /// left uncovered.
     pub fn permille(&self) -> usize {
         let (covered, all) = self.count();
-        if all == 0 { 1000 } else { covered * 1000 / all }
+        (covered * 1000).checked_div(all).unwrap_or(1000)
     }
 }
 
