@@ -12,6 +12,7 @@ mod e2e;
 mod halo;
 mod house;
 mod plan;
+mod probe;
 mod samba;
 mod sandbox;
 mod schema;

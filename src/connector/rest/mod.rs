@@ -13,6 +13,7 @@ mod http;
 mod limiter;
 mod message;
 mod pace;
+pub mod probe;
 mod read;
 mod retry;
 mod time;
