@@ -60,12 +60,7 @@ impl Tables {
                     .rows
                     .iter()
                     .map(|(key, value)| {
-                        let key: String = key.trim().nfc().collect();
-                        let key = if data.case_sensitive {
-                            CompactString::from(key)
-                        } else {
-                            CompactString::from(key.to_lowercase())
-                        };
+                        let key = CompactString::from(row_key(key, data.case_sensitive));
                         (key, CompactString::from(value.as_str()))
                     })
                     .collect();
@@ -97,6 +92,16 @@ impl Tables {
     pub fn row(&self, table: &str, key: &str) -> Option<&str> {
         let (_, value) = self.get(table)?.find(key)?;
         Some(value)
+    }
+}
+
+/// The form in which a row's key is compared.
+pub fn row_key(key: &str, case_sensitive: bool) -> String {
+    let key: String = key.trim().nfc().collect();
+    if case_sensitive {
+        key
+    } else {
+        key.to_lowercase()
     }
 }
 
