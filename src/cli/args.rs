@@ -103,6 +103,24 @@ pub(crate) struct Test {
     /// Also list the rules that no test would miss.
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Write a test of this person instead: a key, SOURCE/KEY, or the value of a unique field. Both systems are read.
+    #[arg(long, value_name = "PERSON", conflicts_with_all = ["tests", "coverage", "min_coverage", "format"])]
+    pub(crate) record: Option<String>,
+    /// Record from reads kept by `plan --record` instead of the network.
+    #[arg(long, value_name = "DIR", requires = "record")]
+    pub(crate) from: Option<PathBuf>,
+    /// The moment of the recorded test, as RFC 3339. Without it: now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME", requires = "record")]
+    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// Replace everything about the person by invented values of the same form.
+    #[arg(long, requires = "record")]
+    pub(crate) redact: bool,
+    /// Write the recorded test to this file, which must not exist yet, instead of printing it.
+    #[arg(short, long, value_name = "FILE", requires = "record")]
+    pub(crate) out: Option<PathBuf>,
+    /// Name of the recorded test.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub(crate) name: Option<String>,
     /// Fail when tests cover less than this share of the rules.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) min_coverage: Option<u8>,
