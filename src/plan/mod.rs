@@ -21,6 +21,7 @@ mod patterns;
 mod people;
 mod places;
 mod planning;
+mod references;
 mod requests;
 mod target;
 mod trace;
