@@ -12,6 +12,7 @@ mod lifecycle;
 mod mapping;
 mod mapping_test;
 mod names;
+mod overlap;
 mod pairs;
 mod project;
 mod source;
@@ -80,6 +81,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         mapping::check(mapping, &context, report);
     }
     template::check(&context, report);
+    overlap::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }

@@ -38,5 +38,7 @@ on_both!(
     a_short_read_removes_nothing,
     protected_accounts_are_never_touched,
     secrets_appear_nowhere,
+    merged_values_stand_beside_those_of_others,
+    a_template_gives_and_takes_back,
     probing_shows_the_directory_and_nobody_in_it,
 );
