@@ -104,6 +104,12 @@ pub(crate) struct Test {
     /// How results are written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: TestFormat,
+    /// Also list the rules that no test would miss.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Fail when tests cover less than this share of the rules.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_coverage: Option<u8>,
 }
 
 /// How results of tests are written.

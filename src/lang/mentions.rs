@@ -126,7 +126,7 @@ impl<'a> Found<'a> {
                         lookup: inner,
                     });
                 }
-                Op::StartsWith(of) | Op::EndsWith(of) if is_constant(of) => {
+                Op::StartsWith(of) | Op::EndsWith(of) | Op::Contains(of) if is_constant(of) => {
                     self.mention(inner, of, || expr.clone());
                 }
                 Op::Matches(_) => {
@@ -195,9 +195,10 @@ fn is_constant(expr: &Expr) -> bool {
 /// The expressions an expression is made of, but for arguments of functions.
 fn children(expr: &Expr) -> Vec<&Expr> {
     match expr {
-        Expr::List(items) => items.iter().collect(),
+        Expr::List(items) | Expr::Extreme { of: items, .. } => items.iter().collect(),
         Expr::Not(inner)
         | Expr::IsDefined(inner)
+        | Expr::IsBlank(inner)
         | Expr::ToDate(inner)
         | Expr::ToText(inner)
         | Expr::Apply(inner, _) => vec![inner],

@@ -12,18 +12,25 @@
 //!
 //! Knows the model and nothing else: not where templates stand, nor what happens to the texts they give.
 
+mod apply;
 mod arguments;
 mod compile;
+mod dates;
+mod encodings;
 mod eval;
 mod filters;
 mod ir;
 mod latin;
+mod lists;
 mod mentions;
 mod names;
+mod operations;
 mod operators;
 mod overlap;
 mod parse;
 mod paths;
+mod phones;
+mod signatures;
 mod tables;
 mod value;
 mod watch;
@@ -43,7 +50,7 @@ pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
 pub use names::closest;
 pub use overlap::{Cases, Overlap, overlap};
-pub use tables::{TableData, Tables, Unmapped};
+pub use tables::{TableData, Tables, Unmapped, row_key};
 pub use value::whole;
 pub use watch::{RowWatch, Watch};
 

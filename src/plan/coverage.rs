@@ -45,8 +45,6 @@ impl Tally {
 #[derive(Default)]
 struct Texts<'a> {
     formulas: Vec<&'a Formula>,
-    /// Conditions of templates.
-    roles: Vec<&'a Test>,
     tests: Vec<&'a Test>,
 }
 
@@ -77,7 +75,7 @@ fn texts<'t>(target: &'t Target<'_>, groups: &'t [GroupRule], side: usize) -> Te
         }
         for template in &mapping.templates {
             texts.formulas.extend(&template.placement);
-            texts.roles.extend(&template.when);
+            texts.tests.extend(&template.when);
         }
     }
     for state in &one.lifecycle.states {
@@ -89,7 +87,6 @@ fn texts<'t>(target: &'t Target<'_>, groups: &'t [GroupRule], side: usize) -> Te
         texts.tests.extend(when);
     }
     texts.formulas.retain(|formula| formula.blind.is_none());
-    texts.roles.retain(|test| test.blind.is_none());
     texts.tests.retain(|test| test.blind.is_none());
     texts
 }
@@ -117,13 +114,7 @@ impl One<'_, '_, '_> {
             .formulas
             .iter()
             .flat_map(|formula| formula.template.lookups())
-            .chain(
-                texts
-                    .roles
-                    .iter()
-                    .chain(&texts.tests)
-                    .flat_map(|test| test.condition.lookups()),
-            );
+            .chain(texts.tests.iter().flat_map(|test| test.condition.lookups()));
         let mut by_key: BTreeMap<(Name, Vec<FieldIndex>), Vec<Looked<'_>>> = BTreeMap::new();
         for lookup in lookups.filter(|lookup| reports(&self.target.moment.tables, lookup.table)) {
             by_key
@@ -189,12 +180,7 @@ impl One<'_, '_, '_> {
     }
 
     fn fields(&self, texts: &Texts<'_>, warnings: &mut Warnings) {
-        let roles: Vec<Mention<'_>> = texts
-            .roles
-            .iter()
-            .flat_map(|test| test.condition.mentions())
-            .collect();
-        let others: Vec<Mention<'_>> = texts
+        let all: Vec<Mention<'_>> = texts
             .tests
             .iter()
             .flat_map(|test| test.condition.mentions())
@@ -205,20 +191,13 @@ impl One<'_, '_, '_> {
                     .flat_map(|formula| formula.template.mentions()),
             )
             .collect();
-        let mut fields: BTreeMap<FieldIndex, (Vec<&Mention<'_>>, bool)> = BTreeMap::new();
-        for mention in &roles {
-            let (mentions, told_apart) = fields.entry(mention.field).or_default();
-            mentions.push(mention);
-            *told_apart = true;
+        let mut fields: BTreeMap<FieldIndex, Vec<&Mention<'_>>> = BTreeMap::new();
+        for mention in &all {
+            fields.entry(mention.field).or_default().push(mention);
         }
-        for mention in &others {
-            let (mentions, told_apart) = fields.entry(mention.field).or_default();
-            mentions.push(mention);
+        for (field, mentions) in fields {
             // One rule for one value is an exception; several tell people apart by it.
-            *told_apart |= mentions.len() > 1;
-        }
-        for (field, (mentions, told_apart)) in fields {
-            if !told_apart {
+            if mentions.len() < 2 {
                 continue;
             }
             let mut values: HashMap<&str, Tally> = HashMap::new();
