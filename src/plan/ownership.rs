@@ -225,6 +225,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.outcome.attributes.push(Delta {
             rule: first,
             with: with.to_vec(),
+            cut: None,
             after: After::Merged { add, remove },
         });
         Ok(())
@@ -314,6 +315,7 @@ impl<'t> Evaluation<'_, 't, '_> {
                 self.outcome.attributes.push(Delta {
                     rule,
                     with: Vec::new(),
+                    cut: None,
                     after: After::Values(after),
                 });
             }
