@@ -16,6 +16,9 @@ const TARGETS: [&str; 4] = [
     "response",
 ];
 
+/// Files by name.
+type Files = Vec<(String, Vec<u8>)>;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -31,13 +34,13 @@ fn run(target: &str, bytes: &[u8], others: &[(String, Vec<u8>)]) {
 }
 
 /// What stands around a fuzzed configuration file.
-fn others() -> Vec<(String, Vec<u8>)> {
+fn others() -> Files {
     files_below(&root().join("tests/schema/valid/complete"))
         .into_iter()
         .collect()
 }
 
-fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+fn seeds(target: &str) -> Files {
     files_below(&root().join("fuzz/seeds").join(target))
         .into_iter()
         .collect()
@@ -169,9 +172,9 @@ proptest! {
         seed in any::<Index>(),
         changes in proptest::collection::vec(change(), 1..8),
     ) {
-        static OTHERS: std::sync::LazyLock<Vec<(String, Vec<u8>)>> = std::sync::LazyLock::new(others);
+        static OTHERS: std::sync::LazyLock<Files> = std::sync::LazyLock::new(others);
         static WORDS: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(words);
-        static SEEDS: std::sync::LazyLock<Vec<Vec<(String, Vec<u8>)>>> =
+        static SEEDS: std::sync::LazyLock<Vec<Files>> =
             std::sync::LazyLock::new(|| TARGETS.iter().map(|target| seeds(target)).collect());
         let at = TARGETS.iter().position(|known| *known == target).unwrap();
         let bytes = changed(seed, &changes, &SEEDS[at], &WORDS);
