@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod files;
+mod login;
 mod plan;
 mod progress;
 mod project;
@@ -18,6 +19,7 @@ mod sandbox;
 pub mod schema;
 mod show;
 pub mod validate;
+mod vault;
 pub mod workspace;
 
 use clap::Parser;
@@ -69,6 +71,8 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
+        Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),

@@ -25,7 +25,7 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, KeyringStore, TokenStore, CompletenessRules, Endpoint, FieldSpec,
     Grant, KeyPlace, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec, Preset, QueryValue, RateLimit,
     Repeat, Required, Source, TokenRequest,
 };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Setting;
 
 pub use auth::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, KeyringStore, TokenStore, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
     TokenRequest,
 };
 pub use completeness::{CompletenessRules, MaxFall};
