@@ -18,9 +18,9 @@ const OPENERS: &[(&str, &[&str])] = if cfg!(target_os = "macos") {
 /// Opens a browser, or prints the address; says which.
 pub(super) async fn show(context: &Context, url: &Url, no_browser: bool) -> &'static str {
     if !no_browser && open(url).await {
-        context
-            .printer
-            .note(&format!("A browser opens to log in. If none does, open\n\n  {url}\n"));
+        context.printer.note(&format!(
+            "A browser opens to log in. If none does, open\n\n  {url}\n"
+        ));
         return "Log in there.";
     }
     print(context, url);

@@ -91,8 +91,8 @@ impl Listener {
             let (send, callback) = (send.clone(), callback_url.clone());
             let routes = axum::Router::new().fallback(move |request: Request<Body>| {
                 let (send, callback) = (send.clone(), callback.clone());
-                let ours = request.method() == Method::GET
-                    && request.uri().path() == callback.path();
+                let ours =
+                    request.method() == Method::GET && request.uri().path() == callback.path();
                 let query = ours.then(|| request.uri().query().map(str::to_owned));
                 async move { respond(query, &send, &callback).await }
             });

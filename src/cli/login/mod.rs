@@ -35,7 +35,10 @@ pub(crate) async fn run(context: &Context, verb: &Login) -> Result<Exit, Failure
     if !login && !verb.check {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{} is not logged in to: its grant needs nobody", source.name),
+            format!(
+                "{} is not logged in to: its grant needs nobody",
+                source.name
+            ),
         )
         .help(
             "try it with --check, or set `grant: authorizationCode`; see docs/authorisation.md",
@@ -44,7 +47,11 @@ pub(crate) async fn run(context: &Context, verb: &Login) -> Result<Exit, Failure
     let settings = settings(context, &project, source)?;
     if verb.check {
         let facts = rest::try_authorisation(settings).await?;
-        let how = if login { "the login of" } else { "authorisation to" };
+        let how = if login {
+            "the login of"
+        } else {
+            "authorisation to"
+        };
         context
             .printer
             .result(&format!("{how} {} works\n{}", source.name, told(&facts)))?;
@@ -127,7 +134,10 @@ fn oauth2(source: &Document<kinds::Source>) -> Result<&kinds::OAuth2, Failure> {
         kinds::Auth::Oauth2(oauth2) => Ok(oauth2),
         _ => Err(Failure::new(
             Exit::Usage,
-            format!("{} does not use OAuth 2.0, so there is no login", source.name),
+            format!(
+                "{} does not use OAuth 2.0, so there is no login",
+                source.name
+            ),
         )),
     }
 }
@@ -140,9 +150,8 @@ fn settings(
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let settings = resolver.source(source, context.clock.clone());
     resolver.finish()?;
-    settings.ok_or_else(|| {
-        Failure::new(Exit::InvalidConfiguration, "the source cannot be resolved")
-    })
+    settings
+        .ok_or_else(|| Failure::new(Exit::InvalidConfiguration, "the source cannot be resolved"))
 }
 
 /// With a browser on this machine.
@@ -232,11 +241,7 @@ async fn pasted() -> Option<String> {
     line.await.ok().flatten()
 }
 
-async fn finish(
-    login: &rest::Login,
-    begun: &Begun,
-    answer: &Url,
-) -> Result<TokenFacts, Failure> {
+async fn finish(login: &rest::Login, begun: &Begun, answer: &Url) -> Result<TokenFacts, Failure> {
     let code: SecretString = begun.code(answer).map_err(|failure| {
         let exit = match failure {
             LoginFailure::Elsewhere(_) | LoginFailure::Empty => Exit::Usage,
@@ -298,7 +303,7 @@ mod tests {
         };
         assert_eq!(
             told(&facts(Some(&["b", "c\u{1b}[31m"]))),
-            "scopes granted: b, c\u{241b}[31m\nscopes not granted: a\nmore than asked for: c\u{241b}[31m\naccess token: good for 60 min\n"
+            "scopes granted: b, c\\u{1b}[31m\nscopes not granted: a\nmore than asked for: c\\u{1b}[31m\naccess token: good for 60 min\n"
         );
         assert_eq!(
             told(&facts(None)),

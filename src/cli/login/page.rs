@@ -22,7 +22,11 @@ pub(super) fn failed(why: &str) -> Page {
 
 /// Not the callback address.
 pub(super) fn not_found() -> Page {
-    page(404, "Nothing here", "halosync waits for a login at another address.")
+    page(
+        404,
+        "Nothing here",
+        "halosync waits for a login at another address.",
+    )
 }
 
 fn page(status: u16, title: &str, text: &str) -> Page {
@@ -62,6 +66,8 @@ mod tests {
     fn nothing_a_server_says_becomes_markup() {
         let html = failed("<script>alert('x')</script> & \"y\"\u{7}").html;
         assert!(!html.contains("<script"), "{html}");
-        assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;y&quot; "));
+        assert!(
+            html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;y&quot; ")
+        );
     }
 }

@@ -303,7 +303,11 @@ impl Resolver<'_> {
         let project = hex::encode(&Sha256::digest(self.root.as_os_str().as_encoded_bytes())[..6]);
         let folder = ["XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HOME"]
             .iter()
-            .find_map(|name| self.environment.get(*name).filter(|value| !value.is_empty()))
+            .find_map(|name| {
+                self.environment
+                    .get(*name)
+                    .filter(|value| !value.is_empty())
+            })
             .map(|folder| std::path::Path::new(folder).join(".halosync"))
             .ok_or("neither XDG_RUNTIME_DIR nor HOME is set, so there is no place for a lock")?;
         std::fs::create_dir_all(&folder)

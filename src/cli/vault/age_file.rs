@@ -92,11 +92,9 @@ impl AgeFile {
         let encryptor =
             age::Encryptor::with_recipients(recipients).map_err(|error| broken(&error))?;
         let mut bytes = Vec::new();
-        let armour = age::armor::ArmoredWriter::wrap_output(
-            &mut bytes,
-            age::armor::Format::AsciiArmor,
-        )
-        .map_err(|error| broken(&error))?;
+        let armour =
+            age::armor::ArmoredWriter::wrap_output(&mut bytes, age::armor::Format::AsciiArmor)
+                .map_err(|error| broken(&error))?;
         let mut writer = encryptor
             .wrap_output(armour)
             .map_err(|error| broken(&error))?;

@@ -139,7 +139,14 @@ impl TokenStore for Keyring {
                 &[],
             )?,
             Tool::Security => self.run(
-                &["find-generic-password", "-s", SERVICE, "-a", &self.account, "-w"],
+                &[
+                    "find-generic-password",
+                    "-s",
+                    SERVICE,
+                    "-a",
+                    &self.account,
+                    "-w",
+                ],
                 &[],
             )?,
         };
@@ -173,7 +180,15 @@ impl TokenStore for Keyring {
         let label = format!("halosync login of {}", self.account);
         let (kept, _, complaint) = match self.tool {
             Tool::SecretTool => self.run(
-                &["store", "--label", &label, "service", SERVICE, "account", &self.account],
+                &[
+                    "store",
+                    "--label",
+                    &label,
+                    "service",
+                    SERVICE,
+                    "account",
+                    &self.account,
+                ],
                 plain.as_bytes(),
             )?,
             Tool::Security => {
@@ -202,11 +217,18 @@ impl TokenStore for Keyring {
             return Ok(false);
         }
         let (gone, _, complaint) = match self.tool {
-            Tool::SecretTool => {
-                self.run(&["clear", "service", SERVICE, "account", &self.account], &[])?
-            }
+            Tool::SecretTool => self.run(
+                &["clear", "service", SERVICE, "account", &self.account],
+                &[],
+            )?,
             Tool::Security => self.run(
-                &["delete-generic-password", "-s", SERVICE, "-a", &self.account],
+                &[
+                    "delete-generic-password",
+                    "-s",
+                    SERVICE,
+                    "-a",
+                    &self.account,
+                ],
                 &[],
             )?,
         };

@@ -25,8 +25,8 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, KeyringStore, TokenStore, CompletenessRules, Endpoint, FieldSpec,
-    Grant, KeyPlace, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec, Preset, QueryValue, RateLimit,
-    Repeat, Required, Source, TokenRequest,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
+    FileStore, Grant, KeyPlace, KeyringStore, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec,
+    Preset, QueryValue, RateLimit, Repeat, Required, Source, TokenRequest, TokenStore,
 };
 pub use table::{CsvFile, Table, Unmapped};

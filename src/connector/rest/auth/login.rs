@@ -166,10 +166,7 @@ impl Login {
             let mut query = url.query_pairs_mut();
             query
                 .append_pair("response_type", "code")
-                .append_pair(
-                    "client_id",
-                    self.flow.settings.client_id.expose_secret(),
-                )
+                .append_pair("client_id", self.flow.settings.client_id.expose_secret())
                 .append_pair("redirect_uri", callback_url.as_str())
                 .append_pair("state", state.secret())
                 .append_pair("code_challenge", challenge.as_str())
@@ -294,16 +291,17 @@ impl Begun {
             return Err(LoginFailure::WrongState);
         }
         if let Some(code) = one("error") {
-            let described = one("error_description").map_or_else(String::new, |text| {
-                format!(": {}", shown(&text))
-            });
+            let described = one("error_description")
+                .map_or_else(String::new, |text| format!(": {}", shown(&text)));
             return Err(LoginFailure::Refused {
                 explanation: explanation(&code),
                 code: shown(&code),
                 described,
             });
         }
-        one("code").map(SecretString::from).ok_or(LoginFailure::Empty)
+        one("code")
+            .map(SecretString::from)
+            .ok_or(LoginFailure::Empty)
     }
 }
 
@@ -320,7 +318,13 @@ fn same_secret(one: &[u8], other: &[u8]) -> bool {
 /// Text of a server in one short line of printable ASCII (RFC 6749 allows nothing else here).
 fn shown(text: &str) -> String {
     text.chars()
-        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { ' ' })
+        .map(|c| {
+            if c == ' ' || c.is_ascii_graphic() {
+                c
+            } else {
+                ' '
+            }
+        })
         .take(SHOWN)
         .collect::<String>()
         .trim()
@@ -366,10 +370,7 @@ mod tests {
 
     #[test]
     fn a_code_counts_with_the_right_state_only() {
-        assert_eq!(
-            answer("code=c1&state=St4te").unwrap().expose_secret(),
-            "c1"
-        );
+        assert_eq!(answer("code=c1&state=St4te").unwrap().expose_secret(), "c1");
         for query in [
             "code=c1",
             "code=c1&state=",
@@ -379,9 +380,16 @@ mod tests {
             "error=access_denied&state=other",
         ] {
             let failure = answer(query).unwrap_err();
-            assert!(matches!(failure, LoginFailure::WrongState), "{query}: {failure}");
+            assert!(
+                matches!(failure, LoginFailure::WrongState),
+                "{query}: {failure}"
+            );
         }
-        for query in ["state=St4te", "state=St4te&code=", "state=St4te&code=a&code=b"] {
+        for query in [
+            "state=St4te",
+            "state=St4te&code=",
+            "state=St4te&code=a&code=b",
+        ] {
             assert!(matches!(answer(query), Err(LoginFailure::Empty)), "{query}");
         }
     }
@@ -402,11 +410,10 @@ mod tests {
 
     #[test]
     fn refusals_are_explained_and_tamed() {
-        let failure = answer(
-            "state=St4te&error=access_denied&error_description=no%0Away%1b%5b31m%e2%80%ae",
-        )
-        .unwrap_err()
-        .to_string();
+        let failure =
+            answer("state=St4te&error=access_denied&error_description=no%0Away%1b%5b31m%e2%80%ae")
+                .unwrap_err()
+                .to_string();
         assert_eq!(
             failure,
             "the login was cancelled, or access was denied (access_denied: no way [31m)"

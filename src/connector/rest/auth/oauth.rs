@@ -233,9 +233,7 @@ impl Flow {
                 self.patiently(pace, endpoint, &Exchange::Password { username, password })
                     .await?
             }
-            Grant::Refresh { store, first } => {
-                self.refresh(pace, endpoint, store, first).await?
-            }
+            Grant::Refresh { store, first } => self.refresh(pace, endpoint, store, first).await?,
         };
         let token = self.accept(pace, &answer, generation)?;
         tracing::debug!(system = %pace.system, generation, "got an access token");

@@ -29,8 +29,12 @@ impl Flow {
             system: pace.system.clone(),
             message: format!("the login in {} cannot be used: {error}", store.place()),
         };
-        let _alone = blocking(store, |store| store.lock()).await.map_err(broken)?;
-        let kept = blocking(store, |store| store.load()).await.map_err(broken)?;
+        let _alone = blocking(store, |store| store.lock())
+            .await
+            .map_err(broken)?;
+        let kept = blocking(store, |store| store.load())
+            .await
+            .map_err(broken)?;
         let holder = Holder::new(&endpoint.url, &self.settings.client_id);
         let mut login = self.current_login(pace, store, first, &holder, kept.as_ref())?;
         let token = login.refresh_token();
@@ -119,12 +123,7 @@ impl Flow {
                 ),
             }),
             (Some(Ok(login)), Some(given)) if login.descends_from(given) => Ok(login),
-            (_, Some(given)) => Ok(StoredLogin::new(
-                holder,
-                given,
-                Some(given),
-                (pace.clock)(),
-            )),
+            (_, Some(given)) => Ok(StoredLogin::new(holder, given, Some(given), (pace.clock)())),
             (Some(Ok(login)), None) => Ok(login),
             (Some(Err(Unusable::OfAnother)), None) => Err(denied(format!(
                 "the login in {} belongs to another client or came from another server, and is not sent to this one",
