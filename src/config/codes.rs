@@ -44,6 +44,7 @@ codes! {
     DUPLICATE_ROW = "duplicate-row";
     DUPLICATE_STATE = "duplicate-state";
     EMPTY_CONSTANT = "empty-constant";
+    EMPTY_TEMPLATE = "empty-template";
     EMPTY_VALUE = "empty-value";
     FIELD_NOT_DELIVERED = "field-not-delivered";
     FILE_TOO_LARGE = "file-too-large";
@@ -57,6 +58,7 @@ codes! {
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
+    MERGE_NOT_POSSIBLE = "merge-not-possible";
     MISSING_ATTRIBUTE = "missing-attribute";
     MISSING_COLUMN = "missing-column";
     MISSING_FIELD = "missing-field";
@@ -84,6 +86,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     TABLE_NEEDS_ROWS = "table-needs-rows";
+    TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";
@@ -91,11 +94,14 @@ codes! {
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
     UNKNOWN_KIND = "unknown-kind";
+    UNKNOWN_MAPPING = "unknown-mapping";
     UNKNOWN_MEMBER = "unknown-member";
     UNKNOWN_PARAMETER = "unknown-parameter";
+    UNKNOWN_PERSON = "unknown-person";
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
+    UNKNOWN_STATE = "unknown-state";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

@@ -218,9 +218,11 @@ impl Loader {
             Kind::Source => typed(doc, usable, name, faulty, &mut set.sources, report),
             Kind::ActiveDirectory => typed(doc, usable, name, faulty, &mut set.directories, report),
             Kind::Mapping => typed(doc, usable, name, faulty, &mut set.mappings, report),
+            Kind::Template => typed(doc, usable, name, faulty, &mut set.templates, report),
             Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
             Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+            Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
         };
         self.set.incomplete |= !fits;
     }
@@ -332,9 +334,11 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         sources: by_name(set.sources),
         directories: by_name(set.directories),
         mappings: by_name(set.mappings),
+        templates: by_name(set.templates),
         tables,
         groups: by_name(set.groups),
         lifecycles: by_name(set.lifecycles),
+        tests: by_name(set.tests),
         files,
     })
 }

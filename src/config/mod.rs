@@ -6,6 +6,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 mod duration;
+pub mod given;
 pub mod kinds;
 mod load;
 pub mod schema;
@@ -140,12 +141,16 @@ pub struct Config {
     pub directories: BTreeMap<Name, Document<kinds::ActiveDirectory>>,
     /// `kind: Mapping`, by name.
     pub mappings: BTreeMap<Name, Document<kinds::Mapping>>,
+    /// `kind: Template`, by name.
+    pub templates: BTreeMap<Name, Document<kinds::Template>>,
     /// `kind: Table`, by name.
     pub tables: BTreeMap<Name, LoadedTable>,
     /// `kind: Groups`, by name.
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: MappingTest`, by name.
+    pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.
     pub files: Vec<FileDigest>,
 }

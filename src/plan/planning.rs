@@ -92,6 +92,11 @@ impl<'a> Planning<'a> {
         planning
     }
 
+    /// The target, with everybody's account found.
+    pub(super) fn target(&self) -> &Target<'a> {
+        &self.target
+    }
+
     /// Plans it, once every target has judged the reads.
     pub(super) fn run(
         mut self,
@@ -220,7 +225,7 @@ impl<'a> Planning<'a> {
 
     fn warn_of_rules(&self, warnings: &mut Warnings) {
         for side in &self.target.sides {
-            for (attribute, field, _) in side.blind_rules() {
+            for (attribute, field) in side.blind_rules() {
                 warnings.add(
                     warning::FIELD_NOT_DELIVERED,
                     format!(

@@ -1,6 +1,7 @@
-//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics in the forms tools take.
+//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics and the results of tests in the
+//! forms tools take.
 //!
-//! Works from a plan, an outcome or diagnostics alone, without files, network or clock, and decides nothing: what is not in the
+//! Works from a plan, an outcome, diagnostics or results alone, without files, network or clock, and decides nothing: what is not in the
 //! plan is not in the report. A plan is first laid out as a [`report`] (sections of lines of marked pieces) and that
 //! is then written as text or Markdown, so that both say the same.
 //!
@@ -15,13 +16,16 @@ mod label;
 mod markdown;
 mod outcome;
 mod plan;
+mod probe;
 mod report;
+pub mod testing;
 mod text;
 
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
 pub use text::TextOptions;
 
 use crate::apply::Outcome;
+use crate::inventory::report::{DirectoryReport, SourceReport};
 use crate::plan::PlanFile;
 
 /// A plan for the terminal.
@@ -55,4 +59,14 @@ pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -
 /// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
 pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&outcome::report(outcome, plan, false), options)
+}
+
+/// What probing a source found out, for the terminal.
+pub fn probe_source_text(report: &SourceReport, options: &TextOptions) -> String {
+    probe::source(report, options)
+}
+
+/// What probing a directory found out, for the terminal.
+pub fn probe_directory_text(report: &DirectoryReport, options: &TextOptions) -> String {
+    probe::directory(report, options)
 }

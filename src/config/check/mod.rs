@@ -10,11 +10,13 @@ mod groups;
 mod halo;
 mod lifecycle;
 mod mapping;
+mod mapping_test;
 mod names;
 mod pairs;
 mod project;
 mod source;
 mod tables;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,9 +45,11 @@ pub(crate) struct Set {
     pub(crate) sources: Vec<Entry<kinds::Source>>,
     pub(crate) directories: Vec<Entry<kinds::ActiveDirectory>>,
     pub(crate) mappings: Vec<Entry<kinds::Mapping>>,
+    pub(crate) templates: Vec<Entry<kinds::Template>>,
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
 }
@@ -75,10 +79,14 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     for mapping in &set.mappings {
         mapping::check(mapping, &context, report);
     }
+    template::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }
     groups::check(&context, report);
+    for test in &set.tests {
+        mapping_test::check(test, &context, report);
+    }
     pairs::check(&context, report);
     tables::check(set, files, report)
 }

@@ -10,9 +10,11 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Source", &set.sources, report);
     unique("ActiveDirectory", &set.directories, report);
     unique("Mapping", &set.mappings, report);
+    unique("Template", &set.templates, report);
     unique("Table", &set.tables, report);
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);
+    unique("MappingTest", &set.tests, report);
     if let [first, others @ ..] = set.projects.as_slice() {
         let first = first.doc.key_place("/kind").location;
         for other in others {

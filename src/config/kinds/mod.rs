@@ -7,10 +7,12 @@ mod active_directory;
 mod groups;
 mod lifecycle;
 mod mapping;
+mod mapping_test;
 mod project;
 mod shared;
 mod source;
 mod table;
+mod template;
 
 pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
@@ -21,6 +23,10 @@ pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
     PlacementWhen, UniqueSpec, When,
 };
+pub use mapping_test::{
+    AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
+    GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
+};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
@@ -30,3 +36,4 @@ pub use source::{
     Preset, QueryValue, RateLimit, Repeat, Required, Source, TokenRequest, TokenStore,
 };
 pub use table::{CsvFile, Table, Unmapped};
+pub use template::{OnLeave, Template};

@@ -21,20 +21,24 @@ pub(crate) enum Kind {
     Source,
     ActiveDirectory,
     Mapping,
+    Template,
     Table,
     Groups,
     Lifecycle,
+    MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
         Self::Mapping,
+        Self::Template,
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
+        Self::MappingTest,
     ];
 
     /// As written in `kind`.
@@ -44,9 +48,11 @@ impl Kind {
             Self::Source => "Source",
             Self::ActiveDirectory => "ActiveDirectory",
             Self::Mapping => "Mapping",
+            Self::Template => "Template",
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
+            Self::MappingTest => "MappingTest",
         }
     }
 
@@ -57,9 +63,11 @@ impl Kind {
             Self::Source => "source",
             Self::ActiveDirectory => "active-directory",
             Self::Mapping => "mapping",
+            Self::Template => "template",
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
+            Self::MappingTest => "mapping-test",
         }
     }
 
@@ -102,9 +110,11 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Source => generator.subschema_for::<kinds::Source>(),
         Kind::ActiveDirectory => generator.subschema_for::<kinds::ActiveDirectory>(),
         Kind::Mapping => generator.subschema_for::<kinds::Mapping>(),
+        Kind::Template => generator.subschema_for::<kinds::Template>(),
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
+        Kind::MappingTest => generator.subschema_for::<kinds::MappingTest>(),
     };
     let definitions = generator.take_definitions(true);
     let (meta, place) = match draft {
@@ -309,9 +319,11 @@ mod tests {
                     serde_json::from_value::<kinds::ActiveDirectory>(loads).err()
                 }
                 Kind::Mapping => serde_json::from_value::<kinds::Mapping>(loads).err(),
+                Kind::Template => serde_json::from_value::<kinds::Template>(loads).err(),
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
+                Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),
             };
             assert!(error.is_none(), "{kind:?}: {error:?}");
         }
