@@ -44,15 +44,12 @@ pub(crate) enum Verb {
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
-<<<<<<< HEAD
     /// Log in to a source as a person, and keep the login for later runs.
     Login(Login),
     /// Forget a login.
     Logout(Logout),
-=======
     /// Connect to a source or a directory and show what it holds: authorisation, limits, and every field found.
     Probe(Probe),
->>>>>>> main
     /// See it all work on embedded simulators, in a few seconds.
     Demo(Demo),
     /// Keep embedded HaloITSM and directory simulators running, to try things on.
@@ -202,7 +199,6 @@ pub(crate) struct Apply {
     pub(crate) concurrency: u16,
 }
 
-<<<<<<< HEAD
 /// Arguments of `login`.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
@@ -233,7 +229,8 @@ pub(crate) struct Logout {
     pub(crate) source: String,
     #[command(flatten)]
     pub(crate) project: ProjectArgs,
-=======
+}
+
 /// Arguments of `probe`.
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
@@ -311,7 +308,6 @@ pub(crate) enum ProbeFormat {
     Json,
     /// The same as YAML.
     Yaml,
->>>>>>> main
 }
 
 /// Arguments of `demo`.

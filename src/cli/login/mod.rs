@@ -258,12 +258,13 @@ fn told(facts: &TokenFacts) -> String {
         [] => "none".to_owned(),
         scopes => render::plain(&scopes.join(", ")),
     };
-    let mut text = match &facts.granted {
+    let granted = facts.granted.as_ref().or(facts.claimed.as_ref());
+    let mut text = match granted {
         Some(granted) => format!("scopes granted: {}\n", list(granted)),
         None if facts.asked.is_empty() => "scopes granted: the server does not say\n".to_owned(),
         None => format!("scopes granted: {} (as asked for)\n", list(&facts.asked)),
     };
-    if let Some(granted) = &facts.granted {
+    if let Some(granted) = granted {
         let without = |these: &[String], those: &[String]| -> Vec<String> {
             these
                 .iter()
@@ -299,6 +300,7 @@ mod tests {
         let facts = |granted: Option<&[&str]>| TokenFacts {
             life: Some(Duration::from_secs(3600)),
             asked: vec!["a".to_owned(), "b".to_owned()],
+            claimed: None,
             granted: granted.map(|scopes| scopes.iter().map(|s| (*s).to_owned()).collect()),
         };
         assert_eq!(

@@ -123,7 +123,10 @@ impl Asked<'_> {
 }
 
 /// A token answer, or the status and error code of a refusal.
-pub(super) type Issued = Result<serde_json::Value, (u16, &'static str)>;
+pub(super) type Issued = Result<serde_json::Value, Refused>;
+
+/// Status and error code of a refusal.
+type Refused = (u16, &'static str);
 
 /// Whether a request may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,10 +262,7 @@ impl Application {
     }
 
     /// Scope and login of a code or refresh token. One used before ends the whole login.
-    fn redeemed(
-        &mut self,
-        redeemed: Redeemed,
-    ) -> Result<(Vec<String>, Option<Family>), (u16, &'static str)> {
+    fn redeemed(&mut self, redeemed: Redeemed) -> Result<(Vec<String>, Option<Family>), Refused> {
         match redeemed {
             Redeemed::Fine { scope, family } => Ok((scope, Some(family))),
             Redeemed::Replayed(family) => {

@@ -311,8 +311,11 @@ esac
     )
     .unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = std::env::var("PATH").unwrap_or_default();
-    desk.set("PATH", &format!("{}:{path}", bin.display()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    desk.set(
+        "PATH",
+        &format!("{}:{}", bin.display(), path.to_string_lossy()),
+    );
 }
 
 #[cfg(target_os = "linux")]
