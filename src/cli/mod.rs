@@ -15,6 +15,7 @@ mod plan;
 mod probe;
 mod progress;
 mod project;
+mod record;
 mod resolve;
 mod sandbox;
 pub mod schema;
@@ -70,7 +71,10 @@ pub fn main() -> std::process::ExitCode {
 fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
         Verb::Validate(verb) => check::run(context, verb),
-        Verb::Test(verb) => test::run(context, verb),
+        Verb::Test(verb) => match &verb.record {
+            Some(person) => runtime()?.block_on(record::run(context, verb, person)),
+            None => test::run(context, verb),
+        },
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
