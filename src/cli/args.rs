@@ -122,7 +122,7 @@ pub(crate) struct Test {
     /// Write the recorded test to this file, which must not exist yet, instead of printing it.
     #[arg(short, long, value_name = "FILE", requires = "record")]
     pub(crate) out: Option<PathBuf>,
-    /// Name of the recorded test.
+    /// Name of the recorded test. Default: the file's name, or `recorded-KEY`.
     #[arg(long, value_name = "NAME", requires = "record")]
     pub(crate) name: Option<String>,
     /// Fail when tests cover less than this share of the rules.

@@ -8,25 +8,27 @@ mod groups;
 mod lifecycle;
 mod mapping;
 mod mapping_test;
+mod naming;
 mod project;
 mod shared;
 mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
+pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
-    PlacementWhen, UniqueSpec, When,
+    PlacementWhen, When,
 };
 pub use mapping_test::{
     AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
     GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
 };
+pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
