@@ -74,6 +74,7 @@ codes! {
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
+    NO_REFRESH_TOKEN = "no-refresh-token";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
     ONE_OF = "one-of";
