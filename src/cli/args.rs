@@ -44,6 +44,10 @@ pub(crate) enum Verb {
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
+    /// Log in to a source as a person, and keep the login for later runs.
+    Login(Login),
+    /// Forget a login.
+    Logout(Logout),
     /// Connect to a source or a directory and show what it holds: authorisation, limits, and every field found.
     Probe(Probe),
     /// See it all work on embedded simulators, in a few seconds.
@@ -73,6 +77,10 @@ pub(crate) struct Validate {
     /// How problems are written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ProblemFormat,
+    /// Print, for each attribute, the rules of states, templates and mapping that can decide about it, the first to
+    /// decide first. As text only.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) effective: bool,
 }
 
 /// How problems are written.
@@ -118,7 +126,7 @@ pub(crate) struct Test {
     /// Write the recorded test to this file, which must not exist yet, instead of printing it.
     #[arg(short, long, value_name = "FILE", requires = "record")]
     pub(crate) out: Option<PathBuf>,
-    /// Name of the recorded test.
+    /// Name of the recorded test. Default: the file's name, or `recorded-KEY`.
     #[arg(long, value_name = "NAME", requires = "record")]
     pub(crate) name: Option<String>,
     /// Fail when tests cover less than this share of the rules.
@@ -217,6 +225,38 @@ pub(crate) struct Apply {
     /// Changes under way at the same time.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+}
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Name of the source.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Log nobody in: try whether authorisation works, and say what it allows.
+    #[arg(long, conflicts_with_all = ["no_browser", "paste"])]
+    pub(crate) check: bool,
+    /// Print the address to open instead of opening a browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Log in with a browser elsewhere, and paste the address it comes back to.
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// Longest wait for the browser, in seconds.
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// Name of the source.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
 }
 
 /// Arguments of `probe`.

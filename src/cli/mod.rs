@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod files;
+mod login;
 mod plan;
 mod probe;
 mod progress;
@@ -21,6 +22,7 @@ pub mod schema;
 mod show;
 mod test;
 pub mod validate;
+mod vault;
 pub mod workspace;
 
 use clap::Parser;
@@ -76,6 +78,8 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
+        Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
         Verb::Probe(verb) => runtime()?.block_on(probe::run(context, verb)),
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),

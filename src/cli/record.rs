@@ -101,8 +101,11 @@ fn document(recorded: &Recorded, verb: &Test) -> Result<String, Failure> {
     let key = recorded.test.key.as_deref().unwrap_or_default();
     let name = match &verb.name {
         Some(name) => name.clone(),
-        None if is_name(&format!("recorded-{key}")) => format!("recorded-{key}"),
-        None => "recorded".to_owned(),
+        // Every redacted key is the first one, so the file says which test this is.
+        None => [stem(verb), format!("recorded-{key}")]
+            .into_iter()
+            .find(|name| is_name(name))
+            .unwrap_or_else(|| "recorded".to_owned()),
     };
     let unexpected = |error: String| Failure::new(Exit::Unexpected, error);
     let spec =
@@ -114,6 +117,13 @@ fn document(recorded: &Recorded, verb: &Test) -> Result<String, Failure> {
         "spec": spec,
     });
     serde_yaml::to_string(&document).map_err(|error| unexpected(error.to_string()))
+}
+
+/// The name of the file to write, without its ending.
+fn stem(verb: &Test) -> String {
+    let stem = verb.out.as_deref().and_then(Path::file_stem);
+    stem.map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// What `metadata.name` may be.

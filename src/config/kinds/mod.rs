@@ -34,8 +34,8 @@ pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
-    Grant, KeyPlace, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec, Preset, QueryValue, RateLimit,
-    Repeat, Required, Source, TokenRequest,
+    FileStore, Grant, KeyPlace, KeyringStore, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec,
+    Preset, QueryValue, RateLimit, Repeat, Required, Source, TokenRequest, TokenStore,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};
