@@ -55,7 +55,7 @@ pub(super) async fn read(
         base: "",
         scope: Scope::Subtree,
         filter: &filter,
-        attributes: attributes,
+        attributes,
         show_deleted: false,
     };
     let pages = catalog
