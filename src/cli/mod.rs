@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod files;
 mod login;
+mod names;
 mod plan;
 mod probe;
 mod progress;

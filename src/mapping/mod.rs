@@ -372,7 +372,18 @@ impl AttributeRule {
                 .iter()
                 .any(|name| def.name.eq_ignore_ascii_case(name))
         {
-            return refuse(format!("{} is never written by a mapping", def.name));
+            let why = if def.read_only {
+                format!(
+                    "is owned by the directory, as the schema of {} says",
+                    naming.header.target
+                )
+            } else {
+                "is written by other means".to_owned()
+            };
+            return refuse(format!(
+                "{} {why}, and never written by a mapping: take the rule out",
+                def.name
+            ));
         }
         let written;
         let (rule, base) = match spec {
@@ -569,6 +580,25 @@ impl Naming<'_> {
                 };
                 reach.addresses.extend(found);
             }
+        }
+        if reach.forest {
+            let unproven = |name: &str| {
+                let missing = &self.header.not_in_catalog;
+                missing
+                    .iter()
+                    .any(|missing| missing.eq_ignore_ascii_case(name))
+            };
+            let declared = std::iter::once(def).chain(reach.also_in.iter().map(|(_, def)| def));
+            reach.holds = unique.and_then(|unique| unique.within) == Some(kinds::Within::Forest)
+                && declared.clone().any(|def| unproven(&def.name));
+            let compared = declared.chain(reach.addresses.iter().map(|(_, def)| def));
+            let mut names: Vec<String> = compared
+                .map(|def| def.name.clone())
+                .filter(|name| unproven(name))
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            reach.unproven = names;
         }
         Ok(reach)
     }

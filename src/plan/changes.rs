@@ -15,7 +15,7 @@ use super::{
     PlanValue, Reason, Recovery, Risk, RuleIndex,
 };
 use crate::lifecycle::{Facts, RuleId};
-use crate::mapping::{AttributeRule, Origin, RoleTemplate, is_logon_name, is_reference};
+use crate::mapping::{AttributeRule, Origin, RoleTemplate, RuleKind, is_logon_name, is_reference};
 use crate::matching::Found;
 use crate::model::{AttributeDef, AttributeId, Name, Syntax};
 
@@ -391,6 +391,7 @@ impl One<'_, '_, '_> {
             rule: index(delta.rule.rule),
             facts,
             cut_from: delta.cut,
+            never_reuse: None,
         };
         Some((change, waits))
     }
@@ -430,6 +431,10 @@ impl One<'_, '_, '_> {
                 rule: index(*format),
                 facts: self.making.rule_facts(self.subject, rule),
                 cut_from: None,
+                never_reuse: match &rule.kind {
+                    RuleKind::Name(names) => names.reach.never_reuse.clone(),
+                    _ => None,
+                },
             })
             .collect()
     }
@@ -446,6 +451,7 @@ impl One<'_, '_, '_> {
                 .making
                 .facts(self.subject, key.formula.template.fields_used()),
             cut_from: None,
+            never_reuse: None,
         }
     }
 
@@ -489,6 +495,7 @@ impl One<'_, '_, '_> {
                     .map(|rule| making.facts(self.subject, &rule.fields))
                     .unwrap_or_default(),
                 cut_from: None,
+                never_reuse: None,
             });
         }
         sort(&mut attributes);

@@ -503,6 +503,7 @@ fn header(
         read_at: as_of,
         attributes,
         unknown_attributes: Vec::new(),
+        not_in_catalog: Vec::new(),
         bound_as: None,
         completeness: proven(),
     })

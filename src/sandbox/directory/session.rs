@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) who: Principal,
     pub(crate) sealed: bool,
     pub(crate) peer: Option<PeerNames>,
+    /// On the port of the global catalog: the whole forest, a part of the attributes, nothing to write.
+    pub(crate) catalog: bool,
     cursors: Cursors,
 }
 
@@ -72,11 +74,12 @@ fn entry_of(name: &str, attributes: &[(&str, Vec<&[u8]>)]) -> NewEntry {
 }
 
 impl Session {
-    pub(crate) fn new(sealed: bool, peer: Option<PeerNames>) -> Self {
+    pub(crate) fn new(sealed: bool, peer: Option<PeerNames>, catalog: bool) -> Self {
         Self {
             who: Principal::Anonymous,
             sealed,
             peer,
+            catalog,
             cursors: Cursors::default(),
         }
     }
@@ -172,6 +175,7 @@ impl Session {
                 let directory = shared.read();
                 let found = directory.search(
                     self.who,
+                    self.catalog,
                     search,
                     controls,
                     &mut self.cursors,
@@ -280,6 +284,9 @@ impl Session {
     fn write(&self, shared: &Shared, message: &Message<'_>) -> Result<(), Failure> {
         if self.who == Principal::Anonymous {
             return Err(not_bound());
+        }
+        if self.catalog {
+            return Err(Failure::unwilling(0x2035));
         }
         let controls = &message.controls;
         let mut directory = shared.write();
