@@ -77,15 +77,14 @@ impl Directory {
     /// Runs a search, writing entries and references; the caller writes the result.
     pub(crate) fn search(
         &self,
-        who: Principal,
-        catalog: bool,
+        lens: Lens,
         search: &Search<'_>,
         controls: &Controls,
         cursors: &mut Cursors,
         out: &mut Writer,
         id: i64,
     ) -> Found {
-        if who == Principal::Anonymous {
+        if lens.who == Principal::Anonymous {
             return Failure::ldap(
                 1,
                 0x4dc,
@@ -95,15 +94,14 @@ impl Directory {
             .into();
         }
         // Of a global catalog the empty name is the whole forest.
-        if search.base.is_empty() && !catalog {
+        if search.base.is_empty() && !lens.catalog {
             return Failure::no_object(0x208d, "").into();
         }
         let lens = Lens {
-            who,
             extended: controls.extended_dn,
-            catalog,
+            ..lens
         };
-        let selection = self.select(search, controls, catalog);
+        let selection = self.select(search, controls, lens.catalog);
         let mut hasher = DefaultHasher::new();
         format!("{} {:?} {:?}", search.base, search.scope, search.filter).hash(&mut hasher);
         let fingerprint = hasher.finish();

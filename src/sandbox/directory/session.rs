@@ -174,8 +174,10 @@ impl Session {
             Request::Search(search) => {
                 let directory = shared.read();
                 let found = directory.search(
-                    self.who,
-                    self.catalog,
+                    Lens {
+                        catalog: self.catalog,
+                        ..Lens::plain(self.who)
+                    },
                     search,
                     controls,
                     &mut self.cursors,
