@@ -10,6 +10,7 @@ mod assemble;
 mod attribute;
 mod build;
 mod changes;
+mod contents;
 mod coverage;
 mod draft;
 mod evaluate;
@@ -26,8 +27,10 @@ mod people;
 mod placement;
 mod places;
 mod planning;
+mod reasons;
 mod references;
 mod requests;
+mod steps;
 mod target;
 mod trace;
 
