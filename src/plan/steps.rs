@@ -62,8 +62,6 @@ impl One<'_, '_, '_> {
         id
     }
 
-    /// The state as a reason: its text for this person, and the facts that led there.
-
     pub(super) fn create(&mut self) {
         let making = self.making;
         let mapping = making.target.mapping(self.subject);
