@@ -91,7 +91,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let Some(field) = formula.field else {
             return false;
         };
-        let same = match (self.context.person.fact(field), self.observed(rule)) {
+        let same = match (self.context.fact(field), self.observed(rule)) {
             (Some(Fact::Text(text)), [observed]) => text == observed,
             (None, []) => rule.empty != kinds::Empty::Hold,
             _ => false,
