@@ -65,8 +65,27 @@ pub(crate) fn make(
         commit: project.commit.clone(),
         uncommitted: project.uncommitted,
     })
-    .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    .map_err(refusal)?;
     Ok(plan::seal(made))
+}
+
+/// Why there is no plan.
+fn refusal(error: plan::PlanError) -> Failure {
+    let plan::PlanError::Stopped { count, people } = error else {
+        return Failure::new(Exit::Unexpected, error.to_string());
+    };
+    let (who, breaks) = if count == 1 {
+        ("1 person".to_owned(), "breaks")
+    } else {
+        (format!("{count} people"), "break")
+    };
+    let mut failure = Failure::new(
+        Exit::Held,
+        format!("no plan is made: {who} {breaks} a rule whose severity is `stop`"),
+    )
+    .help("correct the values in HaloITSM, or change the rule in a reviewed commit");
+    failure.messages.extend(people);
+    failure
 }
 
 /// Reads every source and every target of the project, all at the same time.

@@ -21,9 +21,11 @@ codes! {
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_CSV = "bad-csv";
+    BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
     BAD_GLOB = "bad-glob";
+    BAD_PATTERN = "bad-pattern";
     BAD_PERCENTAGE = "bad-percentage";
     BAD_RECIPIENT = "bad-recipient";
     BAD_TIME_ZONE = "bad-time-zone";
@@ -73,7 +75,9 @@ codes! {
     RATE_ABOVE_LIMIT = "rate-above-limit";
     READERS_DISAGREE = "readers-disagree";
     RESERVED_PARAMETER = "reserved-parameter";
+    RULE_DOES_NOT_FIT = "rule-does-not-fit";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
+    RULE_WITHOUT_CHECK = "rule-without-check";
     SAME_BIND_ACCOUNT = "same-bind-account";
     SCOPE_CANNOT_READ = "scope-cannot-read";
     SCOPE_TOO_WIDE = "scope-too-wide";
@@ -92,6 +96,7 @@ codes! {
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
+    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

@@ -65,8 +65,14 @@ fn fact_of(fact_type: &str, value: &Value) -> Result<Option<Fact>, String> {
     }));
     let taken = take(&intake, &[json!({"id": 1, "x": value})]);
     match (taken.people.first(), taken.rejected.first()) {
-        (Some(person), None) => Ok(person.facts[0].clone()),
-        (None, Some(row)) => Err(row.reason.clone()),
+        (Some(person), None) => match &*person.faults {
+            [] => Ok(person.facts[0].clone()),
+            [fault] => {
+                assert_eq!(person.facts[0], None);
+                Err(format!("field x: {}", fault.reason))
+            }
+            several => panic!("{several:?}"),
+        },
         other => panic!("{other:?}"),
     }
 }
@@ -415,21 +421,26 @@ fn rows_without_a_good_id_are_rejected_by_place() {
 }
 
 #[test]
-fn one_bad_fact_rejects_that_person_and_nobody_else() {
+fn a_bad_fact_is_a_fault_of_that_person_and_nobody_else() {
     let row = |id: u64, end: &str| json!({"id": id, "customfields": [{"name": "CFendDate", "value": end}]});
     let taken = take(
         &acme(),
         &[row(1, "2026-01-01"), row(2, "abc"), row(3, "2026-01-01")],
     );
+    assert_eq!(taken.rejected, []);
+    assert_eq!((taken.people.len(), taken.distinct), (3, 3));
+    let [one, two, three] = taken.people.as_slice() else {
+        panic!("three people")
+    };
+    assert!(one.faults.is_empty() && three.faults.is_empty());
     assert_eq!(
-        taken.rejected,
-        [RejectedRow {
-            row: "2".to_owned(),
-            reason: "field endsOn: \"abc\" is not a date".to_owned()
+        *two.faults,
+        [Fault {
+            field: FieldIndex(1),
+            reason: "\"abc\" is not a date".to_owned()
         }]
     );
-    assert_eq!(taken.people.len(), 2);
-    assert_eq!(taken.distinct, 3, "a rejected row is still somebody");
+    assert_eq!(two.facts[1], None);
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl Tables {
         Self { by_name }
     }
 
+    /// Whether a table has a row for a key.
+    pub fn has(&self, table: &str, key: &str) -> bool {
+        self.get(table)
+            .is_some_and(|table| table.find(key).is_some())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.by_name.get(name)
     }

@@ -31,6 +31,17 @@ pub struct Person {
     pub in_scope: bool,
     /// One slot per [`PeopleHeader::fields`] entry.
     pub facts: Box<[Option<Fact>]>,
+    /// Values that are not of their field's type, in the order of fields; each has no fact. Nearly always empty.
+    pub faults: Box<[Fault]>,
+}
+
+/// A value that is not of its field's type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field.
+    pub field: FieldIndex,
+    /// Why not, as the end of a sentence that begins with the field's name.
+    pub reason: String,
 }
 
 impl Person {

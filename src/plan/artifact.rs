@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::kinds::Severity;
 use crate::model::{Completeness, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey};
 
 /// Format version this program writes and reads.
@@ -93,6 +94,27 @@ pub struct ReadOfPeople {
     pub people: u64,
     /// Proof of completeness, with the plan's own checks (floor, fall, sentinels) included in the verdict.
     pub completeness: Completeness,
+    /// Each rule about people's values, and how many broke it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityOutcome>,
+}
+
+/// How the values of one field are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QualityOutcome {
+    /// The field.
+    pub field: Name,
+    /// What is asked of it, as the end of a sentence that begins with its name, for example `is unique`.
+    pub asks: String,
+    /// What happens when it is not so.
+    pub severity: Severity,
+    /// How many people were judged: those in scope.
+    pub judged: u64,
+    /// How many of them broke it.
+    pub broken: u64,
+    /// The rule.
+    pub rule: RuleIndex,
 }
 
 /// How a directory was read.

@@ -10,6 +10,7 @@ use super::groups::GroupRule;
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
+use super::quality::{self, Judged};
 use super::target::Target;
 use super::{Action, Counts, Inputs, Plan, ReadOfDirectory, ReadOfPeople};
 use crate::config::{Config, Document, kinds, parse_duration};
@@ -90,6 +91,14 @@ pub enum PlanError {
         /// The attribute.
         attribute: String,
     },
+    /// Values of people break rules whose severity is to stop everything.
+    #[error("{count} people break rules that stop the plan: {}", people.join("; "))]
+    Stopped {
+        /// How many people.
+        count: u64,
+        /// Who, why, and which rule, of the first of them.
+        people: Vec<String>,
+    },
     /// A rule does not fit what was read.
     #[error(transparent)]
     Rule(#[from] NotCompiled),
@@ -163,6 +172,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
         held: Vec::new(),
         warnings: Vec::new(),
     };
+    let judged = quality::judge(&input, &moment, &mut book, &mut warnings)?;
     let mut proofs: BTreeMap<Name, Completeness> = BTreeMap::new();
     let mut targets = Vec::new();
     for directory in config.directories.values() {
@@ -194,6 +204,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
                 input: &input,
                 tables: &tables,
                 book: &mut book,
+                judged: &judged,
             };
             let (side, rules) = compiling.side(
                 source,
@@ -217,7 +228,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
         plan.held.extend(planned.held);
     }
     plan.changes = order::sort(plan.changes);
-    record_reads(&mut plan, &input, &proofs);
+    record_reads(&mut plan, &input, &proofs, &judged);
     warn_of_reads(&plan, &input, &mut warnings);
     let creates = plan
         .changes
@@ -279,6 +290,7 @@ struct Compiling<'c, 'a> {
     input: &'c PlanInput<'a>,
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
+    judged: &'a BTreeMap<Name, Judged>,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -336,11 +348,18 @@ impl<'a> Compiling<'_, 'a> {
         {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
-        Ok((Side::new(source, people, lifecycle, compiled, true), rules))
+        let quality = self.judged.get(name);
+        let side = Side::new(source, people, lifecycle, compiled, true, quality);
+        Ok((side, rules))
     }
 }
 
-fn record_reads(plan: &mut Plan, input: &PlanInput<'_>, proofs: &BTreeMap<Name, Completeness>) {
+fn record_reads(
+    plan: &mut Plan,
+    input: &PlanInput<'_>,
+    proofs: &BTreeMap<Name, Completeness>,
+    judged: &BTreeMap<Name, Judged>,
+) {
     for (source, proof) in proofs {
         let Some(people) = input.people.get(source) else {
             continue;
@@ -354,6 +373,7 @@ fn record_reads(plan: &mut Plan, input: &PlanInput<'_>, proofs: &BTreeMap<Name, 
                 digest: people_digest(people),
                 people: people.people.len() as u64,
                 completeness: proof.clone(),
+                quality: judged.get(source).map_or_else(Vec::new, Judged::outcomes),
             },
         );
     }

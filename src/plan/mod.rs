@@ -19,6 +19,7 @@ mod patterns;
 mod people;
 mod places;
 mod planning;
+mod quality;
 mod requests;
 mod target;
 

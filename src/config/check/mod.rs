@@ -11,6 +11,7 @@ mod lifecycle;
 mod mapping;
 mod names;
 mod pairs;
+mod person;
 mod project;
 mod source;
 mod tables;
@@ -66,6 +67,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     }
     for source in &set.sources {
         source::check(source, report);
+        person::check(source, set, report);
     }
     for directory in &set.directories {
         directory::check(directory, report);

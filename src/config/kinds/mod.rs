@@ -25,7 +25,9 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    Auth, CompletenessRules, Endpoint, FieldSpec, MaxFall, OAuth2, PersonSpec, Preset, QueryValue,
-    RateLimit, Repeat, Required, Source,
+    Auth, CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec,
+    ImageKind, KeysOf, LastGood, LocalPart, MaxFall, Normalise, OAuth2, OneOf, Parts, PersonSpec,
+    Preset, QualityRule, QueryValue, RateLimit, Repeat, Required, Severity, Source, Unique,
+    Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};

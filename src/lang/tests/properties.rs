@@ -68,6 +68,7 @@ proptest! {
             key: PersonKey::new("1"),
             in_scope: true,
             facts: facts.iter().map(|fact| fact.as_ref().map(|fact| Fact::Text(fact.into()))).collect(),
+            faults: Box::default(),
         };
         let tables = Tables::default();
         let as_of = date(2026, 6, 2).to_zoned(jiff::tz::TimeZone::UTC).unwrap();

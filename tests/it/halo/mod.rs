@@ -63,6 +63,7 @@ impl RowSink for Heap {
             key: PersonKey::new(id.to_string()),
             in_scope: true,
             facts: Box::default(),
+            faults: Box::default(),
         };
         facts.snapshot(
             Vec::new(),

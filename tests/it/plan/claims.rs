@@ -96,6 +96,7 @@ impl World {
             key: PersonKey::new(key),
             in_scope: true,
             facts,
+            faults: Box::default(),
         });
         self.people.people.last_mut().unwrap()
     }

@@ -53,6 +53,7 @@ pub(super) fn empty() -> Plan {
                     digest: "sha256:02".into(),
                     people: 1_203,
                     completeness: proven(1_203),
+                    quality: Vec::new(),
                 },
             )]),
             directories: BTreeMap::from([(
