@@ -204,7 +204,7 @@ fn reading(
 
 /// Whether the source is known to store text as HTML.
 fn is_haloitsm(source: &kinds::Source) -> bool {
-    matches!(source.preset, kinds::Preset::Haloitsm)
+    matches!(source.preset, Some(kinds::Preset::Haloitsm))
 }
 
 fn include_members(include: Option<&lang::Condition>) -> impl Iterator<Item = Origin> + use<> {

@@ -2,33 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use url::Url;
-
-use super::{Entry, Report, halo};
+use super::{Entry, Report, auth, halo};
 use crate::config::diagnostic::{Diagnostic, did_you_mean, quoted};
 use crate::config::kinds::{Endpoint, Setting, Source};
 use crate::config::yaml::{Doc, join};
-use crate::config::{codes, kinds, secrets};
+use crate::config::{codes, secrets};
 use crate::lang::{self, Scope};
 
 pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
     let doc = &source.doc;
     let spec = &source.spec;
-    for (pointer, setting) in [
-        ("/spec/resourceServer", &spec.resource_server),
-        ("/spec/authorisationServer", &spec.authorisation_server),
-    ] {
-        http_address(doc, pointer, setting, report);
-    }
+    auth::check(source, report);
     for (pointer, setting) in [("/spec/tenant", &spec.tenant), ("/spec/ca", &spec.ca)] {
         if let Some(setting) = setting {
             not_empty(doc, pointer, setting, report);
         }
     }
-    let kinds::Auth::Oauth2(oauth2) = &spec.auth;
-    scopes(doc, &oauth2.scope, report);
     let limit = &spec.rate_limit;
-    if u64::from(limit.requests) > u64::from(limit.per_seconds) {
+    if auth::is_halo(spec) && u64::from(limit.requests) > u64::from(limit.per_seconds) {
         report.warn_key(
             doc,
             "/spec/rateLimit",
@@ -44,7 +35,7 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
         );
     }
     for (name, endpoint) in &spec.endpoints {
-        self::endpoint(doc, name, endpoint, report);
+        self::endpoint(doc, auth::is_halo(spec), name, endpoint, report);
     }
     person(source, report);
 }
@@ -160,7 +151,7 @@ fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], rep
             .endpoints
             .get(endpoint)
             .map_or("/Users", |endpoint| endpoint.path.as_str());
-        if !is_users(path) {
+        if !auth::is_halo(&source.spec) || !is_users(path) {
             continue;
         }
         // A nested member (`site.name`) is delivered when its outermost is.
@@ -242,7 +233,7 @@ fn custom(
                 .keys()
                 .any(|key| key.eq_ignore_ascii_case("include_custom_fields"))
         });
-    if asked || main.is_none() {
+    if asked || main.is_none() || !auth::is_halo(&source.spec) {
         return;
     }
     for name in names {
@@ -267,7 +258,7 @@ fn custom(
     }
 }
 
-fn endpoint(doc: &Doc, name: &str, endpoint: &Endpoint, report: &mut Report) {
+fn endpoint(doc: &Doc, halo: bool, name: &str, endpoint: &Endpoint, report: &mut Report) {
     let pointer = join("/spec/endpoints", name);
     if !is_identifier(name) {
         report.error_key(
@@ -310,10 +301,10 @@ fn endpoint(doc: &Doc, name: &str, endpoint: &Endpoint, report: &mut Report) {
             None,
         );
     }
-    parameters(doc, &join(&pointer, "query"), endpoint, report);
+    parameters(doc, halo, &join(&pointer, "query"), endpoint, report);
 }
 
-fn parameters(doc: &Doc, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+fn parameters(doc: &Doc, is_halo: bool, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for name in endpoint.query.keys() {
         let pointer = join(pointer, name);
@@ -332,7 +323,8 @@ fn parameters(doc: &Doc, pointer: &str, endpoint: &Endpoint, report: &mut Report
             );
         } else if secrets::is_secret_name(name) {
             // Reported as a literal secret.
-        } else if is_users(&endpoint.path) && !halo::PARAMETERS.contains(&lower.as_str()) {
+        } else if is_halo && is_users(&endpoint.path) && !halo::PARAMETERS.contains(&lower.as_str())
+        {
             report.warn_key(
                 doc,
                 &pointer,
@@ -354,118 +346,6 @@ fn parameters(doc: &Doc, pointer: &str, endpoint: &Endpoint, report: &mut Report
                 None,
             );
         }
-    }
-}
-
-fn scopes(doc: &Doc, scopes: &[String], report: &mut Report) {
-    const POINTER: &str = "/spec/auth/oauth2/scope";
-    let reads = |scope: &String| {
-        matches!(
-            scope.as_str(),
-            "read:customers" | "edit:customers" | "all" | "all:standard" | "admin"
-        )
-    };
-    if !scopes.iter().any(reads) {
-        report.warn_key(
-            doc,
-            POINTER,
-            codes::SCOPE_CANNOT_READ,
-            "none of these scopes lets people be read",
-            Some("add `read:customers`".to_owned()),
-        );
-    }
-    for (index, scope) in scopes.iter().enumerate() {
-        let pointer = join(POINTER, &index.to_string());
-        if matches!(
-            scope.as_str(),
-            "all" | "all:standard" | "admin" | "edit:customers"
-        ) {
-            report.warn(
-                doc,
-                &pointer,
-                codes::SCOPE_TOO_WIDE,
-                format!("{} allows more than reading people", quoted(scope)),
-                Some("`read:customers` is enough".to_owned()),
-            );
-        } else if matches!(scope.as_str(), "read:users" | "read:agents" | "edit:users") {
-            report.error(
-                doc,
-                &pointer,
-                codes::UNKNOWN_SCOPE,
-                format!(
-                    "HaloITSM has no scope {}, and refuses every scope asked for with it",
-                    quoted(scope)
-                ),
-                Some("`read:customers` covers people".to_owned()),
-            );
-        } else if !halo::SCOPES.contains(&scope.as_str()) {
-            report.warn(
-                doc,
-                &pointer,
-                codes::UNKNOWN_SCOPE,
-                format!("no scope {} is known", quoted(scope)),
-                did_you_mean(scope, halo::SCOPES.iter().copied()),
-            );
-        }
-    }
-}
-
-fn http_address(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report) {
-    let Setting::Literal(text) = setting else {
-        return;
-    };
-    let example = || Some("for example `https://acme.haloitsm.example/api`".to_owned());
-    let Ok(url) = Url::parse(text) else {
-        report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            "this is not an address",
-            example(),
-        );
-        return;
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => report.error(
-            doc,
-            pointer,
-            codes::INSECURE_URL,
-            "everything, the client secret included, would travel unprotected",
-            Some("write `https://`; plain `http://` is for this machine only".to_owned()),
-        ),
-        other => report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            format!(
-                "{} is not a scheme this system is reached by",
-                quoted(other)
-            ),
-            example(),
-        ),
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            "the address of a server has no query and no fragment",
-            Some(
-                "parameters belong under `endpoints.NAME.query`, the tenant under `tenant`"
-                    .to_owned(),
-            ),
-        );
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
     }
 }
 

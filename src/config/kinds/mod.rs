@@ -25,9 +25,9 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    Auth, CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec,
-    ImageKind, KeysOf, LastGood, LocalPart, MaxFall, Normalise, OAuth2, OneOf, Parts, PersonSpec,
-    Preset, QualityRule, QueryValue, RateLimit, Repeat, Required, Severity, Source, Unique,
-    Whitespace,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Controls, DateFormats,
+    Dates, Endpoint, Entities, FieldSpec, Grant, ImageKind, KeyPlace, KeysOf, LastGood, LocalPart,
+    MaxFall, NoAuth, Normalise, OAuth2, OneOf, Parameter, Parts, PersonSpec, Preset, QualityRule,
+    QueryValue, RateLimit, Repeat, Required, Severity, Source, TokenRequest, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};

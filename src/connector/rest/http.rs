@@ -9,9 +9,10 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use url::{Host, Url};
 
+use super::invalid;
 use super::message::{is_html, message_in};
+use super::pace::Pace;
 use super::retry::Failure;
-use super::{Reader, invalid};
 use crate::connector::ConnectorError;
 
 /// An answer, read whole.
@@ -69,7 +70,7 @@ pub(super) fn check_address(
             return Err(invalid(
                 system,
                 field,
-                "plain http would show the client secret to the network; use https",
+                "plain http would show credentials to the network; use https",
             ));
         }
         other => {
@@ -86,12 +87,20 @@ pub(super) fn check_address(
     Ok(())
 }
 
+/// Whom to trust, and for how long to wait for an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    /// PEM certificates to trust instead of the operating system's.
+    pub(super) ca_pem: Option<Vec<u8>>,
+    /// Longest time for one answer, body included.
+    pub(super) timeout: Duration,
+}
+
 /// A client for one server.
 pub(super) fn client(
     system: &str,
     address: &Url,
-    ca_pem: Option<&[u8]>,
-    timeout: Duration,
+    trust: &Trust,
 ) -> Result<reqwest::Client, ConnectorError> {
     // reqwest panics without one. Losing the race to another installer is fine: any provider will do.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -99,13 +108,13 @@ pub(super) fn client(
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("halosync/", env!("CARGO_PKG_VERSION")))
-        .timeout(timeout)
+        .timeout(trust.timeout)
         .redirect(reqwest::redirect::Policy::none());
     if is_loopback(address) {
         // A proxy would look for the address on its own machine.
         builder = builder.no_proxy();
     }
-    if let Some(pem) = ca_pem {
+    if let Some(pem) = &trust.ca_pem {
         let certificates = reqwest::Certificate::from_pem_bundle(pem)
             .map_err(|error| invalid(system, "ca", &format!("not PEM: {}", chain(&error))))?;
         if certificates.is_empty() {
@@ -169,7 +178,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl Reader {
+impl Pace {
     /// Turns a missing answer into what to do about it.
     pub(super) fn no_answer(&self, error: &NoAnswer, hint: &'static str) -> Failure {
         let message = self.redactor.line(&error.to_string());
@@ -282,6 +291,11 @@ impl Reader {
 mod tests {
     use super::*;
 
+    const TRUST: Trust = Trust {
+        ca_pem: None,
+        timeout: Duration::from_secs(5),
+    };
+
     #[test]
     fn secrets_travel_in_clear_only_over_loopback() {
         for (address, fine) in [
@@ -312,7 +326,11 @@ mod tests {
     fn a_ca_file_without_certificates_is_refused() {
         let address = Url::parse("https://acme.haloitsm.example").unwrap();
         for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n!\n"] {
-            let outcome = client("s", &address, Some(pem.as_bytes()), Duration::from_secs(1));
+            let trust = Trust {
+                ca_pem: Some(pem.as_bytes().to_vec()),
+                timeout: Duration::from_secs(1),
+            };
+            let outcome = client("s", &address, &trust);
             assert!(
                 matches!(outcome, Err(ConnectorError::Invalid { .. })),
                 "{pem:?}"
@@ -339,7 +357,7 @@ mod tests {
         let mut bytes = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
         bytes.extend(std::iter::repeat_n(b'x', 3 << 20));
         let url = serve_once(bytes).await;
-        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let client = client("s", &url, &TRUST).unwrap();
         let request = reqwest::Request::new(reqwest::Method::GET, url);
         let outcome = send(&client, request, 1 << 20).await;
         assert!(matches!(outcome, Err(NoAnswer::TooLarge(1))), "{outcome:?}");
@@ -353,7 +371,7 @@ mod tests {
             listener.local_addr().unwrap().port()
         };
         let url = Url::parse(&format!("http://127.0.0.1:{port}/?tenant=acme")).unwrap();
-        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let client = client("s", &url, &TRUST).unwrap();
         let request = reqwest::Request::new(reqwest::Method::GET, url);
         let error = send(&client, request, 1 << 20)
             .await

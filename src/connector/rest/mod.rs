@@ -7,27 +7,31 @@
 //!
 //! Protocol facts come from the vendor's API help and OpenAPI document and from public client code.
 
+mod auth;
 mod envelope;
 mod http;
 mod limiter;
 mod message;
+mod pace;
 mod read;
 mod retry;
 mod time;
-mod token;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
+use self::auth::Authoriser;
+pub use self::auth::{
+    Authorisation, AuthorisationServer, ClientAuthentication, Grant, KeyPlace, OAuth, TokenFacts,
+    TokenRequest,
+};
 use self::envelope::{NoPage, Page, Shape};
-use self::limiter::{Limiter, Permit};
-use self::message::Redactor;
-use self::retry::{Attempts, Failure};
+use self::pace::Pace;
+pub use self::pace::ReadReport;
+use self::retry::Failure;
 pub use self::time::{MachineTime, Timekeeper};
-use self::token::TokenStore;
 use super::ConnectorError;
 use crate::config::kinds;
 use crate::intake::Taker;
@@ -65,20 +69,16 @@ pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 pub struct Settings {
     /// Name of the source, for messages and for the snapshot.
     pub name: Name,
+    /// Whether this is HaloITSM; of any other source nothing is assumed.
+    pub halo: bool,
     /// Address of the API, for example `https://acme.haloitsm.example/api`.
     pub resource_server: Url,
-    /// Address of the authorisation server, for example `https://acme.haloitsm.example/auth`.
-    pub authorisation_server: Url,
-    /// Tenant; `None` for self-hosted instances.
+    /// How to authorise.
+    pub authorisation: Authorisation,
+    /// Tenant, where the source has several; part of what is recorded of a read.
     pub tenant: Option<String>,
     /// PEM certificates to trust instead of the operating system's.
     pub ca_pem: Option<Vec<u8>>,
-    /// Client ID of the API application.
-    pub client_id: SecretString,
-    /// Client secret of the API application.
-    pub client_secret: SecretString,
-    /// Scopes to ask for.
-    pub scope: Vec<String>,
     /// Requests allowed in each rolling window; below the server's own limit.
     pub rate_requests: u32,
     /// Length of the rolling window.
@@ -239,17 +239,6 @@ impl RowSink for Taker<'_> {
     }
 }
 
-/// What reading cost so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReadReport {
-    /// Requests sent, those for tokens included.
-    pub requests: u64,
-    /// Time spent waiting, for the own limit or after a failure.
-    pub waited: Duration,
-    /// Requests that were sent again after a failure.
-    pub retries: u64,
-}
-
 /// Reads people from HaloITSM.
 pub struct RestReader<F> {
     reader: Reader,
@@ -272,7 +261,8 @@ where
     /// [`ConnectorError::Invalid`] for an address that would give a secret away, a CA that is no certificate, an
     /// empty credential, or a query parameter the reader must set itself.
     pub fn new(settings: Settings, sinks: F) -> Result<Self, ConnectorError> {
-        let system = format!("HaloITSM {}", settings.name);
+        let kind = if settings.halo { "HaloITSM" } else { "source" };
+        let system = format!("{kind} {}", settings.name);
         let name = settings.name.clone();
         let mut instance = settings.resource_server.clone();
         instance.set_query(None);
@@ -297,13 +287,18 @@ where
     /// Uses another clock for waiting and for the life of tokens.
     #[must_use]
     pub fn with_time(mut self, time: Arc<dyn Timekeeper>) -> Self {
-        self.reader.time = time;
+        self.reader.pace.time = time;
         self
+    }
+
+    /// What is known of the access token in use; `None` before the first request and where there is none.
+    pub fn token(&self) -> Option<TokenFacts> {
+        self.reader.authoriser.token()
     }
 
     /// What reading cost so far.
     pub fn report(&self) -> ReadReport {
-        *self.reader.lock_report()
+        self.reader.pace.report()
     }
 }
 
@@ -318,17 +313,11 @@ impl<F> std::fmt::Debug for RestReader<F> {
 
 /// Fetches pages; everything but their meaning.
 struct Reader {
-    system: String,
     http: reqwest::Client,
     resource_server: Url,
     endpoint: EndpointSettings,
-    tokens: TokenStore,
-    redactor: Redactor,
-    limiter: Limiter,
-    patience: Duration,
-    time: Arc<dyn Timekeeper>,
-    clock: Clock,
-    report: Mutex<ReadReport>,
+    authoriser: Authoriser,
+    pace: Pace,
 }
 
 fn invalid(system: &str, field: &str, message: &str) -> ConnectorError {
@@ -341,22 +330,7 @@ fn invalid(system: &str, field: &str, message: &str) -> ConnectorError {
 
 impl Reader {
     fn new(system: String, settings: Settings) -> Result<Self, ConnectorError> {
-        use secrecy::ExposeSecret as _;
-
         http::check_address(&system, "resourceServer", &settings.resource_server)?;
-        http::check_address(
-            &system,
-            "authorisationServer",
-            &settings.authorisation_server,
-        )?;
-        for (field, secret) in [
-            ("clientId", &settings.client_id),
-            ("clientSecret", &settings.client_secret),
-        ] {
-            if secret.expose_secret().trim().is_empty() {
-                return Err(invalid(&system, field, "is empty"));
-            }
-        }
         for (parameter, _) in &settings.endpoint.query {
             if RESERVED
                 .iter()
@@ -371,126 +345,72 @@ impl Reader {
                 ));
             }
         }
-        let client = |address: &Url| {
-            http::client(
-                &system,
-                address,
-                settings.ca_pem.as_deref(),
-                settings.request_timeout,
-            )
+        let pace = Pace::new(system, &settings);
+        let trust = http::Trust {
+            ca_pem: settings.ca_pem,
+            timeout: settings.request_timeout,
         };
-        let redactor = Redactor::new([settings.client_secret.clone(), settings.client_id.clone()]);
-        let tokens = TokenStore::new(
-            client(&settings.authorisation_server)?,
-            token::token_url(&settings.authorisation_server, settings.tenant.as_deref()),
-            settings.client_id,
-            settings.client_secret,
-            &settings.scope,
-        );
         Ok(Self {
-            http: http::client(
-                &system,
-                &settings.resource_server,
-                settings.ca_pem.as_deref(),
-                settings.request_timeout,
-            )?,
+            http: http::client(&pace.system, &settings.resource_server, &trust)?,
             resource_server: settings.resource_server,
             endpoint: settings.endpoint,
-            tokens,
-            redactor,
-            limiter: Limiter::new(settings.rate_requests, settings.rate_window),
-            patience: settings.patience,
-            time: Arc::new(MachineTime::start()),
-            clock: settings.clock,
-            report: Mutex::default(),
-            system,
+            authoriser: Authoriser::new(&pace, settings.authorisation, trust)?,
+            pace,
         })
-    }
-
-    fn lock_report(&self) -> std::sync::MutexGuard<'_, ReadReport> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The right to send one request, within the own limit.
-    async fn permit(&self) -> Permit<'_> {
-        let (permit, waited) = self.limiter.permit(&*self.time).await;
-        self.lock_report().waited += waited;
-        if !waited.is_zero() {
-            tracing::info!(system = %self.system, seconds = waited.as_secs(), "waited to stay within the rate limit");
-        }
-        permit
-    }
-
-    /// Waits for the next attempt, or gives the error to end with.
-    async fn wait_or_fail(
-        &self,
-        attempts: &mut Attempts,
-        failure: Failure,
-    ) -> Result<(), ConnectorError> {
-        let Some(wait) = attempts.wait(&failure, rand::random_range(0.0..=1.0)) else {
-            let attempts = std::mem::replace(attempts, Attempts::new(Duration::ZERO));
-            return Err(attempts.into_error(&self.system, failure));
-        };
-        if let Failure::Throttled { message, .. }
-        | Failure::Flaky { message, .. }
-        | Failure::Garbled { message, .. } = &failure
-        {
-            tracing::warn!(system = %self.system, seconds = wait.as_secs_f64(), why = %message, "waiting to try again");
-        }
-        self.time.sleep(wait).await;
-        let mut report = self.lock_report();
-        report.waited += wait;
-        report.retries += 1;
-        Ok(())
     }
 
     /// Fetches a page, counted from 1.
     async fn page(&self, number: u64) -> Result<Page, ConnectorError> {
         let url = self.page_url(number);
-        let mut attempts = Attempts::new(self.patience);
+        let mut attempts = self.pace.attempts();
         let mut refused = None;
         let mut checked_again = false;
         loop {
-            let token = self.token(refused).await?;
-            let permit = self.permit().await;
+            let credential = self.authoriser.credential(&self.pace, refused).await?;
+            let permit = self.pace.permit().await;
             // Waiting for the limit can take longer than the token had left. Once is enough: a window longer than a
             // token's life is for the 401 to settle.
-            if !checked_again && !token.is_good(self.time.now()) {
+            if !checked_again && !credential.is_good(self.pace.time.now()) {
                 checked_again = true;
                 permit.give_back();
                 continue;
             }
-            self.lock_report().requests += 1;
-            let outcome = self.fetch(&url, &token).await;
+            self.pace.count_request();
+            let outcome = self.fetch(&url, &credential).await;
             drop(permit);
             match outcome {
                 Ok(page) => return Ok(page),
                 // A token can be revoked, or end on the server before it does here. A fresh one that is refused
                 // as well is an answer.
-                Err(Failure::Unauthorised { .. }) if refused.is_none() => {
-                    tracing::debug!(system = %self.system, "the access token was refused; getting another");
-                    refused = Some(token.generation);
-                    self.lock_report().retries += 1;
+                Err(Failure::Unauthorised { .. })
+                    if refused.is_none() && self.authoriser.renews() =>
+                {
+                    tracing::debug!(system = %self.pace.system, "the access token was refused; getting another");
+                    refused = Some(credential.generation);
+                    self.pace.count_retry();
                 }
-                Err(failure) => self.wait_or_fail(&mut attempts, failure).await?,
+                Err(Failure::Unauthorised { message }) => {
+                    return Err(self.authoriser.refused(&self.pace.system, &message));
+                }
+                Err(failure) => self.pace.wait_or_fail(&mut attempts, failure).await?,
             }
         }
     }
 
-    async fn fetch(&self, url: &Url, token: &token::Token) -> Result<Page, Failure> {
+    async fn fetch(&self, url: &Url, credential: &auth::Credential) -> Result<Page, Failure> {
         let mut request = reqwest::Request::new(reqwest::Method::GET, url.clone());
-        let headers = request.headers_mut();
-        headers.insert(::http::header::AUTHORIZATION, token.header.clone());
-        headers.insert(
+        credential.put_on(&mut request);
+        request.headers_mut().insert(
             ::http::header::ACCEPT,
             ::http::HeaderValue::from_static("application/json"),
         );
         let answer = http::send(&self.http, request, LARGEST_PAGE)
             .await
             .map_err(|error| {
-                self.no_answer(&error, "is the resource server right and reachable?")
+                self.pace
+                    .no_answer(&error, "is the resource server right and reachable?")
             })?;
-        self.check_status(&answer)?;
+        self.pace.check_status(&answer)?;
         let path = self.endpoint.path.trim_end_matches('/');
         let shape = Shape {
             records: self.endpoint.records.as_deref(),
@@ -499,12 +419,16 @@ impl Reader {
         };
         envelope::page(&answer.body, shape).map_err(|problem| match problem {
             NoPage::Broken(why) => Failure::Garbled {
-                message: format!("the answer is not whole JSON: {}", self.redactor.line(&why)),
+                message: format!(
+                    "the answer is not whole JSON: {}",
+                    self.pace.redactor.line(&why)
+                ),
                 hint: "a proxy, or a resource server address that is not the API's",
             },
             NoPage::NoList(why) => Failure::Final(ConnectorError::Unavailable {
-                system: self.system.clone(),
+                system: self.pace.system.clone(),
                 message: self
+                    .pace
                     .redactor
                     .line(&match message::message_of_json(&answer.body) {
                         Some(said) => format!("{path} gave no list of records but: {said}"),

@@ -216,19 +216,19 @@ where
     async fn read_people(&self) -> Result<PeopleSnapshot, ConnectorError> {
         let mut reads = 0;
         loop {
-            let read_at = (self.reader.clock)();
+            let read_at = (self.reader.pace.clock)();
             let pass = self.pass().await?;
             reads += 1;
             if pass.duplicates > 0 {
                 tracing::warn!(
-                    system = %self.reader.system, duplicates = pass.duplicates,
+                    system = %self.reader.pace.system, duplicates = pass.duplicates,
                     "rows came twice: people were edited while the list was read"
                 );
             }
             let disagreement = pass.disagreement();
             if !disagreement.is_empty() && reads < READS {
                 tracing::warn!(
-                    system = %self.reader.system, read = reads, why = %disagreement.join("; "),
+                    system = %self.reader.pace.system, read = reads, why = %disagreement.join("; "),
                     "the list does not agree with itself; reading it again"
                 );
                 continue;

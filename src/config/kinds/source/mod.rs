@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Setting;
 
-pub use auth::{Auth, OAuth2};
+pub use auth::{
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
+    TokenRequest,
+};
 pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
 pub use endpoint::{Endpoint, QueryValue, RateLimit, Repeat};
 pub use normalise::{Controls, DateFormats, Dates, Entities, LocalPart, Normalise, Whitespace};
@@ -24,14 +27,22 @@ pub use quality::{ImageKind, KeysOf, OneOf, QualityRule, Required, Severity, Uni
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {
-    /// Fills in what is the same for every instance of a product.
-    pub preset: Preset,
+    /// Fills in what is the same for every instance of a product. Without it nothing is assumed about the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// Address of the HaloITSM instance, for example `https://acme.haloitsm.example`. The API is taken to be at `/api`
+    /// below it. When neither server is given besides, the instance itself is asked for authorisation server and
+    /// tenant; when one is, the other is taken to be at `/api` or `/auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Setting>,
     /// Address of the API (HaloITSM: Configuration > Integrations > Halo API, "Resource Server"), for example
     /// `https://acme.haloitsm.example/api`.
-    pub resource_server: Setting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_server: Option<Setting>,
     /// Address of the authorisation server (the same page, "Authorisation Server"), for example
     /// `https://acme.haloitsm.example/auth`. Never derived from the resource server.
-    pub authorisation_server: Setting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_server: Option<Setting>,
     /// Tenant, where the page shows one. Leave it out for self-hosted instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Setting>,
