@@ -7,6 +7,7 @@ pub mod codes;
 mod date_format;
 pub mod diagnostic;
 mod duration;
+pub mod given;
 pub mod kinds;
 mod load;
 pub mod schema;
@@ -156,6 +157,8 @@ pub struct Config {
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: MappingTest`, by name.
+    pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.
     pub files: Vec<FileDigest>,
 }

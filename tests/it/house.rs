@@ -15,6 +15,7 @@ const CORE: &[&str] = &[
     "diff",
     "policy",
     "plan",
+    "testing",
 ];
 
 fn allowed(room: &str) -> Vec<&'static str> {
@@ -24,7 +25,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "connector" => vec!["connector", "model", "config", "intake", "lang"],
         "apply" => vec!["apply", "plan", "connector", "model"],
-        "render" => vec!["render", "plan", "model", "config", "apply"],
+        "render" => vec!["render", "plan", "testing", "model", "config", "apply"],
         "sandbox" => vec!["sandbox", "model"],
         "cli" => [CORE, &["connector", "apply", "render", "sandbox", "cli"]].concat(),
         other => panic!("src/{other} is a room this test does not know; decide what it may use"),
