@@ -12,16 +12,23 @@
 //!
 //! Knows the model and nothing else: not where templates stand, nor what happens to the texts they give.
 
+mod apply;
 mod arguments;
 mod compile;
+mod dates;
+mod encodings;
 mod eval;
 mod filters;
 mod ir;
 mod latin;
+mod lists;
 mod names;
+mod operations;
 mod operators;
 mod parse;
 mod paths;
+mod phones;
+mod signatures;
 mod tables;
 mod value;
 mod watch;

@@ -381,10 +381,12 @@ impl<'a> Compiling<'_, 'a> {
         };
         let mut compiler = Compiler::new(&people.header, self.tables, self.book);
         let lifecycle = Lifecycle::compile(states, &mut compiler)?;
+        let templates: Vec<_> = config.templates.values().collect();
         let mut compiled = Vec::new();
         for mapping in mappings.iter().filter(|doc| doc.spec.source == name) {
             compiled.push(Mapping::compile(
                 mapping,
+                &templates,
                 &lifecycle,
                 states,
                 &snapshot.header,

@@ -13,6 +13,7 @@ mod http;
 mod limiter;
 mod message;
 mod pace;
+pub mod probe;
 mod read;
 mod retry;
 mod time;
@@ -36,6 +37,23 @@ use super::ConnectorError;
 use crate::config::kinds;
 use crate::intake::Taker;
 use crate::model::{Completeness, Field, Name, PeopleHeader, PeopleSnapshot, Person, RejectedRow};
+
+/// The rows an answer of the preset's list holds: the way every answer goes, for the fuzz targets.
+///
+/// # Errors
+/// Why there are none, in words.
+#[doc(hidden)]
+pub fn rows_of_answer(body: &[u8]) -> Result<Vec<serde_json::Value>, String> {
+    let shape = Shape {
+        records: None,
+        total: None,
+        entity: "Users",
+    };
+    match envelope::page(body, shape) {
+        Ok(page) => Ok(page.rows),
+        Err(NoPage::Broken(why) | NoPage::NoList(why)) => Err(why),
+    }
+}
 
 /// Largest answer taken in; a page of 100 people with custom fields is below one.
 const LARGEST_PAGE: usize = 64 << 20;

@@ -236,6 +236,7 @@ pub(super) fn attribute(
         name: name.into(),
         before: values(before),
         after: values(after),
+        merge: false,
         rule,
         facts: facts(pairs),
     }
@@ -354,6 +355,7 @@ pub(super) fn everything() -> Plan {
                     name: "manager".into(),
                     before: Vec::new(),
                     after: vec![PlanValue::Object(back.account.clone())],
+                    merge: false,
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
                 },
