@@ -133,6 +133,7 @@ proptest! {
             key: PersonKey::new("1"),
             in_scope: true,
             facts: [facts.0, facts.1, facts.2, facts.3, facts.4, facts.5].into(),
+            faults: Box::default(),
         };
         let context = PersonContext { person: &person, ..world.context() };
         if let Ok(template) = compile_template(&format!("{{{{ {written} }}}}"), &scope) {
