@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::kinds::Severity;
-use crate::model::{Completeness, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey};
+use crate::model::{
+    Completeness, CompletenessCheck, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey,
+};
 
 /// Format version this program writes and reads.
 pub const FORMAT: &str = "halosync/plan/v1";
@@ -73,10 +75,24 @@ pub struct Inputs {
     pub uncommitted: bool,
     /// Digest of each configuration file, by path.
     pub files: BTreeMap<String, String>,
+    /// The plan that tells of the last good reads, when one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<LastGoodPlan>,
     /// The reads of sources, by source name.
     pub people: BTreeMap<Name, ReadOfPeople>,
     /// The reads of targets, by target name.
     pub directories: BTreeMap<Name, ReadOfDirectory>,
+}
+
+/// A plan made from reads that were proven whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastGoodPlan {
+    /// Its digest.
+    pub digest: String,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
 }
 
 /// How people were read.
@@ -94,6 +110,12 @@ pub struct ReadOfPeople {
     pub people: u64,
     /// Proof of completeness, with the plan's own checks (floor, fall, sentinels) included in the verdict.
     pub completeness: Completeness,
+    /// Each check behind the verdict: what was asked for, what was found, and whether that was enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CompletenessCheck>,
+    /// How many people have each value of the fields in `completeness.parts`: what a later plan compares its read with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<Name, BTreeMap<String, u64>>,
     /// Each rule about people's values, and how many broke it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<QualityOutcome>,

@@ -183,7 +183,13 @@ impl Judged {
             .message
             .as_ref()
             .map_or_else(String::new, |message| format!(" ({message})"));
-        format!("{} {}{said}", rule.field, finding.found)
+        // What is wrong with a raw value is a sentence of its own.
+        let colon = if rule.code() == held::INVALID_VALUE {
+            ":"
+        } else {
+            ""
+        };
+        format!("{}{colon} {}{said}", rule.field, finding.found)
     }
 
     fn warn(&self, people: &PeopleSnapshot, labels: &Labels<'_>, warnings: &mut Warnings) {

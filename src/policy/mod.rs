@@ -9,6 +9,6 @@ mod quality;
 mod scope;
 
 pub use codes::{Code, HELD, WARNINGS, held, warning};
-pub use completeness::judge;
+pub use completeness::{LastGoodRead, PartCounts, Proof, judge, judge_fall};
 pub use quality::{Finding, Findings, Quality, QualityRule};
 pub use scope::{OutOfBounds, Scope, relative_id};

@@ -2,6 +2,7 @@
 //!
 //! Waiting happens on a clock that both share and that jumps, so minutes of patience take milliseconds.
 
+mod anything;
 mod reading;
 mod simulator;
 mod trouble;
