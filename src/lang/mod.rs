@@ -46,7 +46,7 @@ use crate::model::{FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
-pub use tables::{TableData, Tables, Unmapped};
+pub use tables::{TableData, Tables, Unmapped, row_key};
 pub use value::whole;
 pub use watch::{RowWatch, Watch};
 
