@@ -43,7 +43,7 @@ pub struct FieldSpec {
     pub unique: Unique,
     /// What happens to a person whose value is not of the field's type, for example a date that is none. With `warn`
     /// they count as having no value.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Severity::is_hold")]
     pub invalid: Severity,
     /// Values that mean "none" besides the usual ones (empty, 1899-12-30, 1900-01-01, 0001-01-01).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -28,6 +28,14 @@ pub enum Severity {
     Stop,
 }
 
+impl Severity {
+    /// Whether it is what goes without saying.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+    pub(super) fn is_hold(&self) -> bool {
+        *self == Self::Hold
+    }
+}
+
 /// What happens to a person without a value.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
