@@ -12,6 +12,7 @@ mod lifecycle;
 mod mapping;
 mod mapping_test;
 mod names;
+mod naming;
 mod pairs;
 mod person;
 mod project;

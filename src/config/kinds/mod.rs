@@ -8,33 +8,36 @@ mod groups;
 mod lifecycle;
 mod mapping;
 mod mapping_test;
+mod naming;
 mod project;
 mod shared;
 mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
+pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
-    PlacementWhen, UniqueSpec, When,
+    PlacementWhen, When,
 };
 pub use mapping_test::{
     AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
     GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
 };
+pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Controls, DateFormats,
-    Dates, Endpoint, Entities, FieldSpec, Grant, ImageKind, KeyPlace, KeysOf, LastGood, LocalPart,
-    MaxFall, NoAuth, Normalise, OAuth2, OneOf, Parameter, Parts, PersonSpec, Preset, QualityRule,
-    QueryValue, RateLimit, Repeat, Required, Severity, Source, TokenRequest, Unique, Whitespace,
+    Dates, Endpoint, Entities, FieldSpec, FileStore, Grant, ImageKind, KeyPlace, KeyringStore,
+    KeysOf, LastGood, LocalPart, MaxFall, NoAuth, Normalise, OAuth2, OneOf, Parameter, Parts,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, Required, Severity, Source,
+    TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

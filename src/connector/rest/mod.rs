@@ -25,8 +25,9 @@ use url::Url;
 
 use self::auth::Authoriser;
 pub use self::auth::{
-    Authorisation, AuthorisationServer, ClientAuthentication, Grant, KeyPlace, OAuth, TokenFacts,
-    TokenRequest,
+    Authorisation, AuthorisationServer, Begun, ClientAuthentication, FirstToken, Grant, KeyPlace,
+    Login, LoginFailure, OAuth, StoreError, TokenFacts, TokenRequest, TokenStore,
+    try_authorisation,
 };
 use self::envelope::{NoPage, Page, Shape};
 use self::pace::Pace;
@@ -279,8 +280,6 @@ where
     /// [`ConnectorError::Invalid`] for an address that would give a secret away, a CA that is no certificate, an
     /// empty credential, or a query parameter the reader must set itself.
     pub fn new(settings: Settings, sinks: F) -> Result<Self, ConnectorError> {
-        let kind = if settings.halo { "HaloITSM" } else { "source" };
-        let system = format!("{kind} {}", settings.name);
         let name = settings.name.clone();
         let mut instance = settings.resource_server.clone();
         instance.set_query(None);
@@ -292,7 +291,7 @@ where
         let sentinels = settings.sentinels.clone();
         let floor = settings.floor;
         Ok(Self {
-            reader: Reader::new(system, settings)?,
+            reader: Reader::new(settings)?,
             sinks,
             name,
             instance: instance.as_str().trim_end_matches('/').to_owned(),
@@ -347,8 +346,9 @@ fn invalid(system: &str, field: &str, message: &str) -> ConnectorError {
 }
 
 impl Reader {
-    fn new(system: String, settings: Settings) -> Result<Self, ConnectorError> {
-        http::check_address(&system, "resourceServer", &settings.resource_server)?;
+    fn new(settings: Settings) -> Result<Self, ConnectorError> {
+        let pace = Pace::of(&settings);
+        http::check_address(&pace.system, "resourceServer", &settings.resource_server)?;
         for (parameter, _) in &settings.endpoint.query {
             if RESERVED
                 .iter()
@@ -357,13 +357,12 @@ impl Reader {
                 .any(|reserved| reserved.eq_ignore_ascii_case(parameter))
             {
                 return Err(invalid(
-                    &system,
+                    &pace.system,
                     "query",
                     &format!("{parameter} is set by the reader itself and cannot be changed"),
                 ));
             }
         }
-        let pace = Pace::new(system, &settings);
         let trust = http::Trust {
             ca_pem: settings.ca_pem,
             timeout: settings.request_timeout,

@@ -38,9 +38,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(system: String, settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let kind = if settings.halo { "HaloITSM" } else { "source" };
         Self {
-            system,
+            system: format!("{kind} {}", settings.name),
             redactor: Redactor::new([]),
             time: Arc::new(MachineTime::start()),
             clock: Arc::clone(&settings.clock),

@@ -108,10 +108,8 @@ impl RestProbe {
     /// # Errors
     /// As [`super::RestReader::new`].
     pub fn new(settings: Settings, most_requests: u64) -> Result<Self, ConnectorError> {
-        let kind = if settings.halo { "HaloITSM" } else { "source" };
-        let system = format!("{kind} {}", settings.name);
         Ok(Self {
-            reader: Reader::new(system, settings)?,
+            reader: Reader::new(settings)?,
             most_requests,
         })
     }

@@ -260,6 +260,7 @@ pub(super) fn attribute(
         after: values(after),
         merge: false,
         rule,
+        cut_from: None,
         facts: facts(pairs),
     }
 }
@@ -380,6 +381,7 @@ pub(super) fn everything() -> Plan {
                     merge: false,
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
+                    cut_from: None,
                 },
                 attribute("telephoneNumber", &["+44 20 7946 0027"], &[], PHONE, &[]),
             ],

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::Setting;
 
 pub use auth::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
-    TokenRequest,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
+    NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
 pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
 pub use endpoint::{Endpoint, QueryValue, RateLimit, Repeat};
