@@ -7,6 +7,7 @@ pub mod codes;
 mod date_format;
 pub mod diagnostic;
 mod duration;
+mod effective;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -18,6 +19,7 @@ mod yaml;
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, parse_duration};
+pub use effective::{Claim, Effective, effective};
 pub use load::{include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 

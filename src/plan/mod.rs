@@ -9,6 +9,7 @@ mod artifact;
 mod assemble;
 mod build;
 mod changes;
+mod coverage;
 mod draft;
 mod evaluate;
 mod file;

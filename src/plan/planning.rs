@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::assemble::held;
 use super::changes::Making;
+use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, evaluate};
 use super::groups::{GroupRule, memberships};
@@ -125,6 +126,7 @@ impl<'a> Planning<'a> {
         let mut objects = report(&self.target, &anchors, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
         let mut outcomes: Vec<Option<Box<Outcome<'_>>>> = (0..count)
@@ -337,13 +339,6 @@ fn collect_notes(
                 } else {
                     format!("{shown}: {wanted}")
                 },
-            );
-        }
-        for (table, key) in &outcome.notes.unmapped {
-            warnings.add(
-                warning::UNMAPPED_VALUE,
-                format!("table {table} has no row for {key:?}"),
-                side.shown(subject.person),
             );
         }
     }

@@ -578,7 +578,9 @@ fn notes(bench: &Bench, test: &MappingTest, real: &Actual) -> Result<Vec<String>
         note("the state");
     }
     if real.account != found.account {
+        // Everything else follows from it.
         note("what becomes of the account");
+        return Ok(notes);
     }
     if real.enabled != found.enabled {
         note("whether the account is enabled");

@@ -316,7 +316,8 @@ fn invent(word: &str, number: usize) -> String {
     let mut state = number;
     let mut vowel = number % 2 == 1;
     word.chars()
-        .map(|c| {
+        .enumerate()
+        .map(|(at, c)| {
             if is_combining_mark(c) {
                 return c;
             }
@@ -336,7 +337,7 @@ fn invent(word: &str, number: usize) -> String {
             vowel = !vowel;
             let chosen = letters[state % letters.len()];
             // Neighbouring letters and neighbouring words differ.
-            state = state / letters.len() + number + 3;
+            state = state / letters.len() + number + 3 + at * 5;
             chosen
         })
         .collect()
@@ -362,6 +363,10 @@ fn constants(rule: &str, learn: &mut impl FnMut(&str)) {
         for (at, part) in rule.split(quote).enumerate() {
             if at % 2 == 1 {
                 learn(part);
+                // Conditions look for beginnings and parts, too.
+                part.split(|c: char| !c.is_alphabetic())
+                    .filter(|word| !word.is_empty())
+                    .for_each(&mut *learn);
             }
         }
     }
@@ -404,6 +409,6 @@ mod tests {
             "person.department == 'Sales' {{ x }}@corp.example.test",
             &mut |text| known.push(text.to_owned()),
         );
-        assert_eq!(known, ["Sales", "corp.example.test"]);
+        assert_eq!(known, ["Sales", "Sales", "corp.example.test"]);
     }
 }

@@ -13,6 +13,7 @@ mod mapping;
 mod mapping_test;
 mod names;
 mod naming;
+mod overlap;
 mod pairs;
 mod person;
 mod project;
@@ -83,6 +84,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         mapping::check(mapping, &context, report);
     }
     template::check(&context, report);
+    overlap::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }

@@ -269,6 +269,11 @@ impl Lab {
         format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
     }
 
+    /// Puts one more file into the project.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.dir.path().join(name), text).expect("writable");
+    }
+
     /// Plans into a new file.
     pub(super) async fn plan(&self) -> Run {
         *self.plans.lock().expect("not poisoned") += 1;

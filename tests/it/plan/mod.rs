@@ -11,6 +11,7 @@ mod file;
 mod golden;
 mod properties;
 mod quality;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
