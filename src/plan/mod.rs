@@ -23,6 +23,7 @@ mod people;
 mod places;
 mod planning;
 mod quality;
+mod references;
 mod requests;
 mod target;
 mod trace;

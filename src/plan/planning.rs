@@ -10,7 +10,7 @@ use super::assemble::held;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
-use super::evaluate::{After, Outcome, evaluate};
+use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::{GroupRule, memberships};
 use super::naming::{Given, Names};
 use super::order;
@@ -163,6 +163,7 @@ impl<'a> Planning<'a> {
         }
         people.extend(memberships.people);
         objects.extend(memberships.groups);
+        super::references::report(target, warnings);
         collect_notes(target, &outcomes, &mut people, warnings);
         let unchanged = target
             .subjects
@@ -305,7 +306,11 @@ fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
         let mut lost = Vec::new();
         outcome.attributes.retain(|delta| match delta.after {
             After::Made(other) if !made[other as usize] => {
-                lost.push((delta.rule, compact_str::CompactString::default()));
+                lost.push((
+                    delta.rule,
+                    compact_str::CompactString::default(),
+                    Unresolved::Held,
+                ));
                 false
             }
             _ => true,
@@ -326,14 +331,11 @@ fn collect_notes(
         for draft in outcome.whole.iter().chain(&outcome.partial) {
             people.push((subject.side, subject.person, draft.clone()));
         }
-        for (rule, wanted) in &outcome.unresolved {
+        for (rule, wanted, why) in &outcome.unresolved {
             let shown = side.shown(subject.person);
             warnings.add(
                 warning::REFERENCE_UNRESOLVED,
-                format!(
-                    "{} names somebody without a known account and is left as it is",
-                    rule.name
-                ),
+                format!("{} {} and is left as it is", rule.name, why.words()),
                 if wanted.is_empty() {
                     shown
                 } else {

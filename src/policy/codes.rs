@@ -74,6 +74,7 @@ codes! {
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";
         QUALITY "quality" "values that are not as a rule of the source asks, of people for whom everything goes on";
+        REFERENCE_CIRCLE "reference-circle" "people are, by way of others, their own manager; the references are written as the source has them";
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";

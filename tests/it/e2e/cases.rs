@@ -490,6 +490,21 @@ pub(super) async fn names_are_unique_among_all_addresses(mut lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// With a global catalog the names of the forest are read as well, those of our own domain once.
+pub(super) async fn names_of_the_forest_come_from_the_global_catalog(lab: Lab) {
+    lab.map_names("name,person\n");
+    lab.ask_global_catalog();
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Jane", "Doe"));
+    lab.settle().await;
+    let names: Vec<String> = [lab.account("1").await, lab.account("2").await]
+        .into_iter()
+        .map(|account| account.expect("an account").one("mail"))
+        .collect();
+    assert_eq!(names, ["jane.doe@example.test", "jane.doe2@example.test"]);
+    lab.assert_converged().await;
+}
+
 /// Names follow a surname in one plan, every former address stays, and the way back is as good.
 pub(super) async fn surnames_change_and_old_addresses_stay(lab: Lab) {
     lab.map_names("name,person\n");

@@ -240,6 +240,13 @@ impl Lab {
             .insert("CORP_READ_PASSWORD".to_owned(), password);
     }
 
+    /// From now on the global catalog is asked.
+    pub(super) fn ask_global_catalog(&self) {
+        let target =
+            include_str!("project/target.yaml").replace("  base:", "  globalCatalog: {}\n  base:");
+        std::fs::write(self.dir.path().join("target.yaml"), target).expect("writable");
+    }
+
     /// The project's mapping becomes the one about names.
     pub(super) fn map_names(&self, used: &str) {
         let write = |name: &str, text: &str| {

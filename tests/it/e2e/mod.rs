@@ -19,6 +19,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn names_of_the_forest_come_from_the_global_catalog() {
+                let lab = super::Lab::samba().await;
+                super::cases::names_of_the_forest_come_from_the_global_catalog(lab).await;
+            }
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 super::cases::$case(super::Lab::samba().await).await;
