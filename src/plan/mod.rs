@@ -27,6 +27,7 @@ mod people;
 mod placement;
 mod places;
 mod planning;
+mod quality;
 mod reasons;
 mod references;
 mod requests;
