@@ -173,6 +173,8 @@ impl Steps<'_> {
             from: None,
             as_of: None,
             detailed_exitcode: false,
+            max_requests: None,
+            cache: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod files;
+mod people;
 mod plan;
 mod progress;
 mod project;

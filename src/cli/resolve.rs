@@ -177,12 +177,30 @@ impl<'a> Resolver<'a> {
         let client_secret =
             self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
         let people = spec.person.key.split('.').next().unwrap_or_default();
-        let endpoint = spec
-            .endpoints
-            .get(people)
-            .map_or_else(rest::EndpointSettings::users, Into::into);
+        let endpoint = match spec.endpoints.get(people) {
+            Some(endpoint) => self.endpoint(source, people, endpoint),
+            None => Some(rest::EndpointSettings::users()),
+        };
+        let others: Vec<_> = spec
+            .joined_in_order()
+            .into_iter()
+            .filter_map(|name| Some((name, spec.endpoints.get(name)?)))
+            .map(|(name, endpoint)| self.endpoint(source, name, endpoint))
+            .collect();
+        let joining = rest::Joining {
+            endpoints: others.into_iter().collect::<Option<_>>()?,
+            include: spec.person.include.clone(),
+            credentials_to: spec
+                .credentials_to
+                .iter()
+                .filter_map(|server| Url::parse(server).ok())
+                .collect(),
+            parallel: spec.rate_limit.parallel,
+            ..rest::Joining::default()
+        };
         Some(rest::Settings {
             name: source.name.clone(),
+            preset: spec.preset,
             resource_server: resource_server?,
             authorisation_server: authorisation_server?,
             tenant,
@@ -192,13 +210,41 @@ impl<'a> Resolver<'a> {
             scope: oauth2.scope.clone(),
             rate_requests: spec.rate_limit.requests,
             rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
-            endpoint,
+            endpoint: endpoint?,
+            joining,
             sentinels: spec.completeness.sentinels.clone(),
             floor: spec.completeness.floor,
             patience: rest::Settings::PATIENCE,
             request_timeout: rest::Settings::REQUEST_TIMEOUT,
             clock,
+            run: rest::RunSettings::default(),
         })
+    }
+
+    fn endpoint(
+        &mut self,
+        source: &Document<kinds::Source>,
+        name: &str,
+        endpoint: &kinds::Endpoint,
+    ) -> Option<rest::EndpointSettings> {
+        let spec = &source.spec;
+        let headers: Vec<_> = endpoint
+            .headers
+            .iter()
+            .map(|(header, value)| {
+                let pointer = format!("/spec/endpoints/{name}/headers/{header}");
+                let value = self.setting(value, &place(&source.positions, &pointer))?;
+                Some((header.clone(), without_line_break(&value)))
+            })
+            .collect();
+        let join = spec.join.iter().find(|join| join.endpoint == name);
+        Some(rest::EndpointSettings::new(
+            name,
+            endpoint,
+            headers.into_iter().collect::<Option<_>>()?,
+            join,
+            spec.preset,
+        ))
     }
 
     /// Settings of a directory connection.

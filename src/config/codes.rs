@@ -20,12 +20,17 @@ codes! {
     ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
+    BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
+    BAD_ENDPOINT_ORDER = "bad-endpoint-order";
     BAD_GLOB = "bad-glob";
+    BAD_JOIN = "bad-join";
+    BAD_PAGING = "bad-paging";
     BAD_PERCENTAGE = "bad-percentage";
     BAD_RECIPIENT = "bad-recipient";
+    BAD_REQUEST = "bad-request";
     BAD_TIME_ZONE = "bad-time-zone";
     BAD_URL = "bad-url";
     CANNOT_BE_CLEARED = "cannot-be-cleared";
@@ -64,6 +69,7 @@ codes! {
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
+    NOT_JOINED = "not-joined";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
     ONE_OF = "one-of";
@@ -81,6 +87,7 @@ codes! {
     SINGLE_VALUED = "single-valued";
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TOO_MANY_FILES = "too-many-files";
+    UNAUTHORISED_SERVER = "unauthorised-server";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";
     UNKNOWN_ATTRIBUTE = "unknown-attribute";

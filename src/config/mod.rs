@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod duration;
 pub mod kinds;
 mod load;
+pub mod pattern;
 pub mod schema;
 mod secrets;
 mod text;

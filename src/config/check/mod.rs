@@ -5,6 +5,7 @@
 
 mod attributes;
 mod directory;
+mod endpoint;
 mod groups;
 mod halo;
 mod lifecycle;

@@ -25,7 +25,8 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    Auth, CompletenessRules, Endpoint, FieldSpec, MaxFall, OAuth2, PersonSpec, Preset, QueryValue,
-    RateLimit, Repeat, Required, Source,
+    AnswerType, Auth, Body, CacheRule, CompletenessRules, Endpoint, FieldSpec, Join, JoinTrouble,
+    MaxFall, Method, OAuth2, ParameterPlace, PersonSpec, Preset, QueryValue, RateLimit, Repeat,
+    RepeatBy, Required, Source,
 };
 pub use table::{CsvFile, Table, Unmapped};

@@ -15,9 +15,9 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Reader;
 use super::http::{Answer, NoAnswer, send};
 use super::message::{is_html, message_in};
+use super::reader::Reader;
 use super::retry::{Attempts, Failure};
 use crate::connector::ConnectorError;
 
@@ -110,7 +110,7 @@ impl Reader {
         loop {
             let outcome = {
                 let _permit = self.permit().await;
-                self.lock_report().requests += 1;
+                self.count_request()?;
                 self.fetch_token(generation).await
             };
             match outcome {

@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use halosync::config::kinds::Preset;
 use halosync::connector::rest::{
-    EndpointSettings, ReadFacts, RestReader, RowSink, Settings, Timekeeper,
+    EndpointSettings, Joining, ReadFacts, RestReader, RowSink, RunSettings, Settings, Timekeeper,
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
+use halosync::lang::Record;
 use halosync::model::{Name, PeopleSnapshot, Person, PersonKey, Verdict};
 use halosync::sandbox::halo::{HaloPerson, HaloSim, SimConfig};
 use secrecy::SecretString;
-use serde_json::Value;
 
 /// A clock that jumps instead of waiting.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +55,12 @@ pub(super) struct Heap(BTreeSet<i64>);
 impl RowSink for Heap {
     fn next_page(&mut self) {}
 
-    fn push(&mut self, row: &Value) {
-        self.0.insert(row["id"].as_i64().unwrap());
+    fn push(&mut self, record: &Record<'_>) {
+        self.0.insert(record.parts[0].1["id"].as_i64().unwrap());
+    }
+
+    fn hold(&mut self, _: &Record<'_>, reason: String) {
+        panic!("nothing is joined: {reason}");
     }
 
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
@@ -112,6 +117,7 @@ impl Stage {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             name: Name::new("people"),
+            preset: Some(Preset::Haloitsm),
             resource_server: self.sim.resource_server(),
             authorisation_server: self.sim.authorisation_server(),
             tenant: Some("sandbox".to_owned()),
@@ -122,6 +128,8 @@ impl Stage {
             rate_requests: 100_000,
             rate_window: Duration::from_secs(300),
             endpoint: EndpointSettings::users(),
+            joining: Joining::default(),
+            run: RunSettings::default(),
             sentinels: Vec::new(),
             floor: 0,
             patience: Settings::PATIENCE,
