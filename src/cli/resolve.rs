@@ -3,6 +3,8 @@
 //! Every missing one is reported, not just the first. Secret values go straight into [`SecretString`] and are never
 //! part of a message.
 
+mod authorisation;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -143,39 +145,9 @@ impl<'a> Resolver<'a> {
     ) -> Option<rest::Settings> {
         let spec = &source.spec;
         let at = |pointer: &str| place(&source.positions, pointer);
-        let resource_server = self.url(
-            &spec.resource_server,
-            &["https", "http"],
-            &at("/spec/resourceServer"),
-        );
-        let authorisation_server = self.url(
-            &spec.authorisation_server,
-            &["https", "http"],
-            &at("/spec/authorisationServer"),
-        );
-        for (address, pointer) in [
-            (&resource_server, "/spec/resourceServer"),
-            (&authorisation_server, "/spec/authorisationServer"),
-        ] {
-            if let Some(url) = address
-                && url.scheme() == "http"
-                && !is_loopback(url)
-            {
-                self.problems.push(format!(
-                    "{url} would send credentials unprotected; use https ({})",
-                    at(pointer)
-                ));
-            }
-        }
-        let tenant = match &spec.tenant {
-            Some(setting) => Some(self.setting(setting, &at("/spec/tenant"))?),
-            None => None,
-        };
+        let addresses = self.addresses(source);
         let ca_pem = self.certificates(spec.ca.as_ref(), &at("/spec/ca"));
-        let kinds::Auth::Oauth2(oauth2) = &spec.auth;
-        let client_id = self.secret(&oauth2.client_id, &at("/spec/auth/oauth2/clientId"));
-        let client_secret =
-            self.secret(&oauth2.client_secret, &at("/spec/auth/oauth2/clientSecret"));
+        let authorisation = self.authorisation(source, addresses.as_ref());
         let people = spec.person.key.split('.').next().unwrap_or_default();
         let endpoint = match spec.endpoints.get(people) {
             Some(endpoint) => self.endpoint(source, people, endpoint),
@@ -198,16 +170,14 @@ impl<'a> Resolver<'a> {
             parallel: spec.rate_limit.parallel,
             ..rest::Joining::default()
         };
+        let addresses = addresses?;
         Some(rest::Settings {
             name: source.name.clone(),
-            preset: spec.preset,
-            resource_server: resource_server?,
-            authorisation_server: authorisation_server?,
-            tenant,
+            halo: spec.preset == Some(kinds::Preset::Haloitsm),
+            resource_server: addresses.resource_server,
+            authorisation: authorisation?,
+            tenant: addresses.tenant,
             ca_pem: ca_pem?,
-            client_id: client_id?,
-            client_secret: client_secret?,
-            scope: oauth2.scope.clone(),
             rate_requests: spec.rate_limit.requests,
             rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
             endpoint: endpoint?,

@@ -15,10 +15,12 @@ macro_rules! codes {
 }
 
 codes! {
+    ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";
     ALL_PROTECTED = "all-protected";
     ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
+    AUTH_MISMATCH = "auth-mismatch";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
@@ -56,6 +58,7 @@ codes! {
     INVALID_FIELD_NAME = "invalid-field-name";
     INVALID_NAME = "invalid-name";
     INVALID_VALUE = "invalid-value";
+    KEY_IN_AUTHORIZATION = "key-in-authorization";
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";

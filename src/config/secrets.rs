@@ -34,6 +34,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         "secret",
         "apikey",
         "accesskey",
+        "subscriptionkey",
         "privatekey",
         "token",
         "credential",
@@ -88,7 +89,7 @@ pub(crate) fn find(doc: &mut Doc) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
                 Some(doc.value_place(&pointer)),
                 "a secret stands here in clear text".to_owned(),
             )
-            .help(if pointer.contains("/query/") {
+            .help(if pointer.starts_with("/spec/endpoints/") && pointer.contains("/query/") {
                 "leave it out: requests are authorised by what `auth` says; a secret that was committed must be replaced"
             } else {
                 HELP
@@ -115,6 +116,8 @@ fn collect(
             // Keys of a table's rows are what people look up, not names of settings.
             let rows = is_table && pointer == "/spec/rows";
             let secret = key.is_some_and(is_secret_name);
+            // An API key has a name and a place besides; only its value is secret.
+            let described = pointer == "/spec/auth/apiKey";
             for (member, value) in map {
                 let cut = pointer.len();
                 push_step(pointer, member);
@@ -125,7 +128,12 @@ fn collect(
                     }
                     _ => true,
                 };
-                let name = match (rows, secret && !reference) {
+                let hidden = if described {
+                    member == "value"
+                } else {
+                    secret && !reference
+                };
+                let name = match (rows, hidden) {
                     (true, _) => None,
                     (false, true) => key,
                     (false, false) => Some(member.as_str()),
@@ -207,7 +215,12 @@ fn suspicious(text: &str) -> Vec<Range<usize>> {
             continue;
         };
         let rest = &text[whole.end()..];
-        if !is_secret_name(name.as_str()) || is_reference(rest) {
+        // Its value has a key of its own, the next in line.
+        if name.as_str() == "apiKey" && is_description(rest) {
+            continue;
+        }
+        let key_value = name.as_str() == "value" && text.contains("apiKey");
+        if !(is_secret_name(name.as_str()) || key_value) || is_reference(rest) {
             continue;
         }
         let in_flow = before.as_str().starts_with(['{', ',']);
@@ -245,6 +258,15 @@ fn value_length(rest: &str, in_flow: bool) -> usize {
 fn is_reference(value: &str) -> bool {
     static MAPPING: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^\{\s*(?:env|file|length|mustChange)\s*:|^\{\{").ok());
+    MAPPING
+        .as_ref()
+        .is_some_and(|mapping| mapping.is_match(value))
+}
+
+/// An API key as it should be written: a mapping of name, value and place.
+fn is_description(value: &str) -> bool {
+    static MAPPING: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\{\s*(?:name|value|in)\s*:").ok());
     MAPPING
         .as_ref()
         .is_some_and(|mapping| mapping.is_match(value))
@@ -296,6 +318,17 @@ mod tests {
         assert_eq!(found(r#"{"password": {"env": "A_B1"}}"#), [""; 0]);
         assert_eq!(found(r#"{"password": {"file": "secrets/ldap"}}"#), [""; 0]);
         assert_eq!(found(r#"{"initialPassword": {"length": 20}}"#), [""; 0]);
+        let key = |value: &str| {
+            found(&format!(
+                r#"{{"spec": {{"auth": {{"apiKey": {{"name": "X-Api-Key", "in": "header", "value": {value}}}}}}}}}"#
+            ))
+        };
+        assert_eq!(key(r#"{"env": "KEY"}"#), [""; 0]);
+        assert_eq!(key(r#""hunter2""#), ["/spec/auth/apiKey/value"]);
+        assert_eq!(
+            key(r#"{"env": "hunter 2"}"#),
+            ["/spec/auth/apiKey/value/env"]
+        );
     }
 
     #[test]
@@ -347,6 +380,8 @@ mod tests {
             ("'api_key': hunter2", "hunter2"),
             ("password: *hunter2\n", "hunter2"),
             ("password: #hunter2\n", "hunter2"),
+            ("apiKey:\n  name: X-Key\n  value: hunter2\n", "hunter2"),
+            ("apiKey: {name: X-Key, value: hunter2}\n", "hunter2"),
             ("a: {password: \"x,hunter2\"", "hunter2"),
             ("a: {b: c, password: {hunter2", "hunter2"),
         ] {

@@ -16,7 +16,9 @@ use crate::config::{Config, Document, kinds, parse_duration};
 use crate::lang::{PersonContext, TableData, Tables, Unmapped};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook};
 use crate::mapping::Mapping;
-use crate::model::{Completeness, DirectorySnapshot, Name, PeopleSnapshot, Person, Verdict};
+use crate::model::{
+    Completeness, DirectorySnapshot, JoinedRead, Name, PeopleSnapshot, Person, Verdict,
+};
 use crate::policy::warning;
 use crate::snapshot::{directory_digest, people_digest};
 
@@ -396,6 +398,40 @@ fn warn_of_reads(plan: &Plan, input: &PlanInput<'_>, warnings: &mut Warnings) {
                 format!("rows of {source} could not become people"),
                 format!("{}: {}", row.row, row.reason),
             );
+        }
+        if let Some(people) = input.people.get(source) {
+            warn_of_joins(source, &people.header.joined, warnings);
+        }
+    }
+}
+
+/// What joining found odd: each kind once for each endpoint, with the number there are.
+fn warn_of_joins(source: &Name, joined: &[JoinedRead], warnings: &mut Warnings) {
+    for read in joined {
+        let endpoint = &read.endpoint;
+        for (code, finding, message) in [
+            (
+                warning::JOIN_UNMATCHED,
+                &read.unmatched,
+                format!("people of {source} have no record of {endpoint}"),
+            ),
+            (
+                warning::JOIN_DUPLICATE,
+                &read.ambiguous,
+                format!("people of {source} have several records of {endpoint}"),
+            ),
+            (
+                warning::JOIN_DUPLICATE,
+                &read.duplicates,
+                format!("keys of {endpoint} that several records have, in {source}"),
+            ),
+            (
+                warning::JOIN_UNUSED,
+                &read.unused,
+                format!("records of {endpoint} belong to nobody of {source}"),
+            ),
+        ] {
+            warnings.add_counted(code, message, finding.count, &finding.examples);
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use super::source::{http_address, is_identifier, is_users};
+use super::auth::{http_address, is_halo};
+use super::source::{is_identifier, is_users};
 use super::{Entry, Report, halo};
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::{
-    AnswerType, Body, Endpoint, Method, ParameterPlace, Preset, Repeat, RepeatBy, Setting, Source,
+    AnswerType, Body, Endpoint, Method, ParameterPlace, Repeat, RepeatBy, Setting, Source,
 };
 use crate::config::pattern::Pattern;
 use crate::config::yaml::{Doc, join};
@@ -41,7 +42,13 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
     }
     for (index, server) in spec.credentials_to.iter().enumerate() {
         let pointer = join("/spec/credentialsTo", &index.to_string());
-        http_address(doc, &pointer, &Setting::Literal(server.clone()), report);
+        http_address(
+            doc,
+            &pointer,
+            &Setting::Literal(server.clone()),
+            false,
+            report,
+        );
     }
     let one = One {
         doc,
@@ -178,15 +185,19 @@ impl One<'_> {
             );
             return;
         }
-        http_address(doc, &pointer, &Setting::Literal(server.to_owned()), report);
+        http_address(
+            doc,
+            &pointer,
+            &Setting::Literal(server.to_owned()),
+            false,
+            report,
+        );
         self.pattern(&pointer, path, endpoint, report);
         let Ok(url) = Url::parse(server) else { return };
         let known = |text: &str| Url::parse(text).is_ok_and(|known| known.origin() == url.origin());
-        let own = match &self.spec.resource_server {
-            Setting::Literal(text) => known(text),
-            // Not known before it is read; whoever writes it out twice may have to name it.
-            Setting::Environment(_) => false,
-        };
+        let own = [&self.spec.resource_server, &self.spec.instance]
+            .into_iter()
+            .any(|setting| matches!(setting, Some(Setting::Literal(text)) if known(text)));
         if !own && !self.spec.credentials_to.iter().any(|text| known(text)) {
             report.warn(
                 doc,
@@ -554,7 +565,7 @@ fn constants(text: &str) -> impl Iterator<Item = &str> {
 
 fn parameters(one: &One<'_>, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
     let doc = one.doc;
-    let halo = one.spec.preset == Some(Preset::Haloitsm);
+    let halo = is_halo(one.spec);
     let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (name, value) in &endpoint.query {

@@ -4,6 +4,7 @@
 //! unsaid. Nothing is loaded, resolved or changed here.
 
 mod attributes;
+mod auth;
 mod directory;
 mod endpoint;
 mod groups;

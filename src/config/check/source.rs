@@ -2,36 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use url::Url;
-
-use super::{Entry, Report, endpoint, halo};
+use super::{Entry, Report, auth, endpoint, halo};
+use crate::config::codes;
 use crate::config::diagnostic::{Diagnostic, did_you_mean, quoted};
-use crate::config::kinds::{Preset, Setting, Source};
+use crate::config::kinds::{Setting, Source};
 use crate::config::yaml::{Doc, join};
-use crate::config::{codes, kinds};
 use crate::lang::{self, Scope};
 
 pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
     let doc = &source.doc;
     let spec = &source.spec;
-    for (pointer, setting) in [
-        ("/spec/resourceServer", &spec.resource_server),
-        ("/spec/authorisationServer", &spec.authorisation_server),
-    ] {
-        http_address(doc, pointer, setting, report);
-    }
+    auth::check(source, report);
     for (pointer, setting) in [("/spec/tenant", &spec.tenant), ("/spec/ca", &spec.ca)] {
         if let Some(setting) = setting {
             not_empty(doc, pointer, setting, report);
         }
     }
-    let halo = spec.preset == Some(Preset::Haloitsm);
-    let kinds::Auth::Oauth2(oauth2) = &spec.auth;
-    if halo {
-        scopes(doc, &oauth2.scope, report);
-    }
     let limit = &spec.rate_limit;
-    if halo && u64::from(limit.requests) > u64::from(limit.per_seconds) {
+    if auth::is_halo(spec) && u64::from(limit.requests) > u64::from(limit.per_seconds) {
         report.warn_key(
             doc,
             "/spec/rateLimit",
@@ -56,6 +44,10 @@ fn person(source: &Entry<Source>, report: &mut Report) {
     let mut endpoints: BTreeSet<String> = spec.endpoints.keys().cloned().collect();
     if endpoints.is_empty() && spec.preset.is_some() {
         endpoints.insert("users".to_owned());
+    }
+    if endpoints.is_empty() {
+        // Said already; whatever hangs from it would only repeat it.
+        return;
     }
     let mut main = None;
     match spec.person.key.split_once('.') {
@@ -162,7 +154,7 @@ fn person(source: &Entry<Source>, report: &mut Report) {
 
 /// Whether the list of users delivers what is asked of it.
 fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], report: &mut Report) {
-    if source.spec.preset != Some(Preset::Haloitsm) {
+    if !auth::is_halo(&source.spec) {
         return;
     }
     for (endpoint, member) in used {
@@ -171,7 +163,7 @@ fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], rep
             .endpoints
             .get(endpoint)
             .map_or("/Users", |endpoint| endpoint.path.as_str());
-        if !is_users(path) {
+        if !auth::is_halo(&source.spec) || !is_users(path) {
             continue;
         }
         // A nested member (`site.name`) is delivered when its outermost is.
@@ -264,7 +256,7 @@ fn custom(
             .values()
             .any(|endpoint| endpoint.for_each.as_deref() == Some(name))
     });
-    if asked || detailed || main.is_none() || source.spec.preset != Some(Preset::Haloitsm) {
+    if asked || detailed || main.is_none() || !auth::is_halo(&source.spec) {
         return;
     }
     for name in names {
@@ -286,118 +278,6 @@ fn custom(
             main.unwrap_or("users")
         ));
         report.add(&source.doc, pointer, diagnostic);
-    }
-}
-
-fn scopes(doc: &Doc, scopes: &[String], report: &mut Report) {
-    const POINTER: &str = "/spec/auth/oauth2/scope";
-    let reads = |scope: &String| {
-        matches!(
-            scope.as_str(),
-            "read:customers" | "edit:customers" | "all" | "all:standard" | "admin"
-        )
-    };
-    if !scopes.iter().any(reads) {
-        report.warn_key(
-            doc,
-            POINTER,
-            codes::SCOPE_CANNOT_READ,
-            "none of these scopes lets people be read",
-            Some("add `read:customers`".to_owned()),
-        );
-    }
-    for (index, scope) in scopes.iter().enumerate() {
-        let pointer = join(POINTER, &index.to_string());
-        if matches!(
-            scope.as_str(),
-            "all" | "all:standard" | "admin" | "edit:customers"
-        ) {
-            report.warn(
-                doc,
-                &pointer,
-                codes::SCOPE_TOO_WIDE,
-                format!("{} allows more than reading people", quoted(scope)),
-                Some("`read:customers` is enough".to_owned()),
-            );
-        } else if matches!(scope.as_str(), "read:users" | "read:agents" | "edit:users") {
-            report.error(
-                doc,
-                &pointer,
-                codes::UNKNOWN_SCOPE,
-                format!(
-                    "HaloITSM has no scope {}, and refuses every scope asked for with it",
-                    quoted(scope)
-                ),
-                Some("`read:customers` covers people".to_owned()),
-            );
-        } else if !halo::SCOPES.contains(&scope.as_str()) {
-            report.warn(
-                doc,
-                &pointer,
-                codes::UNKNOWN_SCOPE,
-                format!("no scope {} is known", quoted(scope)),
-                did_you_mean(scope, halo::SCOPES.iter().copied()),
-            );
-        }
-    }
-}
-
-pub(super) fn http_address(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report) {
-    let Setting::Literal(text) = setting else {
-        return;
-    };
-    let example = || Some("for example `https://acme.haloitsm.example/api`".to_owned());
-    let Ok(url) = Url::parse(text) else {
-        report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            "this is not an address",
-            example(),
-        );
-        return;
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => report.error(
-            doc,
-            pointer,
-            codes::INSECURE_URL,
-            "everything, the client secret included, would travel unprotected",
-            Some("write `https://`; plain `http://` is for this machine only".to_owned()),
-        ),
-        other => report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            format!(
-                "{} is not a scheme this system is reached by",
-                quoted(other)
-            ),
-            example(),
-        ),
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        report.error(
-            doc,
-            pointer,
-            codes::BAD_URL,
-            "the address of a server has no query and no fragment",
-            Some(
-                "parameters belong under `endpoints.NAME.query`, the tenant under `tenant`"
-                    .to_owned(),
-            ),
-        );
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
     }
 }
 

@@ -25,8 +25,9 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    AnswerType, Auth, Body, CacheRule, CompletenessRules, Endpoint, FieldSpec, Join, JoinTrouble,
-    MaxFall, Method, OAuth2, ParameterPlace, PersonSpec, Preset, QueryValue, RateLimit, Repeat,
-    RepeatBy, Required, Source,
+    AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
+    CompletenessRules, Endpoint, FieldSpec, Grant, Join, JoinTrouble, KeyPlace, MaxFall, Method,
+    NoAuth, OAuth2, Parameter, ParameterPlace, PersonSpec, Preset, QueryValue, RateLimit, Repeat,
+    RepeatBy, Required, Source, TokenRequest,
 };
 pub use table::{CsvFile, Table, Unmapped};

@@ -248,6 +248,19 @@ bad_percentage(&at_value)
                 [_] => {}
             }
         }
+        // Text or a reference to a secret: neither a number nor a list was meant as a reference.
+        if !instance.is_object()
+            && !instance.is_string()
+            && self.raw_branches(schema).any(|branch| {
+                branch.get("$ref").and_then(Value::as_str) == Some("#/$defs/SecretRef")
+            })
+            && self
+                .branches(schema)
+                .any(|branch| branch.get("type").and_then(Value::as_str) == Some("string"))
+        {
+            out.push(wrong_type(instance, &["string".to_owned()], at_value));
+            return;
+        }
         // The branch that accepts the value's type; of several the one with the fewest complaints about itself.
         let best = context
             .iter()

@@ -99,7 +99,7 @@ impl Calls {
                     Err(reason) => return Need::Impossible(reason.to_owned()),
                     Ok(None) => return Need::NoKey,
                     // HaloITSM writes 0 and -1 where an id is none.
-                    Ok(Some(text)) if reader.is_halo() && matches!(&*text, "0" | "-1") => {
+                    Ok(Some(text)) if reader.pace.halo && matches!(&*text, "0" | "-1") => {
                         return Need::NoKey;
                     }
                     Ok(Some(_)) => {}
@@ -184,7 +184,7 @@ impl Reader {
     ) -> Result<Answers, ConnectorError> {
         let nothing = BTreeSet::new();
         let members = self.keep.get(&endpoint.settings.name).unwrap_or(&nothing);
-        let now = (self.clock)();
+        let now = (self.pace.clock)();
         let mut fetched = Vec::with_capacity(calls.calls.len());
         let mut unconfirmed = 0;
         {
@@ -240,7 +240,7 @@ impl Reader {
             && let Ok(age) = std::time::Duration::try_from(now.duration_since(kept.at))
             && age <= max_age
         {
-            self.lock_report().cached += 1;
+            self.pace.lock_report().cached += 1;
             return Ok(Outcome {
                 fetched: Fetched::Rows(kept.rows.clone()),
                 unconfirmed: true,
@@ -261,7 +261,7 @@ impl Reader {
                 if answer.status == StatusCode::NOT_FOUND || answer.status == StatusCode::GONE {
                     return Ok(Came::Missing("the server has nothing there".to_owned()));
                 }
-                self.check_status(answer)?;
+                self.pace.check_status(answer)?;
                 if answer.status == StatusCode::NO_CONTENT {
                     return Ok(Came::Rows(Vec::new(), None));
                 }
@@ -283,7 +283,7 @@ impl Reader {
             },
             Came::Confirmed => {
                 let entry = kept.map(|kept| kept.clone().seen_at(now, call.record.clone()));
-                self.lock_report().confirmed += 1;
+                self.pace.lock_report().confirmed += 1;
                 Outcome {
                     fetched: Fetched::Rows(
                         entry
@@ -357,7 +357,7 @@ fn strong_etag(answer: &Answer) -> Option<String> {
 /// With the HaloITSM preset, the id a record must have when the path ends in it: whoever is asked about 5 and answers
 /// with 7 has not answered.
 fn expected_id(reader: &Reader, endpoint: &Endpoint, prepared: &Prepared) -> Option<String> {
-    if !reader.is_halo() || !endpoint.settings.path.ends_with("}}") {
+    if !reader.pace.halo || !endpoint.settings.path.ends_with("}}") {
         return None;
     }
     let last = prepared.url.path_segments()?.next_back()?.to_owned();

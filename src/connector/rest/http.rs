@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::invalid;
 use super::message::{is_html, message_in};
-use super::reader::Reader;
+use super::pace::Pace;
 use super::retry::Failure;
 use crate::connector::ConnectorError;
 
@@ -74,7 +74,7 @@ pub(super) fn check_address(
             return Err(invalid(
                 system,
                 field,
-                "plain http would show the client secret to the network; use https",
+                "plain http would show credentials to the network; use https",
             ));
         }
         other => {
@@ -91,12 +91,20 @@ pub(super) fn check_address(
     Ok(())
 }
 
+/// Whom to trust, and for how long to wait for an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    /// PEM certificates to trust instead of the operating system's.
+    pub(super) ca_pem: Option<Vec<u8>>,
+    /// Longest time for one answer, body included.
+    pub(super) timeout: Duration,
+}
+
 /// A client for one server.
 pub(super) fn client(
     system: &str,
     address: &Url,
-    ca_pem: Option<&[u8]>,
-    timeout: Duration,
+    trust: &Trust,
 ) -> Result<reqwest::Client, ConnectorError> {
     // reqwest panics without one. Losing the race to another installer is fine: any provider will do.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -104,13 +112,13 @@ pub(super) fn client(
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("halosync/", env!("CARGO_PKG_VERSION")))
-        .timeout(timeout)
+        .timeout(trust.timeout)
         .redirect(reqwest::redirect::Policy::none());
     if is_loopback(address) {
         // A proxy would look for the address on its own machine.
         builder = builder.no_proxy();
     }
-    if let Some(pem) = ca_pem {
+    if let Some(pem) = &trust.ca_pem {
         let certificates = reqwest::Certificate::from_pem_bundle(pem)
             .map_err(|error| invalid(system, "ca", &format!("not PEM: {}", chain(&error))))?;
         if certificates.is_empty() {
@@ -174,7 +182,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl Reader {
+impl Pace {
     /// Turns a missing answer into what to do about it.
     pub(super) fn no_answer(&self, error: &NoAnswer, hint: &'static str) -> Failure {
         let message = self.redactor.line(&error.to_string());
@@ -232,7 +240,7 @@ impl Reader {
             401 => Failure::Unauthorised { message: said },
             403 => Failure::Final(ConnectorError::Denied {
                 system,
-                message: if self.is_halo() {
+                message: if self.halo {
                     format!(
                         "{told}; the application's permissions or the scope do not cover people: read:customers is \
                          needed"
@@ -243,7 +251,7 @@ impl Reader {
             }),
             404 => Failure::Final(ConnectorError::NotFound {
                 system,
-                message: if self.is_halo() {
+                message: if self.halo {
                     format!(
                         "{told}; is the resource server the address under Configuration > Integrations > Halo API \
                          (it usually ends in /api)?"
@@ -295,6 +303,11 @@ impl Reader {
 mod tests {
     use super::*;
 
+    const TRUST: Trust = Trust {
+        ca_pem: None,
+        timeout: Duration::from_secs(5),
+    };
+
     #[test]
     fn secrets_travel_in_clear_only_over_loopback() {
         for (address, fine) in [
@@ -325,7 +338,11 @@ mod tests {
     fn a_ca_file_without_certificates_is_refused() {
         let address = Url::parse("https://acme.haloitsm.example").unwrap();
         for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n!\n"] {
-            let outcome = client("s", &address, Some(pem.as_bytes()), Duration::from_secs(1));
+            let trust = Trust {
+                ca_pem: Some(pem.as_bytes().to_vec()),
+                timeout: Duration::from_secs(1),
+            };
+            let outcome = client("s", &address, &trust);
             assert!(
                 matches!(outcome, Err(ConnectorError::Invalid { .. })),
                 "{pem:?}"
@@ -352,7 +369,7 @@ mod tests {
         let mut bytes = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
         bytes.extend(std::iter::repeat_n(b'x', 3 << 20));
         let url = serve_once(bytes).await;
-        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let client = client("s", &url, &TRUST).unwrap();
         let request = reqwest::Request::new(reqwest::Method::GET, url);
         let outcome = send(&client, request, 1 << 20).await;
         assert!(matches!(outcome, Err(NoAnswer::TooLarge(1))), "{outcome:?}");
@@ -366,7 +383,7 @@ mod tests {
             listener.local_addr().unwrap().port()
         };
         let url = Url::parse(&format!("http://127.0.0.1:{port}/?tenant=acme")).unwrap();
-        let client = client("s", &url, None, Duration::from_secs(5)).unwrap();
+        let client = client("s", &url, &TRUST).unwrap();
         let request = reqwest::Request::new(reqwest::Method::GET, url);
         let error = send(&client, request, 1 << 20)
             .await

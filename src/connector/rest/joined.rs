@@ -322,13 +322,14 @@ impl Reader {
             needs.push(need);
         }
         {
-            let mut report = self.lock_report();
+            let mut report = self.pace.lock_report();
             report.shared += calls.shared;
             report.unneeded += unneeded;
         }
         let cache = self.open_cache(endpoint);
         // Now it is counted; what depends on this one in turn is told when its time comes.
-        self.announce(vec![(name.to_owned(), calls.calls.len() as u64)], true)?;
+        self.pace
+            .announce(vec![(name.to_owned(), calls.calls.len() as u64)], true)?;
         let answers = self.answers(endpoint, &calls, cache).await?;
         if answers.unconfirmed > 0 {
             reasons.push(format!(
@@ -417,7 +418,7 @@ impl Reader {
             .collect();
         compile_expression(text, &Scope::Record { endpoints: &names }).map_err(|errors| {
             super::invalid(
-                &self.system,
+                &self.pace.system,
                 &format!("join {}", endpoint.settings.name),
                 errors.first().map_or("", |error| error.message.as_str()),
             )

@@ -362,14 +362,14 @@ impl Reader {
             .request(page, &Record { parts: &[] })
             .and_then(|request| request.ok_or_else(|| "a value is missing in it".to_owned()))
             .map_err(|reason| ConnectorError::Invalid {
-                system: self.system.clone(),
+                system: self.pace.system.clone(),
                 field: Some(format!("endpoints.{}", endpoint.settings.name)),
                 message: format!("{} cannot be asked: {reason}", endpoint.shown()),
             })?;
         let url = prepared.url.clone();
         let page = self
             .call(&prepared, |answer| {
-                self.check_status(answer)?;
+                self.pace.check_status(answer)?;
                 self.parsed(endpoint, answer, |answer, shape| {
                     envelope::page(&answer.body, shape)
                 })
@@ -431,13 +431,14 @@ impl Reader {
             NoPage::Broken(why) => Failure::Garbled {
                 message: format!(
                     "the answer is not whole {kind}: {}",
-                    self.redactor.line(&why)
+                    self.pace.redactor.line(&why)
                 ),
                 hint: super::http::NOT_THE_API,
             },
             NoPage::NoList(why) => Failure::Final(ConnectorError::Unavailable {
-                system: self.system.clone(),
+                system: self.pace.system.clone(),
                 message: self
+                    .pace
                     .redactor
                     .line(&match message::message_of_json(&answer.body) {
                         Some(said) => format!("{path} gave no list of records but: {said}"),
@@ -483,8 +484,8 @@ impl Reader {
             let page = endpoint
                 .after(number, pass.rows, next.as_deref(), &at)
                 .map_err(|reason| ConnectorError::Unavailable {
-                    system: self.system.clone(),
-                    message: format!("{}: {}", endpoint.shown(), self.redactor.line(&reason)),
+                    system: self.pace.system.clone(),
+                    message: format!("{}: {}", endpoint.shown(), self.pace.redactor.line(&reason)),
                 })?;
             let (page, url) = self.page(endpoint, &page).await?;
             at = url;
@@ -506,19 +507,19 @@ impl Reader {
     ) -> Result<(Pass<R>, u32, jiff::Timestamp), ConnectorError> {
         let mut reads = 0;
         loop {
-            let read_at = (self.clock)();
+            let read_at = (self.pace.clock)();
             let pass = self.pass(endpoint, rows(), &first).await?;
             reads += 1;
             if pass.duplicates > 0 {
                 tracing::warn!(
-                    system = %self.system, endpoint = %endpoint.settings.name, duplicates = pass.duplicates,
+                    system = %self.pace.system, endpoint = %endpoint.settings.name, duplicates = pass.duplicates,
                     "rows came twice: something was edited while the list was read"
                 );
             }
             let disagreement = pass.disagreement(what);
             if !disagreement.is_empty() && reads < READS {
                 tracing::warn!(
-                    system = %self.system, endpoint = %endpoint.settings.name, read = reads,
+                    system = %self.pace.system, endpoint = %endpoint.settings.name, read = reads,
                     why = %disagreement.join("; "),
                     "the list does not agree with itself; reading it again"
                 );
@@ -596,7 +597,7 @@ mod tests {
             &Url::parse("https://hr.example.com").unwrap(),
             &[],
             &BTreeSet::from(["users".to_owned()]),
-            None,
+            false,
         )
         .unwrap()
     }

@@ -8,6 +8,7 @@
 //!
 //! Facts about HaloITSM come from the vendor's API help and OpenAPI document and from public client code.
 
+mod auth;
 mod budget;
 mod cache;
 mod dependent;
@@ -17,22 +18,26 @@ mod joined;
 mod limiter;
 mod list;
 mod message;
+mod pace;
 mod read;
 mod reader;
 mod request;
 mod retry;
 mod settings;
 mod time;
-mod token;
 mod xml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use self::auth::{
+    Authorisation, AuthorisationServer, ClientAuthentication, Grant, KeyPlace, OAuth, TokenFacts,
+    TokenRequest,
+};
 pub use self::budget::{Budget, Forecast};
+pub use self::pace::ReadReport;
 use self::reader::Reader;
 pub use self::settings::{
-    Dependent, EndpointSettings, Joining, PagingSettings, RunSettings, Settings,
+    Dependent, EndpointSettings, Joining, PagingSettings, RunSettings, Settings, Tell,
 };
 pub use self::time::{MachineTime, Timekeeper};
 use super::ConnectorError;
@@ -119,25 +124,6 @@ impl RowSink for Taker<'_> {
     }
 }
 
-/// What reading cost so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReadReport {
-    /// Requests sent, those for tokens included.
-    pub requests: u64,
-    /// Time spent waiting, for the own limit or after a failure.
-    pub waited: Duration,
-    /// Requests that were sent again after a failure.
-    pub retries: u64,
-    /// Requests not sent because another person needed the same.
-    pub shared: u64,
-    /// Requests not sent because the person does not need it.
-    pub unneeded: u64,
-    /// Requests not sent because a young enough answer was kept.
-    pub cached: u64,
-    /// Answers not sent again because the server confirmed the one that was kept.
-    pub confirmed: u64,
-}
-
 /// Reads people from one source.
 pub struct RestReader<F> {
     reader: Reader,
@@ -165,13 +151,18 @@ where
     /// Uses another clock for waiting and for the life of tokens.
     #[must_use]
     pub fn with_time(mut self, time: Arc<dyn Timekeeper>) -> Self {
-        self.reader.time = time;
+        self.reader.pace.time = time;
         self
+    }
+
+    /// What is known of the access token in use; `None` before the first request and where there is none.
+    pub fn token(&self) -> Option<TokenFacts> {
+        self.reader.authoriser.token()
     }
 
     /// What reading cost so far.
     pub fn report(&self) -> ReadReport {
-        *self.reader.lock_report()
+        self.reader.pace.report()
     }
 }
 

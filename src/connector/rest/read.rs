@@ -36,7 +36,7 @@ impl Reader {
     fn judge<R: Rows>(&self, pass: &Pass<R>, joined: Vec<String>) -> Verdict {
         let mut reasons = pass.doubts("people", &self.people);
         if pass.distinct() == 0 {
-            reasons.push(if self.is_halo() {
+            reasons.push(if self.pace.halo {
                 "the list is empty: the scope, or the rights of the agent the application acts as, may hide everyone"
                     .to_owned()
             } else {
@@ -46,7 +46,7 @@ impl Reader {
         for sentinel in &self.sentinels {
             let id = compact_str::format_compact!("{sentinel}");
             if !pass.ids.contains(&id) {
-                let why = if self.is_halo() {
+                let why = if self.pace.halo {
                     "the rights of the agent the application acts as may have been cut"
                 } else {
                     "the rights of these credentials may have been cut"
@@ -92,7 +92,7 @@ impl Reader {
         let mut needed = vec![(self.people.settings.name.clone(), pass.pages_left())];
         let total = pass.total.unwrap_or(pass.rows);
         needed.extend(dependent::estimate(self, rows, total));
-        self.announce(needed, false)
+        self.pace.announce(needed, false)
     }
 }
 

@@ -16,7 +16,7 @@ use super::http::check_address;
 use super::invalid;
 use super::settings::{Dependent, EndpointSettings, HALO_USERS, PagingSettings};
 use super::xml;
-use crate::config::kinds::{AnswerType, Body, Method, ParameterPlace, Preset, RepeatBy};
+use crate::config::kinds::{AnswerType, Body, Method, ParameterPlace, RepeatBy};
 use crate::config::pattern::{Filled, Pattern};
 use crate::connector::ConnectorError;
 use crate::lang::{self, Condition, Expression, Record, Scope};
@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
     pub(super) only_if: Option<Condition>,
     /// The value a `forEachDistinct` goes by.
     pub(super) distinct: Option<Expression>,
-    preset: Option<Preset>,
+    halo: bool,
 }
 
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Endpoint {
         resource_server: &Url,
         credentials_to: &[Url],
         names: &BTreeSet<String>,
-        preset: Option<Preset>,
+        halo: bool,
     ) -> Result<Self, ConnectorError> {
         let field = |part: &str| format!("endpoints.{}.{part}", settings.name);
         let bad = |part: &str, message: &str| invalid(system, &field(part), message);
@@ -212,21 +212,16 @@ impl Endpoint {
             until,
             only_if,
             distinct,
-            preset,
+            halo,
             settings,
         };
         endpoint.check_parameters(system)?;
         Ok(endpoint)
     }
 
-    /// Whether HaloITSM's ways apply.
-    fn is_halo(&self) -> bool {
-        self.preset == Some(Preset::Haloitsm)
-    }
-
     /// Whether it is a list of HaloITSM.
     fn is_halo_list(&self) -> bool {
-        self.is_halo() && self.settings.dependent.is_none()
+        self.halo && self.settings.dependent.is_none()
     }
 
     fn check_parameters(&self, system: &str) -> Result<(), ConnectorError> {
@@ -259,7 +254,7 @@ impl Endpoint {
 
     /// The last constant segment of the path, by which a preset knows the list in an answer.
     pub(super) fn entity(&self) -> Option<&str> {
-        if !self.is_halo() {
+        if !self.halo {
             return None;
         }
         self.settings
@@ -605,7 +600,7 @@ mod tests {
             &Url::parse("https://hr.example.com/api/").unwrap(),
             &[Url::parse("https://files.example.com").unwrap()],
             &BTreeSet::from(["users".to_owned(), "details".to_owned()]),
-            None,
+            false,
         )
     }
 

@@ -126,10 +126,7 @@ impl Attempts {
             },
             Failure::Unauthorised { message } => ConnectorError::Denied {
                 system,
-                message: format!(
-                    "a fresh access token was refused: {message}; do the resource server and the authorisation \
-                     server belong to the same instance?"
-                ),
+                message: format!("status 401: {message}"),
             },
             Failure::Final(error) => error,
         }

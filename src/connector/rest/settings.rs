@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::Clock;
+use super::auth::Authorisation;
 use super::budget::{Budget, Forecast};
 use crate::config::kinds::{self, AnswerType, Body, Method, ParameterPlace, Preset, RepeatBy};
 use crate::model::Name;
@@ -20,22 +21,16 @@ use crate::model::Name;
 pub struct Settings {
     /// Name of the source, for messages and for the snapshot.
     pub name: Name,
-    /// The product, when it is one whose ways are known.
-    pub preset: Option<Preset>,
+    /// Whether this is HaloITSM; of any other source nothing is assumed.
+    pub halo: bool,
     /// Address of the API, for example `https://acme.haloitsm.example/api`.
     pub resource_server: Url,
-    /// Address of the authorisation server, for example `https://acme.haloitsm.example/auth`.
-    pub authorisation_server: Url,
-    /// Tenant; `None` for self-hosted instances.
+    /// How to authorise.
+    pub authorisation: Authorisation,
+    /// Tenant, where the source has several; part of what is recorded of a read.
     pub tenant: Option<String>,
     /// PEM certificates to trust instead of the operating system's.
     pub ca_pem: Option<Vec<u8>>,
-    /// Client ID of the API application.
-    pub client_id: SecretString,
-    /// Client secret of the API application.
-    pub client_secret: SecretString,
-    /// Scopes to ask for.
-    pub scope: Vec<String>,
     /// Requests allowed in each rolling window; below the server's own limit.
     pub rate_requests: u32,
     /// Length of the rolling window.
@@ -66,6 +61,9 @@ impl Settings {
     pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 }
 
+/// Is told what a read is going to need.
+pub type Tell = Arc<dyn Fn(&Forecast) + Send + Sync>;
+
 /// What one run allows and wants to know, besides the source's own settings.
 #[derive(Clone, Default)]
 pub struct RunSettings {
@@ -74,7 +72,7 @@ pub struct RunSettings {
     /// Directory of answers kept between runs.
     pub cache: Option<PathBuf>,
     /// Told what is going to be needed, as soon as it is known.
-    pub forecast: Option<Arc<dyn Fn(&Forecast) + Send + Sync>>,
+    pub forecast: Option<Tell>,
 }
 
 /// What belongs to people besides the list they come from.

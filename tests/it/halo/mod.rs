@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use halosync::config::kinds::Preset;
 use halosync::connector::rest::{
-    EndpointSettings, Joining, ReadFacts, RestReader, RowSink, RunSettings, Settings, Timekeeper,
+    Authorisation, AuthorisationServer, EndpointSettings, Joining, OAuth, ReadFacts, RestReader,
+    RowSink, RunSettings, Settings, Timekeeper,
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
 use halosync::lang::Record;
@@ -117,14 +117,19 @@ impl Stage {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             name: Name::new("people"),
-            preset: Some(Preset::Haloitsm),
+            halo: true,
             resource_server: self.sim.resource_server(),
-            authorisation_server: self.sim.authorisation_server(),
+            authorisation: Authorisation::client_credentials(
+                AuthorisationServer::Server {
+                    address: self.sim.authorisation_server(),
+                    tenant: Some("sandbox".to_owned()),
+                },
+                secret("sandbox-client"),
+                secret("sandbox-secret"),
+                vec!["read:customers".to_owned()],
+            ),
             tenant: Some("sandbox".to_owned()),
             ca_pem: None,
-            client_id: secret("sandbox-client"),
-            client_secret: secret("sandbox-secret"),
-            scope: vec!["read:customers".to_owned()],
             rate_requests: 100_000,
             rate_window: Duration::from_secs(300),
             endpoint: EndpointSettings::users(),
@@ -149,6 +154,22 @@ impl Stage {
     pub(super) async fn read(&self) -> Result<PeopleSnapshot, ConnectorError> {
         self.reader(self.settings()).read_people().await
     }
+}
+
+/// The settings of OAuth 2.0, to change.
+pub(super) fn oauth(settings: &mut Settings) -> &mut OAuth {
+    match &mut settings.authorisation {
+        Authorisation::OAuth(oauth) => oauth,
+        other => panic!("not OAuth but {other:?}"),
+    }
+}
+
+/// Sets address and tenant of the authorisation server.
+pub(super) fn set_server(settings: &mut Settings, address: url::Url, tenant: Option<&str>) {
+    oauth(settings).server = AuthorisationServer::Server {
+        address,
+        tenant: tenant.map(str::to_owned),
+    };
 }
 
 pub(super) fn secret(text: &str) -> SecretString {

@@ -9,7 +9,7 @@ use halosync::connector::{ConnectorError, PeopleReader as _};
 use halosync::sandbox::halo::{ErrorShape, Fault, HaloSim, On, SimConfig, SimTls};
 use url::Url;
 
-use super::{Heap, Stage, assert_whole, secret};
+use super::{Heap, Stage, assert_whole, oauth, secret, set_server};
 
 async fn error(stage: &Stage, change: impl FnOnce(&mut Settings)) -> ConnectorError {
     let mut settings = stage.settings();
@@ -29,7 +29,7 @@ fn assert_says(error: &ConnectorError, words: &[&str]) {
 async fn refused_credentials_are_denied_at_once_with_what_to_look_at() {
     let stage = Stage::of(3).await;
     let denied = error(&stage, |settings| {
-        settings.client_secret = secret("wrong-c4nary");
+        oauth(settings).client_secret = Some(secret("wrong-c4nary"));
     })
     .await;
     assert!(matches!(denied, ConnectorError::Denied { .. }));
@@ -37,7 +37,7 @@ async fn refused_credentials_are_denied_at_once_with_what_to_look_at() {
     assert_eq!(stage.sim.state().requests(), 1, "no second try");
 
     let denied = error(&stage, |settings| {
-        settings.scope = vec!["read:users".to_owned()];
+        oauth(settings).scope = vec!["read:users".to_owned()];
     })
     .await;
     assert!(matches!(denied, ConnectorError::Denied { .. }));
@@ -47,7 +47,7 @@ async fn refused_credentials_are_denied_at_once_with_what_to_look_at() {
     );
 
     let denied = error(&stage, |settings| {
-        settings.scope = vec!["read:tickets".to_owned()];
+        oauth(settings).scope = vec!["read:tickets".to_owned()];
     })
     .await;
     assert!(matches!(denied, ConnectorError::Denied { .. }));
@@ -57,9 +57,10 @@ async fn refused_credentials_are_denied_at_once_with_what_to_look_at() {
 #[tokio::test]
 async fn a_wrong_tenant_is_recognised_by_its_status_500() {
     let stage = Stage::of(3).await;
+    let server = stage.sim.authorisation_server();
     for tenant in [Some("somebody-else"), None, Some(" ")] {
         let error = error(&stage, |settings| {
-            settings.tenant = tenant.map(str::to_owned);
+            set_server(settings, server.clone(), tenant);
         })
         .await;
         assert!(matches!(error, ConnectorError::Unavailable { .. }));
@@ -67,7 +68,11 @@ async fn a_wrong_tenant_is_recognised_by_its_status_500() {
     }
     let hosted_by_itself = Stage::with(3, |config| config.tenant = None).await;
     let mut settings = hosted_by_itself.settings();
-    settings.tenant = None;
+    set_server(
+        &mut settings,
+        hosted_by_itself.sim.authorisation_server(),
+        None,
+    );
     let reader = hosted_by_itself.reader(settings);
     assert_whole(&reader.read_people().await.unwrap(), 3, 1);
 }
@@ -381,7 +386,7 @@ async fn a_server_that_echoes_secrets_cannot_make_them_show() {
         let stage = Stage::with(3, |config| config.client_secret = CANARY.to_owned()).await;
         stage.sim.state().fault_from(on, 1, Fault::Echo(status));
         let mut settings = stage.settings();
-        settings.client_secret = secret(CANARY);
+        oauth(&mut settings).client_secret = Some(secret(CANARY));
         let reader = stage.reader(settings);
         let error = reader.read_people().await.unwrap_err();
         assert_says(&error, &["[secret]"]);
@@ -433,12 +438,13 @@ async fn settings_that_could_hurt_are_refused_before_anything_is_sent() {
     );
     refuse(
         &|settings| {
-            settings.authorisation_server = Url::parse("https://a:b@halo.example.com").unwrap();
+            let address = Url::parse("https://a:b@halo.example.com").unwrap();
+            set_server(settings, address, None);
         },
         "authorisationServer",
     );
     refuse(
-        &|settings| settings.client_secret = secret(" "),
+        &|settings| oauth(settings).client_secret = Some(secret(" ")),
         "clientSecret",
     );
     refuse(&|settings| settings.ca_pem = Some(b"none".to_vec()), "ca");

@@ -1,30 +1,172 @@
 //! How a source is authorised to.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::kinds::SecretRef;
+use crate::config::kinds::{SecretRef, Setting};
 
-/// How to authorise.
+/// How to authorise. Exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Auth {
-    /// OAuth 2.0 client credentials (RFC 6749 section 4.4).
-    Oauth2(OAuth2),
+    /// Not at all: anybody may read this source.
+    None(NoAuth),
+    /// A fixed key in a header or in the query of every request.
+    ApiKey(ApiKey),
+    /// User name and password in every request (RFC 7617).
+    Basic(Basic),
+    /// A fixed token in every request (RFC 6750).
+    Bearer(Bearer),
+    /// OAuth 2.0 (RFC 6749): an access token is fetched, used while it lives, and renewed.
+    Oauth2(Box<OAuth2>),
+}
+
+/// Nothing to say: `none: {}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoAuth {}
+
+/// A fixed key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiKey {
+    /// Name of the header or of the query parameter, for example `X-Api-Key`.
+    pub name: String,
+    /// The key.
+    pub value: SecretRef,
+    /// Where it is sent. Servers log queries, so prefer the header where both work.
+    #[serde(default, rename = "in")]
+    pub place: KeyPlace,
+}
+
+/// Where a key is sent.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyPlace {
+    /// In a header.
+    #[default]
+    Header,
+    /// In the query.
+    Query,
+}
+
+/// User name and password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Basic {
+    /// User name; it has no `:`.
+    pub username: SecretRef,
+    /// Password.
+    pub password: SecretRef,
+}
+
+/// A fixed token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Bearer {
+    /// The token.
+    pub token: SecretRef,
+    /// Word before the token in the `Authorization` header; empty for the token alone.
+    #[serde(default = "default_header_prefix")]
+    pub header_prefix: String,
 }
 
 /// OAuth 2.0 settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OAuth2 {
-    /// Client ID of the API application.
+    /// How the access token is come by.
+    #[serde(default)]
+    pub grant: Grant,
+    /// Client ID of the application registered with the authorisation server.
     pub client_id: SecretRef,
-    /// Client secret of the API application.
-    pub client_secret: SecretRef,
-    /// Scopes to ask for. `read:customers` is enough to read people; there is no `read:users`.
-    #[serde(default = "default_scope")]
-    pub scope: Vec<String>,
+    /// Client secret of the application. Public clients have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<SecretRef>,
+    /// User name, for the grant `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<SecretRef>,
+    /// Password, for the grant `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretRef>,
+    /// Scopes to ask for. For HaloITSM `read:customers` is enough to read people and the default (there is no
+    /// `read:users`), with `offline_access` where a refresh token is needed. Other sources are asked for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<String>>,
+    /// Address of the token endpoint. Defaults to `/token` below the authorisation server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<Setting>,
+    /// Word before the token in the `Authorization` header; empty for the token alone.
+    #[serde(default = "default_header_prefix")]
+    pub header_prefix: String,
+    /// How client ID and client secret are sent to the token endpoint.
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
+    /// What some servers want on every token request besides.
+    #[serde(default, skip_serializing_if = "TokenRequest::is_empty")]
+    pub token_request: TokenRequest,
 }
 
-fn default_scope() -> Vec<String> {
-    vec!["read:customers".to_owned()]
+/// How an access token is come by.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Grant {
+    /// The application authorises itself (RFC 6749 section 4.4). The one for CI.
+    #[default]
+    ClientCredentials,
+    /// With a user's name and password (RFC 6749 section 4.3). Obsolete; for servers that know nothing better.
+    Password,
+}
+
+/// How client ID and client secret are sent to the token endpoint (RFC 6749 section 2.3.1).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum ClientAuthentication {
+    /// In the form, as `client_id` and `client_secret`.
+    #[default]
+    Body,
+    /// In the `Authorization` header.
+    Header,
+}
+
+/// Additions to every token request, for servers that want more than OAuth 2.0 says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Parameter>,
+    /// Query parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Parameter>,
+    /// Fields of the form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub body: BTreeMap<String, Parameter>,
+}
+
+impl TokenRequest {
+    fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.query.is_empty() && self.body.is_empty()
+    }
+}
+
+/// A value written here, or where it is found when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// The value itself. Not for secrets.
+    Literal(String),
+    /// Where it is found.
+    Reference(SecretRef),
+}
+
+fn default_header_prefix() -> String {
+    "Bearer".to_owned()
 }

@@ -13,7 +13,10 @@ use super::Setting;
 use crate::config::pattern::Pattern;
 use crate::lang::{self, Scope};
 
-pub use auth::{Auth, OAuth2};
+pub use auth::{
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
+    TokenRequest,
+};
 pub use completeness::{CompletenessRules, MaxFall};
 pub use endpoint::{
     AnswerType, Body, CacheRule, Endpoint, Join, JoinTrouble, Method, ParameterPlace, QueryValue,
@@ -25,16 +28,23 @@ pub use person::{FieldSpec, PersonSpec, Required};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {
-    /// Fills in what is the same for every instance of a product. Without it nothing is assumed: only what is written
-    /// here is sent, and `endpoints` must be given.
+    /// Fills in what is the same for every instance of a product. Without it nothing is assumed about the source: only
+    /// what is written here is sent, and `endpoints` must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
+    /// Address of the HaloITSM instance, for example `https://acme.haloitsm.example`. The API is taken to be at `/api`
+    /// below it. When neither server is given besides, the instance itself is asked for authorisation server and
+    /// tenant; when one is, the other is taken to be at `/api` or `/auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Setting>,
     /// Address of the API (HaloITSM: Configuration > Integrations > Halo API, "Resource Server"), for example
     /// `https://acme.haloitsm.example/api`.
-    pub resource_server: Setting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_server: Option<Setting>,
     /// Address of the authorisation server (the same page, "Authorisation Server"), for example
     /// `https://acme.haloitsm.example/auth`. Never derived from the resource server.
-    pub authorisation_server: Setting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_server: Option<Setting>,
     /// Tenant, where the page shows one. Leave it out for self-hosted instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Setting>,

@@ -1,0 +1,469 @@
+//! The access token: OAuth 2.0 (RFC 6749), one token for the whole process.
+//!
+//! Invariants: at most one token request at a time and one live token, because a new token may end the old one;
+//! renewed before it expires, and once when the API refuses it; neither token nor secret is ever shown.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::{
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse as _,
+    TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::discover::ask_instance;
+use super::settings::{AuthorisationServer, ClientAuthentication, Grant, OAuth, TokenRequest};
+use super::{Credential, prefixed, sensitive};
+use crate::connector::ConnectorError;
+use crate::connector::rest::http::{Answer, NoAnswer, Trust, check_address, client, send};
+use crate::connector::rest::invalid;
+use crate::connector::rest::message::{is_html, message_in};
+use crate::connector::rest::pace::Pace;
+use crate::connector::rest::retry::Failure;
+
+/// A token is given up this long before it ends.
+const EARLY: Duration = Duration::from_mins(1);
+/// Life of a token whose answer names none; HaloITSM's are good for an hour.
+const USUAL_LIFE: Duration = Duration::from_hours(1);
+/// Token answers are small.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+/// What the token endpoint said about the token, without the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Life of the access token; `None` when the server names none.
+    pub life: Option<Duration>,
+    /// Scopes asked for.
+    pub asked: Vec<String>,
+    /// Scopes granted; `None` when the server says nothing about them, which means those asked for (RFC 6749 section
+    /// 5.1).
+    pub granted: Option<Vec<String>>,
+}
+
+/// The current token, if any, and what is needed to get one.
+pub(super) struct Flow {
+    settings: OAuth,
+    extra: Arc<Extra>,
+    trust: Trust,
+    endpoint: tokio::sync::OnceCell<TokenEndpoint>,
+    /// Held while a token is fetched: whoever comes meanwhile waits for that one.
+    current: tokio::sync::Mutex<Option<Credential>>,
+    facts: Mutex<Option<TokenFacts>>,
+}
+
+/// Where tokens come from.
+struct TokenEndpoint {
+    http: reqwest::Client,
+    url: Url,
+}
+
+/// What every token request carries besides, ready to be put on.
+struct Extra {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    query: Vec<(String, SecretString)>,
+    body: Vec<(String, SecretString)>,
+}
+
+type TokenClient =
+    BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// The token endpoint: `/token` below the authorisation server, with the tenant as query parameter.
+fn token_url(authorisation_server: &Url, tenant: Option<&str>) -> Url {
+    let mut url = authorisation_server.clone();
+    let path = url.path().trim_end_matches('/').to_owned();
+    // Some pages show the whole address of the endpoint.
+    if !path.to_ascii_lowercase().ends_with("/token") {
+        url.set_path(&format!("{path}/token"));
+    }
+    with_tenant(url, tenant)
+}
+
+fn with_tenant(mut url: Url, tenant: Option<&str>) -> Url {
+    if let Some(tenant) = tenant.filter(|tenant| !tenant.trim().is_empty()) {
+        url.query_pairs_mut().append_pair("tenant", tenant);
+    }
+    url
+}
+
+impl Extra {
+    fn new(system: &str, request: &mut TokenRequest) -> Result<Self, ConnectorError> {
+        let mut headers = Vec::new();
+        for (name, value) in request.headers.drain(..) {
+            let field = format!("tokenRequest.headers.{name}");
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| invalid(system, &field, "is no name of a header"))?;
+            headers.push((name, sensitive(system, &field, value.expose_secret())?));
+        }
+        Ok(Self {
+            headers,
+            query: std::mem::take(&mut request.query),
+            body: std::mem::take(&mut request.body),
+        })
+    }
+}
+
+impl TokenEndpoint {
+    fn new(system: &str, field: &str, url: Url, trust: &Trust) -> Result<Self, ConnectorError> {
+        check_address(system, field, &url)?;
+        Ok(Self {
+            http: client(system, &url, trust)?,
+            url,
+        })
+    }
+}
+
+impl Flow {
+    pub(super) fn new(
+        system: &str,
+        mut settings: OAuth,
+        trust: Trust,
+    ) -> Result<Self, ConnectorError> {
+        let known = match &settings.server {
+            AuthorisationServer::Server { address, tenant } => Some(TokenEndpoint::new(
+                system,
+                "authorisationServer",
+                token_url(address, tenant.as_deref()),
+                &trust,
+            )?),
+            AuthorisationServer::Endpoint { token_url } => Some(TokenEndpoint::new(
+                system,
+                "tokenUrl",
+                token_url.clone(),
+                &trust,
+            )?),
+            AuthorisationServer::Instance { api, .. } => {
+                check_address(system, "instance", api)?;
+                None
+            }
+        };
+        Ok(Self {
+            extra: Arc::new(Extra::new(system, &mut settings.token_request)?),
+            settings,
+            trust,
+            endpoint: tokio::sync::OnceCell::new_with(known),
+            current: tokio::sync::Mutex::new(None),
+            facts: Mutex::new(None),
+        })
+    }
+
+    /// What is known of the latest token.
+    pub(super) fn facts(&self) -> Option<TokenFacts> {
+        self.facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A token that is not about to end and is not of the refused generation.
+    pub(super) async fn credential(
+        &self,
+        pace: &Pace,
+        refused: Option<u64>,
+    ) -> Result<Credential, ConnectorError> {
+        let mut current = self.current.lock().await;
+        if let Some(token) = current.as_ref()
+            && refused != Some(token.generation)
+            && token.is_good(pace.time.now())
+        {
+            return Ok(token.clone());
+        }
+        let generation = current.as_ref().map_or(0, |token| token.generation) + 1;
+        // Whatever happens next, the old one is of no more use.
+        *current = None;
+        let endpoint = self.endpoint(pace).await?;
+        let mut attempts = pace.attempts();
+        loop {
+            let outcome = {
+                let _permit = pace.permit().await;
+                pace.count_request()?;
+                self.fetch(pace, endpoint, generation).await
+            };
+            match outcome {
+                Ok(token) => {
+                    tracing::debug!(system = %pace.system, generation, "got an access token");
+                    *current = Some(token.clone());
+                    return Ok(token);
+                }
+                Err(failure) => pace.wait_or_fail(&mut attempts, failure).await?,
+            }
+        }
+    }
+
+    /// Where tokens come from; the instance is asked once when nobody else says.
+    async fn endpoint(&self, pace: &Pace) -> Result<&TokenEndpoint, ConnectorError> {
+        let ask = async || {
+            let AuthorisationServer::Instance { api, tenant } = &self.settings.server else {
+                return Err(invalid(&pace.system, "authorisationServer", "is not known"));
+            };
+            let told = ask_instance(pace, api, &self.trust).await?;
+            let tenant = tenant.as_deref().or(told.tenant.as_deref());
+            TokenEndpoint::new(
+                &pace.system,
+                "auth_url of the instance",
+                token_url(&told.authorisation_server, tenant),
+                &self.trust,
+            )
+        };
+        self.endpoint.get_or_try_init(ask).await
+    }
+
+    fn client(&self, endpoint: &TokenEndpoint) -> TokenClient {
+        let settings = &self.settings;
+        let client = BasicClient::new(ClientId::new(settings.client_id.expose_secret().to_owned()))
+            .set_auth_type(match settings.client_authentication {
+                ClientAuthentication::Body => AuthType::RequestBody,
+                ClientAuthentication::Header => AuthType::BasicAuth,
+            })
+            .set_token_uri(TokenUrl::from_url(endpoint.url.clone()));
+        match &settings.client_secret {
+            Some(secret) => {
+                client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
+            }
+            None => client,
+        }
+    }
+
+    async fn fetch(
+        &self,
+        pace: &Pace,
+        endpoint: &TokenEndpoint,
+        generation: u64,
+    ) -> Result<Credential, Failure> {
+        let answer = self.ask(pace, endpoint).await?;
+        let secret = answer.access_token().secret();
+        pace.redactor.learn(SecretString::from(secret.to_owned()));
+        let value = prefixed(&self.settings.prefix, secret);
+        let value = sensitive(&pace.system, "access_token", &value)
+            .map_err(|_| self.garbled("the access token holds characters no header can carry"))?;
+        let told = answer.expires_in();
+        let life = told.unwrap_or(USUAL_LIFE);
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(TokenFacts {
+            life: told,
+            asked: self.settings.scope.clone(),
+            granted: answer
+                .scopes()
+                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+        });
+        // A very short life must not make every request fetch its own token.
+        let early = EARLY.min(life / 2);
+        Ok(Credential {
+            header: Some((header::AUTHORIZATION, value)),
+            query: None,
+            generation,
+            good_until: Some(pace.time.now() + (life - early)),
+        })
+    }
+
+    /// Sends one token request.
+    async fn ask(
+        &self,
+        pace: &Pace,
+        endpoint: &TokenEndpoint,
+    ) -> Result<BasicTokenResponse, Failure> {
+        // `oauth2` keeps neither status nor headers of an answer it does not like.
+        let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
+        let transport = |request: HttpRequest| {
+            let (seen, extra) = (Arc::clone(&seen), Arc::clone(&self.extra));
+            let http = endpoint.http.clone();
+            async move {
+                let mut request = reqwest::Request::try_from(request)
+                    .map_err(|error| NoAnswer::Broken(error.to_string()))?;
+                for (name, value) in &extra.headers {
+                    request.headers_mut().insert(name.clone(), value.clone());
+                }
+                for (name, value) in &extra.query {
+                    request
+                        .url_mut()
+                        .query_pairs_mut()
+                        .append_pair(name, value.expose_secret());
+                }
+                let answer = send(&http, request, LARGEST_ANSWER).await?;
+                let mut response = HttpResponse::new(answer.body.clone());
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers.clone();
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+                Ok::<_, NoAnswer>(response)
+            }
+        };
+        let client = self.client(endpoint);
+        let scopes = self.settings.scope.iter().cloned().map(Scope::new);
+        let body = self.extra.body.iter();
+        let outcome = match &self.settings.grant {
+            Grant::ClientCredentials => {
+                let mut request = client.exchange_client_credentials().add_scopes(scopes);
+                for (name, value) in body {
+                    request = request.add_extra_param(name, value.expose_secret());
+                }
+                request.request_async(&transport).await
+            }
+            Grant::Password { username, password } => {
+                let username = ResourceOwnerUsername::new(username.expose_secret().to_owned());
+                let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
+                let mut request = client
+                    .exchange_password(&username, &password)
+                    .add_scopes(scopes);
+                for (name, value) in body {
+                    request = request.add_extra_param(name, value.expose_secret());
+                }
+                request.request_async(&transport).await
+            }
+        };
+        match outcome {
+            Ok(answer) => Ok(answer),
+            Err(RequestTokenError::Request(error)) => {
+                Err(pace.no_answer(&error, self.not_authorisation()))
+            }
+            Err(error) => {
+                let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Err(match seen {
+                    Some(answer) if answer.status != StatusCode::OK => self.refusal(pace, &answer),
+                    Some(answer) if is_html(&answer.body) => self.garbled(&format!(
+                        "the token endpoint gave {}",
+                        pace.redactor.line(&message_in(&answer.body))
+                    )),
+                    // The body is not shown: it may hold a token in some shape of its own.
+                    Some(_) => self.garbled(&match error {
+                        RequestTokenError::Parse(error, _) => {
+                            format!(
+                                "the token endpoint gave no token: {}",
+                                pace.redactor.line(&error.to_string())
+                            )
+                        }
+                        _ => "the token endpoint gave something that is not JSON".to_owned(),
+                    }),
+                    None => self.garbled("the token request could not be made"),
+                })
+            }
+        }
+    }
+
+    fn garbled(&self, message: &str) -> Failure {
+        Failure::Garbled {
+            message: message.to_owned(),
+            hint: self.not_authorisation(),
+        }
+    }
+
+    fn not_authorisation(&self) -> &'static str {
+        if self.settings.halo {
+            "is this the authorisation server under Configuration > Integrations > Halo API (it usually ends in /auth)?"
+        } else {
+            "is this the token endpoint?"
+        }
+    }
+
+    /// What a status other than 200 from the token endpoint means.
+    fn refusal(&self, pace: &Pace, answer: &Answer) -> Failure {
+        let said = pace.redactor.line(&message_in(&answer.body));
+        let status = answer.status.as_u16();
+        let told = format!("the token endpoint gave status {status}: {said}");
+        let system = pace.system.clone();
+        let after = |headers: &HeaderMap| pace.retry_after(headers);
+        let code = oauth_error(&answer.body);
+        let halo = self.settings.halo;
+        let denied = |hint: &str| {
+            Failure::Final(ConnectorError::Denied {
+                system: system.clone(),
+                message: format!("{told}; {hint}"),
+            })
+        };
+        match (status, code.as_deref()) {
+            (429, _) => Failure::Throttled {
+                after: after(&answer.headers),
+                message: said,
+            },
+            (_, Some("invalid_client")) => denied(if halo {
+                "the client ID or the client secret is wrong, or the application is not registered for \"Client ID and \
+                 Secret (Services)\""
+            } else {
+                "the client ID or the client secret is wrong, or the server wants them in another place \
+                 (clientAuthentication)"
+            }),
+            (_, Some("invalid_scope")) => denied(if halo {
+                "a scope is unknown or not granted to the application. There is no read:users: reading people needs \
+                 read:customers"
+            } else {
+                "a scope is unknown or not granted to the application"
+            }),
+            (_, Some("invalid_grant")) => denied("the user name or the password is wrong"),
+            (_, Some("unauthorized_client" | "unsupported_grant_type")) => denied(
+                "the application may not use this grant: compare `grant` with how the application is registered",
+            ),
+            // A wrong tenant stays wrong; two more attempts tell it from a server in trouble.
+            (500, _) if halo => Failure::Flaky {
+                after: after(&answer.headers),
+                message: told,
+                hint: "HaloITSM answers like this to a wrong tenant: compare with Configuration > Integrations > Halo \
+                       API, and leave the tenant out for a self-hosted instance",
+                retries: 2,
+            },
+            (500 | 502..=504, _) => Failure::Flaky {
+                after: after(&answer.headers),
+                message: told,
+                hint: "",
+                retries: 5,
+            },
+            (400 | 401 | 403, _) => denied(if halo {
+                "check the client ID, the client secret and the tenant"
+            } else {
+                "check the client ID, the client secret and what else the server wants (tokenRequest)"
+            }),
+            (300..=399, _) => Failure::Final(ConnectorError::Unavailable {
+                system,
+                message: format!(
+                    "the token endpoint sends us to {}; a client secret is not sent on: set the authorisation \
+                     server to where it is",
+                    pace.redirect_target(&answer.headers)
+                ),
+            }),
+            _ => Failure::Final(ConnectorError::Unavailable {
+                system,
+                message: format!("{told}; {}", self.not_authorisation()),
+            }),
+        }
+    }
+}
+
+fn oauth_error(body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(value.get("error")?.as_str()?.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_endpoint_lies_below_the_authorisation_server() {
+        for (server, tenant, expected) in [
+            (
+                "https://acme.haloitsm.example/auth",
+                Some("acme"),
+                "https://acme.haloitsm.example/auth/token?tenant=acme",
+            ),
+            (
+                "https://acme.haloitsm.example/auth/",
+                None,
+                "https://acme.haloitsm.example/auth/token",
+            ),
+            (
+                "https://auth.halo.example",
+                Some("a&b"),
+                "https://auth.halo.example/token?tenant=a%26b",
+            ),
+            (
+                "https://acme.haloitsm.example/auth/Token",
+                Some("  "),
+                "https://acme.haloitsm.example/auth/Token",
+            ),
+        ] {
+            let url = token_url(&Url::parse(server).unwrap(), tenant);
+            assert_eq!(url.as_str(), expected);
+        }
+    }
+}
