@@ -9,12 +9,13 @@
 //! 3. [`lifecycle`], [`mapping`], [`matching`] and [`diff`] compute what is desired, whose account is whose,
 //!    and what differs; [`policy`] judges what may be done.
 //! 4. [`plan`] is the artifact a reviewer approves, bound by its digest; [`render`] shows it.
+//!    [`testing`] asks the same planner about the invented people of a configuration's own tests.
 //! 5. [`apply`] writes exactly that plan and nothing else, and keeps a journal.
 //!
 //! [`sandbox`] holds embedded simulators of both systems; [`cli`] ties everything together.
 //!
 //! Imports run one way: `model`, `lang`, `config`, `snapshot`, `intake`, `lifecycle`, `mapping`, `matching`, `diff`, `policy`,
-//! `plan` form the pure core, synchronous and without network, files, clock or environment; each may use only
+//! `plan`, `testing` form the pure core, synchronous and without network, files, clock or environment; each may use only
 //! those before it. A test (`tests/it/house.rs`) holds this.
 
 pub mod apply;
@@ -33,3 +34,4 @@ pub mod policy;
 pub mod render;
 pub mod sandbox;
 pub mod snapshot;
+pub mod testing;

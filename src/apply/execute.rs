@@ -8,19 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::journal::{Journal, Line, Step, StepResult, StepState};
-use super::look::{Eyes, Finish, Goal, Look, Operation, Write};
+use super::history::{Line, Step, StepResult, StepState};
+use super::journal::Journal;
+use super::look::{Eyes, Goal, Look, Operation, Write};
 use super::outcome::{ChangeOutcome, FailureKind};
-use super::password::{NewPassword, PasswordSink, generate};
+use super::password::PasswordSink;
 use super::{Events, Options};
 use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::{Guid, Name};
-use crate::plan::{
-    Action, AttributeChange, Change, ChangeId, ObjectRef, PasswordPolicy, Plan, PlanValue,
-};
+use crate::plan::{Action, Change, ChangeId, ObjectRef, Plan};
 
 /// How often a compare-and-set that lost a race is tried again.
 const RACES: u32 = 2;
@@ -34,10 +32,10 @@ pub(super) struct Run<'a, W> {
     pub(super) plan: &'a Plan,
     pub(super) options: &'a Options,
     pub(super) events: &'a dyn Events,
-    writers: &'a BTreeMap<Name, W>,
-    journal: &'a Journal,
-    passwords: Option<Arc<dyn PasswordSink>>,
-    created: Mutex<HashMap<ChangeId, Guid>>,
+    pub(super) writers: &'a BTreeMap<Name, W>,
+    pub(super) journal: &'a Journal,
+    pub(super) passwords: Option<Arc<dyn PasswordSink>>,
+    pub(super) created: Mutex<HashMap<ChangeId, Guid>>,
     over: Mutex<Over>,
     /// True once a write has, or may have, taken effect.
     wrote: AtomicBool,
@@ -55,7 +53,7 @@ struct Over {
 }
 
 /// How a goal was reached, or not.
-enum Reached {
+pub(super) enum Reached {
     /// Nothing had to be sent.
     Already(Guid),
     /// It was sent now, or by an interrupted apply just before.
@@ -68,7 +66,7 @@ enum Reached {
 
 /// Patience with one change.
 #[derive(Default)]
-struct Tries {
+pub(super) struct Tries {
     failures: u32,
     unanswered: u32,
 }
@@ -101,7 +99,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     }
 
     /// Remembers that something may have changed in a target.
-    fn sent<T>(&self, result: &Result<T, ConnectorError>) {
+    pub(super) fn sent<T>(&self, result: &Result<T, ConnectorError>) {
         if matches!(result, Ok(_) | Err(ConnectorError::Unknown { .. })) {
             self.wrote.store(true, Ordering::Relaxed);
         }
@@ -302,262 +300,14 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             .or_else(|| self.created(object.created_by.as_ref()?))
     }
 
-    /// Add disabled, set a password, finish: each step is passed over when it is already done.
-    async fn create(
-        &self,
-        change: &Change,
-        attributes: &[AttributeChange],
-        policy: PasswordPolicy,
-        enable: bool,
-    ) -> Result<ChangeOutcome, ChangeOutcome> {
-        let history = self.journal.history();
-        let earlier = |step| history.step(&change.id, step);
-        let Some(writer) = self.writers.get(&change.target) else {
-            return Err(ChangeOutcome::NotReached {});
-        };
-        let has_sink = self.passwords.is_some();
-        let mut done = false;
-        let guid = match history.created(&change.id) {
-            Some(guid) => guid,
-            None => {
-                let goal = Goal::Added {
-                    dn: &change.object.dn,
-                    attributes,
-                    allowed: has_sink || !enable,
-                };
-                match self.reach(change, writer, Step::Add, &goal).await {
-                    Reached::Already(guid) => guid,
-                    Reached::Done(Some(guid)) => {
-                        done = true;
-                        guid
-                    }
-                    Reached::Done(None) => {
-                        return Err(ChangeOutcome::failed(
-                            FailureKind::Internal,
-                            "the directory gave no identity for the new account",
-                        ));
-                    }
-                    Reached::Not(outcome) => return Err(outcome),
-                    Reached::Overtaken { finished } => return Err(overtaken(finished)),
-                }
-            }
-        };
-        self.created
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(change.id.clone(), guid);
-        let mut finish = Finish {
-            guid,
-            enable,
-            must_change: false,
-            fresh_password: false,
-            stamp: None,
-            ours: done || matches!(earlier(Step::Add), Some(StepState::Open | StepState::Done)),
-            earlier: earlier(Step::Finish),
-        };
-        let created = |id: &ChangeId| self.created(id);
-        let eyes = Eyes {
-            writer,
-            created: &created,
-        };
-        let unfinished = self
-            .patiently(change, || eyes.unfinished(finish).boxed())
-            .await?;
-        let mut kept = None;
-        if let Some(last_set) = unfinished {
-            let stamp = history.stamp(&change.id);
-            // Set by us, and by nobody else since.
-            let has_ours = earlier(Step::Password) == Some(StepState::Done)
-                && (stamp.is_none() || stamp == last_set);
-            if has_sink && !has_ours {
-                let (password, stamp) = self
-                    .set_password(change, writer, guid, attributes, policy)
-                    .await?;
-                kept = Some(password);
-                done = true;
-                finish.fresh_password = true;
-                finish.stamp = stamp;
-            } else if has_ours {
-                finish.stamp = stamp;
-            } else if enable {
-                return Err(ChangeOutcome::failed(
-                    FailureKind::Password,
-                    "the plan names nobody to encrypt the initial password to, so the account stays disabled",
-                ));
-            }
-            finish.must_change = policy.must_change && has_sink;
-        } else if finish.earlier == Some(StepState::Done) || !done {
-            // Finished before this run: is it still what the plan made it?
-            let found = self
-                .patiently(change, || eyes.differences(guid, attributes).boxed())
-                .await?;
-            match found {
-                None => {
-                    return Err(ChangeOutcome::conflict(
-                        "the account this plan created does not exist any more",
-                    ));
-                }
-                Some(differences) if !differences.is_empty() => {
-                    return Err(ChangeOutcome::Conflict {
-                        message: "the account this plan created has been changed since".to_owned(),
-                        differences,
-                    });
-                }
-                Some(_) => {}
-            }
-        }
-        let goal = Goal::Finished(finish);
-        match self.reach(change, writer, Step::Finish, &goal).await {
-            Reached::Already(_) if !done => Ok(ChangeOutcome::AlreadyAsDesired {}),
-            Reached::Already(_) | Reached::Done(_) => Ok(ChangeOutcome::Done {}),
-            Reached::Not(outcome) => Err(outcome),
-            Reached::Overtaken { finished } => {
-                if let Some(password) = kept {
-                    self.withdraw(password).await?;
-                }
-                Ok(overtaken(finished))
-            }
-        }
-    }
-
-    /// Marks a password that is not in force, so that nobody hands it out.
-    async fn withdraw(&self, password: NewPassword) -> Result<(), ChangeOutcome> {
-        let Some(sink) = self.passwords.clone() else {
-            return Ok(());
-        };
-        let withdrawn = tokio::task::spawn_blocking(move || sink.withdraw(password)).await;
-        match withdrawn {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ChangeOutcome::failed(
-                FailureKind::Password,
-                format!(
-                    "another apply set the password, and ours could not be marked void: {}",
-                    with_causes(&error)
-                ),
-            )),
-            Err(_) => Err(ChangeOutcome::failed(
-                FailureKind::Password,
-                "another apply set the password, and ours could not be marked void",
-            )),
-        }
-    }
-
-    async fn set_password(
-        &self,
-        change: &Change,
-        writer: &W,
-        guid: Guid,
-        attributes: &[AttributeChange],
-        policy: PasswordPolicy,
-    ) -> Result<(NewPassword, Option<i64>), ChangeOutcome> {
-        let Some(sink) = self.passwords.clone() else {
-            return Err(ChangeOutcome::failed(
-                FailureKind::Internal,
-                "there is nowhere to keep the initial password",
-            ));
-        };
-        let text = |name: &str| {
-            attributes
-                .iter()
-                .find(|one| one.name.eq_ignore_ascii_case(name))
-                .and_then(|one| match one.after.first() {
-                    Some(PlanValue::Text(text)) => Some(text.clone()),
-                    _ => None,
-                })
-        };
-        let cn = change.object.dn.rdn().value;
-        let account = text("sAMAccountName").unwrap_or_else(|| cn.clone());
-        let display = text("displayName").unwrap_or_default();
-        let password = generate(policy, &[&account, &display, &cn], &mut rand::rng());
-        let kept = NewPassword {
-            change: change.id.clone(),
-            account,
-            dn: change.object.dn.as_str().to_owned(),
-            at: (self.options.clock)(),
-            password: password.clone(),
-        };
-        // Encryption and the disk must not hold up the writes of others.
-        let to_keep = kept.clone();
-        let result = tokio::task::spawn_blocking(move || sink.keep(to_keep)).await;
-        let problem = match result {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(with_causes(&error)),
-            Err(_) => Some("the initial password could not be kept".to_owned()),
-        };
-        if let Some(problem) = problem {
-            return Err(ChangeOutcome::failed(FailureKind::Password, problem));
-        }
-        let mut tries = Tries::default();
-        loop {
-            let announced = self
-                .note(&Line::Intent {
-                    change: change.id.clone(),
-                    step: Step::Password,
-                    at: (self.options.clock)(),
-                    object: Some(guid),
-                    dn: None,
-                    before: BTreeMap::new(),
-                })
-                .await;
-            if !announced {
-                return Err(ChangeOutcome::NotReached {});
-            }
-            // Setting the same password again changes nothing, so there is nothing to read back first.
-            let result = writer.set_password(guid, &password).await;
-            self.sent(&result);
-            match result {
-                Ok(()) => {
-                    let stamp = self.stamp(change, writer, guid).await;
-                    self.note(&Line::Outcome {
-                        change: change.id.clone(),
-                        step: Step::Password,
-                        at: (self.options.clock)(),
-                        // One that cannot be told from another's later on is set anew by the next apply.
-                        result: if stamp.is_ok() {
-                            StepResult::Done
-                        } else {
-                            StepResult::Unknown
-                        },
-                        created: None,
-                        stamp: stamp.as_ref().ok().copied().flatten(),
-                        message: None,
-                    })
-                    .await;
-                    return Ok((kept, stamp?));
-                }
-                Err(error @ ConnectorError::NotFound { .. }) => {
-                    self.note_error(change, Step::Password, &error).await;
-                    return Err(ChangeOutcome::conflict(
-                        "the account this plan created does not exist any more",
-                    ));
-                }
-                Err(error) => {
-                    self.note_error(change, Step::Password, &error).await;
-                    if !self.wait(change, &mut tries, &error).await {
-                        return Err(self.give_up(change, &error));
-                    }
-                }
-            }
-        }
-    }
-
-    async fn stamp(
-        &self,
-        change: &Change,
-        writer: &W,
-        guid: Guid,
-    ) -> Result<Option<i64>, ChangeOutcome> {
-        let created = |id: &ChangeId| self.created(id);
-        let eyes = Eyes {
-            writer,
-            created: &created,
-        };
-        self.patiently(change, || eyes.password_stamp(guid).boxed())
-            .await
-    }
-
     /// Looks and sends until the goal is reached or cannot be.
-    async fn reach(&self, change: &Change, writer: &W, step: Step, goal: &Goal<'_>) -> Reached {
+    pub(super) async fn reach(
+        &self,
+        change: &Change,
+        writer: &W,
+        step: Step,
+        goal: &Goal<'_>,
+    ) -> Reached {
         let created = |id: &ChangeId| self.created(id);
         let eyes = Eyes {
             writer,
@@ -679,7 +429,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         }
     }
 
-    async fn announce(&self, change: &Change, step: Step, write: &Write) -> bool {
+    pub(super) async fn announce(&self, change: &Change, step: Step, write: &Write) -> bool {
         self.note(&Line::Intent {
             change: change.id.clone(),
             step,
@@ -691,7 +441,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         .await
     }
 
-    async fn note_error(&self, change: &Change, step: Step, error: &ConnectorError) {
+    pub(super) async fn note_error(&self, change: &Change, step: Step, error: &ConnectorError) {
         let result = if matches!(error, ConnectorError::Unknown { .. }) {
             StepResult::Unknown
         } else {
@@ -721,7 +471,12 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     }
 
     /// Waits before another attempt; false when there is to be none.
-    async fn wait(&self, change: &Change, tries: &mut Tries, error: &ConnectorError) -> bool {
+    pub(super) async fn wait(
+        &self,
+        change: &Change,
+        tries: &mut Tries,
+        error: &ConnectorError,
+    ) -> bool {
         if !is_passing(error) {
             return false;
         }
@@ -757,13 +512,13 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         }
     }
 
-    fn is_given_up(&self, target: &Name) -> bool {
+    pub(super) fn is_given_up(&self, target: &Name) -> bool {
         let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         over.targets.contains_key(target)
     }
 
     /// That a target cannot be reached is told once and not for every change that meets it.
-    fn tell_of_retry(&self, change: &Change, error: &ConnectorError) {
+    pub(super) fn tell_of_retry(&self, change: &Change, error: &ConnectorError) {
         let why = error.to_string();
         if matches!(error, ConnectorError::Unavailable { .. }) {
             let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
@@ -776,7 +531,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     }
 
     /// The outcome of a change the system had the last word on. A target that cannot be reached is given up.
-    fn give_up(&self, change: &Change, error: &ConnectorError) -> ChangeOutcome {
+    pub(super) fn give_up(&self, change: &Change, error: &ConnectorError) -> ChangeOutcome {
         let kind = match error {
             ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
             ConnectorError::Denied { .. } => FailureKind::Denied,
@@ -805,7 +560,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
 }
 
 /// True when trying again may help.
-fn is_passing(error: &ConnectorError) -> bool {
+pub(super) fn is_passing(error: &ConnectorError) -> bool {
     matches!(
         error,
         ConnectorError::Transient { .. }
@@ -814,7 +569,7 @@ fn is_passing(error: &ConnectorError) -> bool {
     )
 }
 
-fn overtaken(finished: bool) -> ChangeOutcome {
+pub(super) fn overtaken(finished: bool) -> ChangeOutcome {
     if finished {
         ChangeOutcome::AlreadyAsDesired {}
     } else {
@@ -825,7 +580,7 @@ fn overtaken(finished: bool) -> ChangeOutcome {
 }
 
 /// An error with everything behind it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(one) = cause {

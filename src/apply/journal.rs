@@ -8,20 +8,14 @@
 //! A thread of its own writes. Lines that arrive while one flush is under way share the next one, so that many
 //! writes in flight cost few flushes.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::model::Guid;
-use crate::plan::ChangeId;
-
-/// Format version of a journal.
-pub const FORMAT: &str = "halosync/journal/v1";
+use super::history::{FORMAT, History, Line};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,247 +63,6 @@ pub enum JournalError {
         #[source]
         source: Option<std::io::Error>,
     },
-}
-
-/// One line of a journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    tag = "line",
-    deny_unknown_fields
-)]
-pub enum Line {
-    /// Always the first.
-    Header {
-        /// `halosync/journal/v1`.
-        format: String,
-        /// Digest of the plan.
-        plan: String,
-        /// Version of the program.
-        tool_version: String,
-        /// When the journal was begun.
-        #[schemars(with = "String")]
-        at: jiff::Timestamp,
-    },
-    /// An apply begins (one per apply, resumed ones included).
-    Run {
-        /// When.
-        #[schemars(with = "String")]
-        at: jiff::Timestamp,
-        /// Version of the program.
-        tool_version: String,
-        /// True when the file ended in half a line (the program or the machine died while writing it). That line
-        /// was removed: what it announced had not been sent.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        torn: bool,
-    },
-    /// A write is about to be sent.
-    Intent {
-        /// Which change.
-        change: ChangeId,
-        /// Which of its writes.
-        step: Step,
-        /// When.
-        #[schemars(with = "String")]
-        at: jiff::Timestamp,
-        /// The object, when it exists.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        object: Option<Guid>,
-        /// The object's name at that moment, or the one it is to have.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        dn: Option<String>,
-        /// Values found of every attribute the write changes; none for an attribute that had no value.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        before: BTreeMap<String, Vec<String>>,
-    },
-    /// What came of it.
-    Outcome {
-        /// Which change.
-        change: ChangeId,
-        /// Which of its writes.
-        step: Step,
-        /// When.
-        #[schemars(with = "String")]
-        at: jiff::Timestamp,
-        /// How it ended.
-        result: StepResult,
-        /// Identity of the object it made.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        created: Option<Guid>,
-        /// For a password: the server's `pwdLastSet` right afterwards. Another value later means that somebody else
-        /// set another password since.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        stamp: Option<i64>,
-        /// What the system said, when it was not done.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        message: Option<String>,
-    },
-    /// An apply ended by itself (complete or not), every outcome known.
-    End {
-        /// When.
-        #[schemars(with = "String")]
-        at: jiff::Timestamp,
-        /// How many changes ended how.
-        counts: super::outcome::Counts,
-    },
-}
-
-/// A write within a change. All but `create` have one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Step {
-    /// The only write of a change.
-    Write,
-    /// `create`: the object is added, disabled.
-    Add,
-    /// `create`: the initial password is set.
-    Password,
-    /// `create`: the account gets its final `userAccountControl`.
-    Finish,
-}
-
-/// How a write ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum StepResult {
-    /// The system says it is done, or reading back showed that it is.
-    Done,
-    /// The system refused; nothing happened.
-    Failed,
-    /// No answer: it may or may not have happened.
-    Unknown,
-}
-
-/// Where a write stands according to the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepState {
-    /// Sent, perhaps; how it ended is not known.
-    Open,
-    /// Done.
-    Done,
-    /// Refused.
-    Failed,
-}
-
-/// What earlier applies of the same plan left in the journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    steps: HashMap<(ChangeId, Step), StepState>,
-    created: HashMap<ChangeId, Guid>,
-    stamps: HashMap<ChangeId, i64>,
-    runs: u32,
-    valid_bytes: usize,
-    torn: bool,
-    has_header: bool,
-}
-
-impl History {
-    /// Reads what stands in a journal of the plan with this digest.
-    ///
-    /// # Errors
-    /// When it belongs to another plan, is no journal, or a whole line cannot be read. Half a line at the end is no
-    /// error.
-    pub fn read(bytes: &[u8], plan_digest: &str) -> Result<Self, JournalError> {
-        let mut history = Self::default();
-        for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            if !raw.ends_with(b"\n") {
-                history.torn = true;
-                break;
-            }
-            let line: Line = serde_json::from_slice(raw).map_err(|error| {
-                if index == 0 {
-                    JournalError::NotAJournal {
-                        message: error.to_string(),
-                    }
-                } else {
-                    JournalError::Damaged {
-                        line: index + 1,
-                        message: error.to_string(),
-                    }
-                }
-            })?;
-            history.take(index, line, plan_digest)?;
-            history.valid_bytes += raw.len();
-        }
-        Ok(history)
-    }
-
-    fn take(&mut self, index: usize, line: Line, plan_digest: &str) -> Result<(), JournalError> {
-        let misplaced = || JournalError::Damaged {
-            line: index + 1,
-            message: "the header stands first and nowhere else".to_owned(),
-        };
-        match line {
-            Line::Header { format, plan, .. } => {
-                if index != 0 {
-                    return Err(misplaced());
-                }
-                if format != FORMAT {
-                    return Err(JournalError::NotAJournal {
-                        message: format!("its format is {format:?}"),
-                    });
-                }
-                if plan != plan_digest {
-                    return Err(JournalError::OtherPlan { found: plan });
-                }
-                self.has_header = true;
-            }
-            _ if index == 0 => return Err(misplaced()),
-            Line::Run { .. } => self.runs += 1,
-            Line::Intent { change, step, .. } => {
-                self.steps.insert((change, step), StepState::Open);
-            }
-            Line::Outcome {
-                change,
-                step,
-                result,
-                created,
-                stamp,
-                ..
-            } => {
-                if let Some(stamp) = stamp {
-                    self.stamps.insert(change.clone(), stamp);
-                }
-                if let Some(guid) = created {
-                    self.created.insert(change.clone(), guid);
-                }
-                let state = match result {
-                    StepResult::Done => StepState::Done,
-                    StepResult::Failed => StepState::Failed,
-                    StepResult::Unknown => StepState::Open,
-                };
-                self.steps.insert((change, step), state);
-            }
-            Line::End { .. } => {}
-        }
-        Ok(())
-    }
-
-    /// Where a write stands; `None` when it was never announced.
-    pub fn step(&self, change: &ChangeId, step: Step) -> Option<StepState> {
-        self.steps.get(&(change.clone(), step)).copied()
-    }
-
-    /// The object an earlier apply made for this change.
-    pub fn created(&self, change: &ChangeId) -> Option<Guid> {
-        self.created.get(change).copied()
-    }
-
-    /// `pwdLastSet` of the account right after an earlier apply set its password.
-    pub fn stamp(&self, change: &ChangeId) -> Option<i64> {
-        self.stamps.get(change).copied()
-    }
-
-    /// How many applies began before this one.
-    pub fn runs(&self) -> u32 {
-        self.runs
-    }
-
-    /// Length of the part of the file that is whole lines; the rest is to be cut off before anything is appended.
-    pub fn valid_bytes(&self) -> usize {
-        self.valid_bytes
-    }
 }
 
 /// Where a journal's lines go.
@@ -562,7 +315,8 @@ fn write_entries(mut medium: impl Medium, received: &mpsc::Receiver<Entry>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{FORMAT, History, Journal, JournalError, Line, Step, StepResult, StepState};
+    use super::{FORMAT, History, Journal, JournalError, Line};
+    use crate::apply::{Step, StepResult, StepState};
     use crate::plan::ChangeId;
 
     fn at(second: i64) -> jiff::Timestamp {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::compare::{self, Verdict};
-use super::journal::StepState;
+use super::history::StepState;
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};

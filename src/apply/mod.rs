@@ -6,10 +6,12 @@
 //! side as far as their order allows; one that fails stops only those that need it (P11).
 //!
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
-//! a change to its goal; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
+//! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
 mod compare;
+mod create;
 mod execute;
+mod history;
 mod journal;
 mod look;
 mod outcome;
@@ -23,10 +25,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use journal::{
-    FORMAT as JOURNAL_FORMAT, History, Journal, JournalError, Line, Medium, Step, StepResult,
-    StepState,
-};
+pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
+pub use journal::{Journal, JournalError, Medium};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
     FailureKind, Outcome, Verdict,

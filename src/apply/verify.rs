@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::stream::StreamExt;
 
 use super::execute::Run;
-use super::journal::{Step, StepResult};
+use super::history::{Step, StepResult};
 use super::look::{Eyes, differences, is_disabled};
 use super::outcome::{ChangeOutcome, ChangeReport, FailureKind};
 use crate::connector::{DirectoryWriter, LiveEntry};

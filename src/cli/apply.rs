@@ -35,6 +35,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         return Ok(Exit::Success);
     }
     let project = project::load(context, &verb.project)?;
+    check_project(&project, &file)?;
     warn_of_other_configuration(context, &project, &file);
     let settings = settings(context, &project, &file)?;
 
@@ -187,6 +188,22 @@ fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> 
         .help("apply the plan that was approved, or have this one approved")),
         _ => Ok(()),
     }
+}
+
+/// Two projects may manage one directory; each plan is for the project whose reviewers approved it.
+fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Failure> {
+    let here = &project.config.project.name;
+    if *here == file.content.project {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Rejected,
+        format!(
+            "the plan was made in project {}, and this is project {here}",
+            file.content.project
+        ),
+    )
+    .help("apply it in the project it was made in (--project)"))
 }
 
 fn warn_of_other_configuration(context: &Context, project: &project::Project, file: &PlanFile) {

@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Check every configuration file and report every problem at once.
     Validate(Validate),
+    /// Check the mapping tests of the configuration, without network or secrets.
+    Test(Test),
     /// Read people and directory, and write down what would change, for whom, and why.
     Plan(Plan),
     /// Show a plan to reviewers.
@@ -81,6 +83,33 @@ pub(crate) enum ProblemFormat {
     Json,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
+    /// GitHub workflow annotations.
+    Github,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Tests to run, by name (`*` stands for anything), file or folder. Without any: all.
+    #[arg(value_name = "TEST")]
+    pub(crate) tests: Vec<String>,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// How results are written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: TestFormat,
+}
+
+/// How results of tests are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// JUnit XML, for CI services.
+    Junit,
     /// GitHub workflow annotations.
     Github,
 }

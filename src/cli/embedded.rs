@@ -36,6 +36,10 @@ pub(crate) const PROJECT: &[(&str, &str)] = example![
     "tables/ou.yaml",
     "tables/sites.csv",
     "targets/corp.yaml",
+    "tests/held.yaml",
+    "tests/joiner.yaml",
+    "tests/leaver.yaml",
+    "tests/names.yaml",
 ];
 
 const PEOPLE: &str = include_str!("../../examples/acme/sandbox/people.json");

@@ -18,6 +18,8 @@ pub enum Exit {
     Conflict = 5,
     /// The plan was refused: altered, expired, for another directory, unknown format.
     Rejected = 6,
+    /// A mapping test failed, or the tests cover too little.
+    TestsFailed = 7,
     /// The command line is wrong.
     Usage = 64,
     /// The configuration is invalid.
@@ -41,6 +43,10 @@ impl Exit {
         (Self::Partial, "applied in part"),
         (Self::Conflict, "stale or conflicting objects"),
         (Self::Rejected, "plan rejected"),
+        (
+            Self::TestsFailed,
+            "a mapping test failed, or too little is covered",
+        ),
         (Self::Usage, "wrong command line"),
         (Self::InvalidConfiguration, "invalid configuration"),
         (

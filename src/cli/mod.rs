@@ -18,6 +18,7 @@ mod resolve;
 mod sandbox;
 pub mod schema;
 mod show;
+mod test;
 pub mod validate;
 pub mod workspace;
 
@@ -67,6 +68,7 @@ pub fn main() -> std::process::ExitCode {
 fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
         Verb::Validate(verb) => check::run(context, verb),
+        Verb::Test(verb) => test::run(context, verb),
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),

@@ -79,7 +79,7 @@ pub fn run(
 }
 
 /// The folder's path within the git repository it stands in; `None` when it is its root, or in none.
-fn prefix_in_repository(folder: &Path) -> Option<String> {
+pub(crate) fn prefix_in_repository(folder: &Path) -> Option<String> {
     let root = folder
         .ancestors()
         .find(|above| above.join(".git").exists())?;

@@ -89,6 +89,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     TABLE_NEEDS_ROWS = "table-needs-rows";
+    TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
@@ -97,11 +98,14 @@ codes! {
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
     UNKNOWN_KIND = "unknown-kind";
+    UNKNOWN_MAPPING = "unknown-mapping";
     UNKNOWN_MEMBER = "unknown-member";
     UNKNOWN_PARAMETER = "unknown-parameter";
+    UNKNOWN_PERSON = "unknown-person";
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
+    UNKNOWN_STATE = "unknown-state";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

@@ -221,6 +221,7 @@ impl Loader {
             Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
             Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+            Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
         };
         self.set.incomplete |= !fits;
     }
@@ -335,6 +336,7 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         tables,
         groups: by_name(set.groups),
         lifecycles: by_name(set.lifecycles),
+        tests: by_name(set.tests),
         files,
     })
 }

@@ -6,6 +6,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 mod duration;
+pub mod given;
 pub mod kinds;
 mod load;
 pub mod pattern;
@@ -147,6 +148,8 @@ pub struct Config {
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: MappingTest`, by name.
+    pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.
     pub files: Vec<FileDigest>,
 }

@@ -504,10 +504,14 @@ impl<'a> Run<'a> {
     }
 
     fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Found<'a>, Stop> {
-        let Some(found) = self.context()?.tables.get(table.as_str()) else {
+        let context = self.context()?;
+        let Some(found) = context.tables.get(table.as_str()) else {
             return Err(failed(format!("table {table} is not at hand")));
         };
-        if let Some(value) = found.find(&key) {
+        if let Some((row, value)) = found.find(&key) {
+            if let Some(watch) = &context.tables.watch {
+                watch.found(context.person, table, row);
+            }
             return Ok(Found::Row(value));
         }
         match &found.unmapped {

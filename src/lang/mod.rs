@@ -24,12 +24,14 @@ mod parse;
 mod paths;
 mod tables;
 mod value;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 
@@ -39,6 +41,7 @@ pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
 pub use tables::{TableData, Tables, Unmapped};
 pub use value::whole;
+pub use watch::{RowWatch, Watch};
 
 /// What a text may speak of.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +123,7 @@ pub struct Record<'a> {
 pub struct Template {
     program: ir::Program,
     nodes: Vec<ir::Node>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// A compiled condition.
@@ -127,6 +131,7 @@ pub struct Template {
 pub struct Condition {
     program: ir::Program,
     root: ir::Expr,
+    watch: Option<Arc<Watch>>,
 }
 
 /// A compiled expression over records.
@@ -142,7 +147,11 @@ pub struct Expression {
 /// Everything wrong with it.
 pub fn compile_template(text: &str, scope: &Scope<'_>) -> Result<Template, Vec<LangError>> {
     let (nodes, program) = compile::template(text, scope)?;
-    Ok(Template { program, nodes })
+    Ok(Template {
+        program,
+        nodes,
+        watch: None,
+    })
 }
 
 /// Compiles a condition: one expression that is true or false, written without `{{ }}`.
@@ -151,7 +160,11 @@ pub fn compile_template(text: &str, scope: &Scope<'_>) -> Result<Template, Vec<L
 /// Everything wrong with it.
 pub fn compile_condition(text: &str, scope: &Scope<'_>) -> Result<Condition, Vec<LangError>> {
     let (root, program) = compile::condition(text, scope)?;
-    Ok(Condition { program, root })
+    Ok(Condition {
+        program,
+        root,
+        watch: None,
+    })
 }
 
 /// Compiles an expression over records, as in a source's `from`.
@@ -216,6 +229,7 @@ impl Template {
     /// # Errors
     /// See [`EvalError`].
     pub fn render(&self, context: &PersonContext<'_>) -> Result<CompactString, EvalError> {
+        self.noted(context.person);
         eval::render(&self.program, &self.nodes, context, eval::Escape::None)
     }
 
@@ -228,7 +242,22 @@ impl Template {
     /// # Errors
     /// See [`EvalError`].
     pub fn render_dn(&self, context: &PersonContext<'_>) -> Result<CompactString, EvalError> {
+        self.noted(context.person);
         eval::render(&self.program, &self.nodes, context, eval::Escape::Dn)
+    }
+
+    /// Has evaluations noted from now on.
+    pub fn watched(mut self, watch: Option<Arc<Watch>>) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// Notes that the template speaks for a person whose text did not have to be made: it is the same for everyone,
+    /// or was compared as it stands.
+    pub fn noted(&self, person: &Person) {
+        if let Some(watch) = &self.watch {
+            watch.ask(person);
+        }
     }
 }
 
@@ -258,7 +287,20 @@ impl Condition {
     /// # Errors
     /// See [`EvalError`].
     pub fn holds(&self, context: &PersonContext<'_>) -> Result<bool, EvalError> {
-        eval::holds(&self.program, &self.root, eval::Input::Person(context))
+        let answer = eval::holds(&self.program, &self.root, eval::Input::Person(context));
+        if let Some(watch) = &self.watch {
+            watch.ask(context.person);
+            if let Ok(answer) = answer {
+                watch.answer(context.person, answer);
+            }
+        }
+        answer
+    }
+
+    /// Has evaluations noted from now on.
+    pub fn watched(mut self, watch: Option<Arc<Watch>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Whether it holds for raw records. An absent or null member counts as false.

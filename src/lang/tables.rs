@@ -1,11 +1,13 @@
 //! Lookup tables, ready for lookups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
+use super::watch::RowWatch;
 use crate::model::Name;
 
 /// What a key without a row means.
@@ -36,7 +38,9 @@ pub struct TableData {
 /// All tables, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
-    by_name: HashMap<Name, Table, foldhash::fast::RandomState>,
+    /// Shared, because tests evaluate with the same tables again and again.
+    by_name: Arc<HashMap<Name, Table, foldhash::fast::RandomState>>,
+    pub(super) watch: Option<Arc<RowWatch>>,
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +77,16 @@ impl Tables {
                 (name, table)
             })
             .collect();
-        Self { by_name }
+        Self {
+            by_name: Arc::new(by_name),
+            watch: None,
+        }
+    }
+
+    /// Has lookups noted from now on.
+    pub fn watched(mut self, watch: Option<Arc<RowWatch>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
@@ -82,15 +95,15 @@ impl Tables {
 }
 
 impl Table {
-    /// The value of a key's row.
-    pub(super) fn find(&self, key: &str) -> Option<&str> {
+    /// The row of a key: the key as the table holds it, and the value.
+    pub(super) fn find(&self, key: &str) -> Option<(&str, &str)> {
         let key = key.trim();
         let found = if self.case_sensitive || is_lower_ascii(key) {
-            self.rows.get(key)
+            self.rows.get_key_value(key)
         } else {
-            self.rows.get(super::filters::lower(key).as_str())
+            self.rows.get_key_value(super::filters::lower(key).as_str())
         };
-        found.map(CompactString::as_str)
+        found.map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 

@@ -4,13 +4,14 @@
 //! *blind* and says so before it is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::config::Positions;
 use crate::lang::{
-    Condition, EvalError, LangError, PersonContext, Scope, Template, compile_condition,
+    Condition, EvalError, LangError, PersonContext, Scope, Template, Watch, compile_condition,
     compile_template,
 };
-use crate::model::{FactType, FieldIndex, Location, Name, PeopleHeader, Person};
+use crate::model::{FactType, FieldIndex, Location, Name, PeopleHeader, Person, PersonKey};
 
 /// A rule as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,53 @@ pub struct RuleId(pub u32);
 #[derive(Debug, Default)]
 pub struct RuleBook {
     rules: Vec<WrittenRule>,
+    /// Whose evaluations are noted.
+    watched: Option<PersonKey>,
+    watches: Vec<WatchedRule>,
+}
+
+/// A template or condition whose evaluations for one person are noted.
+#[derive(Debug, Clone)]
+pub struct WatchedRule {
+    /// Where it is written.
+    pub location: Location,
+    /// Where it stands in its document, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Its text.
+    pub text: String,
+    /// True for a condition.
+    pub is_condition: bool,
+    /// What was noted.
+    pub watch: Arc<Watch>,
 }
 
 impl RuleBook {
+    /// A book whose templates and conditions note what they are asked about one person.
+    pub fn watching(person: PersonKey) -> Self {
+        Self {
+            watched: Some(person),
+            ..Self::default()
+        }
+    }
+
+    /// What was noted, in the order the rules were compiled.
+    pub fn into_watches(self) -> Vec<WatchedRule> {
+        self.watches
+    }
+
+    fn watch(&mut self, rule: RuleId, pointer: &str, is_condition: bool) -> Option<Arc<Watch>> {
+        let watch = Arc::new(Watch::new(self.watched.clone()?));
+        let WrittenRule { location, text } = self.get(rule).clone();
+        self.watches.push(WatchedRule {
+            location,
+            pointer: pointer.to_owned(),
+            text,
+            is_condition,
+            watch: watch.clone(),
+        });
+        Some(watch)
+    }
+
     /// Notes a rule.
     pub fn add(&mut self, location: Location, text: impl Into<String>) -> RuleId {
         let id = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
@@ -146,11 +191,13 @@ impl<'a> Compiler<'a> {
     ) -> Result<Formula, NotCompiled> {
         let template = compile_template(text, &self.scope())
             .map_err(|errors| not_compiled(positions, pointer, &errors))?;
+        let rule = self.rule(positions, pointer, text);
+        let watch = self.book.watch(rule, pointer, false);
         Ok(Formula {
-            rule: self.rule(positions, pointer, text),
+            rule,
             blind: self.blind(template.fields_used()),
             field: template.field(),
-            template,
+            template: template.watched(watch),
         })
     }
 
@@ -166,10 +213,12 @@ impl<'a> Compiler<'a> {
     ) -> Result<Test, NotCompiled> {
         let condition = compile_condition(text, &self.scope())
             .map_err(|errors| not_compiled(positions, pointer, &errors))?;
+        let rule = self.rule(positions, pointer, text);
+        let watch = self.book.watch(rule, pointer, true);
         Ok(Test {
-            rule: self.rule(positions, pointer, text),
+            rule,
             blind: self.blind(condition.fields_used()),
-            condition,
+            condition: condition.watched(watch),
         })
     }
 

@@ -8,7 +8,9 @@ mod formula;
 
 use std::collections::BTreeSet;
 
-pub use formula::{Compiler, Facts, Formula, NotCompiled, RuleBook, RuleId, Test, WrittenRule};
+pub use formula::{
+    Compiler, Facts, Formula, NotCompiled, RuleBook, RuleId, Test, WatchedRule, WrittenRule,
+};
 
 use crate::config::{Document, kinds};
 use crate::lang::{EvalError, PersonContext};

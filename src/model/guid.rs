@@ -20,6 +20,11 @@ impl Guid {
         self.0.to_bytes_le()
     }
 
+    /// An identity for an invented object: greater numbers give greater identities.
+    pub fn numbered(number: u64) -> Self {
+        Self(uuid::Uuid::from_u128(u128::from(number) + 1))
+    }
+
     /// From the dashed or plain hexadecimal text.
     pub fn parse(text: &str) -> Option<Self> {
         uuid::Uuid::try_parse(text).ok().map(Self)

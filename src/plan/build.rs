@@ -11,13 +11,16 @@ use super::order;
 use super::people::Side;
 use super::planning::Planning;
 use super::target::Target;
+use super::trace::Trace;
 use super::{Action, Counts, Inputs, Plan, ReadOfDirectory, ReadOfPeople};
 use crate::config::{Config, Document, kinds, parse_duration};
-use crate::lang::{PersonContext, TableData, Tables, Unmapped};
+use std::sync::Arc;
+
+use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook};
 use crate::mapping::Mapping;
 use crate::model::{
-    Completeness, DirectorySnapshot, JoinedRead, Name, PeopleSnapshot, Person, Verdict,
+    Completeness, DirectorySnapshot, JoinedRead, Name, PeopleSnapshot, Person, PersonKey, Verdict,
 };
 use crate::policy::warning;
 use crate::snapshot::{directory_digest, people_digest};
@@ -134,11 +137,44 @@ impl Moment {
 /// The configuration and the reads do not belong together. What concerns single people is never an error: they are
 /// held and everyone else goes on.
 pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
+    let moment = moment(input.config, input.as_of, tables(input.config))?;
+    make(&input, moment, RuleBook::default(), None)
+}
+
+/// Makes the plan and tells what became of everybody on the way, and which rules were asked about `watched`. For
+/// tests of a configuration, many of which share the prepared [`tables`]; noting it all takes time and memory that a
+/// plan for a whole company should not cost.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_traced(
+    input: PlanInput<'_>,
+    watched: &PersonKey,
+    tables: &Tables,
+) -> Result<(Plan, Trace), PlanError> {
+    let rows = Arc::new(RowWatch::new(watched.clone()));
+    let tables = tables.clone().watched(Some(rows.clone()));
+    let moment = moment(input.config, input.as_of, tables)?;
+    let mut trace = Trace::default();
+    let plan = make(
+        &input,
+        moment,
+        RuleBook::watching(watched.clone()),
+        Some(&mut trace),
+    )?;
+    trace.rows = rows.rows();
+    Ok((plan, trace))
+}
+
+fn make(
+    input: &PlanInput<'_>,
+    moment: Moment,
+    mut book: RuleBook,
+    mut trace: Option<&mut Trace>,
+) -> Result<Plan, PlanError> {
     let config = input.config;
-    let moment = moment(config, input.as_of)?;
     let not_after = valid_until(config, &moment)?;
     let tables: BTreeSet<Name> = config.tables.keys().cloned().collect();
-    let mut book = RuleBook::default();
     let mut warnings = Warnings::default();
     let mut plan = Plan {
         tool_version: input.tool_version.to_owned(),
@@ -193,7 +229,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
             .collect();
         for (number, source) in sources.into_iter().enumerate() {
             let mut compiling = Compiling {
-                input: &input,
+                input,
                 tables: &tables,
                 book: &mut book,
             };
@@ -208,7 +244,12 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
             group_rules.extend(rules);
         }
         let target = Target::new(directory, snapshot, &moment, sides)?;
-        targets.push(Planning::new(config, target, group_rules, &mut proofs));
+        let planning = Planning::new(config, target, group_rules, &mut proofs);
+        if let Some(trace) = trace.as_deref_mut() {
+            let assessed = planning.assessed(&book);
+            trace.people.extend(assessed);
+        }
+        targets.push(planning);
     }
     for target in targets {
         let planned = target.run(&proofs, &mut warnings);
@@ -219,8 +260,8 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
         plan.held.extend(planned.held);
     }
     plan.changes = order::sort(plan.changes);
-    record_reads(&mut plan, &input, &proofs);
-    warn_of_reads(&plan, &input, &mut warnings);
+    record_reads(&mut plan, input, &proofs);
+    warn_of_reads(&plan, input, &mut warnings);
     let creates = plan
         .changes
         .iter()
@@ -238,12 +279,14 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
     }
     plan.warnings = warnings.into_plan();
     settle_rules(&mut plan, &book);
+    if let Some(trace) = trace {
+        trace.rules = book.into_watches();
+    }
     Ok(plan)
 }
 
-fn moment(config: &Config, as_of: jiff::Timestamp) -> Result<Moment, PlanError> {
-    let name = &config.project.spec.time_zone;
-    let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
+/// The tables of a configuration, ready for lookups.
+pub fn tables(config: &Config) -> Tables {
     let tables = config
         .tables
         .iter()
@@ -262,10 +305,16 @@ fn moment(config: &Config, as_of: jiff::Timestamp) -> Result<Moment, PlanError> 
             (name.clone(), data)
         })
         .collect();
+    Tables::new(tables)
+}
+
+fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Moment, PlanError> {
+    let name = &config.project.spec.time_zone;
+    let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {
         as_of: as_of.to_zoned(zone.clone()),
         zone,
-        tables: Tables::new(tables),
+        tables,
     })
 }
 

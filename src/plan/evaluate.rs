@@ -337,11 +337,15 @@ impl<'t> Evaluation<'_, 't, '_> {
         let Some(field) = formula.field else {
             return false;
         };
-        match (self.context.person.fact(field), self.observed(rule)) {
+        let same = match (self.context.person.fact(field), self.observed(rule)) {
             (Some(Fact::Text(text)), [observed]) => text == observed,
             (None, []) => rule.empty != kinds::Empty::Hold,
             _ => false,
+        };
+        if same {
+            formula.template.noted(self.context.person);
         }
+        same
     }
 
     fn one(&mut self, rule: &'t AttributeRule, text: CompactString) -> Result<(), Draft> {

@@ -477,7 +477,12 @@ impl<'t> Wishing<'t> {
                 },
             };
             let found = match &literal[usize::from(number)] {
-                Some(found) => found.clone(),
+                Some(found) => {
+                    if holds {
+                        rule.group.template.noted(context.person);
+                    }
+                    found.clone()
+                }
                 None if !holds && groups != GroupsInState::Remove => continue,
                 None => match rule.group.template.render_dn(context) {
                     Ok(text) => match rendered[usize::from(number)].get(&text) {

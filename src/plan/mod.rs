@@ -21,9 +21,11 @@ mod places;
 mod planning;
 mod requests;
 mod target;
+mod trace;
 
 pub use artifact::*;
-pub use build::{PlanError, PlanInput, build};
+pub use build::{PlanError, PlanInput, build, build_traced, tables};
 pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use requests::requests;
+pub use trace::{Assessment, Trace};

@@ -92,6 +92,11 @@ impl<'a> Planning<'a> {
         planning
     }
 
+    /// The target, with everybody's account found.
+    pub(super) fn target(&self) -> &Target<'a> {
+        &self.target
+    }
+
     /// Plans it, once every target has judged the reads.
     pub(super) fn run(
         mut self,

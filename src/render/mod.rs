@@ -1,6 +1,7 @@
-//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics in the forms tools take.
+//! What people read: plans and outcomes as terminal text and Markdown, and diagnostics and the results of tests in the
+//! forms tools take.
 //!
-//! Works from a plan, an outcome or diagnostics alone, without files, network or clock, and decides nothing: what is not in the
+//! Works from a plan, an outcome, diagnostics or results alone, without files, network or clock, and decides nothing: what is not in the
 //! plan is not in the report. A plan is first laid out as a [`report`] (sections of lines of marked pieces) and that
 //! is then written as text or Markdown, so that both say the same.
 //!
@@ -16,6 +17,7 @@ mod markdown;
 mod outcome;
 mod plan;
 mod report;
+pub mod testing;
 mod text;
 
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};

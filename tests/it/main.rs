@@ -17,4 +17,5 @@ mod sandbox;
 mod schema;
 mod show;
 mod support;
+mod testing;
 mod validate;

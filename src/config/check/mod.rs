@@ -11,6 +11,7 @@ mod groups;
 mod halo;
 mod lifecycle;
 mod mapping;
+mod mapping_test;
 mod names;
 mod pairs;
 mod project;
@@ -47,6 +48,7 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
 }
@@ -80,6 +82,9 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         lifecycle::check(lifecycle, &context, report);
     }
     groups::check(&context, report);
+    for test in &set.tests {
+        mapping_test::check(test, &context, report);
+    }
     pairs::check(&context, report);
     tables::check(set, files, report)
 }

@@ -13,6 +13,7 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Table", &set.tables, report);
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);
+    unique("MappingTest", &set.tests, report);
     if let [first, others @ ..] = set.projects.as_slice() {
         let first = first.doc.key_place("/kind").location;
         for other in others {

@@ -7,6 +7,7 @@ mod active_directory;
 mod groups;
 mod lifecycle;
 mod mapping;
+mod mapping_test;
 mod project;
 mod shared;
 mod source;
@@ -20,6 +21,10 @@ pub use lifecycle::{
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
     PlacementWhen, UniqueSpec, When,
+};
+pub use mapping_test::{
+    AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
+    GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
 };
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};

@@ -24,10 +24,11 @@ pub(crate) enum Kind {
     Table,
     Groups,
     Lifecycle,
+    MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
@@ -35,6 +36,7 @@ impl Kind {
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
+        Self::MappingTest,
     ];
 
     /// As written in `kind`.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
+            Self::MappingTest => "MappingTest",
         }
     }
 
@@ -60,6 +63,7 @@ impl Kind {
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
+            Self::MappingTest => "mapping-test",
         }
     }
 
@@ -105,6 +109,7 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
+        Kind::MappingTest => generator.subschema_for::<kinds::MappingTest>(),
     };
     let definitions = generator.take_definitions(true);
     let (meta, place) = match draft {
@@ -312,6 +317,7 @@ mod tests {
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
+                Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),
             };
             assert!(error.is_none(), "{kind:?}: {error:?}");
         }

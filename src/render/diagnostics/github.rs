@@ -35,7 +35,7 @@ pub(super) fn render(diagnostics: &[Diagnostic]) -> String {
     out
 }
 
-fn data(text: &str) -> String {
+pub(in crate::render) fn data(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -49,6 +49,6 @@ fn data(text: &str) -> String {
     out
 }
 
-fn property(text: &str) -> String {
+pub(in crate::render) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

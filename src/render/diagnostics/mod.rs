@@ -4,7 +4,7 @@
 //! shown as handed over, so whoever hands them over has covered what is secret. What files say can neither command a
 //! terminal nor begin another annotation.
 
-mod github;
+pub(super) mod github;
 mod json;
 mod sarif;
 mod text;
@@ -78,7 +78,7 @@ fn severity_name(severity: Severity) -> &'static str {
 }
 
 /// JSON for people and programs: what [`harmless`] replaces is escaped, for programs should get it back.
-fn json_text(value: &serde_json::Value) -> String {
+pub(super) fn json_text(value: &serde_json::Value) -> String {
     let text = format!("{value:#}\n");
     if !text.contains(|c| c != '\n' && acts(c)) {
         return text;

@@ -171,3 +171,31 @@ fn a_plan_whose_passwords_cannot_be_kept_is_refused_before_anything_is_written()
     bench.forget_the_journal();
     assert!(bench.try_apply().unwrap().is_ok());
 }
+
+#[tokio::test]
+async fn p1_a_plan_of_another_project_is_refused() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/joiner");
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(golden.join("config")).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let text = text.replace("name: acme", "name: other");
+        std::fs::write(folder.path().join(file.file_name()), text).unwrap();
+    }
+    let plan = folder.path().join("plan.json");
+    std::fs::copy(golden.join("plan.json"), &plan).unwrap();
+    let run = crate::support::halosync(
+        folder.path(),
+        &std::collections::BTreeMap::new(),
+        &["apply", "plan.json"],
+    )
+    .await
+    .expect(6);
+    assert!(
+        run.stderr.contains("made in project acme") && run.stderr.contains("project other"),
+        "{}",
+        run.stderr
+    );
+    assert!(!plan.with_extension("journal.jsonl").exists());
+    assert_eq!(run.stdout, "");
+}

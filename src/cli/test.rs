@@ -1,0 +1,131 @@
+//! `halosync test`: the tests of a configuration, without network and without secrets.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use super::args::{Test, TestFormat};
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::project::{self, Project};
+use crate::config::{Config, Document, kinds};
+use crate::lang::closest;
+use crate::render::testing::{self as render, Format, Options};
+use crate::testing::{self, Report};
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
+    let project = project::load(context, &verb.project)?;
+    let tests = chosen(context, &project, &verb.tests)?;
+    if tests.is_empty() {
+        context.printer.note(
+            "there are no tests; write `kind: MappingTest` documents, docs/testing.md shows how",
+        );
+    }
+    let mut reports = testing::run(&project.config, &tests);
+    let format = match verb.format {
+        TestFormat::Text => Format::Text,
+        TestFormat::Json => Format::Json,
+        TestFormat::Junit => Format::Junit,
+        TestFormat::Github => Format::Github,
+    };
+    if matches!(format, Format::Github | Format::Junit)
+        && let Some(prefix) = super::validate::prefix_in_repository(&project.root)
+    {
+        below(&mut reports, &prefix);
+    }
+    let options = Options {
+        colour: context.printer.colour,
+        quiet: context.printer.quiet,
+    };
+    context
+        .printer
+        .result(&render::render(&reports, format, options))?;
+    let failed = reports.iter().any(|report| !report.passed());
+    if format != Format::Text {
+        context.printer.note(&render::summary(&reports));
+    }
+    Ok(if failed {
+        Exit::TestsFailed
+    } else {
+        Exit::Success
+    })
+}
+
+/// Services that show results beside a pull request know paths from the repository's root.
+fn below(reports: &mut [Report], prefix: &str) {
+    for report in reports {
+        report.location.file = format!("{prefix}/{}", report.location.file).into();
+        for difference in &mut report.differences {
+            for place in std::iter::once(&mut difference.location).chain(&mut difference.rule) {
+                place.file = format!("{prefix}/{}", place.file).into();
+            }
+        }
+    }
+}
+
+/// The tests meant, in the order in which they are written.
+fn chosen<'p>(
+    context: &Context,
+    project: &'p Project,
+    wanted: &[String],
+) -> Result<Vec<&'p Document<kinds::MappingTest>>, Failure> {
+    let mut tests: Vec<_> = project.config.tests.values().collect();
+    tests.sort_by_key(|test| test.positions.value(""));
+    if wanted.is_empty() {
+        return Ok(tests);
+    }
+    let mut kept = vec![false; tests.len()];
+    for wanted in wanted {
+        let mut met = false;
+        for (test, kept) in tests.iter().zip(&mut kept) {
+            if is_meant(context, project, test, wanted) {
+                *kept = true;
+                met = true;
+            }
+        }
+        if !met {
+            return Err(unknown(&project.config, wanted));
+        }
+    }
+    let mut kept = kept.into_iter();
+    tests.retain(|_| kept.next().unwrap_or_default());
+    Ok(tests)
+}
+
+fn is_meant(
+    context: &Context,
+    project: &Project,
+    test: &Document<kinds::MappingTest>,
+    wanted: &str,
+) -> bool {
+    if test.name.as_str() == wanted {
+        return true;
+    }
+    let named = GlobBuilder::new(wanted)
+        .literal_separator(false)
+        .build()
+        .is_ok_and(|glob| glob.compile_matcher().is_match(test.name.as_str()));
+    named || {
+        let path = absolute(&context.current_dir.join(wanted));
+        let file = absolute(&project.root.join(&*test.positions.file));
+        file.starts_with(&path)
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn unknown(config: &Config, wanted: &str) -> Failure {
+    let names = || config.tests.keys().map(|name| name.as_str());
+    let failure = Failure::new(
+        Exit::Usage,
+        format!("there is no test, and no file with tests, called {wanted:?}"),
+    );
+    match closest(wanted, names()) {
+        Some(near) => failure.help(format!("did you mean {near}?")),
+        None => failure.help("`halosync test` without arguments runs all tests and names them"),
+    }
+}

@@ -1,0 +1,396 @@
+//! `kind: MappingTest`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+
+use super::{Context, Entry, Report};
+use crate::config::codes;
+use crate::config::diagnostic::{did_you_mean, list, quoted};
+use crate::config::given::{self, DEFAULT_KEY, NotGiven};
+use crate::config::kinds::{
+    Expectation, ExpectedGroups, GivenAccount, GivenFact, GivenValue, MappingTest, Source,
+};
+use crate::config::yaml::{Doc, join};
+use crate::model::{Dn, default_schema};
+
+type Facts = BTreeMap<String, Option<GivenFact>>;
+type Records = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
+
+pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &mut Report) {
+    let doc = &test.doc;
+    let spec = &test.spec;
+    if given::as_of(&spec.as_of, &TimeZone::UTC).is_none() {
+        report.error(
+            doc,
+            "/spec/asOf",
+            codes::INVALID_VALUE,
+            "this is not a date or a moment",
+            Some("write `2026-06-02`, or with the time `2026-06-02T08:00`".to_owned()),
+        );
+    }
+    let mapping = context
+        .set
+        .mappings
+        .iter()
+        .find(|mapping| mapping.name.as_str() == spec.mapping);
+    if mapping.is_none() && !context.set.incomplete {
+        let names = || context.set.mappings.iter().map(|one| one.name.as_str());
+        report.error(
+            doc,
+            "/spec/mapping",
+            codes::UNKNOWN_MAPPING,
+            format!("there is no Mapping {}", quoted(&spec.mapping)),
+            did_you_mean(&spec.mapping, names()).or_else(|| {
+                names()
+                    .next()
+                    .map(|_| format!("there is {}", list(names().take(10))))
+            }),
+        );
+    }
+    let source = mapping.and_then(|mapping| context.source(&mapping.spec.source));
+    let base = mapping
+        .and_then(|mapping| context.directory(&mapping.spec.target))
+        .and_then(|directory| Dn::parse(&directory.spec.base).ok());
+    let mut checking = Checking {
+        doc,
+        source,
+        base,
+        keys: BTreeSet::new(),
+        report,
+    };
+    checking.person(
+        "/spec",
+        spec.key.as_deref(),
+        spec.person.as_ref(),
+        spec.record.as_ref(),
+        false,
+    );
+    for (index, other) in spec.others.iter().enumerate() {
+        let pointer = join("/spec/others", &index.to_string());
+        checking.person(
+            &pointer,
+            other.key.as_deref(),
+            other.person.as_ref(),
+            other.record.as_ref(),
+            true,
+        );
+        if let Some(account) = &other.account {
+            checking.account(&join(&pointer, "account"), account);
+        }
+    }
+    // Keys that stand in records are known only when they are read.
+    let known = spec.record.is_none() && spec.others.iter().all(|other| other.record.is_none());
+    let directory = &spec.directory;
+    if let Some(account) = &directory.account {
+        checking.account("/spec/directory/account", account);
+    }
+    for name in directory.taken.keys() {
+        checking.attribute(&join("/spec/directory/taken", name), name);
+    }
+    for (names, at) in [
+        (&directory.places, "/spec/directory/places"),
+        (&directory.groups, "/spec/directory/groups"),
+    ] {
+        for (index, name) in names.iter().flatten().enumerate() {
+            checking.name(&join(at, &index.to_string()), name);
+        }
+    }
+    checking.expectation(&spec.expect, known);
+    if let Some(state) = &spec.expect.state {
+        let lifecycle = mapping.and_then(|mapping| {
+            context.set.lifecycles.iter().find(|lifecycle| {
+                lifecycle.spec.source == mapping.spec.source
+                    && lifecycle.spec.target == mapping.spec.target
+            })
+        });
+        if let Some(lifecycle) = lifecycle.filter(|one| !one.doc.is_incomplete("/spec/states")) {
+            let states = || {
+                lifecycle
+                    .spec
+                    .states
+                    .iter()
+                    .map(|state| state.name.as_str())
+            };
+            if !states().any(|name| name == state) {
+                report.error(
+                    doc,
+                    "/spec/expect/state",
+                    codes::UNKNOWN_STATE,
+                    format!("there is no state {}", quoted(state)),
+                    did_you_mean(state, states())
+                        .or_else(|| Some(format!("there is {}", list(states().take(10))))),
+                );
+            }
+        }
+    }
+}
+
+struct Checking<'a> {
+    doc: &'a Doc,
+    source: Option<&'a Entry<Source>>,
+    base: Option<Dn>,
+    /// Keys of the test's people.
+    keys: BTreeSet<String>,
+    report: &'a mut Report,
+}
+
+impl Checking<'_> {
+    fn person(
+        &mut self,
+        pointer: &str,
+        key: Option<&str>,
+        facts: Option<&Facts>,
+        records: Option<&Records>,
+        other: bool,
+    ) {
+        let doc = self.doc;
+        match (facts, records) {
+            (Some(_), Some(_)) => self.report.error_key(
+                doc,
+                &join(pointer, "record"),
+                codes::ONE_OF,
+                "`person` and `record` both say who this is",
+                Some("keep one of them".to_owned()),
+            ),
+            (None, None)
+                if !doc.is_broken(&join(pointer, "person"))
+                    && !doc.is_broken(&join(pointer, "record")) =>
+            {
+                self.report.error_key(
+                    doc,
+                    pointer,
+                    codes::MISSING_FIELD,
+                    "nothing says who this is",
+                    Some("give `person` with facts, or `record` with raw records".to_owned()),
+                )
+            }
+            _ => {}
+        }
+        match (key, records) {
+            (Some(_), Some(_)) => self.report.error_key(
+                doc,
+                &join(pointer, "key"),
+                codes::ONE_OF,
+                "the key stands in `record`",
+                Some("leave `key` out".to_owned()),
+            ),
+            (None, None) if other => self.report.error_key(
+                doc,
+                pointer,
+                codes::MISSING_FIELD,
+                "`key` is missing",
+                Some("key: the person's key in the source".to_owned()),
+            ),
+            _ => {}
+        }
+        let own = match (key, records) {
+            (Some(key), _) => Some(key),
+            (None, None) if !other => Some(DEFAULT_KEY),
+            _ => None,
+        };
+        if let Some(own) = own {
+            if own.trim().is_empty() {
+                let at = join(pointer, "key");
+                self.report
+                    .error(doc, &at, codes::EMPTY_VALUE, "a person needs a key", None);
+            } else if !self.keys.insert(own.to_owned()) {
+                let at = if key.is_some() {
+                    join(pointer, "key")
+                } else {
+                    pointer.to_owned()
+                };
+                self.report.error(
+                    doc,
+                    &at,
+                    codes::DUPLICATE_KEY,
+                    format!("two people of this test have the key {}", quoted(own)),
+                    Some(format!(
+                        "give them different ones; the tested person's is {DEFAULT_KEY} unless `key` says otherwise"
+                    )),
+                );
+            }
+        }
+        let Some(source) = self.source else { return };
+        if let Some(facts) = facts {
+            self.facts(&join(pointer, "person"), facts, &source.spec);
+        }
+        if let Some(records) = records {
+            let endpoints = || source.spec.endpoints.keys().map(String::as_str);
+            for name in records.keys() {
+                let known = endpoints().any(|endpoint| endpoint == name)
+                    || (source.spec.endpoints.is_empty() && name == "users");
+                if !known {
+                    self.report.error_key(
+                        doc,
+                        &join(&join(pointer, "record"), name),
+                        codes::UNKNOWN_ENDPOINT,
+                        format!("there is no endpoint {}", quoted(name)),
+                        did_you_mean(name, endpoints()),
+                    );
+                }
+            }
+        }
+    }
+
+    fn facts(&mut self, pointer: &str, facts: &Facts, source: &Source) {
+        let doc = self.doc;
+        let fields = &source.person.fields;
+        for (name, given) in facts {
+            let at = join(pointer, name);
+            let Some(field) = fields.get(name) else {
+                let known = fields.keys().map(String::as_str);
+                self.report.error_key(
+                    doc,
+                    &at,
+                    codes::UNKNOWN_PERSON_FIELD,
+                    format!("people of the source have no field {}", quoted(name)),
+                    did_you_mean(name, known.clone())
+                        .or_else(|| Some(format!("fields are {}", list(known.take(20))))),
+                );
+                continue;
+            };
+            let Some(given) = given else { continue };
+            if let Err(error) = given::fact(given, field.fact_type) {
+                let (code, help) = match &error {
+                    NotGiven::Type { help, .. } => (codes::WRONG_TYPE, help),
+                    NotGiven::Form { help, .. } => (codes::INVALID_VALUE, help),
+                };
+                self.report
+                    .error(doc, &at, code, error.to_string(), Some((*help).to_owned()));
+            }
+        }
+    }
+
+    fn account(&mut self, pointer: &str, account: &GivenAccount) {
+        self.name(&join(pointer, "placement"), &account.placement);
+        let attributes = join(pointer, "attributes");
+        for name in account.attributes.keys() {
+            self.attribute(&join(&attributes, name), name);
+        }
+        let groups = join(pointer, "groups");
+        for (index, name) in account.groups.iter().enumerate() {
+            self.name(&join(&groups, &index.to_string()), name);
+        }
+    }
+
+    /// A distinguished name of the target.
+    fn name(&mut self, pointer: &str, text: &str) {
+        match (Dn::parse(text), &self.base) {
+            (Err(error), _) => self.report.error(
+                self.doc,
+                pointer,
+                codes::BAD_DN,
+                format!("this is not a distinguished name: {error}"),
+                Some("for example `OU=People,DC=corp,DC=example,DC=test`".to_owned()),
+            ),
+            (Ok(name), Some(base)) if !name.key().is_at_or_under(&base.key()) => {
+                self.report.error(
+                    self.doc,
+                    pointer,
+                    codes::DN_OUTSIDE_BASE,
+                    format!("this is not below {}", quoted(base.as_str())),
+                    None,
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn attribute(&mut self, pointer: &str, name: &str) {
+        if default_schema().get(name).is_some() {
+            return;
+        }
+        let known = default_schema().iter().map(|known| known.name.as_str());
+        self.report.warn_key(
+            self.doc,
+            pointer,
+            codes::UNKNOWN_ATTRIBUTE,
+            format!(
+                "{} is not in the default Active Directory schema",
+                quoted(name)
+            ),
+            did_you_mean(name, known).or_else(|| {
+                Some("tests take attributes of an extension for texts without limits".to_owned())
+            }),
+        );
+    }
+
+    fn expectation(&mut self, expect: &Expectation, keys_known: bool) {
+        let doc = self.doc;
+        let at = "/spec/expect";
+        let without_held = Expectation {
+            held: None,
+            complete: false,
+            ..expect.clone()
+        };
+        let held = doc.value.pointer("/spec/expect/held").is_some();
+        if without_held == Expectation::default()
+            && !held
+            && !expect.complete
+            && !doc.is_incomplete(at)
+        {
+            self.report.error_key(
+                doc,
+                at,
+                codes::TEST_EXPECTS_NOTHING,
+                "a test that expects nothing cannot fail",
+                Some("say something about `state`, `attributes`, `groups` or `held`".to_owned()),
+            );
+        }
+        if let Some(placement) = &expect.placement {
+            self.name("/spec/expect/placement", placement);
+        }
+        for (name, value) in &expect.attributes {
+            let at = join("/spec/expect/attributes", name);
+            self.attribute(&at, name);
+            if let Some(GivenValue::Person(reference)) = value
+                && keys_known
+                && !self.keys.contains(&reference.person)
+            {
+                self.report.error(
+                    doc,
+                    &join(&at, "person"),
+                    codes::UNKNOWN_PERSON,
+                    format!(
+                        "nobody of this test has the key {}",
+                        quoted(&reference.person)
+                    ),
+                    did_you_mean(&reference.person, self.keys.iter().map(String::as_str))
+                        .or_else(|| Some("add the person to `others`".to_owned())),
+                );
+            }
+        }
+        let groups: Vec<(String, &String)> = match &expect.groups {
+            None => Vec::new(),
+            Some(ExpectedGroups::Exactly(names)) => numbered("/spec/expect/groups", names),
+            Some(ExpectedGroups::Among(among)) => {
+                let mut all = numbered("/spec/expect/groups/include", &among.include);
+                all.extend(numbered("/spec/expect/groups/exclude", &among.exclude));
+                all
+            }
+        };
+        for (pointer, name) in groups {
+            // A group's own name may hold `=`, so only what parses is taken for a distinguished name.
+            if name.trim().is_empty() {
+                self.report.error(
+                    doc,
+                    &pointer,
+                    codes::EMPTY_VALUE,
+                    "a group needs a name",
+                    None,
+                );
+            } else if Dn::parse(name).is_ok() {
+                self.name(&pointer, name);
+            }
+        }
+    }
+}
+
+fn numbered<'n>(pointer: &str, names: &'n [String]) -> Vec<(String, &'n String)> {
+    names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (join(pointer, &index.to_string()), name))
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! What tests give in words, as the planner takes it: facts of a declared type and the moment of a test.
+//!
+//! Shared by the check of documents and the running of tests, so that what is valid can also be run.
+
+use compact_str::CompactString;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use unicode_normalization::UnicodeNormalization;
+
+use super::kinds::GivenFact;
+use crate::model::{Fact, FactType};
+
+/// The tested person's key, when the test gives none.
+pub const DEFAULT_KEY: &str = "1";
+
+/// Why a given value is not one of its field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotGiven {
+    /// It is of another type.
+    #[error("{wanted} is needed here")]
+    Type {
+        /// What is needed.
+        wanted: &'static str,
+        /// The way out.
+        help: &'static str,
+    },
+    /// It has the right type and not the form.
+    #[error("this is not {wanted}")]
+    Form {
+        /// What is needed.
+        wanted: &'static str,
+        /// The way out.
+        help: &'static str,
+    },
+}
+
+/// The fact a given value is. Texts are trimmed and brought to NFC, as those of a source are.
+///
+/// # Errors
+/// Why it is not of the field's type.
+pub fn fact(given: &GivenFact, fact_type: FactType) -> Result<Fact, NotGiven> {
+    let (wanted, help) = match fact_type {
+        FactType::Text => ("text", "put it in quotes"),
+        FactType::Integer => ("a whole number", "write it without quotes"),
+        FactType::Boolean => ("true or false", "write it without quotes"),
+        FactType::Date => ("a date", "write it as 2026-06-02"),
+        FactType::DateTime => ("a moment", "write it as 2026-06-02T08:00:00Z"),
+        FactType::List => ("a list of texts", "write it as [one, two]"),
+    };
+    let form = || NotGiven::Form { wanted, help };
+    match (fact_type, given) {
+        (FactType::Text, GivenFact::Text(text)) => Ok(Fact::Text(plain(text)?)),
+        (FactType::Integer, GivenFact::Integer(number)) => Ok(Fact::Integer(*number)),
+        (FactType::Boolean, GivenFact::Boolean(flag)) => Ok(Fact::Boolean(*flag)),
+        (FactType::Date, GivenFact::Text(text)) => date(text).map(Fact::Date).ok_or_else(form),
+        (FactType::DateTime, GivenFact::Text(text)) => {
+            text.parse().map(Fact::DateTime).map_err(|_| form())
+        }
+        (FactType::List, GivenFact::List(items)) => {
+            let items: Result<Vec<_>, _> = items.iter().map(|item| plain(item)).collect();
+            let items = items?;
+            if items.is_empty() {
+                return Err(empty());
+            }
+            Ok(Fact::List(items.into_boxed_slice()))
+        }
+        _ => Err(NotGiven::Type { wanted, help }),
+    }
+}
+
+/// The moment a test is for: a date, a date and time in the project's zone, or a moment with its own offset.
+pub fn as_of(text: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
+    if let Some(date) = date(text) {
+        return Some(date.to_zoned(zone.clone()).ok()?.timestamp());
+    }
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    let civil: DateTime = text.parse().ok()?;
+    Some(civil.to_zoned(zone.clone()).ok()?.timestamp())
+}
+
+/// Only a date: the parser would take the date out of a date-time as well.
+fn date(text: &str) -> Option<Date> {
+    (text.len() == 10).then(|| text.parse().ok()).flatten()
+}
+
+fn plain(text: &str) -> Result<CompactString, NotGiven> {
+    let text: CompactString = text.trim().nfc().collect();
+    if text.is_empty() {
+        return Err(empty());
+    }
+    Ok(text)
+}
+
+fn empty() -> NotGiven {
+    NotGiven::Form {
+        wanted: "a value",
+        help: "write null, or leave the field out: nobody has an empty value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_have_the_type_of_their_field() {
+        let text = |text: &str| GivenFact::Text(text.to_owned());
+        assert_eq!(
+            fact(&text(" Jose\u{301} "), FactType::Text),
+            Ok(Fact::Text("José".into()))
+        );
+        assert_eq!(
+            fact(&text("2026-06-02"), FactType::Date)
+                .unwrap()
+                .to_string(),
+            "2026-06-02"
+        );
+        assert!(fact(&text("2026-06-02T10:00:00Z"), FactType::Date).is_err());
+        assert!(fact(&text("2026-06-02T10:00:00Z"), FactType::DateTime).is_ok());
+        assert!(fact(&text(""), FactType::Text).is_err());
+        assert!(fact(&GivenFact::Integer(44), FactType::Text).is_err());
+        assert!(fact(&GivenFact::List(Vec::new()), FactType::List).is_err());
+    }
+
+    #[test]
+    fn a_date_is_its_first_moment_in_the_zone() {
+        let london = TimeZone::get("Europe/London").unwrap();
+        let moment = |text: &str| as_of(text, &london).unwrap().to_string();
+        assert_eq!(moment("2026-06-02"), "2026-06-01T23:00:00Z");
+        assert_eq!(moment("2026-06-02T09:30"), "2026-06-02T08:30:00Z");
+        assert_eq!(moment("2026-06-02T09:30:00+02:00"), "2026-06-02T07:30:00Z");
+        assert_eq!(as_of("next Tuesday", &london), None);
+        assert_eq!(as_of("2026-02-30", &london), None);
+    }
+}

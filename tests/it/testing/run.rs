@@ -1,0 +1,177 @@
+//! The command as people and CI jobs use it. `BLESS=1 cargo nextest run -E 'test(testing)'` writes the goldens anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Run, halosync};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The project of failing and passing tests, copied to where no repository is.
+pub(super) fn project() -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(root().join("tests/testing/project")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+/// Runs without a single environment variable: no secret is needed.
+pub(super) async fn test(dir: &Path, arguments: &[&str]) -> Run {
+    let arguments: Vec<&str> = std::iter::once("test")
+        .chain(arguments.iter().copied())
+        .collect();
+    halosync(dir, &BTreeMap::new(), &arguments).await
+}
+
+#[track_caller]
+pub(super) fn golden(name: &str, found: &str) {
+    let path: PathBuf = root().join("tests/testing").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, found).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let difference = similar::TextDiff::from_lines(expected.as_str(), found);
+    assert!(
+        expected == found,
+        "{name} differs:\n{}",
+        difference.unified_diff().header("expected", "found")
+    );
+}
+
+#[tokio::test]
+async fn the_examples_tests_pass_without_secrets() {
+    let run = test(&root().join("examples/acme"), &[]).await.expect(0);
+    assert!(
+        run.stdout.ends_with("5 tests: 5 passed, 0 failed\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[tokio::test]
+async fn results_are_as_blessed_in_every_form() {
+    let project = project();
+    for (format, file) in [
+        ("text", "results.txt"),
+        ("json", "results.json"),
+        ("junit", "results.xml"),
+        ("github", "results.github"),
+    ] {
+        let run = test(project.path(), &["--format", format]).await.expect(7);
+        golden(file, &run.stdout);
+        let again = test(project.path(), &["--format", format]).await.expect(7);
+        assert_eq!(run.stdout, again.stdout, "{format}");
+    }
+    let coloured = test(project.path(), &["--color", "always", "wrong-throughout"])
+        .await
+        .expect(7);
+    golden("results.ansi", &coloured.stdout.replace('\u{1b}', "␛"));
+}
+
+#[tokio::test]
+async fn passing_tests_alone_exit_with_0() {
+    let project = project();
+    let run = test(project.path(), &["passing.yaml"]).await.expect(0);
+    assert!(
+        run.stdout.contains("5 tests: 5 passed, 0 failed"),
+        "{}",
+        run.stdout
+    );
+    let quiet = test(project.path(), &["-q", "passing.yaml"])
+        .await
+        .expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let quiet = test(project.path(), &["-q"]).await.expect(7);
+    assert!(quiet.stdout.contains("FAILED  hostile"), "{}", quiet.stdout);
+    assert!(!quiet.stdout.contains("ok "), "{}", quiet.stdout);
+}
+
+#[tokio::test]
+async fn tests_are_chosen_by_name_pattern_file_and_folder() {
+    let project = project();
+    for (chosen, count) in [
+        ("joiner", "1 test:"),
+        ("*-*", "4 tests:"),
+        ("passing.yaml", "5 tests:"),
+        (".", "8 tests:"),
+    ] {
+        let run = test(project.path(), &[chosen]).await;
+        assert!(run.stdout.contains(count), "{chosen}: {}", run.stdout);
+    }
+    let run = test(project.path(), &["joinr"]).await.expect(64);
+    assert!(
+        run.stderr.contains("did you mean joiner?"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[tokio::test]
+async fn an_invalid_configuration_is_not_tested() {
+    let project = project();
+    let path = project.path().join("passing.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(
+        &path,
+        text.replace("mapping: employees", "mapping: employes"),
+    )
+    .unwrap();
+    let run = test(project.path(), &[]).await.expect(65);
+    assert!(run.stderr.contains("unknown-mapping"), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+}
+
+#[tokio::test]
+async fn junit_is_wellformed_whatever_values_hold() {
+    let project = project();
+    let run = test(project.path(), &["--format", "junit", "hostile"])
+        .await
+        .expect(7);
+    let mut open: Vec<String> = Vec::new();
+    let tag = regex::Regex::new(r#"<(/?)([a-z]+)((?: [a-z]+="[^"<]*")*)(/?)>"#).unwrap();
+    let body = run.stdout.split_once("?>").unwrap().1;
+    let mut last = 0;
+    for found in tag.captures_iter(body) {
+        let whole = found.get(0).unwrap();
+        let between = &body[last..whole.start()];
+        assert!(!between.contains(['<', '>']), "{between:?}");
+        let references = between.split('&').skip(1);
+        for reference in references {
+            assert!(
+                ["amp;", "lt;", "gt;", "quot;", "apos;"]
+                    .iter()
+                    .any(|known| reference.starts_with(known)),
+                "{between:?}"
+            );
+        }
+        last = whole.end();
+        match (&found[1], &found[4]) {
+            ("/", _) => assert_eq!(open.pop().as_deref(), Some(&found[2])),
+            (_, "/") => {}
+            _ => open.push(found[2].to_owned()),
+        }
+    }
+    assert_eq!(open, [""; 0]);
+    assert_eq!(body[last..].trim(), "");
+    assert!(!run.stdout.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[tokio::test]
+async fn a_value_begins_no_annotation_of_its_own() {
+    let project = project();
+    let run = test(project.path(), &["--format", "github", "hostile"])
+        .await
+        .expect(7);
+    assert_eq!(run.stdout.lines().count(), 4, "{}", run.stdout);
+    for line in run.stdout.lines() {
+        assert!(
+            line.starts_with("::error file=failing.yaml,line="),
+            "{line}"
+        );
+    }
+}
