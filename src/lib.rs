@@ -5,7 +5,8 @@
 //! 1. [`config`] turns YAML from git into validated, located documents; [`lang`] is the one small
 //!    language their templates and conditions are written in.
 //! 2. [`connector`] readers bring two snapshots: people from HaloITSM (through [`intake`], which turns raw
-//!    records into facts) and objects from the directory.
+//!    records into facts) and objects from the directory. [`inventory`] says what raw records hold, before anybody
+//!    has decided what to make of them.
 //! 3. [`lifecycle`], [`mapping`], [`matching`] and [`diff`] compute what is desired, whose account is whose,
 //!    and what differs; [`policy`] judges what may be done.
 //! 4. [`plan`] is the artifact a reviewer approves, bound by its digest; [`render`] shows it.
@@ -14,9 +15,9 @@
 //!
 //! [`sandbox`] holds embedded simulators of both systems; [`cli`] ties everything together.
 //!
-//! Imports run one way: `model`, `lang`, `config`, `snapshot`, `intake`, `lifecycle`, `mapping`, `matching`, `diff`, `policy`,
-//! `plan`, `testing` form the pure core, synchronous and without network, files, clock or environment; each may use only
-//! those before it. A test (`tests/it/house.rs`) holds this.
+//! Imports run one way: `model`, `lang`, `config`, `snapshot`, `intake`, `inventory`, `lifecycle`, `mapping`,
+//! `matching`, `diff`, `policy`, `plan`, `testing` form the pure core, synchronous and without network, files, clock or
+//! environment; each may use only those before it. A test (`tests/it/house.rs`) holds this.
 
 pub mod apply;
 pub mod cli;
@@ -24,6 +25,7 @@ pub mod config;
 pub mod connector;
 pub mod diff;
 pub mod intake;
+pub mod inventory;
 pub mod lang;
 pub mod lifecycle;
 pub mod mapping;

@@ -4,6 +4,9 @@
 //! are exactly the plan's `before` (P5), it names the values it removes (so the server compares and sets in one
 //! step), and it touches no value that stays.
 //!
+//! Values that are merged into those of others are compared as sets of their own: only what the plan adds must be
+//! there, only what it takes out must be gone.
+//!
 //! Text is compared exactly, although the server matches it without regard to case: a case-only correction is a
 //! change to the planner, and a case-only edit by somebody else is an edit.
 
@@ -13,7 +16,7 @@ use base64::Engine;
 
 use super::outcome::Difference;
 use crate::connector::Modification;
-use crate::model::{Dn, Syntax, default_schema};
+use crate::model::{Dn, Syntax, default_schema, folded};
 use crate::plan::{AttributeChange, ObjectRef, PlanValue};
 
 /// `accountExpires` that never comes; 0 means the same ([MS-ADA1] 2.1).
@@ -113,6 +116,9 @@ pub(super) fn decide(
     found: &[String],
     name_of: &dyn Fn(&ObjectRef) -> Option<Dn>,
 ) -> Verdict {
+    if change.merge {
+        return merge(change, found);
+    }
     let attribute = change.name.as_str();
     let syntax = syntax_of(change);
     let found_set = canonical_set(attribute, syntax, found);
@@ -159,6 +165,67 @@ pub(super) fn decide(
     Verdict::Write(modifications)
 }
 
+/// Begins the address people write from; two of them are none ([MS-ADA3] 2.224).
+const PRIMARY_ADDRESS: &str = "SMTP:";
+
+/// Adds what `after` has more than `before` and takes out what it has less, whatever else is there now.
+fn merge(change: &AttributeChange, found: &[String]) -> Verdict {
+    let syntax = syntax_of(change);
+    // A value is there whatever its case: the server refuses a second that differs in nothing else.
+    let key = |value: &str| same_to_server(syntax, &canonical(&change.name, syntax, value));
+    let keys =
+        |values: &[String]| -> HashSet<String> { values.iter().map(|one| key(one)).collect() };
+    let (before, after) = (shown(&change.before), shown(&change.after));
+    let (had, wanted, there) = (keys(&before), keys(&after), keys(found));
+    let added: Vec<String> = after
+        .iter()
+        .filter(|value| !had.contains(&key(value)) && !there.contains(&key(value)))
+        .cloned()
+        .collect();
+    let removed: Vec<String> = found
+        .iter()
+        .filter(|value| had.contains(&key(value)) && !wanted.contains(&key(value)))
+        .cloned()
+        .collect();
+    let primary = |values: &[String]| values.iter().any(|one| one.starts_with(PRIMARY_ADDRESS));
+    let addresses = change.name.eq_ignore_ascii_case("proxyAddresses");
+    let taken: Vec<String> = before
+        .iter()
+        .filter(|value| !wanted.contains(&key(value)))
+        .cloned()
+        .collect();
+    // Somebody has made another address the primary one since, or the very one to be taken out.
+    if addresses && (primary(&added) && primary(found) || primary(&removed) && !primary(&taken)) {
+        return Verdict::Moved(Difference {
+            attribute: change.name.clone(),
+            before,
+            planned: after,
+            found: found.to_vec(),
+        });
+    }
+    let mut modifications = Vec::with_capacity(2);
+    if !removed.is_empty() {
+        modifications.push(Modification::Delete(change.name.clone(), removed));
+    }
+    if !added.is_empty() {
+        modifications.push(Modification::Add(change.name.clone(), added));
+    }
+    if modifications.is_empty() {
+        return Verdict::AsDesired;
+    }
+    Verdict::Write(modifications)
+}
+
+/// The form in which values are equal that the server holds for one.
+fn same_to_server(syntax: Syntax, value: &str) -> String {
+    match syntax {
+        Syntax::Text | Syntax::Dn | Syntax::Other => {
+            value.trim().chars().flat_map(folded).collect()
+        }
+        _ => value.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Modification, Verdict, decide};
@@ -176,6 +243,7 @@ mod tests {
             name: name.to_owned(),
             before: values(before),
             after: values(after),
+            merge: false,
             rule: RuleIndex(0),
             facts: Default::default(),
         }
@@ -330,6 +398,7 @@ mod tests {
             name: "manager".to_owned(),
             before: vec![PlanValue::Object(old)],
             after: vec![PlanValue::Object(new)],
+            merge: false,
             rule: RuleIndex(0),
             facts: Default::default(),
         };

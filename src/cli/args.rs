@@ -44,6 +44,8 @@ pub(crate) enum Verb {
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
+    /// Connect to a source or a directory and show what it holds: authorisation, limits, and every field found.
+    Probe(Probe),
     /// See it all work on embedded simulators, in a few seconds.
     Demo(Demo),
     /// Keep embedded HaloITSM and directory simulators running, to try things on.
@@ -199,6 +201,85 @@ pub(crate) struct Apply {
     /// Changes under way at the same time.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+}
+
+/// Arguments of `probe`.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    #[command(subcommand)]
+    pub(crate) what: Probed,
+}
+
+/// What to probe.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Probed {
+    /// A source of people. Values are shown by their shape only, unless asked for.
+    Source(ProbeSource),
+    /// A directory, with the account that reads. Values are shown by their shape only, unless asked for.
+    Directory(ProbeDirectory),
+}
+
+/// Arguments both probes have.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeCommon {
+    /// Name of the document.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Show real values as examples: personal data, on your terminal and wherever its output goes.
+    #[arg(long)]
+    pub(crate) show_values: bool,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ProbeFormat,
+    /// Write to this file instead of printing.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `probe source`.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeSource {
+    #[command(flatten)]
+    pub(crate) common: ProbeCommon,
+    /// People to look at. A page of HaloITSM has 100.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sample: u64,
+    /// Look at everyone.
+    #[arg(long, conflicts_with = "sample")]
+    pub(crate) all: bool,
+    /// Requests to spend at most. A retry of one under way may exceed it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+}
+
+/// Arguments of `probe directory`.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeDirectory {
+    #[command(flatten)]
+    pub(crate) common: ProbeCommon,
+    /// Managed users whose attributes are looked at.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sample: u64,
+    /// Look at all of them.
+    #[arg(long, conflicts_with = "sample")]
+    pub(crate) all: bool,
+    /// Also connect with the account that writes, and ask what it may write. Nothing is written.
+    #[arg(long)]
+    pub(crate) write_bind: bool,
+}
+
+/// How a probe's report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProbeFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// JSON, as `halosync schema probe-source` and `halosync schema probe-directory` describe it.
+    Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// Arguments of `demo`.

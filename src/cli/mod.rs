@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod people;
 mod plan;
+mod probe;
 mod progress;
 mod project;
 mod resolve;
@@ -72,6 +73,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Probe(verb) => runtime()?.block_on(probe::run(context, verb)),
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::config::schema::{self, Draft};
+use crate::inventory::report::{DirectoryReport, SourceReport};
 use crate::plan::PlanFile;
 
 /// Path (below `schemas/`) and text of every schema file.
@@ -15,6 +16,11 @@ pub fn files() -> Vec<(String, String)> {
             .into_generator()
             .into_root_schema_for::<PlanFile>();
         schemas.push(("plan", plan.to_value()));
+        let generator = || draft.settings().into_generator();
+        let source = generator().into_root_schema_for::<SourceReport>();
+        schemas.push(("probe-source", source.to_value()));
+        let directory = generator().into_root_schema_for::<DirectoryReport>();
+        schemas.push(("probe-directory", directory.to_value()));
         for (stem, schema) in schemas {
             files.push((
                 format!("{folder}{stem}.schema.json"),

@@ -49,6 +49,7 @@ codes! {
     DUPLICATE_ROW = "duplicate-row";
     DUPLICATE_STATE = "duplicate-state";
     EMPTY_CONSTANT = "empty-constant";
+    EMPTY_TEMPLATE = "empty-template";
     EMPTY_VALUE = "empty-value";
     FIELD_NOT_DELIVERED = "field-not-delivered";
     FILE_TOO_LARGE = "file-too-large";
@@ -62,6 +63,7 @@ codes! {
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
+    MERGE_NOT_POSSIBLE = "merge-not-possible";
     MISSING_ATTRIBUTE = "missing-attribute";
     MISSING_COLUMN = "missing-column";
     MISSING_FIELD = "missing-field";

@@ -142,6 +142,8 @@ pub struct Config {
     pub directories: BTreeMap<Name, Document<kinds::ActiveDirectory>>,
     /// `kind: Mapping`, by name.
     pub mappings: BTreeMap<Name, Document<kinds::Mapping>>,
+    /// `kind: Template`, by name.
+    pub templates: BTreeMap<Name, Document<kinds::Template>>,
     /// `kind: Table`, by name.
     pub tables: BTreeMap<Name, LoadedTable>,
     /// `kind: Groups`, by name.

@@ -5,24 +5,27 @@
 //! directory holds. Keeps that a value is either one the directory would store as it stands, or a problem with a
 //! name: never cut, never guessed.
 
+mod compose;
 mod names;
 mod value;
 mod wanted;
 
 use compact_str::CompactString;
 
+pub use compose::{Composition, Decides, Origin, RoleTemplate, Slot};
 pub use names::{Candidates, Flavour, NameRule};
 pub use value::{
-    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, length,
-    means_empty, ticks, with_folded,
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, is_same_value,
+    length, means_empty, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 
+use self::compose::in_order;
 use crate::config::{Document, Positions, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, Lifecycle, NotCompiled, RuleId, Test};
 use crate::model::{
-    AttributeDef, AttributeId, DirectoryHeader, FieldIndex, Name, Syntax, default_schema,
+    AttributeDef, AttributeId, DirectoryHeader, FieldIndex, Location, Name, Syntax, default_schema,
 };
 
 /// A mapping ready to be asked.
@@ -46,8 +49,15 @@ pub struct Mapping {
     pub rule: RuleId,
     /// Attributes that the directory's schema does not have; their rules are left out.
     pub unknown: Vec<String>,
+    /// Templates that extend it, in order of precedence.
+    pub templates: Vec<RoleTemplate>,
     attributes: Vec<AttributeRule>,
-    by_state: Vec<Vec<u32>>,
+    /// The mapping's own rules.
+    base: Vec<u32>,
+    /// The rules of each state.
+    states: Vec<Vec<u32>>,
+    /// Numbers of rules that are written alike, by attribute.
+    classes: hashbrown::HashMap<AttributeId, Vec<kinds::AttributeRule>>,
 }
 
 /// An attribute by whose value accounts are recognised, and the person's value.
@@ -86,8 +96,12 @@ pub struct AttributeRule {
     pub blind: Option<Name>,
     /// Fields it reads, sorted.
     pub fields: Vec<Name>,
-    /// The rule comes from the lifecycle state, not from the mapping.
-    pub from_state: bool,
+    /// What kind of document it comes from.
+    pub origin: Origin,
+    /// Where it is written, for reviewers.
+    pub location: Location,
+    /// Rules for one attribute with the same number are written alike.
+    class: u32,
 }
 
 /// What an attribute rule wants.
@@ -109,12 +123,13 @@ pub enum RuleKind {
 }
 
 impl Mapping {
-    /// Compiles a document with the states of its lifecycle.
+    /// Compiles a document with the templates that extend it (of those given) and the states of its lifecycle.
     ///
     /// # Errors
     /// A template that does not compile against the fields of the read, or an attribute the read lacks.
     pub fn compile(
         document: &Document<kinds::Mapping>,
+        templates: &[&Document<kinds::Template>],
         lifecycle: &Lifecycle,
         states: &Document<kinds::Lifecycle>,
         header: &DirectoryHeader,
@@ -122,71 +137,7 @@ impl Mapping {
     ) -> Result<Self, NotCompiled> {
         let positions = &document.positions;
         let spec = &document.spec;
-        let mut unknown = Vec::new();
-        let mut attributes = Vec::new();
-        let mut compile = |spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
-                           positions: &Positions,
-                           pointer: &str,
-                           from_state: bool,
-                           compiler: &mut Compiler<'_>|
-         -> Result<Vec<u32>, NotCompiled> {
-            let mut indices = Vec::with_capacity(spec.len());
-            for (name, rule) in spec {
-                let pointer = format!("{pointer}/{}", escape_pointer(name));
-                let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
-                    unknown.push(name.clone());
-                    continue;
-                };
-                indices.push(u32::try_from(attributes.len()).unwrap_or(u32::MAX));
-                let mut compiled =
-                    AttributeRule::compile(id, def, rule, positions, &pointer, compiler)?;
-                compiled.from_state = from_state;
-                attributes.push(compiled);
-            }
-            Ok(indices)
-        };
-        let base = compile(
-            &spec.attributes,
-            positions,
-            "/spec/attributes",
-            false,
-            compiler,
-        )?;
-        let mut overrides = Vec::with_capacity(states.spec.states.len());
-        for (at, state) in states.spec.states.iter().enumerate() {
-            let pointer = format!("/spec/states/{at}/account/attributes");
-            overrides.push(compile(
-                &state.account.attributes,
-                &states.positions,
-                &pointer,
-                true,
-                compiler,
-            )?);
-        }
-        let fallback = default_cn(document, header, &mut attributes, &base, compiler)?;
-        let by_state = (0..lifecycle.states.len())
-            .map(|state| {
-                let own = overrides.get(state).map_or(&[][..], Vec::as_slice);
-                let mut rules: Vec<u32> = base
-                    .iter()
-                    .chain(&fallback)
-                    .filter(|base| {
-                        !own.iter().any(|own| {
-                            attributes[*own as usize].id == attributes[**base as usize].id
-                        })
-                    })
-                    .chain(own)
-                    .copied()
-                    .collect();
-                rules.sort_by(|a, b| {
-                    let name = |index: &u32| attributes[*index as usize].name.to_ascii_lowercase();
-                    name(a).cmp(&name(b))
-                });
-                rules
-            })
-            .collect();
-        unknown.sort();
-        unknown.dedup();
+        let own = in_order(&document.name, templates.iter().copied());
         let mut adopt = Vec::with_capacity(spec.matching.adopt.len());
         for (at, key) in spec.matching.adopt.iter().enumerate() {
             adopt.push(Key::compile(
@@ -198,7 +149,7 @@ impl Mapping {
                 compiler,
             )?);
         }
-        Ok(Self {
+        let mut mapping = Self {
             name: document.name.clone(),
             applies_to: spec
                 .applies_to
@@ -222,19 +173,77 @@ impl Mapping {
                 "/spec/attributes",
                 &format!("mapping {}", document.name),
             ),
-            unknown,
-            attributes,
-            by_state,
-        })
+            unknown: Vec::new(),
+            templates: Vec::with_capacity(own.len()),
+            attributes: Vec::new(),
+            base: Vec::new(),
+            states: Vec::with_capacity(lifecycle.states.len()),
+            classes: hashbrown::HashMap::new(),
+        };
+        mapping.base = mapping.add_rules(
+            &spec.attributes,
+            positions,
+            "/spec/attributes",
+            Origin::Mapping,
+            header,
+            compiler,
+        )?;
+        for (at, state) in states.spec.states.iter().enumerate() {
+            let rules = mapping.add_rules(
+                &state.account.attributes,
+                &states.positions,
+                &format!("/spec/states/{at}/account/attributes"),
+                Origin::State,
+                header,
+                compiler,
+            )?;
+            mapping.states.push(rules);
+        }
+        let fallback = default_cn(
+            document,
+            header,
+            &mut mapping.attributes,
+            &mapping.base,
+            compiler,
+        )?;
+        mapping.base.extend(fallback);
+        mapping.add_templates(&own, header, compiler)?;
+        mapping.unknown.sort();
+        mapping.unknown.dedup();
+        Ok(mapping)
     }
 
-    /// The attribute rules of a state, sorted by attribute name.
-    pub fn rules(&self, state: usize) -> impl Iterator<Item = &AttributeRule> {
-        self.by_state
-            .get(state)
-            .into_iter()
-            .flatten()
-            .map(|index| &self.attributes[*index as usize])
+    /// Compiles rules and gives their places; those for attributes the directory does not have are left out.
+    fn add_rules(
+        &mut self,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        positions: &Positions,
+        pointer: &str,
+        origin: Origin,
+        header: &DirectoryHeader,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Vec<u32>, NotCompiled> {
+        let mut places = Vec::with_capacity(spec.len());
+        for (name, rule) in spec {
+            let pointer = format!("{pointer}/{}", escape_pointer(name));
+            let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
+                self.unknown.push(name.clone());
+                continue;
+            };
+            places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
+            let mut compiled =
+                AttributeRule::compile(id, def, rule, positions, &pointer, compiler)?;
+            compiled.origin = origin;
+            let written = rule.full();
+            let known = self.classes.entry(id).or_default();
+            let class = known.iter().position(|other| *other == written);
+            compiled.class = u32::try_from(class.unwrap_or(known.len())).unwrap_or(u32::MAX);
+            if class.is_none() {
+                known.push(written);
+            }
+            self.attributes.push(compiled);
+        }
+        Ok(places)
     }
 
     /// Whether the mapping applies to a person, or might: the condition is not known to fail.
@@ -366,6 +375,26 @@ impl AttributeRule {
         } else {
             return refuse("one of value, values, person, unique is needed".to_owned());
         };
+        if rule.when == kinds::When::Merge {
+            if def.single_valued {
+                return refuse(format!(
+                    "{} takes one value only; nothing can be merged",
+                    def.name
+                ));
+            }
+            if is_reference(&def) {
+                return refuse(format!(
+                    "{} refers to other objects, which are not merged",
+                    def.name
+                ));
+            }
+            if matches!(kind, RuleKind::Name(_)) {
+                return refuse(format!(
+                    "{} is a name of its own; use value or values",
+                    def.name
+                ));
+            }
+        }
         let condition = rule
             .condition
             .as_deref()
@@ -400,7 +429,9 @@ impl AttributeRule {
             condition,
             blind,
             fields,
-            from_state: false,
+            origin: Origin::Mapping,
+            location: positions.key(pointer),
+            class: 0,
         })
     }
 }
@@ -549,7 +580,9 @@ fn default_cn(
         rule,
         blind,
         fields,
-        from_state: false,
+        origin: Origin::Mapping,
+        location: document.positions.value(&pointer),
+        class: u32::MAX,
     });
     Ok(u32::try_from(attributes.len() - 1).ok())
 }
@@ -599,6 +632,13 @@ fn distinct(def: &AttributeDef, values: Vec<CompactString>) -> Vec<CompactString
         }
     }
     kept
+}
+
+impl AttributeRule {
+    /// Rules for one attribute with the same number are written alike.
+    pub fn class(&self) -> u32 {
+        self.class
+    }
 }
 
 /// Whether the attribute's values are names of objects.

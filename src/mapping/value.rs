@@ -310,6 +310,12 @@ pub fn equal(def: &AttributeDef, one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether the server would hold two values for one: adding the second beside the first is refused
+/// ([MS-ADTS] 3.1.1.2.2.4). Unlike [`equal`], without regard to case.
+pub fn is_same_value(def: &AttributeDef, one: &str, other: &str) -> bool {
+    equal(def, one, other) || fold(def, one) == fold(def, other)
+}
+
 /// The form in which values the server holds for equal are equal: for recognising, never for deciding a write.
 pub fn fold(def: &AttributeDef, value: &str) -> CompactString {
     match def.syntax {

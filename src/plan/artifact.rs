@@ -294,6 +294,10 @@ pub struct AttributeChange {
     pub before: Vec<PlanValue>,
     /// Values wanted; empty to clear.
     pub after: Vec<PlanValue>,
+    /// True when only the difference is ours: what `after` has more is added, what it has less is taken out, and
+    /// every other value, also one that came since, stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge: bool,
     /// The rule that wants it.
     pub rule: RuleIndex,
     /// The facts it was computed from: field name to text, sorted.

@@ -369,10 +369,12 @@ impl<'a> Compiling<'_, 'a> {
         };
         let mut compiler = Compiler::new(&people.header, self.tables, self.book);
         let lifecycle = Lifecycle::compile(states, &mut compiler)?;
+        let templates: Vec<_> = config.templates.values().collect();
         let mut compiled = Vec::new();
         for mapping in mappings.iter().filter(|doc| doc.spec.source == name) {
             compiled.push(Mapping::compile(
                 mapping,
+                &templates,
                 &lifecycle,
                 states,
                 &snapshot.header,
@@ -462,22 +464,22 @@ fn warn_of_joins(source: &Name, joined: &[JoinedRead], warnings: &mut Warnings) 
             (
                 warning::JOIN_UNMATCHED,
                 &read.unmatched,
-                format!("people of {source} have no record of {endpoint}"),
+                format!("{source}: people without a record of {endpoint}"),
             ),
             (
                 warning::JOIN_DUPLICATE,
                 &read.ambiguous,
-                format!("people of {source} have several records of {endpoint}"),
+                format!("{source}: people with several records of {endpoint}"),
             ),
             (
                 warning::JOIN_DUPLICATE,
                 &read.duplicates,
-                format!("keys of {endpoint} that several records have, in {source}"),
+                format!("{source}: keys that several records of {endpoint} have"),
             ),
             (
                 warning::JOIN_UNUSED,
                 &read.unused,
-                format!("records of {endpoint} belong to nobody of {source}"),
+                format!("{source}: records of {endpoint} that belong to nobody"),
             ),
         ] {
             warnings.add_counted(code, message, finding.count, &finding.examples);

@@ -6,6 +6,7 @@ use compact_str::{CompactString, format_compact};
 use hashbrown::HashSet;
 use sha2::{Digest, Sha256};
 
+use super::draft::listed;
 use super::evaluate::{After, Delta, Outcome};
 use super::naming::Given;
 use super::target::{Subject, Target};
@@ -14,7 +15,7 @@ use super::{
     PlanValue, Reason, Recovery, Risk, RuleIndex,
 };
 use crate::lifecycle::{Facts, RuleId};
-use crate::mapping::{AttributeRule, is_logon_name, is_reference};
+use crate::mapping::{AttributeRule, Origin, RoleTemplate, is_logon_name, is_reference};
 use crate::matching::Found;
 use crate::model::{AttributeId, Name};
 
@@ -179,9 +180,40 @@ impl Making<'_, '_> {
     /// The facts behind what a rule gives an attribute; of a rule that a state sets, also those behind the state.
     fn rule_facts(&self, subject: &Subject, rule: &AttributeRule) -> BTreeMap<String, String> {
         let mut facts = self.facts(subject, &rule.fields);
-        if rule.from_state {
+        if rule.origin == Origin::State {
             facts.extend(self.state_facts(subject));
         }
+        if let Some(template) = self.target.mapping(subject).template_of(rule) {
+            facts.extend(self.template_facts(subject, template));
+        }
+        facts
+    }
+
+    /// The facts that say whether a template concerns a subject.
+    fn template_facts(
+        &self,
+        subject: &Subject,
+        template: &RoleTemplate,
+    ) -> BTreeMap<String, String> {
+        template
+            .when
+            .as_ref()
+            .map(|test| self.facts(subject, test.condition.fields_used()))
+            .unwrap_or_default()
+    }
+
+    /// The facts behind the place an account stands in by the mapping or a template.
+    fn place_facts(&self, subject: &Subject, rule: RuleId) -> BTreeMap<String, String> {
+        let mapping = self.target.mapping(subject);
+        let given = mapping.templates.iter().find_map(|template| {
+            let formula = template.placement.as_ref()?;
+            (formula.rule == rule).then_some((template, formula))
+        });
+        let Some((template, formula)) = given else {
+            return self.facts(subject, mapping.placement.template.fields_used());
+        };
+        let mut facts = self.facts(subject, formula.template.fields_used());
+        facts.extend(self.template_facts(subject, template));
         facts
     }
 }
@@ -253,11 +285,50 @@ impl One<'_, '_, '_> {
         }
     }
 
-    fn mapping_reason(&self) -> Reason {
+    /// Why attributes are set: what the rules that set them belong to.
+    fn rules_reason<'r>(&self, rules: impl Iterator<Item = &'r AttributeRule>) -> Reason {
         let mapping = self.making.target.mapping(self.subject);
+        let mut own = false;
+        let mut templates: Vec<&RoleTemplate> = Vec::new();
+        for rule in rules {
+            match mapping.template_of(rule) {
+                Some(template) => templates.push(template),
+                None => own = true,
+            }
+        }
+        templates.sort_by_key(|template| &template.name);
+        templates.dedup_by_key(|template| &template.name);
+        let names: Vec<Name> = templates
+            .iter()
+            .map(|template| template.name.clone())
+            .collect();
+        let many = if names.len() == 1 {
+            "template"
+        } else {
+            "templates"
+        };
+        let (text, rule) = match (own || names.is_empty(), templates.as_slice()) {
+            (true, []) => (
+                format!("the account differs from mapping {}", mapping.name),
+                mapping.rule,
+            ),
+            (true, _) => (
+                format!(
+                    "the account differs from mapping {} and {many} {}",
+                    mapping.name,
+                    listed(&names)
+                ),
+                mapping.rule,
+            ),
+            (false, [first, ..]) => (
+                format!("the account differs from {many} {}", listed(&names)),
+                first.rule,
+            ),
+            (false, []) => (String::new(), mapping.rule),
+        };
         Reason {
-            text: format!("the account differs from mapping {}", mapping.name),
-            rule: index(mapping.rule),
+            text,
+            rule: index(rule),
             facts: BTreeMap::new(),
         }
     }
@@ -302,15 +373,43 @@ impl One<'_, '_, '_> {
                 let waits = account.created_by.clone();
                 (vec![PlanValue::Object(account)], waits)
             }
+            After::Merged { add, remove } => (self.merged(delta.rule, add, remove), None),
         };
+        let mut facts = self.making.rule_facts(self.subject, delta.rule);
+        for rule in &delta.with {
+            facts.extend(self.making.rule_facts(self.subject, rule));
+        }
         let change = AttributeChange {
             name: delta.rule.name.clone(),
             before: self.before(delta.rule),
             after,
+            merge: matches!(delta.after, After::Merged { .. }),
             rule: index(delta.rule.rule),
-            facts: self.making.rule_facts(self.subject, delta.rule),
+            facts,
         };
         Some((change, waits))
+    }
+
+    /// What is there with some values more and some less.
+    fn merged(
+        &self,
+        rule: &AttributeRule,
+        add: &[CompactString],
+        remove: &[CompactString],
+    ) -> Vec<PlanValue> {
+        let there = self.subject.account().map_or(&[][..], |object| {
+            self.making.target.index.entry(object).values(rule.id)
+        });
+        let mut values: Vec<&CompactString> = there
+            .iter()
+            .filter(|value| !remove.contains(value))
+            .chain(add)
+            .collect();
+        values.sort();
+        values
+            .into_iter()
+            .map(|value| PlanValue::Text(value.to_string()))
+            .collect()
     }
 
     fn named(&self) -> Vec<AttributeChange> {
@@ -322,6 +421,7 @@ impl One<'_, '_, '_> {
                 name: rule.name.clone(),
                 before: self.before(rule),
                 after: vec![PlanValue::Text(name.to_string())],
+                merge: false,
                 rule: index(*format),
                 facts: self.making.rule_facts(self.subject, rule),
             })
@@ -334,6 +434,7 @@ impl One<'_, '_, '_> {
             name: key.name.clone(),
             before: Vec::new(),
             after: vec![PlanValue::Text(self.subject.anchor.to_string())],
+            merge: false,
             rule: index(key.formula.rule),
             facts: self
                 .making
@@ -370,13 +471,12 @@ impl One<'_, '_, '_> {
             .get(&self.at)
             .and_then(|given| given.cn.as_ref())
         {
-            let rule_of = mapping
-                .rules(usize::from(self.subject.state))
-                .find(|rule| rule.name.eq_ignore_ascii_case("cn"));
+            let rule_of = making.target.cn_rule(self.subject);
             attributes.push(AttributeChange {
                 name: rule_of.map_or_else(|| "cn".to_owned(), |rule| rule.name.clone()),
                 before: Vec::new(),
                 after: vec![PlanValue::Text(name.to_string())],
+                merge: false,
                 rule: index(*rule),
                 facts: rule_of
                     .map(|rule| making.facts(self.subject, &rule.fields))
@@ -409,7 +509,11 @@ impl One<'_, '_, '_> {
                 depends.extend(create);
             }
             sort(&mut attributes);
-            let because = self.mapping_reason();
+            let late = self.outcome.attributes.iter();
+            let because = self.rules_reason(
+                late.filter(|delta| making.broken.contains(&(self.at, delta.rule.id)))
+                    .map(|delta| delta.rule),
+            );
             self.push(
                 "modify",
                 Action::Modify { attributes },
@@ -458,9 +562,7 @@ impl One<'_, '_, '_> {
         let move_id = change_id(target.name, &object_text(target, self.subject), "move", "");
         if let Some((name, rule)) = rename {
             let fields = target
-                .mapping(self.subject)
-                .rules(usize::from(self.subject.state))
-                .find(|rule| rule.name.eq_ignore_ascii_case("cn"))
+                .cn_rule(self.subject)
                 .map(|rule| rule.fields.clone())
                 .unwrap_or_default();
             let because = Reason {
@@ -493,11 +595,10 @@ impl One<'_, '_, '_> {
             let because = if state.placement.is_some() {
                 self.state()
             } else {
-                let formula = &target.mapping(self.subject).placement;
                 Reason {
                     text: "the account stands elsewhere than its placement".to_owned(),
                     rule: index(rule),
-                    facts: making.facts(self.subject, formula.template.fields_used()),
+                    facts: making.place_facts(self.subject, rule),
                 }
             };
             let mut depends: Vec<ChangeId> = Vec::new();
@@ -575,6 +676,12 @@ impl One<'_, '_, '_> {
         let mut attributes = self.named();
         let mut waits = Vec::new();
         let mut by_state = attributes.is_empty();
+        let given = self.making.given.get(&self.at);
+        let mut rules: Vec<&AttributeRule> = given
+            .into_iter()
+            .flat_map(|given| &given.attributes)
+            .map(|(rule, ..)| *rule)
+            .collect();
         for delta in &self.outcome.attributes {
             // Adoption writes the anchor already.
             if adopts && delta.rule.id == anchor {
@@ -583,7 +690,9 @@ impl One<'_, '_, '_> {
             if let Some((change, create)) = self.attribute(delta) {
                 attributes.push(change);
                 waits.extend(create);
-                by_state &= delta.rule.from_state;
+                by_state &= delta.rule.origin == Origin::State;
+                rules.push(delta.rule);
+                rules.extend(&delta.with);
             }
         }
         if attributes.is_empty() {
@@ -598,7 +707,7 @@ impl One<'_, '_, '_> {
         let because = if by_state {
             self.state()
         } else {
-            self.mapping_reason()
+            self.rules_reason(rules.into_iter())
         };
         self.push(
             "modify",

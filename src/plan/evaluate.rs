@@ -12,11 +12,11 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
-    AttributeRule, Candidates, Cleared, NameRule, Notes, Problem, RuleKind, Wanted, canonical,
-    cleared, equal, is_expiry, is_reference, means_empty, ticks,
+    AttributeRule, Candidates, Cleared, Decides, NameRule, Notes, Origin, Problem, RuleKind,
+    Wanted, canonical, cleared, equal, is_expiry, is_reference, means_empty, ticks,
 };
 use crate::matching::{Found, Standing};
-use crate::model::{Entry, Fact, FieldIndex};
+use crate::model::{Entry, Fact, FieldIndex, Name};
 use crate::policy::held;
 
 /// Everything one person needs, when it is anything.
@@ -42,6 +42,8 @@ pub(super) struct Outcome<'t> {
 /// One attribute that is to become something else.
 pub(super) struct Delta<'t> {
     pub(super) rule: &'t AttributeRule,
+    /// Rules that have a part in it besides.
+    pub(super) with: Vec<&'t AttributeRule>,
     pub(super) after: After,
 }
 
@@ -52,6 +54,12 @@ pub(super) enum After {
     Object(u32),
     /// The account this plan makes for a subject.
     Made(u32),
+    /// What is there, with these values more and these less.
+    Merged {
+        add: Vec<CompactString>,
+        /// As the directory spells them.
+        remove: Vec<CompactString>,
+    },
 }
 
 /// A name that has to be found.
@@ -159,13 +167,13 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
     }
 }
 
-struct Evaluation<'s, 't, 'a> {
-    target: &'t Target<'a>,
-    subject: &'t Subject,
+pub(super) struct Evaluation<'s, 't, 'a> {
+    pub(super) target: &'t Target<'a>,
+    pub(super) subject: &'t Subject,
     at: u32,
-    entry: Option<&'a Entry>,
-    context: &'s PersonContext<'t>,
-    outcome: Outcome<'t>,
+    pub(super) entry: Option<&'a Entry>,
+    pub(super) context: &'s PersonContext<'t>,
+    pub(super) outcome: Outcome<'t>,
 }
 
 impl<'t> Evaluation<'_, 't, '_> {
@@ -202,11 +210,11 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     /// Whether a leaver's account may be taken from them: the read proves it, and the account is known by its anchor
     /// and not only recognised by something people share.
-    fn may_take(&self) -> bool {
+    pub(super) fn may_take(&self) -> bool {
         self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
     }
 
-    fn unproven(&mut self, what: &str, rule: RuleId) {
+    pub(super) fn unproven(&mut self, what: &str, rule: RuleId) {
         let mut draft = if self.proven() {
             Draft::new(
                 held::REMOVAL_AFTER_ADOPTION,
@@ -224,37 +232,21 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.outcome.partial.push(draft);
     }
 
-    fn observed(&self, rule: &AttributeRule) -> &[CompactString] {
+    pub(super) fn observed(&self, rule: &AttributeRule) -> &[CompactString] {
         self.entry.map_or(&[], |entry| entry.values(rule.id))
     }
 
     fn attributes(&mut self) -> Result<(), Draft> {
         let target = self.target;
         let mapping = target.mapping(self.subject);
-        for rule in mapping.rules(usize::from(self.subject.state)) {
-            let skip = self.entry.is_some()
-                && match rule.when {
-                    kinds::When::Always => false,
-                    kinds::When::OnCreate => true,
-                    kinds::When::IfEmpty => !self
-                        .observed(rule)
-                        .iter()
-                        .all(|value| means_empty(&rule.def, value)),
-                };
-            if skip {
-                continue;
+        for slot in &target.composition(self.subject)?.slots {
+            match &slot.decides {
+                Decides::Nobody => self.left(&slot.leaving)?,
+                Decides::One(rule) => self.decided(mapping.rule(*rule))?,
+                Decides::Equals(rules) => self.agreed(rules)?,
+                Decides::Together(rules) => self.together(rules, &slot.leaving)?,
+                Decides::Unknown { rule, field } => self.unknown(mapping.rule(*rule), field)?,
             }
-            if let Some(field) = &rule.blind {
-                // Left alone; but an account cannot be made without its names.
-                if self.entry.is_none() && matches!(rule.kind, RuleKind::Name(_)) {
-                    return Err(Draft::not_delivered(&rule.name, field).rule(rule.rule));
-                }
-                continue;
-            }
-            self.attribute(rule).map_err(|draft| match draft.rule {
-                Some(_) => draft,
-                None => draft.rule(rule.rule),
-            })?;
         }
         if self.entry.is_none() {
             // The anchor is what ties the new account to the person.
@@ -281,6 +273,41 @@ impl<'t> Evaluation<'_, 't, '_> {
                     .rule(anchor.formula.rule));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// True for rules that are only for other accounts: new ones, or those without a value.
+    pub(super) fn has_no_say(&self, rule: &AttributeRule) -> bool {
+        self.entry.is_some()
+            && match rule.when {
+                kinds::When::Always | kinds::When::Merge => false,
+                kinds::When::OnCreate => true,
+                kinds::When::IfEmpty => !self
+                    .observed(rule)
+                    .iter()
+                    .all(|value| means_empty(&rule.def, value)),
+            }
+    }
+
+    /// One rule decides.
+    pub(super) fn decided(&mut self, rule: &'t AttributeRule) -> Result<(), Draft> {
+        if self.has_no_say(rule) {
+            return Ok(());
+        }
+        if let Some(field) = &rule.blind {
+            return self.unknown(rule, field);
+        }
+        self.attribute(rule).map_err(|draft| match draft.rule {
+            Some(_) => draft,
+            None => draft.rule(rule.rule),
+        })
+    }
+
+    /// What hangs from a field that is in no row is left alone; but an account cannot be made without its names.
+    fn unknown(&mut self, rule: &AttributeRule, field: &Name) -> Result<(), Draft> {
+        if self.entry.is_none() && matches!(rule.kind, RuleKind::Name(_)) {
+            return Err(Draft::not_delivered(&rule.name, field).rule(rule.rule));
         }
         Ok(())
     }
@@ -427,7 +454,11 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn push(&mut self, rule: &'t AttributeRule, after: After) {
         let state = self.target.state(self.subject);
-        if rule.from_state && !state.enabled && self.entry.is_some() && !self.may_take() {
+        if rule.origin == Origin::State
+            && !state.enabled
+            && self.entry.is_some()
+            && !self.may_take()
+        {
             let what = format!("setting {} for state {}", rule.name, state.name);
             return self.unproven(&what, rule.rule);
         }
@@ -436,7 +467,11 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return self.unproven(&what, rule.rule);
         }
-        self.outcome.attributes.push(Delta { rule, after });
+        self.outcome.attributes.push(Delta {
+            rule,
+            with: Vec::new(),
+            after,
+        });
     }
 
     /// What the account would lose by the change although no rule clears anything: time, or one value of several.
@@ -446,6 +481,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             After::Values(values) => values.iter().any(|kept| equal(&rule.def, kept, value)),
             After::Object(object) => self.target.index.by_text(value) == Some(*object),
             After::Made(_) => false,
+            After::Merged { remove, .. } => !remove.contains(value),
         };
         if !rule.def.single_valued && !observed.iter().all(stays) {
             return Some(format!("taking values of {} away", rule.name));
@@ -486,13 +522,7 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     fn person(&mut self, rule: &'t AttributeRule, field: Option<FieldIndex>, text: CompactString) {
         let target = self.target;
-        let side = usize::from(self.subject.side);
-        let subject = target.lookups[side]
-            .get(&field)
-            .and_then(|lookup| lookup.find(&target.sides[side], &text))
-            .map(|person| target.subject_of[side][person as usize])
-            .filter(|subject| *subject != NOBODY && *subject != self.at);
-        let Some(at) = subject else {
+        let Some(at) = self.subject_named(field, &text) else {
             self.outcome.unresolved.push((rule, text));
             return;
         };
@@ -504,6 +534,17 @@ impl<'t> Evaluation<'_, 't, '_> {
             }
             _ => self.outcome.unresolved.push((rule, text)),
         }
+    }
+
+    /// The subject a value names, unless it is this very one.
+    pub(super) fn subject_named(&self, field: Option<FieldIndex>, text: &str) -> Option<u32> {
+        let target = self.target;
+        let side = usize::from(self.subject.side);
+        target.lookups[side]
+            .get(&field)
+            .and_then(|lookup| lookup.find(&target.sides[side], text))
+            .map(|person| target.subject_of[side][person as usize])
+            .filter(|subject| *subject != NOBODY && *subject != self.at)
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
@@ -563,13 +604,25 @@ impl<'t> Evaluation<'_, 't, '_> {
         let target = self.target;
         let state = target.state(self.subject);
         let mapping = target.mapping(self.subject);
-        let formula: &Formula = state.placement.as_ref().unwrap_or(&mapping.placement);
+        let composition = target.composition(self.subject)?;
         let stays = self.entry.is_some()
             && state.placement.is_none()
             && mapping.placement_when == kinds::PlacementWhen::OnCreate;
         if stays {
             return Ok(());
         }
+        if let (None, Some(field)) = (&state.placement, &composition.placement_blind) {
+            if self.entry.is_none() {
+                return Err(Draft::not_delivered("the placement", field));
+            }
+            return Ok(());
+        }
+        let formula: &Formula = match &state.placement {
+            Some(formula) => formula,
+            None => self
+                .template_place(&composition.placement)?
+                .unwrap_or(&mapping.placement),
+        };
         if let Some(field) = &formula.blind {
             if self.entry.is_none() {
                 return Err(Draft::not_delivered("the placement", field).rule(formula.rule));

@@ -15,6 +15,7 @@ mod groups;
 mod lint;
 mod naming;
 mod order;
+mod ownership;
 mod patterns;
 mod people;
 mod places;

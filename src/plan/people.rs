@@ -9,7 +9,7 @@ use super::target::CHUNK;
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::lifecycle::{Lifecycle, RuleId};
+use crate::lifecycle::Lifecycle;
 use crate::mapping::{Mapping, Problem};
 use crate::matching::{Hashed, hash};
 use crate::model::{FieldIndex, Name, PeopleSnapshot, Person};
@@ -43,8 +43,13 @@ pub(super) enum Assessed {
         mapping: u16,
         state: u16,
         anchor: CompactString,
+        templates: Concerned,
     },
 }
+
+/// The templates that concern a person, or why nobody can say. That holds their attributes and not their state: a
+/// leaver's account is shut whatever their role is.
+pub(super) type Concerned = Result<Box<[u16]>, Box<Draft>>;
 
 impl<'a> Side<'a> {
     pub(super) fn new(
@@ -150,6 +155,7 @@ impl<'a> Side<'a> {
         }
         match self.judge(at, context, moment) {
             Ok(Some((mapping, state, anchor))) => Assessed::Subject {
+                templates: self.concerned(usize::from(mapping), context),
                 mapping,
                 state,
                 anchor,
@@ -226,6 +232,15 @@ impl<'a> Side<'a> {
         )))
     }
 
+    fn concerned(&self, mapping: usize, context: &PersonContext<'_>) -> Concerned {
+        let mapping = &self.mappings[mapping];
+        mapping.concerned(context).map_err(|(at, problem)| {
+            let template = &mapping.templates[usize::from(at)];
+            let what = format!("the condition of template {}", template.name);
+            Box::new(Draft::problem(&what, &problem).rule(template.rule))
+        })
+    }
+
     /// The one mapping that concerns a person.
     fn mapping(&self, context: &PersonContext<'_>) -> Result<Option<usize>, Draft> {
         let mut chosen = None;
@@ -279,15 +294,21 @@ impl<'a> Side<'a> {
     }
 
     /// Rules that had to be left out because no row had a field they read.
-    pub(super) fn blind_rules(&self) -> Vec<(String, Name, RuleId)> {
-        self.mappings
+    pub(super) fn blind_rules(&self) -> Vec<(String, Name)> {
+        let rules = self
+            .mappings
             .iter()
             .flat_map(Mapping::all_rules)
-            .filter_map(|rule| {
-                let field = rule.blind.clone()?;
-                Some((rule.name.clone(), field, rule.rule))
-            })
-            .collect()
+            .filter_map(|rule| Some((rule.name.clone(), rule.blind.clone()?)));
+        let templates = self
+            .mappings
+            .iter()
+            .flat_map(|mapping| &mapping.templates)
+            .filter_map(|template| {
+                let field = template.when.as_ref()?.blind.clone()?;
+                Some((format!("template {}", template.name), field))
+            });
+        rules.chain(templates).collect()
     }
 }
 

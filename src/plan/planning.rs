@@ -225,7 +225,7 @@ impl<'a> Planning<'a> {
 
     fn warn_of_rules(&self, warnings: &mut Warnings) {
         for side in &self.target.sides {
-            for (attribute, field, _) in side.blind_rules() {
+            for (attribute, field) in side.blind_rules() {
                 warnings.add(
                     warning::FIELD_NOT_DELIVERED,
                     format!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, kinds};
+use crate::config::{Config, Document, kinds};
 use crate::model::{DirectoryRequest, Dn, Name};
 
 /// Attributes every plan looks at: flags, names, marks of what is never touched.
@@ -37,6 +37,14 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                 }
                 for name in mapping.spec.attributes.keys() {
                     attributes.add(name);
+                }
+                let extends = |template: &&Document<kinds::Template>| {
+                    template.spec.mapping == mapping.name.as_str()
+                };
+                for template in config.templates.values().filter(extends) {
+                    for name in template.spec.attributes.keys() {
+                        attributes.add(name);
+                    }
                 }
             }
             for lifecycle in config.lifecycles.values() {

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::mapping::{Flavour, Key, RuleKind};
+use crate::mapping::{AttributeRule, Composition, Flavour, Key, RuleKind};
 use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
 };
@@ -26,6 +26,8 @@ pub(super) struct Subject {
     pub(super) mapping: u16,
     pub(super) state: u16,
     pub(super) anchor: CompactString,
+    /// The rules in force, as a place in [`Target::compositions`], or why nobody can say which are.
+    pub(super) rules: Result<u32, Box<Draft>>,
     pub(super) found: Found,
 }
 
@@ -80,6 +82,8 @@ pub(super) struct Target<'a> {
     pub(super) moment: &'a Moment,
     pub(super) sides: Vec<Side<'a>>,
     pub(super) subjects: Vec<Subject>,
+    /// The rules in force, once for all people in one state whom the same templates concern.
+    pub(super) compositions: Vec<Composition>,
     /// Where each person of each side stands among the subjects.
     pub(super) subject_of: Vec<Vec<u32>>,
     /// Per side, people in scope to whom no mapping applies.
@@ -229,6 +233,7 @@ impl<'a> Target<'a> {
             not_mapped: vec![HashSet::new(); sides.len()],
             sides,
             subjects: Vec::new(),
+            compositions: Vec::new(),
             keys: KeyIndexes(keys),
             anchors,
             taken,
@@ -243,6 +248,8 @@ impl<'a> Target<'a> {
         let mut held_people = Vec::new();
         let mut subjects = Vec::new();
         let mut left_out = Vec::new();
+        let mut composed: HashMap<(u16, u16, u16, &[u16]), u32> = HashMap::new();
+        let mut compositions = Vec::new();
         for (side, outcomes) in assessed.iter().enumerate() {
             let number = u16::try_from(side).unwrap_or(u16::MAX);
             for (at, outcome) in self.sides[side].order.iter().zip(outcomes) {
@@ -259,14 +266,28 @@ impl<'a> Target<'a> {
                         mapping,
                         state,
                         anchor,
-                    } => subjects.push(Subject {
-                        side: number,
-                        person: *at,
-                        mapping: *mapping,
-                        state: *state,
-                        anchor: anchor.clone(),
-                        found: Found::Nothing,
-                    }),
+                        templates,
+                    } => {
+                        let rules = templates.as_ref().map_err(Clone::clone).map(|templates| {
+                            *composed
+                                .entry((number, *mapping, *state, templates))
+                                .or_insert_with(|| {
+                                    let mapping = &self.sides[side].mappings[usize::from(*mapping)];
+                                    compositions
+                                        .push(mapping.compose(usize::from(*state), templates));
+                                    u32::try_from(compositions.len() - 1).unwrap_or(u32::MAX)
+                                })
+                        });
+                        subjects.push(Subject {
+                            side: number,
+                            person: *at,
+                            mapping: *mapping,
+                            state: *state,
+                            anchor: anchor.clone(),
+                            rules,
+                            found: Found::Nothing,
+                        });
+                    }
                 }
             }
         }
@@ -335,6 +356,7 @@ impl<'a> Target<'a> {
             }
         }
         self.subjects = subjects;
+        self.compositions = compositions;
         held_people
     }
 
@@ -470,6 +492,22 @@ impl<'a> Target<'a> {
 
     pub(super) fn mapping(&self, subject: &Subject) -> &crate::mapping::Mapping {
         &self.sides[usize::from(subject.side)].mappings[usize::from(subject.mapping)]
+    }
+
+    /// The rules in force for a subject.
+    pub(super) fn composition(&self, subject: &Subject) -> Result<&Composition, Draft> {
+        match &subject.rules {
+            Ok(at) => Ok(&self.compositions[*at as usize]),
+            Err(draft) => Err((**draft).clone()),
+        }
+    }
+
+    /// The rule that gives a subject's account its `cn`.
+    pub(super) fn cn_rule(&self, subject: &Subject) -> Option<&AttributeRule> {
+        let composition = &self.compositions[*subject.rules.as_ref().ok()? as usize];
+        composition
+            .rules(self.mapping(subject))
+            .find(|rule| rule.name.eq_ignore_ascii_case("cn"))
     }
 
     pub(super) fn state(&self, subject: &Subject) -> &crate::lifecycle::State {

@@ -33,6 +33,7 @@ codes! {
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
+        CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";

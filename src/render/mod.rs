@@ -16,6 +16,7 @@ mod label;
 mod markdown;
 mod outcome;
 mod plan;
+mod probe;
 mod report;
 pub mod testing;
 mod text;
@@ -24,6 +25,7 @@ pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
 pub use text::TextOptions;
 
 use crate::apply::Outcome;
+use crate::inventory::report::{DirectoryReport, SourceReport};
 use crate::plan::PlanFile;
 
 /// A plan for the terminal.
@@ -57,4 +59,14 @@ pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -
 /// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
 pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&outcome::report(outcome, plan, false), options)
+}
+
+/// What probing a source found out, for the terminal.
+pub fn probe_source_text(report: &SourceReport, options: &TextOptions) -> String {
+    probe::source(report, options)
+}
+
+/// What probing a directory found out, for the terminal.
+pub fn probe_directory_text(report: &DirectoryReport, options: &TextOptions) -> String {
+    probe::directory(report, options)
 }

@@ -9,6 +9,7 @@ const CORE: &[&str] = &[
     "config",
     "snapshot",
     "intake",
+    "inventory",
     "lifecycle",
     "mapping",
     "matching",
@@ -23,9 +24,24 @@ fn allowed(room: &str) -> Vec<&'static str> {
         return CORE[..=at].to_vec();
     }
     match room {
-        "connector" => vec!["connector", "model", "config", "intake", "lang"],
+        "connector" => vec![
+            "connector",
+            "model",
+            "config",
+            "intake",
+            "inventory",
+            "lang",
+        ],
         "apply" => vec!["apply", "plan", "connector", "model"],
-        "render" => vec!["render", "plan", "testing", "model", "config", "apply"],
+        "render" => vec![
+            "render",
+            "plan",
+            "testing",
+            "model",
+            "config",
+            "apply",
+            "inventory",
+        ],
         "sandbox" => vec!["sandbox", "model"],
         "cli" => [CORE, &["connector", "apply", "render", "sandbox", "cli"]].concat(),
         other => panic!("src/{other} is a room this test does not know; decide what it may use"),

@@ -12,6 +12,8 @@ mod e2e;
 mod halo;
 mod house;
 mod plan;
+mod probe;
+mod rest;
 mod samba;
 mod sandbox;
 mod schema;

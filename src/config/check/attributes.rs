@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Entry, People, Report, constant_parts};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, quoted};
-use crate::config::kinds::{AttributeRule, AttributeSpec, Empty, Source};
+use crate::config::kinds::{AttributeRule, AttributeSpec, Empty, Source, When};
 use crate::config::yaml::{Doc, join};
 use crate::lang::Template;
 use crate::model::{AttributeDef, Dn, Syntax, default_schema};
@@ -236,6 +236,9 @@ fn detailed(
     {
         people.condition(doc, &join(pointer, "if"), report);
     }
+    if rule.when == When::Merge {
+        merge(doc, pointer, name, definition, rule, report);
+    }
     if rule.empty == Empty::Clear && cannot_be_cleared(name) {
         report.error(
             doc,
@@ -289,6 +292,57 @@ fn detailed(
         );
     }
     unique(rules, pointer, name, definition, rule, report);
+}
+
+/// `merge` adds values to those of others: there must be room for them, and nothing else to be said of others'.
+fn merge(
+    doc: &Doc,
+    pointer: &str,
+    name: &str,
+    definition: Option<&AttributeDef>,
+    rule: &AttributeRule,
+    report: &mut Report,
+) {
+    let single = definition.is_some_and(|definition| definition.single_valued);
+    let refers = definition.is_some_and(|definition| definition.syntax == Syntax::Dn);
+    let problem = if single {
+        Some((
+            format!(
+                "{} has one value at most; nothing can be added to it",
+                quoted(name)
+            ),
+            "use `always`, `onCreate` or `ifEmpty`",
+        ))
+    } else if rule.unique.is_some() {
+        Some((
+            "a unique name is the only one; it cannot be added to others".to_owned(),
+            "use `value` or `values`",
+        ))
+    } else if rule.person.is_some() || refers {
+        Some((
+            format!(
+                "{} refers to other objects, which are not merged",
+                quoted(name)
+            ),
+            "use `always`, `onCreate` or `ifEmpty`",
+        ))
+    } else if rule.empty == Empty::Clear {
+        Some((
+            "`merge` leaves others' values, and `empty: clear` would take them".to_owned(),
+            "use `empty: leave`",
+        ))
+    } else {
+        None
+    };
+    if let Some((message, help)) = problem {
+        report.error(
+            doc,
+            &join(pointer, "when"),
+            codes::MERGE_NOT_POSSIBLE,
+            message,
+            Some(help.to_owned()),
+        );
+    }
 }
 
 fn person(
@@ -531,7 +585,7 @@ fn constant_value(
 }
 
 /// Attributes an account cannot lose (refused with unwillingToPerform), and its name.
-fn cannot_be_cleared(name: &str) -> bool {
+pub(super) fn cannot_be_cleared(name: &str) -> bool {
     ["cn", "samaccountname", "accountexpires", "countrycode"]
         .contains(&name.to_ascii_lowercase().as_str())
 }

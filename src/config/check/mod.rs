@@ -17,6 +17,7 @@ mod pairs;
 mod project;
 mod source;
 mod tables;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) struct Set {
     pub(crate) sources: Vec<Entry<kinds::Source>>,
     pub(crate) directories: Vec<Entry<kinds::ActiveDirectory>>,
     pub(crate) mappings: Vec<Entry<kinds::Mapping>>,
+    pub(crate) templates: Vec<Entry<kinds::Template>>,
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
@@ -78,6 +80,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     for mapping in &set.mappings {
         mapping::check(mapping, &context, report);
     }
+    template::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }

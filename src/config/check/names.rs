@@ -10,6 +10,7 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Source", &set.sources, report);
     unique("ActiveDirectory", &set.directories, report);
     unique("Mapping", &set.mappings, report);
+    unique("Template", &set.templates, report);
     unique("Table", &set.tables, report);
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);

@@ -85,6 +85,19 @@ pub enum AttributeSpec {
     Rule(Box<AttributeRule>),
 }
 
+impl AttributeSpec {
+    /// The rule in its long form.
+    pub fn full(&self) -> AttributeRule {
+        match self {
+            Self::Template(text) => AttributeRule {
+                value: Some(text.clone()),
+                ..AttributeRule::default()
+            },
+            Self::Rule(rule) => (**rule).clone(),
+        }
+    }
+}
+
 /// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", from = "WrittenRule")]
@@ -226,6 +239,9 @@ pub enum When {
     OnCreate,
     /// When the account is created, and later only while it has no value.
     IfEmpty,
+    /// Values are added where they are missing; whatever else stands there is others' and stays. Only for attributes
+    /// that take several values. Rules of the mapping, of templates and of the state that all say `merge` add up.
+    Merge,
 }
 
 /// What it means that a person has no value for an attribute.

@@ -12,6 +12,7 @@ mod project;
 mod shared;
 mod source;
 mod table;
+mod template;
 
 pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
@@ -36,3 +37,4 @@ pub use source::{
     RepeatBy, Required, Source, TokenRequest,
 };
 pub use table::{CsvFile, Table, Unmapped};
+pub use template::{OnLeave, Template};

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Source,
     ActiveDirectory,
     Mapping,
+    Template,
     Table,
     Groups,
     Lifecycle,
@@ -28,11 +29,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
         Self::Mapping,
+        Self::Template,
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
@@ -46,6 +48,7 @@ impl Kind {
             Self::Source => "Source",
             Self::ActiveDirectory => "ActiveDirectory",
             Self::Mapping => "Mapping",
+            Self::Template => "Template",
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
@@ -60,6 +63,7 @@ impl Kind {
             Self::Source => "source",
             Self::ActiveDirectory => "active-directory",
             Self::Mapping => "mapping",
+            Self::Template => "template",
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
@@ -106,6 +110,7 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Source => generator.subschema_for::<kinds::Source>(),
         Kind::ActiveDirectory => generator.subschema_for::<kinds::ActiveDirectory>(),
         Kind::Mapping => generator.subschema_for::<kinds::Mapping>(),
+        Kind::Template => generator.subschema_for::<kinds::Template>(),
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
@@ -314,6 +319,7 @@ mod tests {
                     serde_json::from_value::<kinds::ActiveDirectory>(loads).err()
                 }
                 Kind::Mapping => serde_json::from_value::<kinds::Mapping>(loads).err(),
+                Kind::Template => serde_json::from_value::<kinds::Template>(loads).err(),
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),

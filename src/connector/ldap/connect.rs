@@ -146,6 +146,26 @@ impl Server {
         Ok(session)
     }
 
+    /// TLS version and certificate of one more connection, on which nobody signs in; `None` when it cannot be made.
+    pub(super) async fn protection(&self) -> Option<(Option<&'static str>, Option<Vec<u8>>)> {
+        let (watched, seen) = tls::VersionSeen::watch(&self.tls);
+        let candidate = Candidate {
+            settings: &self.settings,
+            tls: &watched,
+            url: &self.url,
+            address: self.address,
+            system: &self.system,
+        };
+        let session = candidate.connect().await.ok()?;
+        let certificate = session.handle().get_peer_certificate().await.ok()?;
+        Some((seen.version(), certificate))
+    }
+
+    /// The address of the settings that led here.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The settings this server was found with.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings

@@ -7,6 +7,7 @@
 
 mod connect;
 mod errors;
+pub mod probe;
 mod read;
 mod schema;
 mod tls;

@@ -2,7 +2,7 @@
 //!
 //! Must not know LDAP. Keeps: with an authority given, no other is trusted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -43,6 +43,46 @@ pub(super) fn config(settings: &Settings) -> Result<Arc<ClientConfig>, String> {
         }
     };
     Ok(Arc::new(config))
+}
+
+/// Notes which version a connection speaks, and nothing else: it is handed secrets only by version 1.2, and drops them.
+#[derive(Debug, Default)]
+pub(super) struct VersionSeen(Mutex<Option<&'static str>>);
+
+impl VersionSeen {
+    /// The same settings, watched.
+    pub(super) fn watch(config: &ClientConfig) -> (Arc<ClientConfig>, Arc<Self>) {
+        let seen = Arc::new(Self::default());
+        let mut watched = config.clone();
+        watched.key_log = Arc::<Self>::clone(&seen);
+        (Arc::new(watched), seen)
+    }
+
+    /// `1.2` or `1.3`, once a connection was made.
+    pub(super) fn version(&self) -> Option<&'static str> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, label: &str) {
+        // The label of version 1.2 (draft-ietf-tls-keylogfile); every other is of version 1.3.
+        let version = if label == "CLIENT_RANDOM" {
+            "1.2"
+        } else {
+            "1.3"
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+    }
+}
+
+impl rustls::KeyLog for VersionSeen {
+    fn log(&self, label: &str, _client_random: &[u8], _secret: &[u8]) {
+        self.note(label);
+    }
+
+    fn will_log(&self, label: &str) -> bool {
+        self.note(label);
+        false
+    }
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, String> {

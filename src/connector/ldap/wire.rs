@@ -164,6 +164,17 @@ impl Session {
         &self,
         search: &Search<'_>,
         page_size: u32,
+        each: impl FnMut(RawEntry) + Send,
+    ) -> Result<Pages, ConnectorError> {
+        self.at_least(search, page_size, u64::MAX, each).await
+    }
+
+    /// As [`Session::all`], but ends after the page that brings the number of entries to `most`.
+    pub(super) async fn at_least(
+        &self,
+        search: &Search<'_>,
+        page_size: u32,
+        most: u64,
         mut each: impl FnMut(RawEntry) + Send,
     ) -> Result<Pages, ConnectorError> {
         let what = format!("searching {} for {}", shown(search.base), search.filter);
@@ -213,7 +224,7 @@ impl Session {
                 system: self.system.clone(),
                 message: format!("{what}: the server's paging answer cannot be read"),
             })?;
-            if cookie.is_empty() {
+            if cookie.is_empty() || pages.rows >= most {
                 return Ok(pages);
             }
         }

@@ -45,7 +45,7 @@ pub(super) struct Pass<R> {
     pub(super) duplicates: u64,
     pub(super) total: Option<u64>,
     /// Rows on the first page: what the server gives per page, whatever was asked for.
-    per_page: u64,
+    pub(super) per_page: u64,
     first_id: Option<CompactString>,
     /// Pages without anybody new, in a row.
     barren: u64,
@@ -456,14 +456,12 @@ impl Reader {
         first: impl FnOnce(&Pass<R>) -> Result<(), ConnectorError>,
     ) -> Result<Pass<R>, ConnectorError> {
         let mut pass = Pass::new(rows);
-        let (page, mut at) = self.page(endpoint, &endpoint.counted(1)).await?;
-        let mut next = page.next.clone();
-        let end = pass.take(page, endpoint);
+        let mut pager = Pager::new(self, endpoint);
+        let end = pass.take(pager.page(0).await?, endpoint);
         first(&pass)?;
         if end == Next::End {
             return Ok(pass);
         }
-        let mut number = 1;
         if endpoint.looks_ahead() {
             // Rows per page and total say how many pages are left. Those are fetched a few at a time, in order;
             // whatever comes after them one by one, since each may be the last.
@@ -477,19 +475,10 @@ impl Reader {
                     return Ok(pass);
                 }
             }
-            number = expected.max(1);
+            pager.number = expected.max(1);
         }
         loop {
-            number += 1;
-            let page = endpoint
-                .after(number, pass.rows, next.as_deref(), &at)
-                .map_err(|reason| ConnectorError::Unavailable {
-                    system: self.pace.system.clone(),
-                    message: format!("{}: {}", endpoint.shown(), self.pace.redactor.line(&reason)),
-                })?;
-            let (page, url) = self.page(endpoint, &page).await?;
-            at = url;
-            next.clone_from(&page.next);
+            let page = pager.page(pass.rows).await?;
             if pass.take(page, endpoint) == Next::End {
                 return Ok(pass);
             }
@@ -527,6 +516,53 @@ impl Reader {
             }
             return Ok((pass, reads, read_at));
         }
+    }
+}
+
+/// Goes from page to page, one at a time.
+pub(super) struct Pager<'a> {
+    reader: &'a Reader,
+    endpoint: &'a Endpoint,
+    /// Pages so far.
+    number: u64,
+    /// What the page before names as the next.
+    next: Option<String>,
+    /// Where the page before was.
+    at: Option<Url>,
+}
+
+impl<'a> Pager<'a> {
+    pub(super) fn new(reader: &'a Reader, endpoint: &'a Endpoint) -> Self {
+        Self {
+            reader,
+            endpoint,
+            number: 0,
+            next: None,
+            at: None,
+        }
+    }
+
+    /// The next page, after `rows` rows.
+    pub(super) async fn page(&mut self, rows: u64) -> Result<Page, ConnectorError> {
+        self.number += 1;
+        let wanted = match &self.at {
+            None => self.endpoint.counted(1),
+            Some(at) => self
+                .endpoint
+                .after(self.number, rows, self.next.as_deref(), at)
+                .map_err(|reason| ConnectorError::Unavailable {
+                    system: self.reader.pace.system.clone(),
+                    message: format!(
+                        "{}: {}",
+                        self.endpoint.shown(),
+                        self.reader.pace.redactor.line(&reason)
+                    ),
+                })?,
+        };
+        let (page, at) = self.reader.page(self.endpoint, &wanted).await?;
+        self.at = Some(at);
+        self.next.clone_from(&page.next);
+        Ok(page)
     }
 }
 

@@ -19,6 +19,7 @@ mod limiter;
 mod list;
 mod message;
 mod pace;
+pub mod probe;
 mod read;
 mod reader;
 mod request;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::auth::{Authoriser, Credential};
-use super::http::{Answer, Trust, check_address, client, is_loopback, send};
+use super::http::{Answer, NoAnswer, Trust, check_address, client, is_loopback, send};
 use super::invalid;
 use super::pace::Pace;
 use super::request::{Endpoint, Prepared};
@@ -210,18 +210,26 @@ impl Reader {
         if let Some(body) = &prepared.body {
             *request.body_mut() = Some(body.clone().into());
         }
-        let same_side = is_loopback(&prepared.url) == is_loopback(&self.resource_server);
+        let answer = self.send(request).await.map_err(|error| {
+            self.pace
+                .no_answer(&error, "is the resource server right and reachable?")
+        })?;
+        parse(&answer)
+    }
+
+    /// Sends one request as it is.
+    pub(super) async fn send(&self, request: reqwest::Request) -> Result<Answer, NoAnswer> {
+        let same_side = is_loopback(request.url()) == is_loopback(&self.resource_server);
         let client = if same_side {
             &self.http
         } else {
             &self.other_http
         };
-        let answer = send(client, request, LARGEST_ANSWER)
-            .await
-            .map_err(|error| {
-                self.pace
-                    .no_answer(&error, "is the resource server right and reachable?")
-            })?;
-        parse(&answer)
+        send(client, request, LARGEST_ANSWER).await
+    }
+
+    /// Address of the API.
+    pub(super) fn resource_server(&self) -> &Url {
+        &self.resource_server
     }
 }

@@ -322,6 +322,8 @@ pub(super) fn attribute_pieces(
             (
                 if come.is_empty() {
                     Sign::Loss
+                } else if attribute.merge && gone.is_empty() {
+                    Sign::Gain
                 } else {
                     Sign::Change
                 },

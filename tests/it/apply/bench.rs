@@ -35,6 +35,7 @@ pub(crate) fn text(name: &str, before: &[&str], after: &[&str]) -> AttributeChan
         name: name.to_owned(),
         before: values(before),
         after: values(after),
+        merge: false,
         rule: RuleIndex(0),
         facts: BTreeMap::new(),
     }

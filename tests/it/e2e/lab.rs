@@ -230,6 +230,16 @@ impl Lab {
         halosync(self.dir.path(), &self.environment, arguments).await
     }
 
+    /// Probes the directory, with both accounts; gives what was found, and everything that was printed.
+    pub(super) async fn probe(&self) -> (serde_json::Value, String) {
+        let probe = ["probe", "directory", "corp", "--write-bind", "--format"];
+        let json = self.run(&[&probe[..], &["json"]].concat()).await.expect(0);
+        let text = self.run(&[&probe[..], &["text"]].concat()).await.expect(0);
+        let found = serde_json::from_str(&json.stdout).expect("JSON");
+        let printed = [json.stdout, json.stderr, text.stdout, text.stderr].concat();
+        (found, printed)
+    }
+
     fn plan_file(&self) -> String {
         format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
     }

@@ -38,4 +38,5 @@ on_both!(
     a_short_read_removes_nothing,
     protected_accounts_are_never_touched,
     secrets_appear_nowhere,
+    probing_shows_the_directory_and_nobody_in_it,
 );

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 
 /// A clock that jumps instead of waiting.
 #[derive(Debug, Clone, Default)]
-pub(super) struct JumpingTime(Arc<AtomicU64>);
+pub(crate) struct JumpingTime(Arc<AtomicU64>);
 
 impl JumpingTime {
     fn nanos(length: Duration) -> u64 {
@@ -50,7 +50,7 @@ impl Timekeeper for JumpingTime {
 
 /// Keeps the ids of the rows that came.
 #[derive(Default)]
-pub(super) struct Heap(BTreeSet<i64>);
+pub(crate) struct Heap(BTreeSet<i64>);
 
 impl RowSink for Heap {
     fn next_page(&mut self) {}
@@ -176,7 +176,7 @@ pub(super) fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
 }
 
-pub(super) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
+pub(crate) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
     snapshot
         .people
         .iter()
@@ -185,7 +185,7 @@ pub(super) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
 }
 
 /// The reasons of an unproven read; empty for a proven one.
-pub(super) fn reasons(snapshot: &PeopleSnapshot) -> Vec<String> {
+pub(crate) fn reasons(snapshot: &PeopleSnapshot) -> Vec<String> {
     match &snapshot.header.completeness.verdict {
         Verdict::Proven => Vec::new(),
         Verdict::Unproven { reasons } => {

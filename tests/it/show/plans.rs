@@ -235,6 +235,7 @@ pub(super) fn attribute(
         name: name.into(),
         before: values(before),
         after: values(after),
+        merge: false,
         rule,
         facts: facts(pairs),
     }
@@ -353,6 +354,7 @@ pub(super) fn everything() -> Plan {
                     name: "manager".into(),
                     before: Vec::new(),
                     after: vec![PlanValue::Object(back.account.clone())],
+                    merge: false,
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
                 },

@@ -24,6 +24,7 @@ use crate::connector::rest::http::{Answer, NoAnswer, Trust, check_address, clien
 use crate::connector::rest::invalid;
 use crate::connector::rest::message::{is_html, message_in};
 use crate::connector::rest::pace::Pace;
+use crate::connector::rest::probe::claimed_scope;
 use crate::connector::rest::retry::Failure;
 
 /// A token is given up this long before it ends.
@@ -43,6 +44,8 @@ pub struct TokenFacts {
     /// Scopes granted; `None` when the server says nothing about them, which means those asked for (RFC 6749 section
     /// 5.1).
     pub granted: Option<Vec<String>>,
+    /// Scopes the token itself claims, when it is a JWT that does (RFC 9068 section 2.2.3).
+    pub claimed: Option<Vec<String>>,
 }
 
 /// The current token, if any, and what is needed to get one.
@@ -248,6 +251,7 @@ impl Flow {
             granted: answer
                 .scopes()
                 .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+            claimed: claimed_scope(secret),
         });
         // A very short life must not make every request fetch its own token.
         let early = EARLY.min(life / 2);

@@ -1,0 +1,352 @@
+//! `halosync probe source`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use super::super::args::ProbeSource;
+use super::super::context::Context;
+use super::super::exit::Exit;
+use super::super::failure::Failure;
+use super::super::project::{self, Project};
+use super::super::resolve::Resolver;
+use crate::config::{Document, kinds};
+use crate::connector::rest;
+use crate::connector::rest::probe::{Look, RestProbe, Walk, limits_told, server_time};
+use crate::inventory::findings::{self, Beside, Importer};
+use crate::inventory::report::{
+    Authorisation, Cost, Limits, ListReport, SOURCE_FORMAT, ScopeTold, SourceReport, SystemFacts,
+};
+use crate::inventory::usage::{self, Usage};
+use crate::inventory::{Inventory, report};
+use crate::model::Name;
+use crate::render;
+
+/// People whose detail is looked at: enough to see which members it has.
+const DETAILS: usize = 3;
+/// Name of the list of details in reports.
+const DETAIL: &str = "detail";
+/// The scope reading people needs.
+const ENOUGH: &str = "read:customers";
+
+/// Runs the command.
+pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, Failure> {
+    let common = &verb.common;
+    super::check_out(common, SOURCE_FORMAT, &format!("Source {} at", common.name))?;
+    let project = project::load(context, &common.project)?;
+    let source = project
+        .config
+        .sources
+        .get(&Name::new(&common.name))
+        .ok_or_else(|| super::unknown("Source", &common.name, project.config.sources.keys()))?;
+    super::warn_of_values(context, common);
+    let report = probe(context, &project, source, verb).await?;
+    let empty = report.lists.iter().all(|list| list.rows == 0);
+    let text = super::written(common.format, &report, || {
+        render::probe_source_text(&report, &super::super::show::text_options(context, false))
+    })?;
+    super::deliver(context, common.out.as_deref(), &text)?;
+    Ok(if empty {
+        Exit::Unavailable
+    } else {
+        Exit::Success
+    })
+}
+
+/// Everything that is asked of the source, in the order in which failing helps most.
+async fn probe(
+    context: &Context,
+    project: &Project,
+    source: &Document<kinds::Source>,
+    verb: &ProbeSource,
+) -> Result<SourceReport, Failure> {
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let settings = resolver.source(source, context.clock.clone());
+    resolver.finish()?;
+    let settings = settings.ok_or_else(|| Failure::shown(Exit::InvalidConfiguration))?;
+    let spec = &source.spec;
+    let halo = settings.halo;
+    let people = spec.person.key.split('.').next().unwrap_or_default();
+    let path = settings.endpoint.path.clone();
+    let resource_server = without_query(&settings.resource_server);
+    // Where the instance itself names server and tenant, there is nothing to compare.
+    let authorisation_server = match &settings.authorisation {
+        rest::Authorisation::OAuth(oauth) => match &oauth.server {
+            rest::AuthorisationServer::Server { address, .. } => Some(without_query(address)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let tenant = settings.tenant.clone();
+    let probed_at = context.now();
+    let reader = RestProbe::new(settings, verb.max_requests.unwrap_or(u64::MAX))?;
+
+    let mut system = SystemFacts {
+        resource_server,
+        tenant,
+        ..SystemFacts::default()
+    };
+    let mut told = BTreeMap::new();
+    if halo {
+        // Without a token: it answers even when authorisation does not, and says why that may be.
+        let (answer, headers) = reader.look("AuthInfo", false).await;
+        told.extend(limits_told(&headers));
+        system.clock_offset_seconds =
+            server_time(&headers).map(|theirs| theirs.as_second() - context.now().as_second());
+        if let Look::Answer(answer) = answer {
+            system.tenant_told = text(&answer, "tenant_id");
+            system.authorisation_server_told = text(&answer, "auth_url");
+        }
+    }
+    let token = reader.authorise().await?;
+    context
+        .printer
+        .note(&format!("authorised to {}", source.name));
+    if halo && let (Look::Answer(answer), headers) = reader.look("InstanceInfo", true).await {
+        told.extend(limits_told(&headers));
+        system.version = ["app_version", "version"]
+            .iter()
+            .find_map(|name| text(&answer, name));
+    }
+
+    let uses = usage::usage(spec);
+    let mut inventory = Inventory::new(people, verb.common.show_values);
+    let mut ids: Vec<Value> = Vec::new();
+    let key = spec.person.key.rsplit('.').next().unwrap_or("id");
+    let most = (!verb.all).then_some(verb.sample);
+    let walk = reader
+        .rows(most, |row| {
+            if ids.len() < DETAILS {
+                ids.extend(row.get(key).cloned());
+            }
+            inventory.push(row);
+        })
+        .await?;
+    context.printer.note(&format!(
+        "looked at {} rows on {} pages",
+        walk.rows, walk.pages
+    ));
+    let mut lists = vec![list(people, &path, &walk, inventory, &uses)];
+    if halo {
+        let detail = details(&reader, &path, &ids, verb.common.show_values).await;
+        lists.extend(detail.map(|detail| without_known(detail, &lists[0])));
+    }
+    let importers = if halo {
+        (
+            importer(reader.look("LDAPConnection", true).await.0),
+            importer(reader.look("AzureADConnection", true).await.0),
+        )
+    } else {
+        (Importer::None, Importer::None)
+    };
+    let mut report = SourceReport {
+        format: SOURCE_FORMAT.to_owned(),
+        source: source.name.clone(),
+        probed_at,
+        values_shown: verb.common.show_values,
+        system,
+        authorisation: authorisation(&spec.auth, halo, token),
+        limits: limits(spec, told, &walk),
+        cost: cost(reader.report()),
+        lists,
+        findings: Vec::new(),
+    };
+    report.findings = findings::of_source(
+        &report,
+        &Beside {
+            uses: &uses,
+            halo,
+            authorisation_server: authorisation_server.as_deref(),
+            directory_importer: importers.0,
+            entra_importer: importers.1,
+            people,
+        },
+    );
+    Ok(report)
+}
+
+fn without_query(address: &url::Url) -> String {
+    let mut address = address.clone();
+    address.set_query(None);
+    address.set_fragment(None);
+    address.as_str().trim_end_matches('/').to_owned()
+}
+
+/// A text member of an answer, shortened.
+fn text(answer: &Value, name: &str) -> Option<String> {
+    let text = answer.get(name)?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.chars().take(200).collect())
+}
+
+fn list(
+    endpoint: &str,
+    path: &str,
+    walk: &Walk,
+    inventory: Inventory,
+    uses: &[Usage],
+) -> ListReport {
+    let (mut fields, left_out) = inventory.finish();
+    usage::mark(&mut fields, uses);
+    ListReport {
+        endpoint: endpoint.to_owned(),
+        path: path.to_owned(),
+        rows: walk.rows,
+        pages: walk.pages,
+        claimed_total: walk.total,
+        page_size: walk.page_size,
+        rows_per_page: walk.per_page,
+        whole: walk.whole,
+        stopped: walk
+            .budget_spent
+            .then(|| "the requests allowed are spent".to_owned()),
+        fields,
+        left_out,
+    }
+}
+
+/// What a few people's details hold; `None` when none can be had.
+async fn details(
+    reader: &RestProbe,
+    path: &str,
+    ids: &[Value],
+    keep_values: bool,
+) -> Option<ListReport> {
+    let mut inventory = Inventory::new(DETAIL, keep_values);
+    let mut asked = 0;
+    for id in ids {
+        let Some(id) = plain_id(id) else { continue };
+        let path = format!("{}/{id}?includedetails=true", path.trim_end_matches('/'));
+        asked += 1;
+        if let (Look::Answer(answer), _) = reader.look(&path, true).await {
+            // Usually the bare object; the list's envelope was met, too.
+            let row = answer
+                .get("users")
+                .and_then(|users| users.get(0))
+                .unwrap_or(&answer);
+            if row.is_object() {
+                inventory.push(row);
+            }
+        }
+    }
+    let rows = inventory.rows();
+    let walk = Walk {
+        rows,
+        pages: asked,
+        page_size: 1,
+        per_page: 1,
+        ..Walk::default()
+    };
+    (rows > 0).then(|| list(DETAIL, &format!("{path}/{{id}}"), &walk, inventory, &[]))
+}
+
+/// Of a detail's members those no row of the list has: the others were described there.
+fn without_known(mut detail: ListReport, list: &ListReport) -> ListReport {
+    let inner = |endpoint: &str, path: &str| {
+        path.strip_prefix(endpoint)
+            .map_or_else(|| path.to_owned(), str::to_owned)
+    };
+    let known: HashSet<String> = list
+        .fields
+        .iter()
+        .map(|field| inner(&list.endpoint, &field.path))
+        .collect();
+    detail
+        .fields
+        .retain(|field| !known.contains(&inner(DETAIL, &field.path)));
+    detail
+}
+
+/// An id that can stand in a path as it is.
+fn plain_id(id: &Value) -> Option<String> {
+    match id {
+        Value::Number(_) => crate::lang::whole(id.as_number()?).map(|id| id.to_string()),
+        Value::String(id) => id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            .then(|| id.clone())
+            .filter(|id| !id.is_empty()),
+        _ => None,
+    }
+}
+
+/// HaloITSM lists connections as a bare list, or within an envelope.
+fn importer(look: Look) -> Importer {
+    match look {
+        Look::Answer(Value::Array(items)) => Importer::Connections(items.len()),
+        Look::Answer(Value::Object(members)) => members
+            .values()
+            .find_map(Value::as_array)
+            .map_or(Importer::NotVisible, |items| {
+                Importer::Connections(items.len())
+            }),
+        Look::Denied => Importer::NotVisible,
+        Look::Answer(_) | Look::Missing | Look::Odd(_) | Look::NotAsked => Importer::None,
+    }
+}
+
+fn authorisation(auth: &kinds::Auth, halo: bool, token: Option<rest::TokenFacts>) -> Authorisation {
+    let kind = match auth {
+        kinds::Auth::None(_) => "none",
+        kinds::Auth::ApiKey(key) => match key.place {
+            kinds::KeyPlace::Header => "apiKey in a header",
+            kinds::KeyPlace::Query => "apiKey in the query",
+        },
+        kinds::Auth::Basic(_) => "basic",
+        kinds::Auth::Bearer(_) => "bearer",
+        kinds::Auth::Oauth2(oauth2) => match oauth2.grant {
+            kinds::Grant::ClientCredentials => "oauth2 clientCredentials",
+            kinds::Grant::Password => "oauth2 password",
+        },
+    };
+    let mut found = Authorisation {
+        kind: kind.to_owned(),
+        token_seconds: None,
+        scope_asked: Vec::new(),
+        scope_granted: Vec::new(),
+        scope_told: ScopeTold::Nothing,
+        more_than_needed: Vec::new(),
+    };
+    if let Some(token) = token {
+        found.token_seconds = token.life.map(|life| life.as_secs());
+        found.scope_asked = token.asked;
+        (found.scope_granted, found.scope_told) = match (token.granted, token.claimed) {
+            (Some(scope), _) => (scope, ScopeTold::Answer),
+            (None, Some(scope)) => (scope, ScopeTold::Token),
+            (None, None) => (Vec::new(), ScopeTold::Nothing),
+        };
+    }
+    if halo {
+        let all = found.scope_granted.iter().chain(&found.scope_asked);
+        let more: BTreeSet<&String> = all
+            .filter(|scope| *scope != ENOUGH && *scope != "offline_access")
+            .collect();
+        found.more_than_needed = more.into_iter().cloned().collect();
+    }
+    found
+}
+
+fn limits(spec: &kinds::Source, told: BTreeMap<String, String>, walk: &Walk) -> Limits {
+    let limit = &spec.rate_limit;
+    // One for the token, and one for each page.
+    let full = walk
+        .total
+        .filter(|_| walk.per_page > 0)
+        .map(|total| 1 + total.div_ceil(walk.per_page).max(1));
+    Limits {
+        requests: limit.requests,
+        per_seconds: limit.per_seconds,
+        told,
+        full_read_requests: full,
+        full_read_waits_seconds: full.map(|requests| {
+            (requests - 1) / u64::from(limit.requests.max(1)) * u64::from(limit.per_seconds)
+        }),
+    }
+}
+
+fn cost(report: rest::ReadReport) -> report::Cost {
+    Cost {
+        requests: report.requests,
+        waited_seconds: report.waited.as_secs(),
+        retries: report.retries,
+    }
+}

@@ -1,0 +1,96 @@
+//! Which members a Source uses already, and for what.
+//!
+//! Must not know rows. Invariant: a text that does not compile uses nothing; saying what is wrong with it is
+//! `validate`'s.
+
+use std::collections::BTreeSet;
+
+use super::report::FieldReport;
+use crate::config::kinds;
+use crate::lang::{self, Scope};
+
+/// A use of members by a Source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// The field, or `key` and `include` between brackets.
+    pub by: String,
+    /// Members and custom fields it reads, as paths of an inventory.
+    pub paths: Vec<String>,
+    /// Whether the field is one member and nothing else, so that its statistics are the field's.
+    pub plain: bool,
+    /// Whether people without a value are held.
+    pub required: bool,
+    /// Whether people who share a value are held.
+    pub unique: bool,
+}
+
+/// Every use of members by this Source.
+pub fn usage(source: &kinds::Source) -> Vec<Usage> {
+    let mut endpoints: BTreeSet<String> = source.endpoints.keys().cloned().collect();
+    if endpoints.is_empty() {
+        endpoints.insert("users".to_owned());
+    }
+    let scope = Scope::Record {
+        endpoints: &endpoints,
+    };
+    let person = &source.person;
+    let mut uses = vec![Usage {
+        by: "(key)".to_owned(),
+        paths: vec![person.key.clone()],
+        plain: false,
+        required: false,
+        unique: false,
+    }];
+    if let Some(Ok(include)) = person
+        .include
+        .as_ref()
+        .map(|text| lang::compile_condition(text, &scope))
+    {
+        uses.push(Usage {
+            by: "(include)".to_owned(),
+            paths: paths(&include.members_used(), include.custom_fields_used()),
+            plain: false,
+            required: false,
+            unique: false,
+        });
+    }
+    for (name, field) in &person.fields {
+        if let Ok(from) = lang::compile_expression(&field.from, &scope) {
+            let paths = paths(&from.members_used(), from.custom_fields_used());
+            let written = field.from.trim().replace('"', "'");
+            uses.push(Usage {
+                by: name.clone(),
+                plain: paths.len() == 1 && paths[0] == written,
+                paths,
+                required: field.required != kinds::Required::No,
+                unique: field.unique,
+            });
+        }
+    }
+    uses
+}
+
+fn paths(members: &[(String, String)], custom: &[String]) -> Vec<String> {
+    members
+        .iter()
+        .map(|(endpoint, member)| format!("{endpoint}.{member}"))
+        .chain(custom.iter().map(|name| format!("customField('{name}')")))
+        .collect()
+}
+
+/// Whether a path is the used one or lies within it.
+pub(super) fn covers(used: &str, path: &str) -> bool {
+    path.strip_prefix(used)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Notes at each field who uses it.
+pub fn mark(fields: &mut [FieldReport], uses: &[Usage]) {
+    for field in fields {
+        field.used_by = uses
+            .iter()
+            .filter(|one| one.paths.iter().any(|used| covers(used, &field.path)))
+            .map(|one| one.by.clone())
+            .collect();
+    }
+}

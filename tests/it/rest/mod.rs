@@ -1,0 +1,7 @@
+//! Any REST source: endpoints, paging, message types, joins, budget and cache, without a preset.
+
+mod cache;
+mod faults;
+mod golden;
+mod project;
+mod server;
