@@ -24,6 +24,8 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod diff;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod intake;
 pub mod inventory;
 pub mod lang;

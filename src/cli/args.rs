@@ -100,6 +100,12 @@ pub(crate) struct Test {
     /// How results are written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: TestFormat,
+    /// Also list the rules that no test would miss.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Fail when tests cover less than this share of the rules.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_coverage: Option<u8>,
 }
 
 /// How results of tests are written.
@@ -233,7 +239,10 @@ pub(crate) struct ProbeCommon {
     /// How the report is written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ProbeFormat,
-    /// Write to this file instead of printing.
+    /// Write a first configuration, made from what was found, instead of the report.
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["format", "show_values"])]
+    pub(crate) scaffold: Option<Scaffold>,
+    /// Write to this file instead of printing. A scaffold never replaces a file.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -252,6 +261,9 @@ pub(crate) struct ProbeSource {
     /// Requests to spend at most. A retry of one under way may exceed it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_requests: Option<u64>,
+    /// With --scaffold: the ActiveDirectory document to map to. Default: the first by name.
+    #[arg(long, value_name = "NAME", requires = "scaffold")]
+    pub(crate) target: Option<String>,
 }
 
 /// Arguments of `probe directory`.
@@ -280,6 +292,13 @@ pub(crate) enum ProbeFormat {
     Json,
     /// The same as YAML.
     Yaml,
+}
+
+/// What to make of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scaffold {
+    /// Of a source: its fields and a mapping. Of a directory: its document, with scope and anchor.
+    Mapping,
 }
 
 /// Arguments of `demo`.

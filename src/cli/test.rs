@@ -1,5 +1,6 @@
 //! `halosync test`: the tests of a configuration, without network and without secrets.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -10,9 +11,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::project::{self, Project};
 use crate::config::{Config, Document, kinds};
-use crate::lang::closest;
+use crate::lang::{closest, row_key};
+use crate::model::Location;
 use crate::render::testing::{self as render, Format, Options};
-use crate::testing::{self, Report};
+use crate::testing::{self, Coverage, Report};
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
@@ -23,7 +25,14 @@ pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
             "there are no tests; write `kind: MappingTest` documents, docs/testing.md shows how",
         );
     }
-    let mut reports = testing::run(&project.config, &tests);
+    let cover = verb.coverage || verb.min_coverage.is_some();
+    let testing::Results {
+        mut reports,
+        mut coverage,
+    } = testing::run(&project.config, &tests, cover);
+    if let Some(coverage) = &mut coverage {
+        locate_rows(&project, coverage);
+    }
     let format = match verb.format {
         TestFormat::Text => Format::Text,
         TestFormat::Json => Format::Json,
@@ -39,18 +48,79 @@ pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
         colour: context.printer.colour,
         quiet: context.printer.quiet,
     };
-    context
-        .printer
-        .result(&render::render(&reports, format, options))?;
-    let failed = reports.iter().any(|report| !report.passed());
+    context.printer.result(&render::render(
+        &reports,
+        coverage.as_ref(),
+        format,
+        options,
+    ))?;
     if format != Format::Text {
         context.printer.note(&render::summary(&reports));
+        // These forms have no place for it; the text has, and JSON holds it whole.
+        if let Some(coverage) = coverage.as_ref().filter(|_| format != Format::Json) {
+            context
+                .printer
+                .note(render::coverage(coverage, Options::default()).trim_end());
+        }
     }
-    Ok(if failed {
+    let too_little = verb
+        .min_coverage
+        .zip(coverage.as_ref())
+        .filter(|(least, coverage)| coverage.permille() < usize::from(*least) * 10);
+    if let Some((least, coverage)) = too_little {
+        context.printer.complain(&format!(
+            "error: {} of the rules are covered, --min-coverage asks for {least} %",
+            render::percent(coverage)
+        ));
+    }
+    let failed = reports.iter().any(|report| !report.passed());
+    Ok(if failed || too_little.is_some() {
         Exit::TestsFailed
     } else {
         Exit::Success
     })
+}
+
+/// Finds the lines of rows that stand in CSV files, which documents do not know.
+fn locate_rows(project: &Project, coverage: &mut Coverage) {
+    for table in project.config.tables.values() {
+        let spec = &table.document.spec;
+        let Some(csv) = &spec.csv else { continue };
+        let Ok(mut reader) = csv::Reader::from_path(project.root.join(&csv.file)) else {
+            continue;
+        };
+        let column = reader
+            .headers()
+            .ok()
+            .and_then(|headers| headers.iter().position(|name| name.trim() == csv.key));
+        let Some(column) = column else { continue };
+        let lines: HashMap<String, (String, u32)> = reader
+            .records()
+            .filter_map(|record| {
+                let record = record.ok()?;
+                let line = u32::try_from(record.position()?.line()).ok()?;
+                let key = record.get(column)?;
+                Some((
+                    row_key(key, spec.case_sensitive),
+                    (key.trim().to_owned(), line),
+                ))
+            })
+            .collect();
+        let rows = coverage
+            .rows
+            .iter_mut()
+            .filter(|row| row.table == table.document.name);
+        for row in rows {
+            if let Some((key, line)) = lines.get(&row_key(&row.key, spec.case_sensitive)) {
+                row.key.clone_from(key);
+                row.location = Location {
+                    file: csv.file.as_str().into(),
+                    line: *line,
+                    column: 1,
+                };
+            }
+        }
+    }
 }
 
 /// Services that show results beside a pull request know paths from the repository's root.

@@ -11,6 +11,7 @@ pub mod findings;
 mod kind;
 mod redact;
 pub mod report;
+pub mod suggest;
 pub mod usage;
 
 use compact_str::CompactString;

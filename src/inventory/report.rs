@@ -470,7 +470,7 @@ pub struct ExchangeFacts {
 pub struct SchemaFact {
     /// Its name.
     pub attribute: String,
-    /// Mappings that use it.
+    /// Mappings, templates and lifecycles that use it.
     pub used_by: Vec<String>,
     /// Whether the schema has it.
     pub exists: bool,

@@ -79,7 +79,7 @@ fn paths(members: &[(String, String)], custom: &[String]) -> Vec<String> {
 }
 
 /// Whether a path is the used one or lies within it.
-pub(super) fn covers(used: &str, path: &str) -> bool {
+pub(crate) fn covers(used: &str, path: &str) -> bool {
     path.strip_prefix(used)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

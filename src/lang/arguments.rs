@@ -1,57 +1,18 @@
-//! The filters, tests and functions there are, and what each may be given.
+//! Filters, tests and functions as they are written: whether there is such a thing, how many arguments it has, what
+//! it is applied to, and arguments that must be known before anybody is looked at.
 
 use minijinja::machinery::ast;
 
 use super::Scope;
 use super::compile::{Compiler, Type, Typed, WRONG, offsets, range, unify};
-use super::ir::{Expr, Op};
+use super::ir::Expr;
 use super::latin::{LOCALES, Locale};
 use super::names::closest;
+use super::operations::alike;
+use super::signatures::{FILTERS, FUNCTIONS, Signature, TESTS, Takes, elsewhere, find, names};
 
 /// Longest regular expression and replacement, in bytes.
-const LONGEST_PATTERN: usize = 500;
-
-/// Every filter.
-pub(super) const FILTERS: &[&str] = &[
-    "capitalize",
-    "date",
-    "default",
-    "first",
-    "int",
-    "join",
-    "last",
-    "latin",
-    "left",
-    "length",
-    "login",
-    "lookup",
-    "lower",
-    "mid",
-    "pad_left",
-    "plus_days",
-    "regex_replace",
-    "replace",
-    "right",
-    "split",
-    "string",
-    "title",
-    "trim",
-    "upper",
-    "word",
-    "words",
-];
-
-/// Every test.
-pub(super) const TESTS: &[&str] = &[
-    "defined",
-    "endingwith",
-    "matching",
-    "startingwith",
-    "undefined",
-];
-
-/// Every function. Only expressions over records have any.
-pub(super) const FUNCTIONS: &[&str] = &["customField"];
+pub(super) const LONGEST_PATTERN: usize = 500;
 
 impl Compiler<'_> {
     pub(super) fn filter(
@@ -63,33 +24,29 @@ impl Compiler<'_> {
             return WRONG;
         };
         let name_at = self.find_name(filter.name, range(input).end, whole.end);
-        if !FILTERS.contains(&filter.name) {
+        let Some(signature) = find(FILTERS, filter.name) else {
             // Whatever else is wrong in front of it is worth hearing, too.
             self.expr(input);
-            let near = closest(filter.name, FILTERS.iter().copied());
+            let help = if let Some(here) = elsewhere(filter.name) {
+                here.to_owned()
+            } else if let Some(near) = closest(filter.name, names(FILTERS)) {
+                format!("did you mean `{near}`?")
+            } else {
+                "docs/mapping.md lists the filters".to_owned()
+            };
             return self.error(
                 "language-unknown-filter",
                 name_at,
                 format!("there is no filter `{}`", filter.name),
-                Some(near.map_or_else(
-                    || "docs/language.md lists the filters".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                )),
+                Some(help),
             );
-        }
-        let most_and_least = match filter.name {
-            "latin" | "login" | "split" | "join" => (0, 1),
-            "left" | "right" | "plus_days" | "word" | "date" | "lookup" => (1, 1),
-            "mid" | "replace" | "regex_replace" => (2, 2),
-            "pad_left" | "default" => (1, 2),
-            _ => (0, 0),
         };
         let call = Call {
             what: "filter",
             name: filter.name,
             place: name_at,
         };
-        let Some(arguments) = self.positional(&call, &filter.args, most_and_least) else {
+        let Some(arguments) = self.positional(&call, &filter.args, signature) else {
             self.expr(input);
             return WRONG;
         };
@@ -97,145 +54,65 @@ impl Compiler<'_> {
         if filter.name == "default" {
             return self.default(expr, found, &arguments);
         }
-        let (op, gives) = match self.op(&call, found, &arguments) {
-            Some(op) => op,
-            None => return WRONG,
+        let Some((op, gives)) = self.filter_op(&call, found, &arguments) else {
+            return WRONG;
         };
-        if !accepts(&op, found) {
-            let written = self.written(input).to_owned();
-            let help = match (&op, found) {
-                (Op::Format(_) | Op::PlusDays(_), _) => {
-                    "give the field `type: date` or `type: dateTime` in the source".to_owned()
-                }
-                (_, Type::List) => format!("join it first: `{written} | join(' ')`"),
-                _ => "docs/language.md says what each filter takes".to_owned(),
-            };
-            return self.error(
-                "language-type",
-                call.place,
-                format!(
-                    "`{}` does not take {}, which `{written}` is",
-                    filter.name,
-                    found.named()
-                ),
-                Some(help),
-            );
+        if !self.applies(&call, signature, input, found) {
+            return WRONG;
         }
         (Expr::Apply(Box::new(expr), Box::new(op)), gives)
     }
 
-    /// The operation behind a filter, and the type it gives.
-    fn op(
+    /// Whether a filter or test may stand after a value of this type, in this scope.
+    fn applies(
         &mut self,
         call: &Call<'_>,
-        input: Type,
-        arguments: &[&ast::Expr<'_>],
-    ) -> Option<(Op, Type)> {
-        let text = |op| Some((op, Type::Text));
-        match (call.name, arguments) {
-            ("lower", []) => text(Op::Lower),
-            ("upper", []) => text(Op::Upper),
-            ("title", []) => text(Op::Title),
-            ("capitalize", []) => text(Op::Capitalize),
-            ("trim", []) => text(Op::Trim),
-            ("string", []) => text(Op::Text),
-            ("latin", rest) => text(Op::Latin(self.locale(rest.first().copied())?)),
-            ("login", rest) => text(Op::Login(self.locale(rest.first().copied())?)),
-            ("first", []) => Some((Op::First, one_of(input))),
-            ("last", []) => Some((Op::Last, one_of(input))),
-            ("left", [count]) => text(Op::Left(self.number(count))),
-            ("right", [count]) => text(Op::Right(self.number(count))),
-            ("mid", [start, count]) => text(Op::Mid(self.number(start), self.number(count))),
-            ("word", [number]) => text(Op::Word(self.number(number))),
-            ("replace", [from, to]) => text(Op::Replace(
-                self.typed(from, Type::Text),
-                self.typed(to, Type::Text),
-            )),
-            ("regex_replace", [pattern, to]) => {
-                let pattern = self.pattern(call, pattern)?;
-                let replacement = self.literal(call, to)?;
-                if replacement.len() > LONGEST_PATTERN {
-                    self.error(
-                        "language-too-long",
-                        range(to),
-                        "this replacement is too long",
-                        None,
-                    );
-                    return None;
-                }
-                text(Op::RegexReplace(pattern, replacement.into()))
-            }
-            ("pad_left", [width, rest @ ..]) => {
-                let width = self.number(width);
-                let with = match rest.first() {
-                    Some(with) => self.typed(with, Type::Text),
-                    None => Expr::Text("0".into()),
-                };
-                text(Op::PadLeft(width, with))
-            }
-            ("words", []) => Some((Op::Words, Type::List)),
-            ("split", rest) => {
-                let separator = match rest.first() {
-                    Some(separator) => self.typed(separator, Type::Text),
-                    None => Expr::Text(",".into()),
-                };
-                Some((Op::Split(separator), Type::List))
-            }
-            ("join", rest) => {
-                let separator = match rest.first() {
-                    Some(separator) => self.typed(separator, Type::Text),
-                    None => Expr::Text("".into()),
-                };
-                text(Op::Join(separator))
-            }
-            ("length", []) => Some((Op::Length, Type::Integer)),
-            ("int", []) => Some((Op::Integer, Type::Integer)),
-            ("date", [format]) => {
-                let written = self.literal(call, format)?;
-                if !is_date_format(&written, input) {
-                    self.error(
-                        "language-date-format",
-                        range(format),
-                        format!("{written:?} is not a date format for {}", input.named()),
-                        Some(
-                            "for example '%Y-%m-%d' or '%d/%m/%Y'; a date has no hours".to_owned(),
-                        ),
-                    );
-                    return None;
-                }
-                text(Op::Format(written.into()))
-            }
-            ("plus_days", [days]) => Some((Op::PlusDays(self.number(days)), Type::Date)),
-            ("lookup", [table]) => {
-                let name = self.literal(call, table)?;
-                let Scope::Person { tables, .. } = *self.scope else {
-                    self.error(
-                        "language-not-allowed",
-                        call.place.clone(),
-                        "raw records cannot be looked up in tables",
-                        Some("look up in the mapping, where the value is used".to_owned()),
-                    );
-                    return None;
-                };
-                let Some(known) = tables.get(name.as_str()) else {
-                    let near = closest(&name, tables.iter().map(crate::model::Name::as_str));
-                    self.error(
-                        "language-unknown-table",
-                        range(table),
-                        format!("there is no table `{name}`"),
-                        Some(near.map_or_else(
-                            || "declare it as `kind: Table`".to_owned(),
-                            |near| format!("did you mean `{near}`?"),
-                        )),
-                    );
-                    return None;
-                };
-                self.tables.insert(known.clone());
-                text(Op::Lookup(known.clone()))
-            }
-            // The counts of arguments have been checked.
-            _ => None,
+        signature: &Signature,
+        input: &ast::Expr<'_>,
+        found: Type,
+    ) -> bool {
+        if signature.zone && matches!(self.scope, Scope::Record { .. }) {
+            self.error(
+                "language-not-allowed",
+                call.place.clone(),
+                format!(
+                    "`{}` needs the project's time zone, which raw records are read without",
+                    call.name
+                ),
+                Some("use it in the mapping, on the field the source declares".to_owned()),
+            );
+            return false;
         }
+        if signature.takes.accepts(found) {
+            return true;
+        }
+        let written = self.written(input).to_owned();
+        let help = match (signature.takes, found) {
+            (Takes::Date, Type::Text) => {
+                format!("give the field `type: date` in the source, or write `{written} | to_date`")
+            }
+            (Takes::Date, _) => {
+                "give the field `type: date` or `type: dateTime` in the source".to_owned()
+            }
+            (Takes::List, _) => "give the field `type: list` in the source, or split it".to_owned(),
+            (Takes::Number, Type::Text) => format!("`{written} | int` makes a number of it"),
+            (_, Type::List) if call.what == "test" => {
+                "ask whether something is in it: `'x' in person.list`".to_owned()
+            }
+            (_, Type::List) => format!("join it first: `{written} | join(' ')`"),
+            _ => "docs/mapping.md says what each filter and test takes".to_owned(),
+        };
+        self.error(
+            "language-type",
+            call.place.clone(),
+            format!(
+                "`{}` does not take {}, which `{written}` is",
+                call.name,
+                found.named()
+            ),
+            Some(help),
+        );
+        false
     }
 
     fn default(&mut self, value: Expr, found: Type, arguments: &[&ast::Expr<'_>]) -> Typed {
@@ -275,51 +152,39 @@ impl Compiler<'_> {
             name: test.name,
             place: place.clone(),
         };
-        let arguments = match test.name {
-            "defined" | "undefined" => self.positional(&call, &test.args, (0, 0)),
-            "startingwith" | "endingwith" | "matching" => {
-                self.positional(&call, &test.args, (1, 1))
-            }
-            name => {
-                self.expr(&test.expr);
-                let near = closest(name, TESTS.iter().copied());
-                return self.error(
-                    "language-unknown-test",
-                    place,
-                    format!("there is no test `is {name}`"),
-                    Some(near.map_or_else(
-                        || format!("there are {}", TESTS.join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    )),
-                );
-            }
+        let Some(signature) = find(TESTS, test.name) else {
+            self.expr(&test.expr);
+            let near = closest(test.name, names(TESTS));
+            return self.error(
+                "language-unknown-test",
+                place,
+                format!("there is no test `is {}`", test.name),
+                Some(near.map_or_else(
+                    || format!("there are {}", names(TESTS).collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                )),
+            );
         };
+        let arguments = self.positional(&call, &test.args, signature);
         let (value, found) = self.expr(&test.expr);
         let Some(arguments) = arguments else {
             return WRONG;
         };
         let value = Box::new(value);
-        let op = match (test.name, arguments.as_slice()) {
-            ("defined", _) => return (Expr::IsDefined(value), Type::Boolean),
-            ("undefined", _) => {
+        match test.name {
+            "defined" => return (Expr::IsDefined(value), Type::Boolean),
+            "undefined" => {
                 let defined = Expr::IsDefined(value);
                 return (Expr::Not(Box::new(defined)), Type::Boolean);
             }
-            ("startingwith", [with]) => Op::StartsWith(self.typed(with, Type::Text)),
-            ("endingwith", [with]) => Op::EndsWith(self.typed(with, Type::Text)),
-            ("matching", [pattern]) => match self.pattern(&call, pattern) {
-                Some(pattern) => Op::Matches(pattern),
-                None => return WRONG,
-            },
-            _ => return WRONG,
+            "blank" => return (Expr::IsBlank(value), Type::Boolean),
+            _ => {}
+        }
+        let Some(op) = self.test_op(&call, &arguments) else {
+            return WRONG;
         };
-        if found == Type::List {
-            return self.error(
-                "language-type",
-                place,
-                format!("`is {}` does not take a list", test.name),
-                Some("ask whether something is in it: `'x' in person.list`".to_owned()),
-            );
+        if !self.applies(&call, signature, &test.expr, found) {
+            return WRONG;
         }
         (Expr::Apply(value, Box::new(op)), Type::Boolean)
     }
@@ -334,16 +199,18 @@ impl Compiler<'_> {
             );
         };
         let place = offsets(function.span());
-        let known: &[&str] = match self.scope {
-            Scope::Record { .. } => FUNCTIONS,
-            Scope::Person { .. } => &[],
-        };
-        if !known.contains(&function.id) {
-            let help = if FILTERS.contains(&function.id) {
+        let records = matches!(self.scope, Scope::Record { .. });
+        let here = |name: &str| records || name != "customField";
+        let signature = find(FUNCTIONS, function.id).filter(|known| here(known.name));
+        let Some(signature) = signature else {
+            let near = closest(function.id, names(FUNCTIONS).filter(|name| here(name)));
+            let help = if find(FILTERS, function.id).is_some() {
                 format!("`{0}` is a filter: `value | {0}`", function.id)
-            } else if FUNCTIONS.contains(&function.id) {
+            } else if function.id == "customField" {
                 "custom fields are read in the source, under `person.fields`".to_owned()
-            } else if let Some(near) = closest(function.id, known.iter().copied()) {
+            } else if let Some(here) = elsewhere(function.id) {
+                here.to_owned()
+            } else if let Some(near) = near {
                 format!("did you mean `{near}`?")
             } else {
                 "use a filter: `value | upper`".to_owned()
@@ -354,23 +221,75 @@ impl Compiler<'_> {
                 format!("there is no function `{}` here", function.id),
                 Some(help),
             );
-        }
+        };
         let described = Call {
             what: "function",
             name: function.id,
             place,
         };
-        let Some(arguments) = self.positional(&described, &call.args, (1, 1)) else {
+        let Some(arguments) = self.positional(&described, &call.args, signature) else {
             return WRONG;
         };
-        let Some(name) = arguments
-            .first()
-            .and_then(|argument| self.literal(&described, argument))
-        else {
+        match function.id {
+            "coalesce" => self.coalesce(&arguments),
+            "max" | "min" => self.extreme(&described, &arguments),
+            _ => {
+                let Some(name) = arguments
+                    .first()
+                    .and_then(|argument| self.literal(&described, argument))
+                else {
+                    return WRONG;
+                };
+                self.custom_fields.insert(name.clone());
+                (Expr::CustomField(name.into()), Type::Any)
+            }
+        }
+    }
+
+    /// The first that is neither missing nor empty; the last stands whatever it is.
+    fn coalesce(&mut self, arguments: &[&ast::Expr<'_>]) -> Typed {
+        let values = arguments.iter().map(|value| self.expr(value)).collect();
+        let Some((mut values, kind)) = alike(values) else {
             return WRONG;
         };
-        self.custom_fields.insert(name.clone());
-        (Expr::CustomField(name.into()), Type::Any)
+        let Some(mut chain) = values.pop() else {
+            return WRONG;
+        };
+        while let Some(value) = values.pop() {
+            chain = Expr::Default {
+                value: Box::new(value),
+                other: Box::new(chain),
+                empty: true,
+            };
+        }
+        (chain, kind)
+    }
+
+    fn extreme(&mut self, call: &Call<'_>, arguments: &[&ast::Expr<'_>]) -> Typed {
+        let values: Vec<Typed> = arguments.iter().map(|value| self.expr(value)).collect();
+        let kinds: Vec<Type> = values.iter().map(|(_, kind)| *kind).collect();
+        let Some((of, kind)) = alike(values) else {
+            return WRONG;
+        };
+        if !matches!(
+            kind,
+            Type::Integer | Type::Date | Type::DateTime | Type::Any
+        ) {
+            let named: std::collections::BTreeSet<&str> =
+                kinds.into_iter().map(Type::named).collect();
+            return self.error(
+                "language-type",
+                call.place.clone(),
+                format!(
+                    "`{}` compares numbers, dates or moments, not {}",
+                    call.name,
+                    Vec::from_iter(named).join(" and ")
+                ),
+                Some("all of them must be of one type".to_owned()),
+            );
+        }
+        let largest = call.name == "max";
+        (Expr::Extreme { largest, of }, kind)
     }
 
     /// The arguments, when they are plain and as many as they may be.
@@ -378,8 +297,9 @@ impl Compiler<'_> {
         &mut self,
         call: &Call<'_>,
         arguments: &'t [ast::CallArg<'s>],
-        (least, most): (usize, usize),
+        signature: &Signature,
     ) -> Option<Vec<&'t ast::Expr<'s>>> {
+        let (least, most) = signature.arguments;
         let mut plain = Vec::with_capacity(arguments.len());
         for argument in arguments {
             match argument {
@@ -401,7 +321,8 @@ impl Compiler<'_> {
                 (1, 1) => "one argument".to_owned(),
                 (least, most) if least == most => format!("{least} arguments"),
                 (0, 1) => "at most one argument".to_owned(),
-                (least, most) => format!("{least} or {most} arguments"),
+                (least, most) if least + 1 == most => format!("{least} or {most} arguments"),
+                (least, most) => format!("{least} to {most} arguments"),
             };
             self.error(
                 "language-arguments",
@@ -420,7 +341,7 @@ impl Compiler<'_> {
     }
 
     /// An argument that must be written out as text.
-    fn literal(&mut self, call: &Call<'_>, argument: &ast::Expr<'_>) -> Option<String> {
+    pub(super) fn literal(&mut self, call: &Call<'_>, argument: &ast::Expr<'_>) -> Option<String> {
         if let ast::Expr::Const(constant) = argument
             && let Some(text) = constant.value.as_str()
         {
@@ -438,7 +359,7 @@ impl Compiler<'_> {
         None
     }
 
-    fn locale(&mut self, argument: Option<&ast::Expr<'_>>) -> Option<Locale> {
+    pub(super) fn locale(&mut self, argument: Option<&ast::Expr<'_>>) -> Option<Locale> {
         let Some(argument) = argument else {
             return LOCALES.first().copied();
         };
@@ -461,7 +382,11 @@ impl Compiler<'_> {
         locale
     }
 
-    fn pattern(&mut self, call: &Call<'_>, argument: &ast::Expr<'_>) -> Option<regex::Regex> {
+    pub(super) fn pattern(
+        &mut self,
+        call: &Call<'_>,
+        argument: &ast::Expr<'_>,
+    ) -> Option<regex::Regex> {
         let pattern = self.literal(call, argument)?;
         let compiled = if pattern.len() > LONGEST_PATTERN {
             Err("it is too long".to_owned())
@@ -501,38 +426,8 @@ impl Compiler<'_> {
 }
 
 /// What is called, for messages.
-struct Call<'a> {
-    what: &'static str,
-    name: &'a str,
-    place: std::ops::Range<usize>,
-}
-
-/// The type of the first or last of something.
-fn one_of(input: Type) -> Type {
-    match input {
-        Type::Any => Type::Any,
-        _ => Type::Text,
-    }
-}
-
-fn accepts(op: &Op, input: Type) -> bool {
-    match (op, input) {
-        (_, Type::Any) => true,
-        (Op::First | Op::Last | Op::Length | Op::Text, _) => true,
-        (Op::Join(_), input) => input == Type::List,
-        (Op::Integer, input) => matches!(input, Type::Text | Type::Integer),
-        (Op::Format(_) | Op::PlusDays(_), input) => matches!(input, Type::Date | Type::DateTime),
-        (_, input) => input != Type::List,
-    }
-}
-
-/// Whether a format can be used: tried once, since formatting fails for reasons of the format only.
-fn is_date_format(format: &str, input: Type) -> bool {
-    let date = jiff::civil::date(2026, 1, 31);
-    match input {
-        Type::DateTime | Type::Any => date
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .is_ok_and(|moment| jiff::fmt::strtime::format(format, &moment).is_ok()),
-        _ => jiff::fmt::strtime::format(format, date).is_ok(),
-    }
+pub(super) struct Call<'a> {
+    pub(super) what: &'static str,
+    pub(super) name: &'a str,
+    pub(super) place: std::ops::Range<usize>,
 }

@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 
 use compact_str::CompactString;
+use jiff::tz::TimeZone;
 
+use super::apply::integer;
+use super::dates::When;
 use super::filters::{self, Bounded, TooLong};
 use super::ir::{Arithmetic, Comparison, Expr, Node, Op, Program, Step};
 use super::tables::Unmapped;
 use super::value::{Text, Value};
-use super::{EvalError, PersonContext, Record, latin};
+use super::{EvalError, PersonContext, Record};
 use crate::model::{Fact, FieldIndex, Name, escape_value};
+
+/// Where records stand before there is a project's time zone.
+static UTC: TimeZone = TimeZone::UTC;
 
 /// What is looked at.
 #[derive(Clone, Copy)]
@@ -21,7 +26,7 @@ pub(super) enum Input<'a> {
 }
 
 /// Why evaluation stopped; small, because every step carries it.
-enum Stop {
+pub(super) enum Stop {
     /// Index into [`Program::fields`].
     Missing(u16),
     Other(Box<EvalError>),
@@ -33,7 +38,7 @@ impl From<TooLong> for Stop {
     }
 }
 
-fn failed(message: impl Into<String>) -> Stop {
+pub(super) fn failed(message: impl Into<String>) -> Stop {
     Stop::Other(Box::new(EvalError::Failed {
         message: message.into(),
     }))
@@ -208,14 +213,14 @@ impl<'a> Rendering<'a> {
 }
 
 /// What a lookup gave: configuration, or what the person says.
-enum Found<'a> {
+pub(super) enum Found<'a> {
     Row(&'a str),
     Key(Text<'a>),
 }
 
 #[derive(Clone, Copy)]
-struct Run<'a> {
-    program: &'a Program,
+pub(super) struct Run<'a> {
+    pub(super) program: &'a Program,
     input: Input<'a>,
 }
 
@@ -244,7 +249,15 @@ impl<'a> Run<'a> {
             .ok_or(Stop::Missing(index))
     }
 
-    fn context(&self) -> Result<&'a PersonContext<'a>, Stop> {
+    /// The project's time zone; UTC for records, which are read before there is one.
+    pub(super) fn zone(&self) -> &'a TimeZone {
+        match self.input {
+            Input::Person(context) => context.as_of.time_zone(),
+            Input::Record(_) => &UTC,
+        }
+    }
+
+    pub(super) fn context(&self) -> Result<&'a PersonContext<'a>, Stop> {
         match self.input {
             Input::Person(context) => Ok(context),
             Input::Record(_) => Err(failed("a record has no date of its own")),
@@ -261,7 +274,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn eval(&self, expr: &'a Expr) -> Result<Value<'a>, Stop> {
+    pub(super) fn eval(&self, expr: &'a Expr) -> Result<Value<'a>, Stop> {
         Ok(match expr {
             Expr::Text(text) => Value::Text(Text::Borrowed(text)),
             Expr::Integer(number) => Value::Integer(*number),
@@ -341,6 +354,12 @@ impl<'a> Run<'a> {
                 Err(Stop::Missing(_)) => false,
                 Err(other) => return Err(other),
             }),
+            Expr::IsBlank(inner) => Value::Boolean(match self.eval(inner) {
+                Ok(value) => value.is_blank(),
+                Err(Stop::Missing(_)) => true,
+                Err(other) => return Err(other),
+            }),
+            Expr::Extreme { largest, of } => self.extreme(*largest, of)?,
             Expr::Default {
                 value,
                 other,
@@ -352,11 +371,7 @@ impl<'a> Run<'a> {
                 Err(stop) => return Err(stop),
             },
             Expr::ToDate(inner) => match self.eval(inner)? {
-                Value::DateTime(moment) => Value::Date(
-                    moment
-                        .to_zoned(self.context()?.as_of.time_zone().clone())
-                        .date(),
-                ),
+                Value::DateTime(moment) => Value::Date(When::Moment(moment).date(self.zone())),
                 other => other,
             },
             Expr::ToText(inner) => Value::Text(self.eval(inner)?.into_text()),
@@ -370,11 +385,27 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn number(&self, expr: &'a Expr) -> Result<i64, Stop> {
+    /// The first of the smallest, or of the largest, of values of one type.
+    fn extreme(&self, largest: bool, of: &'a [Expr]) -> Result<Value<'a>, Stop> {
+        let wanted = match largest {
+            true => Comparison::Greater,
+            false => Comparison::Less,
+        };
+        let mut best = Value::Absent;
+        for value in of {
+            let value = self.eval(value)?;
+            if matches!(best, Value::Absent) || compare(wanted, value.clone(), best.clone()) {
+                best = value;
+            }
+        }
+        Ok(best)
+    }
+
+    pub(super) fn number(&self, expr: &'a Expr) -> Result<i64, Stop> {
         integer(self.eval(expr)?)
     }
 
-    fn text(&self, expr: &'a Expr) -> Result<Text<'a>, Stop> {
+    pub(super) fn text(&self, expr: &'a Expr) -> Result<Text<'a>, Stop> {
         Ok(self.eval(expr)?.into_text())
     }
 
@@ -403,107 +434,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn apply(&self, value: Value<'a>, op: &'a Op) -> Result<Value<'a>, Stop> {
-        // Those that look at more than text.
-        let value = match (op, value) {
-            (Op::First, Value::List(items)) => {
-                return Ok(Value::made(items.first().cloned().unwrap_or_default()));
-            }
-            (Op::Last, Value::List(items)) => {
-                return Ok(Value::made(items.last().cloned().unwrap_or_default()));
-            }
-            (Op::First, Value::Json(serde_json::Value::Array(items))) => {
-                return Ok(items.first().map_or(Value::Absent, Value::of_json));
-            }
-            (Op::Last, Value::Json(serde_json::Value::Array(items))) => {
-                return Ok(items.last().map_or(Value::Absent, Value::of_json));
-            }
-            (Op::Length, Value::List(items)) => return Ok(length(items.len())),
-            (Op::Length, Value::Json(serde_json::Value::Array(items))) => {
-                return Ok(length(items.len()));
-            }
-            (Op::Join(separator), Value::List(items)) => {
-                let separator = self.text(separator)?;
-                return Ok(Value::made(filters::join(&items, &separator)?));
-            }
-            (Op::Join(separator), Value::Json(serde_json::Value::Array(items))) => {
-                let separator = self.text(separator)?;
-                let items: Vec<CompactString> = items
-                    .iter()
-                    .map(|item| CompactString::from(&*Value::of_json(item).into_text()))
-                    .collect();
-                return Ok(Value::made(filters::join(&items, &separator)?));
-            }
-            (Op::Integer, value) => return integer(value).map(Value::Integer),
-            (Op::Format(format), value) => return self.format(value, format),
-            (Op::PlusDays(days), value) => {
-                let days = self.number(days)?;
-                return self.plus_days(value, days);
-            }
-            (_, value) => value,
-        };
-        let text = value.into_text();
-        Ok(match op {
-            Op::Lower => Value::made(filters::lower(&text)),
-            Op::Upper => Value::made(filters::upper(&text)),
-            Op::Title => Value::made(filters::title(&text)),
-            Op::Capitalize => Value::made(filters::capitalize(&text)),
-            Op::Trim => cut(text, str::trim),
-            Op::Latin(locale) => match text {
-                Text::Borrowed(text) => Value::Text(latin(text, locale).into()),
-                Text::Made(text) => Value::made(&*latin(&text, locale)),
-            },
-            Op::Login(locale) => Value::made(latin::login(&text, locale)),
-            Op::First => cut(text, |text| filters::left(text, 1)),
-            Op::Last => cut(text, |text| filters::right(text, 1)),
-            Op::Left(count) => {
-                let count = self.number(count)?;
-                cut(text, |text| filters::left(text, count))
-            }
-            Op::Right(count) => {
-                let count = self.number(count)?;
-                cut(text, |text| filters::right(text, count))
-            }
-            Op::Mid(start, count) => {
-                let (start, count) = (self.number(start)?, self.number(count)?);
-                cut(text, |text| filters::mid(text, start, count))
-            }
-            Op::Word(number) => {
-                let number = self.number(number)?;
-                cut(text, |text| filters::word(text, number))
-            }
-            Op::Replace(from, to) => {
-                let (from, to) = (self.text(from)?, self.text(to)?);
-                Value::made(filters::replace(&text, &from, &to)?)
-            }
-            Op::RegexReplace(pattern, to) => {
-                Value::made(filters::regex_replace(&text, pattern, to)?)
-            }
-            Op::PadLeft(width, with) => {
-                let (width, with) = (self.number(width)?, self.text(with)?);
-                Value::made(filters::pad_left(&text, width, &with)?)
-            }
-            Op::Words => Value::List(Cow::Owned(filters::words(&text))),
-            Op::Split(separator) => {
-                let separator = self.text(separator)?;
-                Value::List(Cow::Owned(filters::split(&text, &separator)))
-            }
-            Op::Length => length(text.chars().count()),
-            Op::Lookup(table) => Value::Text(match self.lookup(text, table)? {
-                Found::Row(value) => Text::Borrowed(value),
-                Found::Key(key) => key,
-            }),
-            Op::StartsWith(with) => Value::Boolean(text.starts_with(&*self.text(with)?)),
-            Op::EndsWith(with) => Value::Boolean(text.ends_with(&*self.text(with)?)),
-            Op::Matches(pattern) => Value::Boolean(pattern.is_match(&text)),
-            // Text itself, and what was handled above.
-            Op::Text | Op::Join(_) | Op::Integer | Op::Format(_) | Op::PlusDays(_) => {
-                Value::Text(text)
-            }
-        })
-    }
-
-    fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Found<'a>, Stop> {
+    pub(super) fn lookup(&self, key: Text<'a>, table: &'a Name) -> Result<Found<'a>, Stop> {
         let context = self.context()?;
         let Some(found) = context.tables.get(table.as_str()) else {
             return Err(failed(format!("table {table} is not at hand")));
@@ -524,64 +455,6 @@ impl<'a> Run<'a> {
                     policy: policy.clone(),
                 })))
             }
-        }
-    }
-
-    fn format(&self, value: Value<'a>, format: &str) -> Result<Value<'a>, Stop> {
-        let mut text = CompactString::default();
-        let written = match value {
-            Value::Date(date) => {
-                write!(text, "{}", date.strftime(format))
-            }
-            Value::DateTime(moment) => {
-                let zone = self.context()?.as_of.time_zone().clone();
-                write!(text, "{}", moment.to_zoned(zone).strftime(format))
-            }
-            _ => return Err(failed("only dates and moments have a date format")),
-        };
-        written.map_err(|_| failed(format!("the date does not fit the format {format:?}")))?;
-        let mut bounded = Bounded::default();
-        bounded.push(&text)?;
-        Ok(Value::made(bounded.into_text()))
-    }
-
-    fn plus_days(&self, value: Value<'a>, days: i64) -> Result<Value<'a>, Stop> {
-        let date = match value {
-            Value::Date(date) => date,
-            Value::DateTime(moment) => moment
-                .to_zoned(self.context()?.as_of.time_zone().clone())
-                .date(),
-            _ => return Err(failed("only dates and moments can be counted on from")),
-        };
-        jiff::Span::new()
-            .try_days(days)
-            .and_then(|span| date.checked_add(span))
-            .map(Value::Date)
-            .map_err(|_| failed(format!("{date} and {days} days is beyond the calendar")))
-    }
-}
-
-/// A part of a text, borrowed where the text is.
-fn cut<'a>(text: Text<'a>, part: impl Fn(&str) -> &str) -> Value<'a> {
-    match text {
-        Text::Borrowed(text) => Value::Text(Text::Borrowed(part(text))),
-        Text::Made(text) => Value::made(part(&text)),
-    }
-}
-
-fn length(count: usize) -> Value<'static> {
-    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-fn integer(value: Value<'_>) -> Result<i64, Stop> {
-    match value {
-        Value::Integer(number) => Ok(number),
-        Value::Absent => Err(failed("there is no number")),
-        other => {
-            let text = other.into_text();
-            text.trim()
-                .parse()
-                .map_err(|_| failed(format!("{:?} is not a whole number", &*text)))
         }
     }
 }

@@ -317,6 +317,23 @@ pub(super) fn login(text: &str, locale: &Locale) -> String {
     name
 }
 
+/// The text as part of an address: transliterated, in lower case, each run of anything but letters and digits one
+/// hyphen, none at the ends.
+pub(super) fn slug(text: &str, locale: &Locale) -> String {
+    let mut slug = String::with_capacity(text.len());
+    for c in latin(text, locale).chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') && c != '\'' {
+            slug.push('-');
+        }
+    }
+    while slug.ends_with('-') {
+        slug.pop();
+    }
+    slug
+}
+
 #[cfg(test)]
 mod tests {
     use super::{LOCALES, Locale, latin, login};

@@ -12,16 +12,23 @@
 //!
 //! Knows the model and nothing else: not where templates stand, nor what happens to the texts they give.
 
+mod apply;
 mod arguments;
 mod compile;
+mod dates;
+mod encodings;
 mod eval;
 mod filters;
 mod ir;
 mod latin;
+mod lists;
 mod names;
+mod operations;
 mod operators;
 mod parse;
 mod paths;
+mod phones;
+mod signatures;
 mod tables;
 mod value;
 mod watch;
@@ -39,7 +46,7 @@ use crate::model::{FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use names::closest;
-pub use tables::{TableData, Tables, Unmapped};
+pub use tables::{TableData, Tables, Unmapped, row_key};
 pub use value::whole;
 pub use watch::{RowWatch, Watch};
 

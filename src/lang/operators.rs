@@ -224,9 +224,7 @@ impl Compiler<'_> {
 
 /// A date or moment written as text.
 pub(super) fn parse_date(kind: Type, text: &str) -> Option<Typed> {
-    if let Ok(date) = text.parse::<jiff::civil::Date>()
-        && text.len() == 10
-    {
+    if let Some(date) = super::dates::iso_date(text) {
         return Some((Expr::Date(date), Type::Date));
     }
     match kind {

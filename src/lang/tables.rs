@@ -60,12 +60,7 @@ impl Tables {
                     .rows
                     .iter()
                     .map(|(key, value)| {
-                        let key: String = key.trim().nfc().collect();
-                        let key = if data.case_sensitive {
-                            CompactString::from(key)
-                        } else {
-                            CompactString::from(key.to_lowercase())
-                        };
+                        let key = CompactString::from(row_key(key, data.case_sensitive));
                         (key, CompactString::from(value.as_str()))
                     })
                     .collect();
@@ -91,6 +86,16 @@ impl Tables {
 
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.by_name.get(name)
+    }
+}
+
+/// The form in which a row's key is compared.
+pub fn row_key(key: &str, case_sensitive: bool) -> String {
+    let key: String = key.trim().nfc().collect();
+    if case_sensitive {
+        key
+    } else {
+        key.to_lowercase()
     }
 }
 

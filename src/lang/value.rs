@@ -114,6 +114,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether there is nothing to be seen of it.
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Text(text) => text.trim().is_empty(),
+            Self::List(items) => items.iter().all(|item| item.trim().is_empty()),
+            Self::Json(serde_json::Value::Array(items)) => items.is_empty(),
+            Self::Json(serde_json::Value::Object(members)) => members.is_empty(),
+            _ => false,
+        }
+    }
+
     /// For the result of an expression over records.
     pub(super) fn into_json(self) -> Option<Cow<'a, serde_json::Value>> {
         use serde_json::Value as Json;

@@ -18,10 +18,12 @@ mod outcome;
 mod plan;
 mod probe;
 mod report;
+mod scaffold;
 pub mod testing;
 mod text;
 
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
+pub use scaffold::{DirectoryScaffold, SourceScaffold};
 pub use text::TextOptions;
 
 use crate::apply::Outcome;
@@ -69,4 +71,14 @@ pub fn probe_source_text(report: &SourceReport, options: &TextOptions) -> String
 /// What probing a directory found out, for the terminal.
 pub fn probe_directory_text(report: &DirectoryReport, options: &TextOptions) -> String {
     probe::directory(report, options)
+}
+
+/// A first Source, Mapping and Lifecycle, as YAML.
+pub fn source_scaffold(scaffold: &SourceScaffold<'_>) -> String {
+    scaffold::source(scaffold)
+}
+
+/// A first ActiveDirectory document, as YAML.
+pub fn directory_scaffold(scaffold: &DirectoryScaffold<'_>) -> String {
+    scaffold::directory(scaffold)
 }

@@ -390,7 +390,7 @@ fn filled(field: &FieldReport) -> String {
     text
 }
 
-fn percent(rate: f64) -> String {
+pub(super) fn percent(rate: f64) -> String {
     let percent = rate * 100.0;
     if rate > 0.0 && percent < 0.1 {
         "<0.1%".to_owned()

@@ -25,6 +25,8 @@ pub struct Actual {
     pub placement: Option<Dn>,
     /// Where the rule stands that moved it.
     pub placement_rule: Option<Location>,
+    /// Where the rule stands by which the account was recognised, when it is adopted.
+    pub adopted_by: Option<Location>,
     /// Its attributes with at least one value, and those the plan clears, by their folded names.
     pub attributes: BTreeMap<String, Attribute>,
     /// Groups it is a member of.
@@ -93,6 +95,7 @@ impl Actual {
             enabled: None,
             placement: None,
             placement_rule: None,
+            adopted_by: None,
             attributes: BTreeMap::new(),
             groups: BTreeMap::new(),
             held: Vec::new(),
@@ -273,6 +276,7 @@ impl Reading<'_> {
             }
             Action::Adopt { attribute, .. } => {
                 actual.account = AccountFate::Adopted;
+                actual.adopted_by = Some(self.location(change.because.rule));
                 self.attribute(actual, attribute);
             }
             Action::Modify { attributes } => {

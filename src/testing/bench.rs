@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 use super::actual::Actual;
 use super::compare::{Difference, compare};
 use super::world::World;
-use crate::config::{Config, Document, Positions, given, kinds};
+use crate::config::{Config, Positions, given, kinds};
 use crate::intake::Intake;
 use crate::lang::Tables;
-use crate::lifecycle::{Compiler, Formula, RuleBook};
+use crate::lifecycle::{Compiler, Formula, RuleBook, WatchedRule};
 use crate::model::{Completeness, DirectoryHeader, Dn, Field, Name, PeopleHeader, Verdict};
-use crate::plan::{self, PlanInput};
+use crate::plan::{self, Plan, PlanInput, Trace};
 use crate::snapshot::PEOPLE_FORMAT;
 
 /// Why a test cannot be run.
@@ -54,24 +54,10 @@ pub(super) struct Run {
     /// Definitions of the attributes the planner knew.
     pub(super) header: DirectoryHeader,
     zone: TimeZone,
+    pub(super) trace: Trace,
 }
 
 impl Bench {
-    /// A bench for every mapping that tests name.
-    pub(super) fn all(
-        config: &Config,
-        tests: &[&Document<kinds::MappingTest>],
-    ) -> BTreeMap<String, Result<Self, NotRunnable>> {
-        let names: BTreeSet<&str> = tests
-            .iter()
-            .map(|test| test.spec.mapping.as_str())
-            .collect();
-        names
-            .into_iter()
-            .map(|name| (name.to_owned(), Self::new(config, name)))
-            .collect()
-    }
-
     /// Prepares what tests of a mapping share.
     ///
     /// # Errors
@@ -159,8 +145,22 @@ impl Bench {
         let as_of = given::as_of(&test.as_of, &self.zone)
             .ok_or_else(|| NotRunnable::new(format!("{:?} is no moment", test.as_of)))?;
         let world = World::new(self, test, as_of)?;
-        let people = BTreeMap::from([(self.source.clone(), world.people)]);
-        let directories = BTreeMap::from([(self.target.clone(), world.directory)]);
+        let (plan, trace) = self.plan(&world, as_of)?;
+        let mut actual = Actual::new(&plan, &trace, &world.directory, &world.key);
+        actual.rejected(&world.people, &world.key);
+        Ok(Run {
+            actual,
+            header: world.directory.header,
+            zone: self.zone.clone(),
+            trace,
+        })
+    }
+}
+
+impl Bench {
+    fn plan(&self, world: &World, as_of: jiff::Timestamp) -> Result<(Plan, Trace), NotRunnable> {
+        let people = BTreeMap::from([(self.source.clone(), world.people.clone())]);
+        let directories = BTreeMap::from([(self.target.clone(), world.directory.clone())]);
         let input = PlanInput {
             config: &self.config,
             people: &people,
@@ -170,16 +170,17 @@ impl Bench {
             commit: None,
             uncommitted: false,
         };
-        let (plan, trace) = plan::build_traced(input, &world.key, &self.tables)
-            .map_err(|error| NotRunnable::new(error.to_string()))?;
-        let directory = &directories[&self.target];
-        let mut actual = Actual::new(&plan, &trace, directory, &world.key);
-        actual.rejected(&people[&self.source], &world.key);
-        Ok(Run {
-            actual,
-            header: directory.header.clone(),
-            zone: self.zone.clone(),
-        })
+        plan::build_traced(input, &world.key, &self.tables)
+            .map_err(|error| NotRunnable::new(error.to_string()))
+    }
+
+    /// Every template and condition there is, asked about nobody.
+    pub(super) fn rules(&self) -> Vec<WatchedRule> {
+        let as_of = jiff::Timestamp::UNIX_EPOCH;
+        World::empty(self, as_of)
+            .and_then(|world| self.plan(&world, as_of))
+            .map(|(_, trace)| trace.rules)
+            .unwrap_or_default()
     }
 }
 

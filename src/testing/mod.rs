@@ -10,13 +10,19 @@
 mod actual;
 mod bench;
 mod compare;
+mod coverage;
 mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 pub use actual::{Actual, ActualValue, Attribute, HeldActual};
 pub use bench::{Bench, NotRunnable};
 pub use compare::{Difference, Shown};
+pub use coverage::{Coverage, CoveredRow, CoveredRule};
+
+use coverage::Touched;
 
 use crate::config::{Config, Document, kinds};
 use crate::model::{Location, Name};
@@ -43,29 +49,65 @@ impl Report {
     }
 }
 
-/// Runs tests, several at the same time, and reports on them in their own order.
-pub fn run(config: &Config, tests: &[&Document<kinds::MappingTest>]) -> Vec<Report> {
-    let benches = Bench::all(config, tests);
-    tests
+/// What became of all tests.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// One report for each test, in their own order.
+    pub reports: Vec<Report>,
+    /// What they cover, when that was asked for.
+    pub coverage: Option<Coverage>,
+}
+
+/// Runs tests, several at the same time, and reports on them in their own order. With `cover`, also finds the rules of
+/// the whole configuration that none of them would miss.
+pub fn run(config: &Config, tests: &[&Document<kinds::MappingTest>], cover: bool) -> Results {
+    let mut wanted: BTreeSet<&str> = tests
+        .iter()
+        .map(|test| test.spec.mapping.as_str())
+        .collect();
+    if cover {
+        wanted.extend(config.mappings.keys().map(Name::as_str));
+    }
+    let benches: BTreeMap<&str, Result<Bench, NotRunnable>> = wanted
+        .into_iter()
+        .map(|name| (name, Bench::new(config, name)))
+        .collect();
+    let (reports, touched): (Vec<Report>, Vec<Touched>) = tests
         .par_iter()
-        .map(|test| {
-            let mut report = Report {
-                name: test.name.clone(),
-                mapping: Name::new(&test.spec.mapping),
-                location: test.positions.key("/metadata/name"),
-                broken: None,
-                differences: Vec::new(),
-            };
-            let outcome = match benches.get(test.spec.mapping.as_str()) {
-                None => Err(NotRunnable::new("its mapping is not known")),
-                Some(Err(error)) => Err(error.clone()),
-                Some(Ok(bench)) => bench.run(&test.spec),
-            };
-            match outcome {
-                Err(error) => report.broken = Some(error.to_string()),
-                Ok(run) => report.differences = run.compare(&test.spec, &test.positions),
-            }
-            report
-        })
-        .collect()
+        .map(|test| one(test, benches.get(test.spec.mapping.as_str())))
+        .unzip();
+    let coverage = cover.then(|| {
+        let usable = benches.values().filter_map(|bench| bench.as_ref().ok());
+        coverage::coverage(config, usable, &touched)
+    });
+    Results { reports, coverage }
+}
+
+fn one(
+    test: &Document<kinds::MappingTest>,
+    bench: Option<&Result<Bench, NotRunnable>>,
+) -> (Report, Touched) {
+    let mut report = Report {
+        name: test.name.clone(),
+        mapping: Name::new(&test.spec.mapping),
+        location: test.positions.key("/metadata/name"),
+        broken: None,
+        differences: Vec::new(),
+    };
+    let run = match bench {
+        None => Err(NotRunnable::new("its mapping is not known")),
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(bench)) => bench.run(&test.spec),
+    };
+    match run {
+        Err(error) => {
+            report.broken = Some(error.to_string());
+            (report, Touched::default())
+        }
+        Ok(run) => {
+            report.differences = run.compare(&test.spec, &test.positions);
+            let touched = Touched::of(&test.spec, &run);
+            (report, touched)
+        }
+    }
 }

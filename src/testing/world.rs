@@ -8,7 +8,9 @@ use compact_str::CompactString;
 
 use super::bench::{Bench, NotRunnable, proven};
 use crate::config::given;
-use crate::config::kinds::{GivenAccount, GivenFact, GivenValue, MappingTest};
+use crate::config::kinds::{
+    Expectation, GivenAccount, GivenDirectory, GivenFact, GivenValue, MappingTest,
+};
 use crate::lang::{PersonContext, Record};
 use crate::mapping::canonical;
 use crate::model::{
@@ -105,6 +107,32 @@ impl World {
             people,
             directory,
             key,
+        })
+    }
+}
+
+impl World {
+    /// A world without anybody.
+    pub(super) fn empty(bench: &Bench, as_of: jiff::Timestamp) -> Result<Self, NotRunnable> {
+        let people = PeopleSnapshot {
+            header: bench.people.clone(),
+            people: Vec::new(),
+        };
+        let nobody = MappingTest {
+            mapping: String::new(),
+            as_of: String::new(),
+            key: None,
+            person: None,
+            record: None,
+            others: Vec::new(),
+            directory: GivenDirectory::default(),
+            expect: Expectation::default(),
+        };
+        let directory = directory(bench, &nobody, &people, as_of, &[])?;
+        Ok(Self {
+            people,
+            directory,
+            key: PersonKey::new(""),
         })
     }
 }

@@ -9,6 +9,7 @@ mod apply;
 mod demo;
 mod directory;
 mod e2e;
+mod fuzz;
 mod halo;
 mod house;
 mod plan;

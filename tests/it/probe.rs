@@ -556,6 +556,167 @@ async fn trouble_with_a_directory_has_the_documented_codes() {
     lab.run(&["probe", "directory", "corp2"]).await.expect(64);
 }
 
+/// A Source that says only how to get in, as somebody has it who wants to know what is there.
+const FIRST_SOURCE: &str = "apiVersion: halosync/v1
+kind: Source
+metadata: {name: people}
+spec:
+  preset: haloitsm
+  resourceServer: {env: HALO_RESOURCE_SERVER}
+  authorisationServer: {env: HALO_AUTHORISATION_SERVER}
+  tenant: {env: HALO_TENANT}
+  auth: {oauth2: {clientId: {env: HALO_CLIENT_ID}, clientSecret: {env: HALO_CLIENT_SECRET}}}
+  endpoints: {users: {path: /Users, query: {include_custom_fields: \"1,2,3,4\"}}}
+  person:
+    include: \"not users.isserviceaccount and not users.is_prospect\"
+    fields:
+      displayName: {from: users.name}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_mapping_is_valid_and_plans() {
+    let lab = Lab::new(people_from(&generate(60, 11))).await;
+    for file in ["groups.yaml", "lifecycle.yaml", "mappings/employees.yaml"] {
+        std::fs::remove_file(lab.dir.path().join(file)).unwrap();
+    }
+    for folder in ["tables", "tests"] {
+        std::fs::remove_dir_all(lab.dir.path().join(folder)).unwrap();
+    }
+    lab.edit(
+        "halosync.yaml",
+        "    - lifecycle.yaml\n    - groups.yaml\n",
+        "",
+    );
+    lab.write("sources/people.yaml", FIRST_SOURCE);
+    lab.edit(
+        "targets/corp.yaml",
+        "      - OU=Leavers,DC=corp,DC=example,DC=test\n",
+        "",
+    );
+    lab.edit(
+        "targets/corp.yaml",
+        "  protected:\n    - CN=Break Glass,OU=IT,OU=People,DC=corp,DC=example,DC=test\n",
+        "",
+    );
+    let scaffold = [
+        "probe",
+        "source",
+        "people",
+        "--scaffold",
+        "mapping",
+        "--out",
+        "mappings/first.yaml",
+    ];
+    let run = lab.run(&scaffold).await.expect(0);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("sources/people.yaml"), "{}", run.stderr);
+    let written = std::fs::read_to_string(lab.dir.path().join("mappings/first.yaml")).unwrap();
+    compare("scaffold.yaml", &settled(&written));
+
+    let again = lab.run(&scaffold).await.expect(64);
+    assert!(
+        again.stderr.contains("replaces nothing"),
+        "{}",
+        again.stderr
+    );
+
+    std::fs::remove_file(lab.dir.path().join("sources/people.yaml")).unwrap();
+    let valid = lab.run(&["validate"]).await.expect(0);
+    assert!(!valid.stderr.contains("warning"), "{}", valid.stderr);
+    let plan = lab.run(&["plan", "--detailed-exitcode"]).await.expect(2);
+    assert!(plan.stdout.contains("Create"), "{}", plan.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scaffold_keeps_what_is_configured() {
+    let mut everyone = people_from(&generate(30, 2));
+    for (index, person) in everyone.iter_mut().enumerate() {
+        let fields = &mut person.customfields;
+        fields.push(CustomValue::text(
+            "CFkind's of: \"work\" # {x}",
+            &format!("v{index}"),
+        ));
+    }
+    let lab = Lab::new(everyone).await;
+    lab.edit("sources/people.yaml", "\"201,202,203\"", "\"1,2,3,4,5\"");
+    let scaffold = [
+        "probe",
+        "source",
+        "people",
+        "--scaffold",
+        "mapping",
+        "--target",
+        "corp",
+    ];
+    let run = lab.run(&scaffold).await.expect(0);
+    for kept in [
+        "managerNumber: {from: \"users.other4\"}",
+        "sentinels:",
+        "label: displayName",
+    ] {
+        assert!(run.stdout.contains(kept), "{kept} in\n{}", run.stdout);
+    }
+    assert!(
+        !run.stdout.contains(SECRET) && !run.stdout.contains("acme\""),
+        "{}",
+        run.stdout
+    );
+    std::fs::remove_file(lab.dir.path().join("mappings/employees.yaml")).unwrap();
+    lab.write("sources/people.yaml", &run.stdout);
+    lab.run(&["validate"]).await.expect(0);
+
+    let run = lab
+        .run(&[
+            "probe",
+            "source",
+            "people",
+            "--scaffold",
+            "mapping",
+            "--target",
+            "nowhere",
+        ])
+        .await
+        .expect(64);
+    assert!(run.stderr.contains("there is corp"), "{}", run.stderr);
+    for id in lab.halo.state().ids() {
+        lab.halo.state().remove(id);
+    }
+    let run = lab.run(&scaffold).await.expect(69);
+    assert_eq!(run.stdout, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_directory_document_is_valid() {
+    let lab = Lab::new(Vec::new()).await;
+    filled_directory(&lab).await;
+    let gone = "CN=Break Glass,OU=IT,OU=People,DC=corp,DC=example,DC=test";
+    lab.edit(
+        "targets/corp.yaml",
+        gone,
+        "OU=Elsewhere,DC=corp,DC=example,DC=test",
+    );
+    for place in ["OU=Leavers", "OU=Guests"] {
+        let place = format!("{place},DC=corp,DC=example,DC=test");
+        lab.directory.state().add_ou(&place).unwrap();
+    }
+    let guest = NewEntry::new("CN=Guest A,OU=Guests,DC=corp,DC=example,DC=test", "user")
+        .with("sAMAccountName", "guesta");
+    lab.directory.state().add(&guest).unwrap();
+    let run = lab
+        .run(&["probe", "directory", "corp", "--scaffold", "mapping"])
+        .await
+        .expect(0);
+    compare("scaffold-directory.yaml", &settled(&run.stdout));
+    lab.write("targets/corp.yaml", &run.stdout);
+    lab.run(&["validate"]).await.expect(0);
+    let probed = lab.run(&["probe", "directory", "corp"]).await.expect(0);
+    assert!(
+        !probed.stdout.contains("probe-place-not-visible"),
+        "{}",
+        probed.stdout
+    );
+}
+
 #[test]
 fn every_finding_is_documented() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/probe.md");

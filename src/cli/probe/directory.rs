@@ -58,12 +58,76 @@ pub(super) async fn run(context: &Context, verb: &ProbeDirectory) -> Result<Exit
             )
         })?;
     super::warn_of_values(context, common);
-    let report = probe(context, &project, directory, verb).await?;
-    let text = super::written(common.format, &report, || {
-        render::probe_directory_text(&report, &super::super::show::text_options(context, false))
-    })?;
+    let (report, standing) = probe(context, &project, directory, verb).await?;
+    let text = match standing {
+        Some(standing) => {
+            super::note_warnings(context, &report.findings);
+            context.printer.note(&format!(
+                "the document takes the place of the one in {}",
+                directory.positions.file
+            ));
+            render::directory_scaffold(&render::DirectoryScaffold {
+                report: &report,
+                spec: &directory.spec,
+                users: &standing.users,
+                groups: &standing.groups,
+                schemas: &super::schemas(context, &project.root, common.out.as_deref()),
+            })
+        }
+        None => super::written(common.format, &report, || {
+            render::probe_directory_text(&report, &super::super::show::text_options(context, false))
+        })?,
+    };
     super::deliver(context, common.out.as_deref(), &text)?;
     Ok(Exit::Success)
+}
+
+/// Where in the whole domain users and groups stand: the place and how many, most first.
+struct Standing {
+    users: Vec<(String, u64)>,
+    groups: Vec<(String, u64)>,
+}
+
+/// Counts users and groups by the place they stand in, without those that are privileged or built in.
+async fn standing(ldap: &LdapProbe) -> Result<Standing, ConnectorError> {
+    /// Places no scaffold should name.
+    const BUILT_IN: &[&str] = &["cn=builtin,", "cn=system,", "cn=users,"];
+    /// Places worth listing.
+    const MOST: usize = 100;
+    let mut users: BTreeMap<String, u64> = BTreeMap::new();
+    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
+    let base = ldap.identity().naming_context.clone();
+    ldap.walk(&base, &[], |dn, object| {
+        let Some(place) = Dn::parse(dn).ok().and_then(|dn| dn.parent()) else {
+            return;
+        };
+        let place = place.as_str().to_owned();
+        let lower = place.to_lowercase();
+        if BUILT_IN
+            .iter()
+            .any(|built_in| lower.starts_with(built_in) || lower.contains(&format!(",{built_in}")))
+        {
+            return;
+        }
+        match object {
+            Seen::User {
+                privileged: false, ..
+            } => *users.entry(place).or_default() += 1,
+            Seen::Group => *groups.entry(place).or_default() += 1,
+            Seen::User { .. } | Seen::Unit => {}
+        }
+    })
+    .await?;
+    let most_first = |places: BTreeMap<String, u64>| {
+        let mut places: Vec<(String, u64)> = places.into_iter().collect();
+        places.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        places.truncate(MOST);
+        places
+    };
+    Ok(Standing {
+        users: most_first(users),
+        groups: most_first(groups),
+    })
 }
 
 async fn probe(
@@ -71,7 +135,7 @@ async fn probe(
     project: &Project,
     directory: &Document<kinds::ActiveDirectory>,
     verb: &ProbeDirectory,
-) -> Result<DirectoryReport, Failure> {
+) -> Result<(DirectoryReport, Option<Standing>), Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let read = resolver.directory(directory, Access::Read);
     let write = verb
@@ -153,29 +217,46 @@ async fn probe(
         findings: Vec::new(),
     };
     report.findings = findings::of_directory(&report);
-    Ok(report)
+    let standing = match verb.common.scaffold {
+        Some(_) => Some(standing(&ldap).await?),
+        None => None,
+    };
+    Ok((report, standing))
 }
 
-/// Attributes mappings on this directory use, and which mappings.
+/// Attributes used on this directory, and by which mappings, templates and lifecycles.
 fn uses(project: &Project, directory: &Name) -> BTreeMap<String, Vec<String>> {
+    let config = &project.config;
     let mut uses: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mapping in project.config.mappings.values() {
-        if mapping.spec.target != directory.as_str() {
-            continue;
-        }
-        let matching = &mapping.spec.matching;
-        let names = mapping
-            .spec
-            .attributes
-            .keys()
-            .chain([&matching.anchor.attribute])
-            .chain(matching.adopt.iter().map(|adoption| &adoption.attribute));
+    let mut note = |by: &Name, names: &mut dyn Iterator<Item = &String>| {
         for name in names {
-            let by = uses.entry(name.clone()).or_default();
-            let mapping = mapping.name.to_string();
-            if !by.contains(&mapping) {
-                by.push(mapping);
+            let known = uses.entry(name.clone()).or_default();
+            if !known.iter().any(|other| other == by.as_str()) {
+                known.push(by.to_string());
             }
+        }
+    };
+    let ours = |target: &str| target == directory.as_str();
+    for mapping in config.mappings.values() {
+        if ours(&mapping.spec.target) {
+            let matching = &mapping.spec.matching;
+            let adopt = matching.adopt.iter().map(|adoption| &adoption.attribute);
+            let attributes = mapping.spec.attributes.keys();
+            let anchor = [&matching.anchor.attribute];
+            note(&mapping.name, &mut attributes.chain(anchor).chain(adopt));
+        }
+    }
+    for template in config.templates.values() {
+        let mapping = config.mappings.get(&Name::new(&template.spec.mapping));
+        if mapping.is_some_and(|mapping| ours(&mapping.spec.target)) {
+            note(&template.name, &mut template.spec.attributes.keys());
+        }
+    }
+    for lifecycle in config.lifecycles.values() {
+        if ours(&lifecycle.spec.target) {
+            let states = lifecycle.spec.states.iter();
+            let mut attributes = states.flat_map(|state| state.account.attributes.keys());
+            note(&lifecycle.name, &mut attributes);
         }
     }
     uses
@@ -261,7 +342,7 @@ async fn count(
             units: 0,
         };
         let visible = ldap
-            .walk(place, &asked, |object| match object {
+            .walk(place, &asked, |_, object| match object {
                 Seen::Group => fact.groups += 1,
                 Seen::Unit => fact.units += 1,
                 Seen::User {

@@ -11,6 +11,7 @@ use super::args::{Probe, ProbeCommon, ProbeFormat, Probed};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::inventory::report::{Finding, Weight};
 use crate::model::Name;
 
 /// Runs the command.
@@ -49,6 +50,16 @@ fn check_out(common: &ProbeCommon, json_begins: &str, text_begins: &str) -> Resu
     let Some(out) = &common.out else {
         return Ok(());
     };
+    if common.scaffold.is_some() {
+        return match std::fs::symlink_metadata(out) {
+            Ok(_) => Err(Failure::new(
+                Exit::Usage,
+                format!("{} exists; a scaffold replaces nothing", out.display()),
+            )
+            .help("name another file; nothing was written")),
+            Err(_) => super::files::check_replaceable(out, text_begins),
+        };
+    }
     let begins = match common.format {
         ProbeFormat::Text => text_begins,
         ProbeFormat::Json | ProbeFormat::Yaml => json_begins,
@@ -92,4 +103,29 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a Name>) ->
         format!("there is no {kind} {}", crate::render::plain(name)),
     )
     .help(help)
+}
+
+/// Where schemas stand, seen from the file a scaffold is written to: beside halosync.yaml.
+fn schemas(context: &Context, root: &Path, out: Option<&Path>) -> String {
+    let file = out.map(|out| context.current_dir.join(out));
+    let below = file
+        .as_deref()
+        .and_then(Path::parent)
+        .and_then(|folder| folder.strip_prefix(root).ok())
+        .map_or(0, |folder| folder.components().count());
+    format!("{}schemas", "../".repeat(below))
+}
+
+/// Warnings, for whoever asked for a scaffold and does not see the report.
+fn note_warnings(context: &Context, found: &[Finding]) {
+    for finding in found
+        .iter()
+        .filter(|finding| finding.weight == Weight::Warning)
+    {
+        context.printer.note(&format!(
+            "warning: {} [{}]",
+            crate::render::plain(&finding.message),
+            finding.code
+        ));
+    }
 }

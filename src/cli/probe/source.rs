@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::super::args::ProbeSource;
+use super::super::args::{ProbeSource, Scaffold};
 use super::super::context::Context;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
@@ -17,6 +17,7 @@ use crate::inventory::findings::{self, Beside, Importer};
 use crate::inventory::report::{
     Authorisation, Cost, Limits, ListReport, SOURCE_FORMAT, ScopeTold, SourceReport, SystemFacts,
 };
+use crate::inventory::suggest;
 use crate::inventory::usage::{self, Usage};
 use crate::inventory::{Inventory, report};
 use crate::model::Name;
@@ -42,6 +43,22 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
     super::warn_of_values(context, common);
     let report = probe(context, &project, source, verb).await?;
     let empty = report.lists.iter().all(|list| list.rows == 0);
+    if let Some(Scaffold::Mapping) = common.scaffold {
+        super::note_warnings(context, &report.findings);
+        if empty {
+            return Err(Failure::new(
+                Exit::Unavailable,
+                format!(
+                    "{} shows nobody, and nothing can be made of that",
+                    source.name
+                ),
+            )
+            .help("run the probe without --scaffold to see why that may be"));
+        }
+        let text = scaffold(context, &project, source, &report, verb)?;
+        super::deliver(context, common.out.as_deref(), &text)?;
+        return Ok(Exit::Success);
+    }
     let text = super::written(common.format, &report, || {
         render::probe_source_text(&report, &super::super::show::text_options(context, false))
     })?;
@@ -51,6 +68,66 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
     } else {
         Exit::Success
     })
+}
+
+/// The Source with fields, a mapping, and a lifecycle where there is none.
+fn scaffold(
+    context: &Context,
+    project: &Project,
+    source: &Document<kinds::Source>,
+    report: &SourceReport,
+    verb: &ProbeSource,
+) -> Result<String, Failure> {
+    let config = &project.config;
+    let target =
+        match &verb.target {
+            Some(name) => Some(config.directories.get(&Name::new(name)).ok_or_else(|| {
+                super::unknown("ActiveDirectory", name, config.directories.keys())
+            })?),
+            None => config.directories.values().next(),
+        };
+    let name = source.name.as_str();
+    let is_pair = |from: &str, to: &str| {
+        from == name && target.is_some_and(|target| to == target.name.as_str())
+    };
+    let replaced = config
+        .mappings
+        .values()
+        .find(|mapping| is_pair(&mapping.spec.source, &mapping.spec.target));
+    let lifecycle = !config
+        .lifecycles
+        .values()
+        .any(|lifecycle| is_pair(&lifecycle.spec.source, &lifecycle.spec.target));
+    let mapping = match (replaced, target) {
+        (Some(replaced), _) => replaced.name.to_string(),
+        (None, Some(target)) if config.mappings.contains_key(&source.name) => {
+            format!("{name}-{}", target.name)
+        }
+        (None, _) => name.to_owned(),
+    };
+    let suggestion = match report.lists.first() {
+        Some(list) => suggest::suggest(list, &source.spec, &usage::usage(&source.spec)),
+        None => return Err(Failure::new(Exit::Unexpected, "no list was read")),
+    };
+    context.printer.note(&format!(
+        "the Source takes the place of the one in {}",
+        source.positions.file
+    ));
+    if let Some(replaced) = replaced {
+        context.printer.note(&format!(
+            "the Mapping takes the place of the one in {}",
+            replaced.positions.file
+        ));
+    }
+    Ok(render::source_scaffold(&render::SourceScaffold {
+        report,
+        spec: &source.spec,
+        suggestion: &suggestion,
+        target: target.map(|target| (target.name.as_str(), &target.spec)),
+        mapping: &mapping,
+        lifecycle,
+        schemas: &super::schemas(context, &project.root, verb.common.out.as_deref()),
+    }))
 }
 
 /// Everything that is asked of the source, in the order in which failing helps most.

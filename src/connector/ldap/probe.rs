@@ -273,7 +273,7 @@ impl LdapProbe {
             .collect())
     }
 
-    /// Hands on every user, group and place at or below a place. False when the place is not there or not shown.
+    /// Hands on every user, group and place at or below a place, with its name. False when the place is not there or not shown.
     ///
     /// # Errors
     /// Whatever else ends the search.
@@ -281,7 +281,7 @@ impl LdapProbe {
         &self,
         place: &Dn,
         asked: &[String],
-        mut each: impl FnMut(Seen<'_>) + Send,
+        mut each: impl FnMut(&str, Seen<'_>) + Send,
     ) -> Result<bool, ConnectorError> {
         const FILTER: &str = "(|(&(objectCategory=person)(objectClass=user))(objectClass=group)\
             (objectClass=organizationalUnit)(objectClass=container))";
@@ -300,7 +300,7 @@ impl LdapProbe {
         let outcome = self
             .session
             .all(&search, self.server.settings().page_size, |raw| {
-                each(seen(&raw, asked));
+                each(&raw.dn, seen(&raw, asked));
             })
             .await;
         match outcome {

@@ -48,6 +48,25 @@ use crate::model::{
     Completeness, Field, JoinedRead, Name, PeopleHeader, PeopleSnapshot, Person, RejectedRow,
 };
 
+/// The rows an answer of the preset's list holds: the way every answer goes, for the fuzz targets.
+///
+/// # Errors
+/// Why there are none, in words.
+#[doc(hidden)]
+pub fn rows_of_answer(body: &[u8]) -> Result<Vec<serde_json::Value>, String> {
+    let shape = envelope::Shape {
+        records: None,
+        total: None,
+        next: None,
+        entity: Some("Users"),
+        xml: false,
+    };
+    match envelope::page(body, shape) {
+        Ok(page) => Ok(page.rows),
+        Err(envelope::NoPage::Broken(why) | envelope::NoPage::NoList(why)) => Err(why),
+    }
+}
+
 /// A wall clock, passed in so that reads can be repeated.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 

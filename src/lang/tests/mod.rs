@@ -485,6 +485,7 @@ fn records_are_read_leniently() {
         ("as_of", "language-unknown-variable"),
         ("person.x", "language-unknown-variable"),
         ("users.x | lookup('ou')", "language-not-allowed"),
+        ("users.x | filetime", "language-not-allowed"),
         ("customFeild('CFx')", "language-unknown-function"),
         ("customField(users.x)", "language-arguments"),
     ] {

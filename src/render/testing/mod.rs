@@ -3,12 +3,15 @@
 //! Gets reports and gives a string. Values come from tests and rules, so they are data here as everywhere: none can
 //! command a terminal, close an element or begin another annotation.
 
+mod coverage;
 mod github;
 mod json;
 mod junit;
 mod text;
 
-use crate::testing::{Report, Shown};
+pub use coverage::percent;
+
+use crate::testing::{Coverage, Report, Shown};
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,14 +36,31 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Writes reports. `options` concern text only.
-pub fn render(reports: &[Report], format: Format, options: Options) -> String {
+/// Writes reports, and what the tests cover where the form has a place for it: text and JSON. `options` concern text
+/// only.
+pub fn render(
+    reports: &[Report],
+    coverage: Option<&Coverage>,
+    format: Format,
+    options: Options,
+) -> String {
     match format {
-        Format::Text => text::render(reports, options),
-        Format::Json => json::render(reports),
+        Format::Text => {
+            let mut out = text::render(reports, options);
+            if let Some(coverage) = coverage.filter(|_| !options.quiet) {
+                out.push_str(&self::coverage::render(coverage, options.colour));
+            }
+            out
+        }
+        Format::Json => json::render(reports, coverage),
         Format::Junit => junit::render(reports),
         Format::Github => github::render(reports),
     }
+}
+
+/// What tests cover, for people.
+pub fn coverage(coverage: &Coverage, options: Options) -> String {
+    self::coverage::render(coverage, options.colour)
 }
 
 /// `3 tests: 2 passed, 1 failed`.

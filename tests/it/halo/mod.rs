@@ -3,6 +3,7 @@
 //! Waiting happens on a clock that both share and that jumps, so minutes of patience take milliseconds.
 
 mod reading;
+mod robust;
 mod simulator;
 mod trouble;
 

@@ -3,5 +3,6 @@
 mod cache;
 mod faults;
 mod golden;
-mod project;
-mod server;
+mod halo;
+pub(crate) mod project;
+pub(crate) mod server;

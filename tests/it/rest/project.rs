@@ -10,14 +10,19 @@ use crate::directory::lab::embedded_directory;
 use crate::samba;
 use crate::support::{Run, halosync};
 
-pub(super) struct Project {
-    pub(super) dir: tempfile::TempDir,
+pub(crate) struct Project {
+    dir: tempfile::TempDir,
     environment: BTreeMap<String, String>,
     _directory: DirectorySim,
 }
 
 impl Project {
-    pub(super) async fn new(source: &str, server: &Server) -> Self {
+    pub(crate) async fn new(source: &str, server: &Server) -> Self {
+        Self::at(source, &server.url).await
+    }
+
+    /// With a source at this address.
+    pub(crate) async fn at(source: &str, server: &url::Url) -> Self {
         let directory = embedded_directory().await;
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
@@ -33,7 +38,7 @@ impl Project {
         let environment = [
             (
                 "HR_SERVER",
-                server.url.as_str().trim_end_matches('/').to_owned(),
+                server.as_str().trim_end_matches('/').to_owned(),
             ),
             ("HR_CLIENT", "client-of-lab".to_owned()),
             ("HR_KEY", "canary-key-of-lab".to_owned()),
@@ -57,11 +62,11 @@ impl Project {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub(super) async fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
         halosync(self.path(), &self.environment, arguments).await
     }
 }

@@ -10,45 +10,45 @@ use url::Url;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) method: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let query = self.target.split_once('?')?.1;
         url::form_urlencoded::parse(query.as_bytes())
             .find(|(found, _)| found == name)
             .map(|(_, value)| value.into_owned())
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 /// What is answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub(super) fn json(value: &serde_json::Value) -> Self {
+    pub(crate) fn json(value: &serde_json::Value) -> Self {
         Self::of("application/json", value.to_string())
     }
 
-    pub(super) fn of(kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn of(kind: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status: 200,
             headers: BTreeMap::from([("content-type".to_owned(), kind.to_owned())]),
@@ -56,14 +56,14 @@ impl Reply {
         }
     }
 
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
             ..Self::default()
         }
     }
 
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.to_owned());
         self
     }
@@ -77,14 +77,14 @@ struct Inner {
 }
 
 /// A running server.
-pub(super) struct Server {
-    pub(super) url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     inner: Arc<Inner>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
-    pub(super) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let inner = Arc::new(Inner {
             answer: Box::new(answer),
             seen: Mutex::default(),
@@ -104,12 +104,12 @@ impl Server {
         }
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.inner.seen.lock().unwrap().clone()
     }
 
     /// `METHOD path?query`, and the body below when there is one.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let mut log = String::new();
         for seen in self.seen() {
             log.push_str(&format!("{} {}\n", seen.method, seen.target));

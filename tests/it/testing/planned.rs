@@ -136,7 +136,7 @@ fn a_test_finds_what_the_plan_proposes_for_joiners() {
                 spec,
                 positions: std::sync::Arc::new(Positions::default()),
             };
-            let reports = testing::run(&config, &[&document]);
+            let reports = testing::run(&config, &[&document], false).reports;
             // Groups that do not exist in the folder exist in the test, so what is held for them may differ.
             let wrong: Vec<_> = reports[0]
                 .differences

@@ -74,6 +74,72 @@ async fn results_are_as_blessed_in_every_form() {
 }
 
 #[tokio::test]
+async fn coverage_names_the_rules_no_test_would_miss() {
+    let acme = root().join("examples/acme");
+    let run = test(&acme, &["--coverage"]).await.expect(0);
+    golden("coverage.txt", &run.stdout);
+    let json = test(&acme, &["--coverage", "--format", "json"])
+        .await
+        .expect(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let covered = json["coverage"]["covered"].as_u64().unwrap();
+    let all = json["coverage"]["of"].as_u64().unwrap();
+    assert!(
+        run.stdout
+            .contains(&format!("coverage: {covered} of {all} rules")),
+        "{}",
+        run.stdout
+    );
+    let share = covered * 100 / all;
+    test(&acme, &["--min-coverage", &share.to_string()])
+        .await
+        .expect(0);
+    let more = test(&acme, &["--min-coverage", &(share + 1).to_string(), "-q"])
+        .await
+        .expect(7);
+    assert!(
+        more.stderr.contains("--min-coverage asks for"),
+        "{}",
+        more.stderr
+    );
+}
+
+/// A rule that runs on the way to something nobody compares is not covered.
+#[tokio::test]
+async fn what_is_not_compared_is_not_covered() {
+    let project = project();
+    for (chosen, covered) in [("joiner", false), ("hostile", true)] {
+        let run = test(project.path(), &["--coverage", "--format", "json", chosen]).await;
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let rule = json["coverage"]["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|rule| rule["what"] == "attribute givenName")
+            .unwrap();
+        assert_eq!(rule["covered"], covered, "{chosen}");
+    }
+}
+
+/// Of several formats, the one that gave the name is covered.
+#[tokio::test]
+async fn of_formats_the_one_that_gave_the_name_is_covered() {
+    let acme = root().join("examples/acme");
+    let run = test(&acme, &["--coverage", "--format", "json", "umlauts"])
+        .await
+        .expect(0);
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let formats: Vec<bool> = json["coverage"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|rule| rule["what"] == "format of sAMAccountName")
+        .map(|rule| rule["covered"].as_bool().unwrap())
+        .collect();
+    assert_eq!(formats, [false, true]);
+}
+
+#[tokio::test]
 async fn passing_tests_alone_exit_with_0() {
     let project = project();
     let run = test(project.path(), &["passing.yaml"]).await.expect(0);

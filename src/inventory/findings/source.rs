@@ -1,76 +1,14 @@
-//! What of a probe is worth a person's attention.
+//! What of a probed source is worth attention.
 //!
-//! Must not know how anything was read: works on the finished reports and a few facts beside them. Invariants: every
-//! finding has a stable code of [`CODES`]; no value of a person stands in one.
+//! Must not know how it was read. Invariant: no value of a person stands in a finding.
 
-use super::Guess;
-use super::report::{
-    DirectoryReport, FieldReport, Finding, ListReport, ScopeTold, SourceReport, Switch, Weight,
-};
-use super::usage::{Usage, covers};
-
-/// Every code there is; docs/probe.md explains each.
-pub const CODES: &[&str] = &[
-    "probe-anchor-not-indexed",
-    "probe-anchor-shared",
-    "probe-anchor-sparse",
-    "probe-attribute-confidential",
-    "probe-attribute-missing",
-    "probe-attribute-read-only",
-    "probe-bind-privileged",
-    "probe-budget-spent",
-    "probe-certificate-ends",
-    "probe-clock-offset",
-    "probe-deleted-not-visible",
-    "probe-detail-only",
-    "probe-email-shared",
-    "probe-empty-list",
-    "probe-field-not-delivered",
-    "probe-html",
-    "probe-importer-active",
-    "probe-importer-traces",
-    "probe-importer-unknown",
-    "probe-more-rights-than-needed",
-    "probe-no-custom-fields",
-    "probe-no-inactive",
-    "probe-no-recycle-bin",
-    "probe-no-total",
-    "probe-not-unique",
-    "probe-other-authorisation-server",
-    "probe-other-tenant",
-    "probe-page-capped",
-    "probe-place-not-visible",
-    "probe-required-empty",
-    "probe-scope-not-granted",
-    "probe-shifted-midnights",
-    "probe-state-hidden",
-    "probe-time-zones",
-    "probe-write-short",
-    "probe-write-too-much",
-];
+use super::{clock, hint, sorted, warning};
+use crate::inventory::Guess;
+use crate::inventory::report::{FieldReport, Finding, ListReport, ScopeTold, SourceReport};
+use crate::inventory::usage::{Usage, covers};
 
 /// Rows below which nothing is concluded from what was not seen.
 const ENOUGH_ROWS: u64 = 200;
-/// Seconds two clocks may differ.
-const CLOCK: i64 = 60;
-
-fn warning(code: &str, message: impl Into<String>, help: &str) -> Finding {
-    finding(Weight::Warning, code, message, help)
-}
-
-fn hint(code: &str, message: impl Into<String>, help: &str) -> Finding {
-    finding(Weight::Hint, code, message, help)
-}
-
-fn finding(weight: Weight, code: &str, message: impl Into<String>, help: &str) -> Finding {
-    Finding {
-        code: code.to_owned(),
-        weight,
-        message: message.into(),
-        help: (!help.is_empty()).then(|| help.to_owned()),
-    }
-}
-
 /// Whether one of HaloITSM's own importers is at work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Importer {
@@ -120,11 +58,6 @@ pub fn of_source(report: &SourceReport, beside: &Beside<'_>) -> Vec<Finding> {
         }
     }
     sorted(found)
-}
-
-fn sorted(mut found: Vec<Finding>) -> Vec<Finding> {
-    found.sort_by(|a, b| (a.weight, &a.code, &a.message).cmp(&(b.weight, &b.code, &b.message)));
-    found
 }
 
 fn authorisation(report: &SourceReport, found: &mut Vec<Finding>) {
@@ -184,19 +117,6 @@ fn system(report: &SourceReport, beside: &Beside<'_>, found: &mut Vec<Finding>) 
         }
     }
     clock(system.clock_offset_seconds, found);
-}
-
-fn clock(offset: Option<i64>, found: &mut Vec<Finding>) {
-    if let Some(offset) = offset
-        && offset.abs() > CLOCK
-    {
-        let direction = if offset > 0 { "ahead of" } else { "behind" };
-        found.push(warning(
-            "probe-clock-offset",
-            format!("its clock is {} s {direction} this machine's", offset.abs()),
-            "set both clocks by a time server; tokens, certificates, Kerberos and last days depend on them",
-        ));
-    }
 }
 
 fn of_list(list: &ListReport, found: &mut Vec<Finding>) {
@@ -453,211 +373,6 @@ fn halo_members(
                 format!("only a person's detail has {}", only.join(", ")),
                 "each such member would cost one request per person",
             ));
-        }
-    }
-}
-
-/// What of a probed directory is worth attention, warnings first, then by code.
-pub fn of_directory(report: &DirectoryReport) -> Vec<Finding> {
-    let mut found = Vec::new();
-    clock(report.server.clock_offset_seconds, &mut found);
-    if !report.bind.privileged_groups.is_empty() {
-        found.push(warning(
-            "probe-bind-privileged",
-            format!(
-                "the reading account is privileged: {}",
-                report.bind.privileged_groups.join(", ")
-            ),
-            "reading needs no membership at all; use an ordinary account",
-        ));
-    }
-    if let Some(days) = report.tls.certificate_days
-        && days < 30
-    {
-        found.push(warning(
-            "probe-certificate-ends",
-            format!("the server's certificate ends in {days} days"),
-            "renew it; from then on neither plan nor apply can connect",
-        ));
-    }
-    match report.recycle_bin {
-        Switch::On => {}
-        Switch::Off => found.push(warning(
-            "probe-no-recycle-bin",
-            "the recycle bin is off",
-            "deleted accounts could not be brought back with their groups; turn it on before anything is deleted",
-        )),
-        Switch::NotVisible => found.push(hint(
-            "probe-no-recycle-bin",
-            "whether the recycle bin is on may not be seen with this account",
-            "ask a domain administrator (`Get-ADOptionalFeature`)",
-        )),
-    }
-    schema(report, &mut found);
-    places(report, &mut found);
-    anchors(report, &mut found);
-    if let Some(write) = &report.write_bind {
-        if !write.creates_no_users.is_empty() {
-            found.push(warning(
-                "probe-write-short",
-                format!(
-                    "the writing account may not create users in {}",
-                    write.creates_no_users.join("; ")
-                ),
-                "delegate it there, unless no account is made or moved there",
-            ));
-        }
-        if write.changes_permissions {
-            found.push(warning(
-                "probe-write-too-much",
-                "the writing account may change permissions of users",
-                "halosync never does: delegate single attributes instead of full control",
-            ));
-        }
-        if !write.not_writable.is_empty() {
-            found.push(warning(
-                "probe-write-short",
-                format!(
-                    "the writing account may not write {}",
-                    write.not_writable.join(", ")
-                ),
-                "delegate these attributes, or take them out of the mapping",
-            ));
-        }
-    }
-    sorted(found)
-}
-
-fn schema(report: &DirectoryReport, found: &mut Vec<Finding>) {
-    for fact in &report.schema {
-        let by = fact.used_by.join(", ");
-        if !fact.exists {
-            found.push(warning(
-                "probe-attribute-missing",
-                format!("{by} uses {}, which this directory does not have", fact.attribute),
-                "take it out of the mapping, or extend the schema (Exchange's attributes come with Exchange)",
-            ));
-            continue;
-        }
-        if fact.read_only {
-            found.push(hint(
-                "probe-attribute-read-only",
-                format!("{by} uses {}, which the server itself sets", fact.attribute),
-                "it can be looked at, not written",
-            ));
-        }
-        let filled = report
-            .fields
-            .iter()
-            .any(|field| field.path.eq_ignore_ascii_case(&fact.attribute));
-        if fact.confidential && !filled && report.sampled > 0 {
-            found.push(warning(
-                "probe-attribute-confidential",
-                format!("{} is confidential and no user looked at shows a value", fact.attribute),
-                "grant the reading account control access on it: unseen values would be written over and over",
-            ));
-        }
-    }
-}
-
-fn places(report: &DirectoryReport, found: &mut Vec<Finding>) {
-    for place in &report.scope {
-        if !place.visible {
-            found.push(warning(
-                "probe-place-not-visible",
-                format!(
-                    "{} is not there, or not shown to the reading account",
-                    place.under
-                ),
-                "correct `managed`, or grant reading there",
-            ));
-        }
-        if place.state_hidden > 0 {
-            found.push(warning(
-                "probe-state-hidden",
-                format!(
-                    "{} users under {} do not show whether they are enabled",
-                    place.state_hidden, place.under
-                ),
-                "grant reading of userAccountControl there",
-            ));
-        }
-    }
-    if !report.not_visible.is_empty() {
-        found.push(hint(
-            "probe-deleted-not-visible",
-            format!(
-                "the reading account is not shown {}",
-                report.not_visible.join("; ")
-            ),
-            "names of deleted objects cannot be kept from being given again",
-        ));
-    }
-}
-
-fn anchors(report: &DirectoryReport, found: &mut Vec<Finding>) {
-    for anchor in &report.anchors {
-        if anchor.shared_values > 0 {
-            found.push(warning(
-                "probe-anchor-shared",
-                format!(
-                    "{} values of {}, the anchor of {}, stand on more than one account",
-                    anchor.shared_values, anchor.attribute, anchor.mapping
-                ),
-                "those people are held until one account each is left with it",
-            ));
-        }
-        if anchor.users > 0 && anchor.filled * 2 < anchor.users {
-            found.push(hint(
-                "probe-anchor-sparse",
-                format!(
-                    "{} of {} users carry {}, the anchor of {}",
-                    anchor.filled, anchor.users, anchor.attribute, anchor.mapping
-                ),
-                "accounts without it must be adopted first: see `adopt` of the mapping",
-            ));
-        }
-        let fact = report
-            .schema
-            .iter()
-            .find(|fact| fact.attribute.eq_ignore_ascii_case(&anchor.attribute));
-        if fact.is_some_and(|fact| fact.exists && !fact.indexed) {
-            found.push(hint(
-                "probe-anchor-not-indexed",
-                format!(
-                    "{}, the anchor of {}, is not indexed",
-                    anchor.attribute, anchor.mapping
-                ),
-                "halosync reads all users and does not mind; searching by hand is slow",
-            ));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::CODES;
-
-    #[test]
-    fn every_code_given_is_listed() {
-        let source = include_str!("findings.rs");
-        let code = regex::Regex::new(r#"\s"(probe-[a-z-]+)",\n"#).unwrap();
-        let given: BTreeSet<&str> = code
-            .captures_iter(source)
-            .map(|found| found.get(1).unwrap().as_str())
-            .collect();
-        let listed: BTreeSet<&str> = CODES.iter().copied().collect();
-        assert_eq!(given, listed);
-        assert_eq!(listed.len(), CODES.len());
-        assert!(CODES.is_sorted());
-        // Listed twice over: once here, at least once given.
-        for code in CODES {
-            assert!(
-                source.matches(&format!("\"{code}\"")).count() >= 2,
-                "{code} is never given"
-            );
         }
     }
 }
