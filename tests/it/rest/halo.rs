@@ -107,7 +107,7 @@ async fn details_sites_clients_and_custom_fields_come_together() {
         .filter(|seen| seen.contains("/api/site/"))
         .count();
     assert_eq!(sites, 1, "{asked:?}");
-    assert!(run.stderr.contains("1 nobody needs"), "{}", run.stderr);
+    assert!(run.stderr.contains("2 nobody needs"), "{}", run.stderr);
     assert!(run.stderr.contains("29 shared"), "{}", run.stderr);
 
     let text = std::fs::read_to_string(project.path().join("record/people.people.jsonl")).unwrap();
