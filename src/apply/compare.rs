@@ -17,7 +17,7 @@ use base64::Engine;
 use super::outcome::Difference;
 use crate::connector::Modification;
 use crate::model::{Dn, Syntax, default_schema, folded};
-use crate::plan::{AttributeChange, ObjectRef, PlanValue};
+use crate::plan::{AttributeChange, ObjectRef, Octets, PlanValue};
 
 /// `accountExpires` that never comes; 0 means the same ([MS-ADA1] 2.1).
 const NEVER: &str = "9223372036854775807";
@@ -45,9 +45,20 @@ fn syntax_of(change: &AttributeChange) -> Syntax {
     if refers(&change.before) || refers(&change.after) {
         return Syntax::Dn;
     }
+    if is_bytes(change) {
+        return Syntax::Octets;
+    }
     default_schema()
         .get(&change.name)
         .map_or(Syntax::Other, |definition| definition.syntax)
+}
+
+fn is_bytes(change: &AttributeChange) -> bool {
+    change
+        .before
+        .iter()
+        .chain(&change.after)
+        .any(|value| matches!(value, PlanValue::Octets(_)))
 }
 
 /// The form in which equal values are equal.
@@ -89,6 +100,7 @@ pub(super) fn shown(values: &[PlanValue]) -> Vec<String> {
         .iter()
         .map(|value| match value {
             PlanValue::Text(text) => text.clone(),
+            PlanValue::Octets(octets) => octets.to_string(),
             PlanValue::Object(object) => object.dn.as_str().to_owned(),
         })
         .collect()
@@ -103,6 +115,7 @@ fn resolved(
         .iter()
         .map(|value| match value {
             PlanValue::Text(text) => Ok(text.clone()),
+            PlanValue::Octets(octets) => Ok(octets.base64.clone()),
             PlanValue::Object(object) => name_of(object)
                 .map(|dn| dn.as_str().to_owned())
                 .ok_or_else(|| object.clone()),
@@ -138,7 +151,17 @@ pub(super) fn decide(
             attribute: change.name.clone(),
             before: shown(&change.before),
             planned: shown(&change.after),
-            found: found.to_vec(),
+            found: if is_bytes(change) {
+                let octets = |value: &String| Octets {
+                    base64: value.clone(),
+                };
+                found
+                    .iter()
+                    .map(|value| octets(value).to_string())
+                    .collect()
+            } else {
+                found.to_vec()
+            },
         });
     }
     let removed: Vec<String> = found
@@ -246,6 +269,7 @@ mod tests {
             merge: false,
             rule: RuleIndex(0),
             facts: Default::default(),
+            cut_from: None,
         }
     }
 
@@ -401,6 +425,7 @@ mod tests {
             merge: false,
             rule: RuleIndex(0),
             facts: Default::default(),
+            cut_from: None,
         };
         // Both were renamed since the plan was made.
         let names = |object: &ObjectRef| {

@@ -176,7 +176,7 @@ pub(super) fn references(attribute: &AttributeChange) -> impl Iterator<Item = &O
         .chain(&attribute.after)
         .filter_map(|value| match value {
             PlanValue::Object(object) => Some(object),
-            PlanValue::Text(_) => None,
+            PlanValue::Text(_) | PlanValue::Octets(_) => None,
         })
 }
 

@@ -44,6 +44,10 @@ pub(crate) enum Verb {
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
+    /// Log in to a source as a person, and keep the login for later runs.
+    Login(Login),
+    /// Forget a login.
+    Logout(Logout),
     /// Connect to a source or a directory and show what it holds: authorisation, limits, and every field found.
     Probe(Probe),
     /// See it all work on embedded simulators, in a few seconds.
@@ -103,6 +107,24 @@ pub(crate) struct Test {
     /// Also list the rules that no test would miss.
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Write a test of this person instead: a key, SOURCE/KEY, or the value of a unique field. Both systems are read.
+    #[arg(long, value_name = "PERSON", conflicts_with_all = ["tests", "coverage", "min_coverage", "format"])]
+    pub(crate) record: Option<String>,
+    /// Record from reads kept by `plan --record` instead of the network.
+    #[arg(long, value_name = "DIR", requires = "record")]
+    pub(crate) from: Option<PathBuf>,
+    /// The moment of the recorded test, as RFC 3339. Without it: now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME", requires = "record")]
+    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// Replace everything about the person by invented values of the same form.
+    #[arg(long, requires = "record")]
+    pub(crate) redact: bool,
+    /// Write the recorded test to this file, which must not exist yet, instead of printing it.
+    #[arg(short, long, value_name = "FILE", requires = "record")]
+    pub(crate) out: Option<PathBuf>,
+    /// Name of the recorded test. Default: the file's name, or `recorded-KEY`.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub(crate) name: Option<String>,
     /// Fail when tests cover less than this share of the rules.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) min_coverage: Option<u8>,
@@ -207,6 +229,38 @@ pub(crate) struct Apply {
     /// Changes under way at the same time.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+}
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Name of the source.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Log nobody in: try whether authorisation works, and say what it allows.
+    #[arg(long, conflicts_with_all = ["no_browser", "paste"])]
+    pub(crate) check: bool,
+    /// Print the address to open instead of opening a browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Log in with a browser elsewhere, and paste the address it comes back to.
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// Longest wait for the browser, in seconds.
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// Name of the source.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
 }
 
 /// Arguments of `probe`.

@@ -10,17 +10,20 @@ mod embedded;
 mod exit;
 mod failure;
 mod files;
+mod login;
 mod people;
 mod plan;
 mod probe;
 mod progress;
 mod project;
+mod record;
 mod resolve;
 mod sandbox;
 pub mod schema;
 mod show;
 mod test;
 pub mod validate;
+mod vault;
 pub mod workspace;
 
 use clap::Parser;
@@ -69,10 +72,15 @@ pub fn main() -> std::process::ExitCode {
 fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
         Verb::Validate(verb) => check::run(context, verb),
-        Verb::Test(verb) => test::run(context, verb),
+        Verb::Test(verb) => match &verb.record {
+            Some(person) => runtime()?.block_on(record::run(context, verb, person)),
+            None => test::run(context, verb),
+        },
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
+        Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
         Verb::Probe(verb) => runtime()?.block_on(probe::run(context, verb)),
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),

@@ -23,8 +23,8 @@ use crate::{render, snapshot};
 
 /// Both sides, as read.
 pub(crate) struct Reads {
-    people: BTreeMap<Name, PeopleSnapshot>,
-    directories: BTreeMap<Name, DirectorySnapshot>,
+    pub(crate) people: BTreeMap<Name, PeopleSnapshot>,
+    pub(crate) directories: BTreeMap<Name, DirectorySnapshot>,
 }
 
 /// Runs the command.
@@ -146,7 +146,7 @@ pub(crate) async fn read(
 }
 
 /// Nobody judges a condition by fractions of a second, and reviewers read these moments.
-fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
+pub(crate) fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
     let trunc = jiff::TimestampRound::new()
         .smallest(jiff::Unit::Second)
         .mode(jiff::RoundMode::Trunc);
@@ -154,14 +154,15 @@ fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
 }
 
 impl Reads {
-    fn latest(&self) -> Option<jiff::Timestamp> {
+    pub(crate) fn latest(&self) -> Option<jiff::Timestamp> {
         let people = self.people.values().map(|read| read.header.read_at);
         let directories = self.directories.values().map(|read| read.header.read_at);
         people.chain(directories).max()
     }
 }
 
-fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
+/// Reads kept by `--record`.
+pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
     let parse_failure = |path: &Path, error: snapshot::SnapshotError| {
         Failure::new(
             Exit::InvalidConfiguration,

@@ -238,6 +238,27 @@ impl<'a> Resolver<'a> {
                 self.url(server, schemes, &at(&format!("/spec/servers/{index}")))
             })
             .collect();
+        let catalogs: Vec<Option<Url>> = match (&bind, &spec.global_catalog) {
+            (Access::Read, Some(catalog)) if !catalog.servers.is_empty() => catalog
+                .servers
+                .iter()
+                .enumerate()
+                .map(|(index, server)| {
+                    let place = at(&format!("/spec/globalCatalog/servers/{index}"));
+                    self.url(server, schemes, &place)
+                })
+                .collect(),
+            (Access::Read, Some(_)) => servers.clone(),
+            _ => Vec::new(),
+        };
+        let explicit = spec
+            .global_catalog
+            .as_ref()
+            .is_some_and(|catalog| !catalog.servers.is_empty());
+        let catalogs = catalogs
+            .into_iter()
+            .map(|url| catalog_port(url?, explicit))
+            .collect::<Option<Vec<Url>>>();
         let ca_pem = self.certificates(spec.tls.ca.as_ref(), &at("/spec/tls/ca"));
         let (section, bind) = match bind {
             Access::Read => ("read", &spec.read),
@@ -272,6 +293,7 @@ impl<'a> Resolver<'a> {
             bind,
             base: Dn::parse(&spec.base).ok()?,
             page_size: spec.page_size,
+            catalogs: catalogs?,
             timeout: Duration::from_secs(120),
             pinned: None,
         })
@@ -315,4 +337,14 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     }
+}
+
+/// The address of a global catalog: the port written, else the one global catalogs have ([MS-ADTS] 5.1.1). That of a
+/// domain controller is not kept.
+fn catalog_port(mut url: Url, keep: bool) -> Option<Url> {
+    if !(keep && url.port().is_some()) {
+        let port = if url.scheme() == "ldaps" { 3269 } else { 3268 };
+        url.set_port(Some(port)).ok()?;
+    }
+    Some(url)
 }

@@ -15,6 +15,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ACCOUNT_CIRCLE = "account-circle";
     ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";
     ALL_PROTECTED = "all-protected";
@@ -36,6 +37,7 @@ codes! {
     BAD_TIME_ZONE = "bad-time-zone";
     BAD_URL = "bad-url";
     CANNOT_BE_CLEARED = "cannot-be-cleared";
+    CANNOT_BE_CUT = "cannot-be-cut";
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
     CONSTANT_MATCH = "constant-match";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
@@ -69,11 +71,14 @@ codes! {
     MISSING_FIELD = "missing-field";
     MISSING_FILE = "missing-file";
     NESTED_TOO_DEEP = "nested-too-deep";
+    NAME_IN_ONE_PLACE = "name-in-one-place";
     NO_CATCH_ALL = "no-catch-all";
     NO_ENABLED_STATE = "no-enabled-state";
+    NO_GLOBAL_CATALOG = "no-global-catalog";
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
+    NO_REFRESH_TOKEN = "no-refresh-token";
     NOT_JOINED = "not-joined";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
@@ -83,6 +88,8 @@ codes! {
     PERSON_FIELD_NOT_UNIQUE = "person-field-not-unique";
     RATE_ABOVE_LIMIT = "rate-above-limit";
     READERS_DISAGREE = "readers-disagree";
+    RENAME_AND_WHEN = "rename-and-when";
+    RENAME_WITHOUT_RULE = "rename-without-rule";
     RESERVED_PARAMETER = "reserved-parameter";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
     SAME_BIND_ACCOUNT = "same-bind-account";
@@ -94,6 +101,7 @@ codes! {
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
+    UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";
     UNKNOWN_ATTRIBUTE = "unknown-attribute";
@@ -107,6 +115,7 @@ codes! {
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
+    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_STATE = "unknown-state";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";

@@ -77,6 +77,20 @@ impl Compiler<'_> {
         match (root, steps) {
             ("as_of", []) => (Expr::AsOf, Type::Date),
             ("person", [(Step::Member(name), place)]) => self.field(name, place.clone(), fields),
+            ("account", [(Step::Member(name), place)]) if speaks_of_account(fields) => {
+                self.account(name, place.clone(), fields)
+            }
+            ("account", [_, (_, second), ..]) if speaks_of_account(fields) => self.not_allowed(
+                second.clone(),
+                "an attribute has no members",
+                "use filters such as `first`, `word(n)` or `split`",
+            ),
+            ("account", []) if speaks_of_account(fields) => self.error(
+                "language-type",
+                place,
+                "`account` alone is not a value",
+                Some("name an attribute: `account.mail`".to_owned()),
+            ),
             ("person", []) => self.error(
                 "language-type",
                 place,
@@ -119,7 +133,8 @@ impl Compiler<'_> {
             .find(|(_, (field, _))| field.as_str() == name)
             .and_then(|(slot, (field, kind))| Some((u16::try_from(slot).ok()?, field, *kind)));
         let Some((slot, field, kind)) = found else {
-            let near = closest(name, fields.iter().map(|(field, _)| field.as_str()));
+            let declared = fields.iter().map(|(field, _)| field.as_str());
+            let near = closest(name, declared.filter(|field| !field.contains('.')));
             return self.error(
                 "language-unknown-field",
                 place,
@@ -140,6 +155,29 @@ impl Compiler<'_> {
             Ok(index) => (Expr::Field(index), Type::of_fact(kind)),
             Err(_) => WRONG,
         }
+    }
+
+    /// An attribute of the person's account. It stands behind the declared fields under a name no field can have, so
+    /// that a text that speaks of it is computed like any other.
+    fn account(&mut self, name: &str, place: Range<usize>, fields: &[(Name, FactType)]) -> Typed {
+        let mut known = fields
+            .iter()
+            .filter_map(|(field, _)| field.as_str().strip_prefix(ACCOUNT));
+        if let Some(found) = known.clone().find(|known| known.eq_ignore_ascii_case(name)) {
+            return self.field(&format!("{ACCOUNT}{found}"), place, fields);
+        }
+        let help = match closest(name, known.clone()) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None => known
+                .next()
+                .map(|one| format!("for example `account.{one}`")),
+        };
+        self.error(
+            "language-unknown-field",
+            place,
+            format!("no rule beside this one gives `{name}` of the account"),
+            help.or_else(|| Some("add a rule for it to the mapping".to_owned())),
+        )
     }
 
     fn record_path(
@@ -185,4 +223,14 @@ impl Compiler<'_> {
             Type::Any,
         )
     }
+}
+
+/// How the names of an account's attributes begin among the fields of a scope.
+pub const ACCOUNT: &str = "account.";
+
+fn speaks_of_account(fields: &[(Name, FactType)]) -> bool {
+    // They come last.
+    fields
+        .last()
+        .is_some_and(|(field, _)| field.as_str().starts_with(ACCOUNT))
 }

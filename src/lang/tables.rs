@@ -87,6 +87,12 @@ impl Tables {
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.by_name.get(name)
     }
+
+    /// The value in a key's row, whatever a key without one means.
+    pub fn row(&self, table: &str, key: &str) -> Option<&str> {
+        let (_, value) = self.get(table)?.find(key)?;
+        Some(value)
+    }
 }
 
 /// The form in which a row's key is compared.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::config::Positions;
 use crate::lang::{
-    Condition, EvalError, LangError, PersonContext, Scope, Template, Watch, compile_condition,
-    compile_template,
+    ACCOUNT, Condition, EvalError, LangError, PersonContext, Scope, Template, Watch,
+    compile_condition, compile_template,
 };
-use crate::model::{FactType, FieldIndex, Location, Name, PeopleHeader, Person, PersonKey};
+use crate::model::{Fact, FactType, FieldIndex, Location, Name, PeopleHeader, Person, PersonKey};
 
 /// A rule as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +127,9 @@ pub struct Test {
     pub blind: Option<Name>,
 }
 
+/// From this many bytes on a field is not rendered but copied.
+const LONG: usize = 16_384;
+
 impl Formula {
     /// The text for a person, without spaces around it; empty when it has none.
     ///
@@ -136,6 +139,12 @@ impl Formula {
         &self,
         context: &PersonContext<'_>,
     ) -> Result<compact_str::CompactString, EvalError> {
+        // What is nothing but a field is handed on whole: a picture is longer than texts that are made may be.
+        if let Some(Fact::Text(text)) = self.field.and_then(|field| context.person.fact(field))
+            && text.len() > LONG
+        {
+            return Ok(text.trim().into());
+        }
         let text = self.template.render(context)?;
         let trimmed = text.trim();
         if trimmed.len() == text.len() {
@@ -149,6 +158,8 @@ impl Formula {
 #[derive(Debug)]
 pub struct Compiler<'a> {
     fields: Vec<(Name, FactType)>,
+    /// How many of them a person has; the rest are attributes of the account.
+    own: usize,
     undelivered: BTreeSet<Name>,
     tables: &'a BTreeSet<Name>,
     book: &'a mut RuleBook,
@@ -158,6 +169,7 @@ impl<'a> Compiler<'a> {
     /// For people read with this header.
     pub fn new(header: &PeopleHeader, tables: &'a BTreeSet<Name>, book: &'a mut RuleBook) -> Self {
         Self {
+            own: header.fields.len(),
             fields: header
                 .fields
                 .iter()
@@ -174,9 +186,25 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// From now on texts may speak of these attributes of the account (`account.mail`), which follow a person's own
+    /// facts in this order.
+    pub fn speak_of<'n>(&mut self, attributes: impl IntoIterator<Item = &'n str>) {
+        self.fields.truncate(self.own);
+        self.fields.extend(
+            attributes
+                .into_iter()
+                .map(|name| (Name::new(format!("{ACCOUNT}{name}")), FactType::Text)),
+        );
+    }
+
     /// Notes a rule that is neither template nor condition.
     pub fn rule(&mut self, positions: &Positions, pointer: &str, text: &str) -> RuleId {
         self.book.add(positions.value(pointer), text)
+    }
+
+    /// Where a rule is written.
+    pub fn location(&self, rule: RuleId) -> Location {
+        self.book.get(rule).location.clone()
     }
 
     /// Compiles a template.

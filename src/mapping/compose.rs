@@ -4,11 +4,11 @@
 //! the higher priority. Keeps that nothing is chosen silently: rules of one rank that are not the same stay side by
 //! side until their values are known, and everything here is independent of the order of documents.
 
-use super::{AttributeRule, Mapping, Problem};
+use super::{AttributeRule, Mapping, Naming, Problem};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
-use crate::model::{DirectoryHeader, Location, Name};
+use crate::model::{Location, Name};
 
 /// A `kind: Template` ready to be asked.
 #[derive(Debug)]
@@ -337,7 +337,7 @@ impl Mapping {
     pub(super) fn add_templates(
         &mut self,
         documents: &[&Document<kinds::Template>],
-        header: &DirectoryHeader,
+        naming: &Naming<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Result<(), NotCompiled> {
         for document in documents {
@@ -348,7 +348,7 @@ impl Mapping {
                 &document.positions,
                 "/spec/attributes",
                 origin,
-                header,
+                naming,
                 compiler,
             )?;
             self.templates.push(template);
@@ -357,16 +357,23 @@ impl Mapping {
     }
 }
 
+impl Slot {
+    /// The rules that decide.
+    pub fn rules(&self) -> &[u32] {
+        match &self.decides {
+            Decides::One(at) => std::slice::from_ref(at),
+            Decides::Equals(all) | Decides::Together(all) => all,
+            Decides::Nobody | Decides::Unknown { .. } => &[],
+        }
+    }
+}
+
 impl Composition {
     /// The rules in force, whoever decides.
     pub fn rules<'m>(&self, mapping: &'m Mapping) -> impl Iterator<Item = &'m AttributeRule> {
         self.slots
             .iter()
-            .flat_map(|slot| match &slot.decides {
-                Decides::One(at) => std::slice::from_ref(at),
-                Decides::Equals(all) | Decides::Together(all) => all.as_slice(),
-                Decides::Nobody | Decides::Unknown { .. } => &[],
-            })
+            .flat_map(Slot::rules)
             .map(|at| mapping.rule(*at))
     }
 }

@@ -5,6 +5,8 @@
 //! directory holds. Keeps that a value is either one the directory would store as it stands, or a problem with a
 //! name: never cut, never guessed.
 
+mod account;
+mod addresses;
 mod compose;
 mod names;
 mod value;
@@ -12,11 +14,13 @@ mod wanted;
 
 use compact_str::CompactString;
 
+pub use account::Spoken;
+pub use addresses::{ADDRESSES, Moved, bare, is_address, kept};
 pub use compose::{Composition, Decides, Origin, RoleTemplate, Slot};
-pub use names::{Candidates, Flavour, NameRule};
+pub use names::{Candidates, Flavour, NameRule, Reach};
 pub use value::{
     BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, is_same_value,
-    length, means_empty, ticks, with_folded,
+    length, means_empty, shortened, ticks, with_folded,
 };
 pub use wanted::{Notes, Problem, Wanted};
 
@@ -49,6 +53,12 @@ pub struct Mapping {
     pub rule: RuleId,
     /// Attributes that the directory's schema does not have; their rules are left out.
     pub unknown: Vec<String>,
+    /// Of these, the ones without which nobody may have an account.
+    pub lacking: Vec<Lacking>,
+    /// The mapping says what happens to names when a person's name changes.
+    pub renames: bool,
+    /// Attributes of the account that rules speak of.
+    pub spoken: Vec<Spoken>,
     /// Templates that extend it, in order of precedence.
     pub templates: Vec<RoleTemplate>,
     attributes: Vec<AttributeRule>,
@@ -96,6 +106,14 @@ pub struct AttributeRule {
     pub blind: Option<Name>,
     /// Fields it reads, sorted.
     pub fields: Vec<Name>,
+    /// What is done with a value that is too long.
+    pub too_long: kinds::TooLong,
+    /// Addresses the account has had stay.
+    pub keeps: bool,
+    /// Places in [`Mapping::spoken`] of the attributes of the account it speaks of.
+    pub speaks_of: Vec<u16>,
+    /// One more than the rank of those.
+    pub rank: u16,
     /// What kind of document it comes from.
     pub origin: Origin,
     /// Where it is written, for reviewers.
@@ -174,31 +192,42 @@ impl Mapping {
                 &format!("mapping {}", document.name),
             ),
             unknown: Vec::new(),
+            lacking: Vec::new(),
+            renames: spec.rename.is_some(),
+            spoken: spoken(spec, header),
             templates: Vec::with_capacity(own.len()),
             attributes: Vec::new(),
             base: Vec::new(),
             states: Vec::with_capacity(lifecycle.states.len()),
             classes: hashbrown::HashMap::new(),
         };
+        let naming = Naming {
+            header,
+            rename: spec.rename.as_ref(),
+        };
+        let speak_of: Vec<String> = mapping.spoken.iter().map(|one| one.name.clone()).collect();
+        compiler.speak_of(speak_of.iter().map(String::as_str));
         mapping.base = mapping.add_rules(
             &spec.attributes,
             positions,
             "/spec/attributes",
             Origin::Mapping,
-            header,
+            &naming,
             compiler,
         )?;
+        compiler.speak_of([]);
         for (at, state) in states.spec.states.iter().enumerate() {
             let rules = mapping.add_rules(
                 &state.account.attributes,
                 &states.positions,
                 &format!("/spec/states/{at}/account/attributes"),
                 Origin::State,
-                header,
+                &naming,
                 compiler,
             )?;
             mapping.states.push(rules);
         }
+        compiler.speak_of(speak_of.iter().map(String::as_str));
         let fallback = default_cn(
             document,
             header,
@@ -206,8 +235,29 @@ impl Mapping {
             &mapping.base,
             compiler,
         )?;
-        mapping.base.extend(fallback);
-        mapping.add_templates(&own, header, compiler)?;
+        compiler.speak_of([]);
+        if let Some(at) = fallback {
+            naming.on_rename(&mut mapping.attributes[at as usize]);
+            mapping.base.push(at);
+        }
+        if let Some(rule) = naming.addresses(document, &mapping, compiler)? {
+            let at = u32::try_from(mapping.attributes.len()).unwrap_or(u32::MAX);
+            mapping.base.push(at);
+            mapping.attributes.push(rule);
+        }
+        mapping.add_templates(&own, &naming, compiler)?;
+        account::arrange(&mut mapping.attributes, &mapping.base, &mapping.spoken).map_err(
+            |at| {
+                let rule = &mapping.attributes[at as usize];
+                NotCompiled {
+                    location: compiler.location(rule.rule),
+                    message: format!(
+                        "the rule for {} speaks of an attribute whose rule speaks of it in turn",
+                        rule.name
+                    ),
+                }
+            },
+        )?;
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
@@ -220,20 +270,29 @@ impl Mapping {
         positions: &Positions,
         pointer: &str,
         origin: Origin,
-        header: &DirectoryHeader,
+        naming: &Naming<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Result<Vec<u32>, NotCompiled> {
         let mut places = Vec::with_capacity(spec.len());
         for (name, rule) in spec {
             let pointer = format!("{pointer}/{}", escape_pointer(name));
-            let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
+            let Some((id, def)) = attribute(naming.header, name, positions, &pointer)? else {
+                if rule.full().if_unknown == kinds::IfUnknown::Hold {
+                    self.lacking.push(Lacking {
+                        name: name.clone(),
+                        origin,
+                        state: self.states.len(),
+                        rule: compiler.rule(positions, &pointer, name),
+                    });
+                }
                 self.unknown.push(name.clone());
                 continue;
             };
             places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
             let mut compiled =
-                AttributeRule::compile(id, def, rule, positions, &pointer, compiler)?;
+                AttributeRule::compile(id, def, rule, positions, &pointer, compiler, naming)?;
             compiled.origin = origin;
+            naming.on_rename(&mut compiled);
             let written = rule.full();
             let known = self.classes.entry(id).or_default();
             let class = known.iter().position(|other| *other == written);
@@ -300,6 +359,7 @@ impl AttributeRule {
         positions: &Positions,
         pointer: &str,
         compiler: &mut Compiler<'_>,
+        naming: &Naming<'_>,
     ) -> Result<Self, NotCompiled> {
         let refuse = |message: String| {
             Err(NotCompiled {
@@ -331,8 +391,11 @@ impl AttributeRule {
         let kind = if let Some(text) = &rule.value {
             let formula = compiler.formula(positions, &member("value"), text)?;
             match flavour {
-                Flavour::Plain => RuleKind::Value(formula),
-                _ => RuleKind::Name(NameRule::single(formula, flavour, &def)),
+                Flavour::Plain | Flavour::Address => RuleKind::Value(formula),
+                _ => RuleKind::Name(NameRule {
+                    reach: naming.reach(flavour, &def, None, positions, pointer)?,
+                    ..NameRule::single(formula, flavour, &def)
+                }),
             }
         } else if let Some(texts) = &rule.values {
             let mut formulas = Vec::with_capacity(texts.len());
@@ -365,13 +428,10 @@ impl AttributeRule {
                     text,
                 )?);
             }
-            RuleKind::Name(NameRule::new(
-                formats,
-                unique.numbered,
-                unique.max_length,
-                flavour,
-                &def,
-            ))
+            RuleKind::Name(NameRule {
+                reach: naming.reach(flavour, &def, Some(unique), positions, pointer)?,
+                ..NameRule::new(formats, unique.numbered, unique.max_length, flavour, &def)
+            })
         } else {
             return refuse("one of value, values, person, unique is needed".to_owned());
         };
@@ -432,6 +492,10 @@ impl AttributeRule {
             origin: Origin::Mapping,
             location: positions.key(pointer),
             class: 0,
+            too_long: rule.too_long,
+            keeps: false,
+            speaks_of: Vec::new(),
+            rank: 0,
         })
     }
 }
@@ -444,6 +508,141 @@ impl RuleKind {
             Self::Name(names) => names.formats.iter().collect(),
         }
     }
+}
+
+/// An attribute the directory does not have, whose rule says that nobody may be without it.
+#[derive(Debug)]
+pub struct Lacking {
+    /// As it is written.
+    pub name: String,
+    /// What kind of document the rule comes from.
+    pub origin: Origin,
+    /// Of a rule of a state, which.
+    pub state: usize,
+    /// The rule.
+    pub rule: RuleId,
+}
+
+/// What a mapping says about names, beside single rules.
+struct Naming<'a> {
+    header: &'a DirectoryHeader,
+    rename: Option<&'a kinds::RenamePolicy>,
+}
+
+impl Naming<'_> {
+    /// Where a name of this kind must be the only one.
+    fn reach(
+        &self,
+        flavour: Flavour,
+        def: &AttributeDef,
+        unique: Option<&kinds::UniqueSpec>,
+        positions: &Positions,
+        pointer: &str,
+    ) -> Result<Reach, NotCompiled> {
+        let mut reach = Reach {
+            forest: !matches!(flavour, Flavour::Sam | Flavour::Cn)
+                && unique.and_then(|unique| unique.within) != Some(kinds::Within::Domain),
+            never_reuse: unique
+                .and_then(|unique| unique.never_reuse.as_deref())
+                .map(Name::new),
+            ..Reach::default()
+        };
+        for name in unique.iter().flat_map(|unique| &unique.also_in) {
+            if is_address(name) && is_address(&def.name) {
+                continue;
+            }
+            // An attribute the directory does not have holds no name.
+            if let Some((id, def)) = attribute(self.header, name, positions, pointer)? {
+                reach.also_in.push((id, def));
+            }
+        }
+        if is_address(&def.name) {
+            for name in ADDRESSES {
+                // A recorded read may come from before principal names were compared with addresses.
+                let found = match flavour {
+                    Flavour::Address => attribute(self.header, name, positions, pointer)?,
+                    _ => self
+                        .header
+                        .attribute(name)
+                        .map(|id| (id, self.header.definition(id).clone())),
+                };
+                reach.addresses.extend(found);
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Makes a rule follow or keep, as the mapping says of its attribute.
+    fn on_rename(&self, rule: &mut AttributeRule) {
+        let Some(rename) = self.rename else { return };
+        match rename
+            .of(&rule.name)
+            .filter(|_| rule.origin == Origin::Mapping)
+        {
+            Some(kinds::OnRename::Follow) => rule.when = kinds::When::Always,
+            Some(kinds::OnRename::Keep) => rule.when = kinds::When::OnCreate,
+            None => {}
+        }
+        rule.keeps = rename.keep_old_address && rule.name.eq_ignore_ascii_case("proxyAddresses");
+    }
+
+    /// The rule that keeps former addresses where no other speaks of `proxyAddresses`.
+    fn addresses(
+        &self,
+        document: &Document<kinds::Mapping>,
+        mapping: &Mapping,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Option<AttributeRule>, NotCompiled> {
+        let has = |name: &str| {
+            mapping
+                .base
+                .iter()
+                .any(|at| mapping.rule(*at).name.eq_ignore_ascii_case(name))
+        };
+        let wanted = self.rename.is_some_and(|rename| {
+            rename.keep_old_address && rename.mail == kinds::OnRename::Follow
+        }) && has("mail")
+            && !has("proxyAddresses");
+        if !wanted {
+            return Ok(None);
+        }
+        let pointer = "/spec/rename";
+        let positions = &document.positions;
+        let Some((id, def)) = attribute(self.header, "proxyAddresses", positions, pointer)? else {
+            return Ok(None);
+        };
+        Ok(Some(AttributeRule {
+            name: def.name.clone(),
+            id,
+            def,
+            kind: RuleKind::Values(Vec::new()),
+            when: kinds::When::Always,
+            empty: kinds::Empty::Leave,
+            condition: None,
+            rule: compiler.rule(positions, pointer, "keepOldAddress"),
+            blind: None,
+            fields: Vec::new(),
+            origin: Origin::Mapping,
+            location: positions.value(pointer),
+            class: u32::MAX,
+            too_long: kinds::TooLong::Hold,
+            keeps: true,
+            speaks_of: Vec::new(),
+            rank: 0,
+        }))
+    }
+}
+
+/// The attributes the rules of a mapping may speak of, in the order of their names.
+fn spoken(spec: &kinds::Mapping, header: &DirectoryHeader) -> Vec<Spoken> {
+    spec.attributes
+        .iter()
+        .filter(|(_, rule)| rule.gives_one_text())
+        .map(|(name, _)| Spoken {
+            name: name.clone(),
+            id: header.attribute(name),
+        })
+        .collect()
 }
 
 /// Attributes that other parts of an account's life own: flags and passwords by their own actions, identity by the
@@ -583,6 +782,10 @@ fn default_cn(
         origin: Origin::Mapping,
         location: document.positions.value(&pointer),
         class: u32::MAX,
+        too_long: kinds::TooLong::Hold,
+        keeps: false,
+        speaks_of: Vec::new(),
+        rank: 0,
     });
     Ok(u32::try_from(attributes.len() - 1).ok())
 }

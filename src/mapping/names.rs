@@ -7,7 +7,7 @@ use compact_str::{CompactString, format_compact};
 use super::value::{fold_text, length};
 use crate::lang::{EvalError, PersonContext, Unmapped};
 use crate::lifecycle::Formula;
-use crate::model::{AttributeDef, Name};
+use crate::model::{AttributeDef, AttributeId, Name};
 
 /// What kind of name it is; each has its own alphabet and its own neighbourhood in which it must be alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub enum Flavour {
     Upn,
     /// `cn`: alone in its container.
     Cn,
+    /// A mail address: alone among all addresses.
+    Address,
     /// Any other attribute a `unique` rule is written for: alone among the directory's users.
     Plain,
 }
@@ -32,6 +34,8 @@ impl Flavour {
             Self::Upn
         } else if attribute.eq_ignore_ascii_case("cn") {
             Self::Cn
+        } else if super::is_address(attribute) {
+            Self::Address
         } else {
             Self::Plain
         }
@@ -51,6 +55,21 @@ pub struct NameRule {
     pub flavour: Flavour,
     /// The rule is a plain template: there is one right name, and being taken is a conflict.
     pub single: bool,
+    /// Where else it must be the only one.
+    pub reach: Reach,
+}
+
+/// Where a name must be the only one, beside its own attribute.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Further attributes.
+    pub also_in: Vec<(AttributeId, AttributeDef)>,
+    /// The attributes that hold addresses, when it is one.
+    pub addresses: Vec<(AttributeId, AttributeDef)>,
+    /// Objects of other domains count.
+    pub forest: bool,
+    /// Table of names that are not given again.
+    pub never_reuse: Option<Name>,
 }
 
 /// The names a person could have, in order, each fit for the attribute.
@@ -84,7 +103,7 @@ impl NameRule {
             Flavour::Sam => 20,
             Flavour::Upn => 1024,
             Flavour::Cn => 64,
-            Flavour::Plain => usize::MAX,
+            Flavour::Plain | Flavour::Address => usize::MAX,
         };
         let asked = max_length.map_or(usize::MAX, |length| length as usize);
         Self {
@@ -93,6 +112,7 @@ impl NameRule {
             limit: schema.min(known).min(asked).max(1),
             flavour,
             single: false,
+            reach: Reach::default(),
         }
     }
 
@@ -166,7 +186,7 @@ impl NameRule {
             return false;
         };
         let head = match self.flavour {
-            Flavour::Upn => folded.split('@').next().unwrap_or_default(),
+            Flavour::Upn | Flavour::Address => folded.split('@').next().unwrap_or_default(),
             _ => folded.as_str(),
         };
         let digits = head.len() - head.trim_end_matches(|c: char| c.is_ascii_digit()).len();
@@ -206,6 +226,11 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
             let local = local.trim_matches('.');
             format_compact!("{local}@{}", suffix.trim())
         }
+        Flavour::Address => {
+            let address = super::bare(text);
+            let prefix = &text[..text.len() - address.len()];
+            format_compact!("{prefix}{}", clean(Flavour::Upn, address))
+        }
         Flavour::Cn | Flavour::Plain => text.chars().filter(|c| !c.is_control()).collect(),
     };
     let trimmed = match flavour {
@@ -217,7 +242,7 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
 
 fn usable(flavour: Flavour, name: &str) -> bool {
     match flavour {
-        Flavour::Upn => name
+        Flavour::Upn | Flavour::Address => super::bare(name)
             .split_once('@')
             .is_some_and(|(local, suffix)| !local.is_empty() && !suffix.is_empty()),
         _ => !name.is_empty(),
@@ -227,7 +252,7 @@ fn usable(flavour: Flavour, name: &str) -> bool {
 /// `name` (its local part, for a UPN) cut so that it fits `limit` with `tail` after it.
 fn cut(flavour: Flavour, name: &str, limit: usize, tail: &str) -> CompactString {
     let (head, suffix) = match (flavour, name.split_once('@')) {
-        (Flavour::Upn, Some((head, suffix))) => (head, format!("@{suffix}")),
+        (Flavour::Upn | Flavour::Address, Some((head, suffix))) => (head, format!("@{suffix}")),
         _ => (name, String::new()),
     };
     let room = limit.saturating_sub(length(tail) + length(&suffix));
@@ -240,7 +265,7 @@ fn cut(flavour: Flavour, name: &str, limit: usize, tail: &str) -> CompactString 
         })
         .collect();
     let kept = match (flavour, tail.is_empty()) {
-        (Flavour::Sam | Flavour::Upn, true) => kept.trim_end_matches(['.', ' ']),
+        (Flavour::Sam | Flavour::Upn | Flavour::Address, true) => kept.trim_end_matches(['.', ' ']),
         _ => kept.trim_end(),
     };
     match flavour {
@@ -270,7 +295,20 @@ mod tests {
             limit,
             flavour,
             single: false,
+            reach: Reach::default(),
         }
+    }
+
+    #[test]
+    fn addresses_are_numbered_before_the_domain() {
+        let mail = rule(Flavour::Address, 256);
+        assert_eq!(mail.numbered("jane@example.test", 2), "jane2@example.test");
+        assert_eq!(
+            clean(Flavour::Address, "SMTP:.jane doe@example.test"),
+            "SMTP:janedoe@example.test"
+        );
+        assert!(!usable(Flavour::Address, "smtp:@example.test"));
+        assert!(!usable(Flavour::Address, "jane"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::model::{AttributeDef, Syntax, folded};
 
@@ -156,8 +157,18 @@ pub fn canonical(
             }
         }
         Syntax::Octets => {
-            let bytes = STANDARD.decode(text).map_err(|_| wrong("base64"))?;
-            within(def, bytes.len(), "bytes")?;
+            let bytes = octets(text).ok_or_else(|| wrong("base64"))?;
+            match def.range_upper {
+                Some(_) => within(def, bytes.len(), "bytes")?,
+                None if bytes.len() > OCTETS => {
+                    return Err(BadValue::TooLong {
+                        length: bytes.len(),
+                        limit: OCTETS as i64,
+                        unit: "bytes",
+                    });
+                }
+                None => within(def, bytes.len(), "bytes")?,
+            }
             Ok(STANDARD.encode(bytes).into())
         }
         Syntax::Time => {
@@ -173,6 +184,46 @@ pub fn canonical(
         }
         Syntax::Dn => Ok(text.into()),
     }
+}
+
+/// A text cut so that at most `limit` UTF-16 units are left, at the last boundary between two characters as people see
+/// them (extended grapheme clusters, UAX #29), without spaces at its end. `None` for values that cannot be cut, and when
+/// nothing would be left.
+pub fn shortened(def: &AttributeDef, text: &str, limit: usize) -> Option<CompactString> {
+    if !matches!(
+        def.syntax,
+        Syntax::Text | Syntax::CaseExactText | Syntax::Other
+    ) {
+        return None;
+    }
+    let mut used = 0;
+    let mut end = 0;
+    for (at, cluster) in text.grapheme_indices(true) {
+        used += length(cluster);
+        if used > limit {
+            break;
+        }
+        end = at + cluster.len();
+    }
+    let kept = text[..end].trim_end();
+    (!kept.is_empty()).then(|| kept.into())
+}
+
+/// Most bytes of a value whose attribute has no limit of its own: what `thumbnailPhoto` has room for. A plan holds every
+/// byte, and a directory hands them to everybody who looks.
+const OCTETS: usize = 102_400;
+
+/// The bytes a text stands for: base64, in lines or not, with or without the head of a data URL (RFC 2397).
+fn octets(text: &str) -> Option<Vec<u8>> {
+    let text = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,")?.1,
+        None => text,
+    };
+    if text.contains(char::is_whitespace) {
+        let joined: String = text.split_whitespace().collect();
+        return STANDARD.decode(joined).ok();
+    }
+    STANDARD.decode(text).ok()
 }
 
 /// Attributes in which line breaks are ordinary.
@@ -462,6 +513,42 @@ mod tests {
         assert!(stored("countryCode", "70000").is_err());
         assert!(stored("countryCode", "x").is_err());
         assert!(stored("thumbnailPhoto", "not base64!").is_err());
+    }
+
+    #[test]
+    fn bytes_are_read_from_base64_however_it_is_written() {
+        for text in ["aGVsbG8=", "aGVs\nbG8=", "data:image/jpeg;base64,aGVsbG8="] {
+            assert_eq!(stored("jpegPhoto", text).unwrap(), "aGVsbG8=");
+        }
+        for text in ["aGVsbG8", "data:image/jpeg,hello", "data:", "x"] {
+            assert!(stored("jpegPhoto", text).is_err(), "{text}");
+        }
+        let long = STANDARD.encode(vec![0; 102_401]);
+        let limit = Err(BadValue::TooLong {
+            length: 102_401,
+            limit: 102_400,
+            unit: "bytes",
+        });
+        assert_eq!(stored("jpegPhoto", &long), limit);
+        assert_eq!(stored("thumbnailPhoto", &long), limit);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let title = def("title");
+        let cut = |text: &str, limit| shortened(&title, text, limit).map(String::from);
+        assert_eq!(cut("abcdef", 3).as_deref(), Some("abc"));
+        assert_eq!(
+            cut("ab cdef", 3).as_deref(),
+            Some("ab"),
+            "no space at the end"
+        );
+        // One character of two units, one of a letter and a mark, a family of eleven units.
+        assert_eq!(cut("a😀b", 2).as_deref(), Some("a"));
+        assert_eq!(cut("ae\u{301}x", 2).as_deref(), Some("a"));
+        assert_eq!(cut("x👨‍👩‍👧‍👦", 8).as_deref(), Some("x"));
+        assert_eq!(cut("😀", 1), None);
+        assert_eq!(shortened(&def("countryCode"), "12345", 2), None);
     }
 
     #[test]

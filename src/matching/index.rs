@@ -73,7 +73,7 @@ impl Part {
         judge: &impl Fn(&Entry, &DnKey) -> Standing,
     ) {
         let key = entry.dn.key();
-        if entry.kind != EntryKind::Deleted {
+        if !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign) {
             self.names.push((hash(key.as_str()), object));
         }
         self.standing.push(judge(entry, &key));

@@ -35,6 +35,9 @@ pub enum EntryKind {
     Other,
     /// A deleted object: only its former names matter.
     Deleted,
+    /// An object of another domain of the forest: only its names matter, and they only to rules that ask for a name
+    /// alone in the forest.
+    Foreign,
 }
 
 /// Values of one attribute; never none of them.
@@ -155,6 +158,9 @@ pub struct DirectoryRequest {
     /// Attributes of user accounts in use (any case, each once). `userAccountControl`, `adminCount`,
     /// `sAMAccountName`, `userPrincipalName`, `cn`, `isCriticalSystemObject` are always among them.
     pub user_attributes: Vec<String>,
+    /// Attributes read of every object (groups, contacts, computers, deleted ones, and those the global catalog knows
+    /// of other domains): a name must not stand in any of them.
+    pub names_in: Vec<String>,
     /// Read every group's `member` that stands at or under one of these places.
     pub groups_under: Vec<Dn>,
     /// Groups elsewhere whose `member` is needed as well.

@@ -303,16 +303,45 @@ pub struct AttributeChange {
     /// The facts it was computed from: field name to text, sorted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, String>,
+    /// Length of the value (of several, the longest) before it was cut to what the schema allows, as the directory
+    /// counts: UTF-16 code units. Absent when nothing was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_from: Option<u32>,
 }
 
 /// One attribute value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum PlanValue {
-    /// As text; octets as base64.
+    /// As text.
     Text(String),
+    /// Bytes.
+    Octets(Octets),
     /// Another object, for attributes with DN syntax.
     Object(ObjectRef),
+}
+
+/// Bytes of a picture, a certificate, an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Octets {
+    /// The bytes in base64 (RFC 4648 section 4, padded).
+    pub base64: String,
+}
+
+impl std::fmt::Display for Octets {
+    /// Size and the beginning of the SHA-256 digest: enough to tell two pictures apart.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use base64::Engine as _;
+        use sha2::{Digest as _, Sha256};
+        match base64::engine::general_purpose::STANDARD.decode(&self.base64) {
+            Ok(bytes) => {
+                let digest = hex::encode(Sha256::digest(&bytes));
+                write!(f, "{} bytes, sha256 {}…", bytes.len(), &digest[..12])
+            }
+            Err(_) => write!(f, "{} characters that are no base64", self.base64.len()),
+        }
+    }
 }
 
 /// How an initial password is made at apply.

@@ -11,13 +11,13 @@ use super::evaluate::{After, Delta, Outcome};
 use super::naming::Given;
 use super::target::{Subject, Target};
 use super::{
-    Action, AttributeChange, Cause, Change, ChangeId, ObjectRef, PasswordPolicy, PersonRef,
+    Action, AttributeChange, Cause, Change, ChangeId, ObjectRef, Octets, PasswordPolicy, PersonRef,
     PlanValue, Reason, Recovery, Risk, RuleIndex,
 };
 use crate::lifecycle::{Facts, RuleId};
 use crate::mapping::{AttributeRule, Origin, RoleTemplate, is_logon_name, is_reference};
 use crate::matching::Found;
-use crate::model::{AttributeId, Name};
+use crate::model::{AttributeDef, AttributeId, Name, Syntax};
 
 /// Place of a change among those nothing else orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,11 +159,15 @@ impl Making<'_, '_> {
 
     pub(super) fn facts(&self, subject: &Subject, fields: &[Name]) -> BTreeMap<String, String> {
         let side = self.target.side(subject);
-        Facts {
+        let mut facts = Facts {
             header: &side.people.header,
             person: side.person(subject.person),
         }
-        .of(fields)
+        .of(fields);
+        for fact in facts.values_mut() {
+            bounded(fact);
+        }
+        facts
     }
 
     /// The facts that put a subject into its state.
@@ -349,7 +353,7 @@ impl One<'_, '_, '_> {
                 {
                     return PlanValue::Object(target.object(object));
                 }
-                PlanValue::Text(value.to_string())
+                plan_value(&rule.def, value)
             })
             .collect()
     }
@@ -360,7 +364,7 @@ impl One<'_, '_, '_> {
             After::Values(values) => (
                 values
                     .iter()
-                    .map(|value| PlanValue::Text(value.to_string()))
+                    .map(|value| plan_value(&delta.rule.def, value))
                     .collect(),
                 None,
             ),
@@ -386,6 +390,7 @@ impl One<'_, '_, '_> {
             merge: matches!(delta.after, After::Merged { .. }),
             rule: index(delta.rule.rule),
             facts,
+            cut_from: delta.cut,
         };
         Some((change, waits))
     }
@@ -424,6 +429,7 @@ impl One<'_, '_, '_> {
                 merge: false,
                 rule: index(*format),
                 facts: self.making.rule_facts(self.subject, rule),
+                cut_from: None,
             })
             .collect()
     }
@@ -439,6 +445,7 @@ impl One<'_, '_, '_> {
             facts: self
                 .making
                 .facts(self.subject, key.formula.template.fields_used()),
+            cut_from: None,
         }
     }
 
@@ -481,6 +488,7 @@ impl One<'_, '_, '_> {
                 facts: rule_of
                     .map(|rule| making.facts(self.subject, &rule.fields))
                     .unwrap_or_default(),
+                cut_from: None,
             });
         }
         sort(&mut attributes);
@@ -548,7 +556,7 @@ impl One<'_, '_, '_> {
         if adopts {
             self.adopt();
         }
-        self.modify(adopts);
+        let modified = self.modify(adopts);
         let given = making.given.get(&self.at);
         let rename = given.and_then(|given| given.cn.clone());
         let move_first = given.is_some_and(|given| given.move_first);
@@ -566,16 +574,18 @@ impl One<'_, '_, '_> {
                 .map(|rule| rule.fields.clone())
                 .unwrap_or_default();
             let because = Reason {
-                text: "the name differs from the mapping".to_owned(),
+                text: if modified.is_some() {
+                    RENAMED.to_owned()
+                } else {
+                    "the name differs from the mapping".to_owned()
+                },
                 rule: index(rule),
                 facts: making.facts(self.subject, &fields),
             };
             let before = entry.dn.rdn().value;
-            let depends = if move_first {
-                vec![move_id]
-            } else {
-                Vec::new()
-            };
+            // All names change, or none: those in attributes first, in one step.
+            let mut depends: Vec<ChangeId> = modified.into_iter().collect();
+            depends.extend(move_first.then_some(move_id));
             self.push(
                 "rename",
                 Action::Rename {
@@ -671,7 +681,16 @@ impl One<'_, '_, '_> {
         );
     }
 
-    fn modify(&mut self, adopts: bool) {
+    /// Whether the mapping says what happens to names, and names change.
+    fn is_renamed(&self) -> bool {
+        let mapping = self.making.target.mapping(self.subject);
+        let given = self.making.given.get(&self.at);
+        mapping.renames
+            && given.is_some_and(|given| given.cn.is_some() || !given.attributes.is_empty())
+    }
+
+    /// The change of attributes; gives its identity when a new `cn` belongs to it.
+    fn modify(&mut self, adopts: bool) -> Option<ChangeId> {
         let anchor = self.making.target.mapping(self.subject).anchor.id;
         let mut attributes = self.named();
         let mut waits = Vec::new();
@@ -696,9 +715,10 @@ impl One<'_, '_, '_> {
             }
         }
         if attributes.is_empty() {
-            return;
+            return None;
         }
         sort(&mut attributes);
+        let renamed = self.is_renamed();
         let risk = if attributes.iter().any(|change| is_logon_name(&change.name)) {
             Risk::Medium
         } else {
@@ -707,9 +727,17 @@ impl One<'_, '_, '_> {
         let because = if by_state {
             self.state()
         } else {
-            self.rules_reason(rules.into_iter())
+            let reason = self.rules_reason(rules.into_iter());
+            Reason {
+                text: if renamed {
+                    RENAMED.to_owned()
+                } else {
+                    reason.text
+                },
+                ..reason
+            }
         };
-        self.push(
+        let modified = self.push(
             "modify",
             Action::Modify { attributes },
             because,
@@ -717,8 +745,12 @@ impl One<'_, '_, '_> {
             risk,
             waits,
         );
+        renamed.then_some(modified)
     }
 }
+
+/// Why names change together.
+const RENAMED: &str = "the person's name has changed, and names follow";
 
 fn sort(attributes: &mut [AttributeChange]) {
     attributes.sort_by_cached_key(|change| change.name.to_ascii_lowercase());
@@ -727,4 +759,29 @@ fn sort(attributes: &mut [AttributeChange]) {
 /// A rule's place in the book; becomes its place in the plan's table when the plan is put together.
 pub(super) fn index(rule: RuleId) -> RuleIndex {
     RuleIndex(rule.0)
+}
+
+/// A value as a plan has it.
+fn plan_value(def: &AttributeDef, value: &str) -> PlanValue {
+    match def.syntax {
+        Syntax::Octets => PlanValue::Octets(Octets {
+            base64: value.to_owned(),
+        }),
+        _ => PlanValue::Text(value.to_owned()),
+    }
+}
+
+/// How many bytes of a fact a plan repeats; a picture stands in it once, as the value.
+const SHOWN: usize = 1024;
+
+fn bounded(fact: &mut String) {
+    if fact.len() > SHOWN {
+        let length = fact.len();
+        let mut end = 64;
+        while !fact.is_char_boundary(end) {
+            end -= 1;
+        }
+        fact.truncate(end);
+        fact.push_str(&format!("… ({length} bytes)"));
+    }
 }

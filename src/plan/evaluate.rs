@@ -6,14 +6,16 @@
 use compact_str::CompactString;
 
 use super::draft::Draft;
+use super::naming::Given;
 use super::places::Places;
 use super::target::{NOBODY, Subject, Target};
 use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::{Formula, RuleId};
 use crate::mapping::{
-    AttributeRule, Candidates, Cleared, Decides, NameRule, Notes, Origin, Problem, RuleKind,
-    Wanted, canonical, cleared, equal, is_expiry, is_reference, means_empty, ticks,
+    AttributeRule, BadValue, Candidates, Cleared, Decides, NameRule, Notes, Origin, Problem,
+    RuleKind, Slot, Wanted, canonical, cleared, equal, is_expiry, is_reference, means_empty,
+    shortened, ticks,
 };
 use crate::matching::{Found, Standing};
 use crate::model::{Entry, Fact, FieldIndex, Name};
@@ -31,6 +33,8 @@ pub(super) struct Outcome<'t> {
     pub(super) unresolved: Vec<(&'t AttributeRule, CompactString)>,
     pub(super) attributes: Vec<Delta<'t>>,
     pub(super) names: Vec<NameNeed<'t>>,
+    /// Rules that speak of a name not found yet, in the order they are asked.
+    pub(super) waiting: Vec<&'t Slot>,
     /// Where a new account stands, or where an existing one goes.
     pub(super) place: Option<(u32, RuleId)>,
     /// Whether the account is to be enabled or disabled.
@@ -45,6 +49,8 @@ pub(super) struct Delta<'t> {
     /// Rules that have a part in it besides.
     pub(super) with: Vec<&'t AttributeRule>,
     pub(super) after: After,
+    /// Length of the longest value before it was cut, when one was.
+    pub(super) cut: Option<u32>,
 }
 
 /// What an attribute is to become.
@@ -121,7 +127,8 @@ pub(super) fn evaluate<'t>(
     };
     evaluation.switch();
     let result = evaluation
-        .attributes()
+        .possible()
+        .and_then(|()| evaluation.attributes())
         .and_then(|()| evaluation.placement(places));
     let mut outcome = evaluation.outcome;
     if let Err(draft) = result {
@@ -170,9 +177,9 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
 pub(super) struct Evaluation<'s, 't, 'a> {
     pub(super) target: &'t Target<'a>,
     pub(super) subject: &'t Subject,
-    at: u32,
+    pub(super) at: u32,
     pub(super) entry: Option<&'a Entry>,
-    pub(super) context: &'s PersonContext<'t>,
+    pub(super) context: &'s PersonContext<'s>,
     pub(super) outcome: Outcome<'t>,
 }
 
@@ -201,6 +208,30 @@ impl<'t> Evaluation<'_, 't, '_> {
             self.unproven("disabling the account", state.rule);
         } else {
             self.outcome.switch = Some(state.enabled);
+        }
+    }
+
+    /// Whether the directory has what the mapping says nobody may be without.
+    fn possible(&self) -> Result<(), Draft> {
+        let state = usize::from(self.subject.state);
+        let mapping = self.target.mapping(self.subject);
+        let lacks = mapping.lacking.iter().find(|one| match one.origin {
+            Origin::Mapping => true,
+            Origin::State => one.state == state,
+            Origin::Template(at) => mapping
+                .concerned(self.context)
+                .is_ok_and(|concerned| concerned.contains(&at)),
+        });
+        match lacks {
+            None => Ok(()),
+            Some(one) => Err(Draft::new(
+                held::ATTRIBUTE_UNKNOWN,
+                format!(
+                    "the schema of {} has no attribute {}",
+                    self.target.name, one.name
+                ),
+            )
+            .rule(one.rule)),
         }
     }
 
@@ -239,13 +270,21 @@ impl<'t> Evaluation<'_, 't, '_> {
     fn attributes(&mut self) -> Result<(), Draft> {
         let target = self.target;
         let mapping = target.mapping(self.subject);
-        for slot in &target.composition(self.subject)?.slots {
-            match &slot.decides {
-                Decides::Nobody => self.left(&slot.leaving)?,
-                Decides::One(rule) => self.decided(mapping.rule(*rule))?,
-                Decides::Equals(rules) => self.agreed(rules)?,
-                Decides::Together(rules) => self.together(rules, &slot.leaving)?,
-                Decides::Unknown { rule, field } => self.unknown(mapping.rule(*rule), field)?,
+        let slots = &target.composition(self.subject)?.slots;
+        let mut speaking: Vec<&'t Slot> = Vec::new();
+        for slot in slots {
+            if mapping.speaks_of(slot).is_empty() {
+                self.slot(slot)?;
+            } else {
+                speaking.push(slot);
+            }
+        }
+        speaking.sort_by_key(|slot| mapping.rank_of(slot));
+        for slot in speaking {
+            if self.waits(slot) {
+                self.outcome.waiting.push(slot);
+            } else {
+                self.with_account(slot, &Given::default())?;
             }
         }
         if self.entry.is_none() {
@@ -275,6 +314,23 @@ impl<'t> Evaluation<'_, 't, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whoever decides about one attribute.
+    pub(super) fn slot(&mut self, slot: &'t Slot) -> Result<(), Draft> {
+        let mapping = self.target.mapping(self.subject);
+        if let Some(first) = slot.rules().first()
+            && mapping.rule(*first).keeps
+        {
+            return self.addresses(slot.rules());
+        }
+        match &slot.decides {
+            Decides::Nobody => self.left(&slot.leaving),
+            Decides::One(rule) => self.decided(mapping.rule(*rule)),
+            Decides::Equals(rules) => self.agreed(rules),
+            Decides::Together(rules) => self.together(rules, &slot.leaving),
+            Decides::Unknown { rule, field } => self.unknown(mapping.rule(*rule), field),
+        }
     }
 
     /// True for rules that are only for other accounts: new ones, or those without a value.
@@ -385,24 +441,55 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return Ok(());
         }
-        let value = canonical(&rule.def, &text, &self.target.moment.zone)
-            .map_err(|bad| Draft::bad_value(&rule.name, &bad))?;
+        let (value, cut) = self.fitted(rule, &text)?;
         if let [observed] = observed
             && equal(&rule.def, observed, &value)
         {
             return Ok(());
         }
-        self.push(rule, After::Values(vec![value]));
+        self.push_cut(rule, After::Values(vec![value]), cut);
         Ok(())
     }
 
-    fn many(&mut self, rule: &'t AttributeRule, texts: Vec<CompactString>) -> Result<(), Draft> {
-        let mut values = Vec::with_capacity(texts.len());
+    /// A value as the directory stores it, and its length before it was cut, if it was.
+    pub(super) fn fitted(
+        &self,
+        rule: &AttributeRule,
+        text: &str,
+    ) -> Result<(CompactString, Option<u32>), Draft> {
+        let zone = &self.target.moment.zone;
+        let bad = match canonical(&rule.def, text, zone) {
+            Ok(value) => return Ok((value, None)),
+            Err(bad) => bad,
+        };
+        if let BadValue::TooLong { length, limit, .. } = &bad
+            && rule.too_long == kinds::TooLong::Truncate
+        {
+            let limit = usize::try_from(*limit).unwrap_or_default();
+            if let Some(value) = shortened(&rule.def, text, limit)
+                && let Ok(value) = canonical(&rule.def, &value, zone)
+            {
+                return Ok((value, u32::try_from(*length).ok()));
+            }
+        }
+        Err(Draft::bad_value(&rule.name, &bad))
+    }
+
+    pub(super) fn many(
+        &mut self,
+        rule: &'t AttributeRule,
+        texts: Vec<CompactString>,
+    ) -> Result<(), Draft> {
+        let mut values: Vec<CompactString> = Vec::with_capacity(texts.len());
+        let mut cut = None;
         for text in texts {
-            values.push(
-                canonical(&rule.def, &text, &self.target.moment.zone)
-                    .map_err(|bad| Draft::bad_value(&rule.name, &bad))?,
-            );
+            let (value, length) = self.fitted(rule, &text)?;
+            // Two that differ only in what was cut off are one.
+            if length.is_some() && values.contains(&value) {
+                continue;
+            }
+            cut = cut.max(length);
+            values.push(value);
         }
         if rule.def.single_valued && values.len() > 1 {
             return Err(Draft::new(
@@ -422,7 +509,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
         if !crate::diff::same(&rule.def, self.observed(rule), &values) {
             values.sort();
-            self.push(rule, After::Values(values));
+            self.push_cut(rule, After::Values(values), cut);
         }
         Ok(())
     }
@@ -453,6 +540,10 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     fn push(&mut self, rule: &'t AttributeRule, after: After) {
+        self.push_cut(rule, after, None);
+    }
+
+    fn push_cut(&mut self, rule: &'t AttributeRule, after: After, cut: Option<u32>) {
         let state = self.target.state(self.subject);
         if rule.origin == Origin::State
             && !state.enabled
@@ -471,6 +562,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             rule,
             with: Vec::new(),
             after,
+            cut,
         });
     }
 
@@ -478,6 +570,8 @@ impl<'t> Evaluation<'_, 't, '_> {
     fn takes_away(&self, rule: &AttributeRule, after: &After) -> Option<String> {
         let observed = self.observed(rule);
         let stays = |value: &CompactString| match after {
+            // Another address becomes the primary one; this one still receives mail.
+            After::Values(_) if rule.keeps => true,
             After::Values(values) => values.iter().any(|kept| equal(&rule.def, kept, value)),
             After::Object(object) => self.target.index.by_text(value) == Some(*object),
             After::Made(_) => false,

@@ -4,6 +4,7 @@
 //! value; the same inputs give the same bytes whatever order they come in (P8).
 
 mod absent;
+mod account;
 mod artifact;
 mod assemble;
 mod build;

@@ -4,15 +4,15 @@
 //! A name is taken while any object of the read has it, even one that this plan renames: nothing in a plan may
 //! depend on a name having become free in between.
 
-use compact_str::CompactString;
+use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
 
 use super::draft::Draft;
-use super::evaluate::{NameNeed, Outcome, hold};
+use super::evaluate::{After, Delta, Evaluation, NameNeed, Outcome, hold};
 use super::target::Target;
 use crate::lifecycle::RuleId;
-use crate::mapping::{Flavour, NameRule, fold};
-use crate::model::{AttributeId, Dn, DnKey};
+use crate::mapping::{Flavour, NameRule, Slot, bare, fold, is_address};
+use crate::model::{AttributeId, Dn, DnKey, EntryKind};
 use crate::policy::held;
 
 /// Names given out and where accounts will stand.
@@ -39,6 +39,9 @@ pub(super) struct Given<'t> {
     pub(super) dn: Option<Dn>,
 }
 
+/// Under which addresses given out are noted, whatever attribute they are for.
+const ADDRESS: AttributeId = AttributeId(u16::MAX);
+
 /// How many numbers are tried before a name counts as unusable.
 const TRIES: u64 = 1_000_000;
 
@@ -55,20 +58,16 @@ impl Names {
         let account = subject.account();
         let mut needs = std::mem::take(&mut outcome.names);
         needs.sort_by_key(|need| need.names.flavour);
-        let mut new_cn = None;
-        for need in needs {
-            if need.names.flavour == Flavour::Cn {
-                new_cn = Some(need);
-                continue;
-            }
-            match self.attribute(target, at, account, &need) {
-                Ok((name, format)) => given.attributes.push((need.rule, name, format)),
-                Err(draft) if account.is_some() => outcome.partial.push(draft.partial()),
-                Err(draft) => {
-                    *outcome = hold(std::mem::take(outcome), draft, &subject.found);
-                    return Given::default();
-                }
-            }
+        let cn = needs
+            .iter()
+            .position(|need| need.names.flavour == Flavour::Cn);
+        let mut new_cn = cn.map(|cn| needs.remove(cn));
+        let found = self
+            .names(target, at, needs, outcome, &mut given)
+            .and_then(|()| self.waiting(target, at, outcome, &mut given, &mut new_cn, false));
+        if let Err(draft) = found {
+            *outcome = hold(std::mem::take(outcome), draft, &subject.found);
+            return Given::default();
         }
         let result = match account {
             None => self.create(target, at, outcome, new_cn, &mut given),
@@ -80,11 +79,95 @@ impl Names {
                 Ok(())
             }
         };
+        let result =
+            result.and_then(|()| self.waiting(target, at, outcome, &mut given, &mut None, true));
         if let Err(draft) = result {
             *outcome = hold(std::mem::take(outcome), draft, &subject.found);
             return Given::default();
         }
         given
+    }
+
+    /// Finds names for these needs. What cannot be found holds a new account; an existing one keeps its name.
+    fn names<'t>(
+        &mut self,
+        target: &'t Target<'_>,
+        at: u32,
+        needs: Vec<NameNeed<'t>>,
+        outcome: &mut Outcome<'t>,
+        given: &mut Given<'t>,
+    ) -> Result<(), Draft> {
+        let account = target.subjects[at as usize].account();
+        for need in needs {
+            match self.attribute(target, at, account, &need) {
+                Ok((name, format)) => given.attributes.push((need.rule, name, format)),
+                Err(draft) if account.is_some() => outcome.partial.push(draft.partial()),
+                Err(draft) => return Err(draft),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the rules that waited for a name. Those that speak of a `cn` still to be found wait until the `last` time.
+    fn waiting<'t>(
+        &mut self,
+        target: &'t Target<'_>,
+        at: u32,
+        outcome: &mut Outcome<'t>,
+        given: &mut Given<'t>,
+        new_cn: &mut Option<NameNeed<'t>>,
+        last: bool,
+    ) -> Result<(), Draft> {
+        if outcome.waiting.is_empty() {
+            return Ok(());
+        }
+        let subject = &target.subjects[at as usize];
+        let mapping = target.mapping(subject);
+        let context = target
+            .moment
+            .of(target.side(subject).person(subject.person));
+        let mut later: Vec<&'t Slot> = Vec::new();
+        for slot in std::mem::take(&mut outcome.waiting) {
+            let unsettled = mapping.speaks_of(slot).into_iter().any(|of| {
+                let id = mapping.spoken[usize::from(of)].id;
+                (new_cn.is_some() && id == target.known.cn)
+                    || later.iter().any(|other| mapping.decides_about(other) == id)
+            });
+            if unsettled && !last {
+                later.push(slot);
+                continue;
+            }
+            let before = outcome.attributes.len();
+            let mut evaluation = Evaluation::resume(target, at, &context, std::mem::take(outcome));
+            let result = evaluation.with_account(slot, given);
+            *outcome = evaluation.outcome;
+            result?;
+            for delta in &outcome.attributes[before..] {
+                self.claim(at, delta);
+            }
+            for need in std::mem::take(&mut outcome.names) {
+                if need.names.flavour == Flavour::Cn {
+                    *new_cn = Some(need);
+                } else {
+                    self.names(target, at, vec![need], outcome, given)?;
+                }
+            }
+        }
+        outcome.waiting = later;
+        Ok(())
+    }
+
+    /// Notes the addresses a rule gives outright: nobody else is given them.
+    pub(super) fn claim(&mut self, at: u32, delta: &Delta<'_>) {
+        if !is_address(&delta.rule.def.name) {
+            return;
+        }
+        if let After::Values(values) | After::Merged { add: values, .. } = &delta.after {
+            for value in values {
+                let folded = fold(&delta.rule.def, bare(value));
+                self.given.entry((ADDRESS, folded)).or_insert(at);
+            }
+        }
     }
 
     /// A free value of a domain-wide unique attribute.
@@ -99,7 +182,14 @@ impl Names {
         let (name, rule) = self.choose(need, 0, |names, candidate| {
             names.is_free(target, at, account, need, candidate)
         })?;
-        self.given.insert((id, fold(&need.rule.def, &name)), at);
+        let def = &need.rule.def;
+        self.given.insert((id, fold(def, &name)), at);
+        if !need.names.reach.addresses.is_empty() {
+            self.given.insert((ADDRESS, fold(def, bare(&name))), at);
+        }
+        for (other, def) in &need.names.reach.also_in {
+            self.given.insert((*other, fold(def, &name)), at);
+        }
         Ok((name, rule))
     }
 
@@ -158,25 +248,61 @@ impl Names {
         candidate: &str,
     ) -> bool {
         let id = need.rule.id;
-        let folded = fold(&need.rule.def, candidate);
-        if !self.unclaimed(target, at, account, id, &folded) {
+        let def = &need.rule.def;
+        let reach = &need.names.reach;
+        let folded = fold(def, candidate);
+        let known = &target.known;
+        let free = |id: AttributeId, folded: &str| {
+            self.unclaimed(target, at, account, id, folded, reach.forest)
+        };
+        if !free(id, &folded) || self.was_given(target, at, need, candidate) {
             return false;
         }
-        let known = &target.known;
+        for (id, def) in &reach.also_in {
+            if !free(*id, &fold(def, candidate)) {
+                return false;
+            }
+        }
+        if !reach.addresses.is_empty() {
+            let address = fold(def, bare(candidate));
+            let mine = |other: &u32| *other == at;
+            if !self.given.get(&(ADDRESS, address.clone())).is_none_or(mine) {
+                return false;
+            }
+            let marked = format_compact!("smtp:{address}");
+            for (id, _) in &reach.addresses {
+                if !free(*id, &address) || !free(*id, &marked) {
+                    return false;
+                }
+            }
+        }
         match need.names.flavour {
             // `sAMAccountName@domain` is a principal name too, whether it is written down or not.
             Flavour::Upn => match folded.split_once('@') {
-                Some((local, suffix)) if suffix == target.domain => {
-                    self.unclaimed(target, at, account, known.sam, local)
-                }
+                Some((local, suffix)) if suffix == target.domain => free(known.sam, local),
                 _ => true,
             },
             Flavour::Sam => known.upn.is_none_or(|upn| {
                 let implied = format!("{folded}@{}", target.domain);
-                self.unclaimed(target, at, account, upn, &implied)
+                free(upn, &implied)
             }),
-            Flavour::Cn | Flavour::Plain => true,
+            Flavour::Cn | Flavour::Plain | Flavour::Address => true,
         }
+    }
+
+    /// Whether the name was given to somebody else before and is not given again.
+    fn was_given(&self, target: &Target<'_>, at: u32, need: &NameNeed<'_>, name: &str) -> bool {
+        let Some(table) = &need.names.reach.never_reuse else {
+            return false;
+        };
+        let subject = &target.subjects[at as usize];
+        let tables = &target.moment.tables;
+        let person = target.side(subject).person(subject.person);
+        [name, bare(name)].into_iter().any(|name| {
+            tables
+                .row(table.as_str(), name)
+                .is_some_and(|owner| owner.trim() != person.key.as_str())
+        })
     }
 
     fn unclaimed(
@@ -186,11 +312,14 @@ impl Names {
         account: Option<u32>,
         attribute: AttributeId,
         folded: &str,
+        forest: bool,
     ) -> bool {
+        let snapshot = target.index.snapshot;
+        let counts = |holder: u32| forest || target.index.entry(holder).kind != EntryKind::Foreign;
         let free = target.taken.get(&attribute).is_none_or(|index| {
             index
-                .get(target.index.snapshot, folded)
-                .all(|holder| Some(holder) == account)
+                .get(snapshot, folded)
+                .all(|holder| Some(holder) == account || !counts(holder))
         });
         free && self
             .given

@@ -217,6 +217,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.outcome.attributes.push(Delta {
             rule: first,
             with: with.to_vec(),
+            cut: None,
             after: After::Merged { add, remove },
         });
         Ok(())
@@ -306,6 +307,7 @@ impl<'t> Evaluation<'_, 't, '_> {
                 self.outcome.attributes.push(Delta {
                     rule,
                     with: Vec::new(),
+                    cut: None,
                     after: After::Values(after),
                 });
             }

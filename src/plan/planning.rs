@@ -292,6 +292,12 @@ fn name_all<'t>(
 ) -> HashMap<u32, Given<'t>> {
     let mut names = Names::default();
     let mut given = HashMap::new();
+    // Addresses that rules give outright come first: a name can be another, they cannot.
+    for (at, outcome) in outcomes.iter().enumerate() {
+        for delta in outcome.iter().flat_map(|outcome| &outcome.attributes) {
+            names.claim(u32::try_from(at).unwrap_or(u32::MAX), delta);
+        }
+    }
     for (at, outcome) in outcomes.iter_mut().enumerate() {
         let Some(outcome) = outcome else { continue };
         if outcome.whole.is_some()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Document, kinds};
+use crate::mapping::{ADDRESSES, is_address};
 use crate::model::{DirectoryRequest, Dn, Name};
 
 /// Attributes every plan looks at: flags, names, marks of what is never touched.
@@ -56,6 +57,10 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                     }
                 }
             }
+            let names_in = names_in(config, target);
+            for name in &names_in {
+                attributes.add(name);
+            }
             let managed = &directory.spec.managed;
             let places = if managed.groups_under.is_empty() {
                 &managed.under
@@ -64,12 +69,55 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             };
             let request = DirectoryRequest {
                 user_attributes: attributes.names.into_values().collect(),
+                names_in,
                 groups_under: places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect(),
                 groups: named_groups(config, target, places),
             };
             (target.clone(), request)
         })
         .collect()
+}
+
+/// Attributes in which a name the target's mappings give must not stand, wherever an object has it.
+fn names_in(config: &Config, target: &Name) -> Vec<String> {
+    let mut names = Attributes::default();
+    let mappings = config
+        .mappings
+        .values()
+        .filter(|mapping| mapping.spec.target == target.as_str());
+    for mapping in mappings {
+        let rename = mapping.spec.rename.as_ref();
+        if rename.is_some_and(|rename| rename.keep_old_address) {
+            names.add("proxyAddresses");
+        }
+        let templates = config
+            .templates
+            .values()
+            .filter(|template| template.spec.mapping == mapping.name.as_str())
+            .flat_map(|template| &template.spec.attributes);
+        for (attribute, rule) in mapping.spec.attributes.iter().chain(templates) {
+            let unique = match rule {
+                kinds::AttributeSpec::Rule(rule) => rule.unique.as_ref(),
+                kinds::AttributeSpec::Template(_) => None,
+            };
+            let address = is_address(attribute);
+            if address && (unique.is_some() || attribute.eq_ignore_ascii_case("userPrincipalName"))
+            {
+                for name in ADDRESSES {
+                    names.add(name);
+                }
+            }
+            if let Some(unique) = unique {
+                if !attribute.eq_ignore_ascii_case("cn") {
+                    names.add(attribute);
+                }
+                for name in &unique.also_in {
+                    names.add(name);
+                }
+            }
+        }
+    }
+    names.names.into_values().collect()
 }
 
 /// Attribute names, each once whatever its case.

@@ -188,8 +188,14 @@ impl<'a> Target<'a> {
                 recognised.insert(key.id, key.def.clone());
             }
             for rule in mapping.all_rules() {
-                if matches!(&rule.kind, RuleKind::Name(names) if names.flavour != Flavour::Cn) {
+                if let RuleKind::Name(names) = &rule.kind
+                    && names.flavour != Flavour::Cn
+                {
                     unique.insert(rule.id, rule.def.clone());
+                    let reach = &names.reach;
+                    for (id, def) in reach.also_in.iter().chain(&reach.addresses) {
+                        unique.insert(*id, def.clone());
+                    }
                 }
             }
         }

@@ -31,6 +31,7 @@ codes! {
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
@@ -54,7 +55,7 @@ codes! {
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
-        VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template; values are never cut";
+        VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template, or let the rule cut it (tooLong: truncate)";
     }
 }
 

@@ -90,7 +90,7 @@ impl Scope {
         let scope = match entry.kind {
             EntryKind::User => &self.under,
             EntryKind::Group => &self.groups_under,
-            EntryKind::Container | EntryKind::Other | EntryKind::Deleted => {
+            EntryKind::Container | EntryKind::Other | EntryKind::Deleted | EntryKind::Foreign => {
                 return Standing::Outside;
             }
         };

@@ -238,6 +238,7 @@ impl Reading<'_> {
     fn planned(&self, value: &PlanValue) -> ActualValue {
         match value {
             PlanValue::Text(text) => ActualValue::Text(text.clone()),
+            PlanValue::Octets(octets) => ActualValue::Text(octets.base64.clone()),
             PlanValue::Object(object) => self.object(object),
         }
     }

@@ -76,6 +76,9 @@ impl Bench {
         own.directories.retain(|name, _| name.as_str() == target);
         own.mappings
             .retain(|_, one| pair(&one.spec.source, &one.spec.target));
+        let mappings: BTreeSet<String> = own.mappings.keys().map(|name| name.to_string()).collect();
+        own.templates
+            .retain(|_, one| mappings.contains(&one.spec.mapping));
         own.lifecycles
             .retain(|_, one| pair(&one.spec.source, &one.spec.target));
         own.groups
@@ -110,6 +113,11 @@ impl Bench {
                 .map_err(|error| NotRunnable::new(error.to_string()))
         };
         let mut places = Vec::new();
+        for template in own.templates.values() {
+            if let Some(text) = &template.spec.placement {
+                places.push(formula(&template.positions, text)?);
+            }
+        }
         for mapping in own.mappings.values() {
             places.push(formula(&mapping.positions, &mapping.spec.placement)?);
         }

@@ -11,6 +11,8 @@ mod actual;
 mod bench;
 mod compare;
 mod coverage;
+mod record;
+mod redact;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ pub use actual::{Actual, ActualValue, Attribute, HeldActual};
 pub use bench::{Bench, NotRunnable};
 pub use compare::{Difference, Shown};
 pub use coverage::{Coverage, CoveredRow, CoveredRule};
+pub use record::{NotRecorded, Reads, Recorded, record};
 
 use coverage::Touched;
 

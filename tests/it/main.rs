@@ -6,6 +6,7 @@
 )]
 
 mod apply;
+mod auth;
 mod demo;
 mod directory;
 mod e2e;

@@ -372,6 +372,8 @@ fn authorisation(auth: &kinds::Auth, halo: bool, token: Option<rest::TokenFacts>
         kinds::Auth::Bearer(_) => "bearer",
         kinds::Auth::Oauth2(oauth2) => match oauth2.grant {
             kinds::Grant::ClientCredentials => "oauth2 clientCredentials",
+            kinds::Grant::AuthorizationCode => "oauth2 authorizationCode",
+            kinds::Grant::RefreshToken => "oauth2 refreshToken",
             kinds::Grant::Password => "oauth2 password",
         },
     };

@@ -3,10 +3,13 @@
 //! Every missing variable or file is reported, not just the first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::super::vault;
 use super::{Resolver, is_loopback, place};
 use crate::config::kinds::{self, Parameter, Setting};
 use crate::config::{Document, Positions};
@@ -27,8 +30,23 @@ pub(super) struct Addresses {
 
 /// A source's document, with places for messages.
 struct Written<'a> {
+    name: &'a str,
     spec: &'a kinds::Source,
     positions: &'a Positions,
+}
+
+impl Addresses {
+    /// Where people log in, when only the token endpoint is at an address of its own.
+    fn login_page(&self) -> Option<Url> {
+        let Some(rest::AuthorisationServer::Server { address, tenant }) = &self.server else {
+            return None;
+        };
+        let mut url = below(address, "authorize");
+        if let Some(tenant) = tenant {
+            url.query_pairs_mut().append_pair("tenant", tenant);
+        }
+        Some(url)
+    }
 }
 
 impl Written<'_> {
@@ -41,6 +59,7 @@ impl Resolver<'_> {
     /// Addresses of a source. Everything wrong with them is noted.
     pub(super) fn addresses(&mut self, source: &Document<kinds::Source>) -> Option<Addresses> {
         let written = Written {
+            name: source.name.as_str(),
             spec: &source.spec,
             positions: &source.positions,
         };
@@ -111,6 +130,7 @@ impl Resolver<'_> {
         addresses: Option<&Addresses>,
     ) -> Option<rest::Authorisation> {
         let written = Written {
+            name: source.name.as_str(),
             spec: &source.spec,
             positions: &source.positions,
         };
@@ -179,10 +199,44 @@ impl Resolver<'_> {
                 username: username??,
                 password: password??,
             },
+            kinds::Grant::AuthorizationCode => {
+                let mut address = |setting: &Option<Setting>, name: &str| match setting {
+                    Some(setting) => self.web_address(setting, &at(name)).map(Some),
+                    None => Some(None),
+                };
+                let authorization_url = address(&oauth2.authorization_url, "authorizationUrl");
+                let callback_url = address(&oauth2.callback_url, "callbackUrl");
+                let store = self.token_store(written, oauth2, &at);
+                rest::Grant::Refresh {
+                    first: rest::FirstToken::Login {
+                        // Without a token endpoint of its own both follow from the server.
+                        authorization_url: authorization_url?.or_else(|| {
+                            oauth2.token_url.as_ref()?;
+                            addresses?.login_page()
+                        }),
+                        callback_url: callback_url??,
+                    },
+                    store: store?,
+                }
+            }
+            kinds::Grant::RefreshToken => {
+                let given = match &oauth2.refresh_token {
+                    Some(secret) => self.secret(secret, &at("refreshToken")).map(Some),
+                    None => Some(None),
+                };
+                let store = self.token_store(written, oauth2, &at);
+                rest::Grant::Refresh {
+                    first: rest::FirstToken::Given(given?),
+                    store: store?,
+                }
+            }
         };
         let halo = written.spec.preset == Some(kinds::Preset::Haloitsm);
         let scope = match &oauth2.scope {
             Some(scope) => scope.clone(),
+            None if halo && oauth2.grant == kinds::Grant::AuthorizationCode => {
+                vec![HALO_SCOPE.to_owned(), "offline_access".to_owned()]
+            }
             None if halo => vec![HALO_SCOPE.to_owned()],
             None => Vec::new(),
         };
@@ -200,6 +254,65 @@ impl Resolver<'_> {
             token_request: token_request?,
             halo,
         })))
+    }
+
+    /// Where the source's login is kept.
+    fn token_store(
+        &mut self,
+        written: &Written<'_>,
+        oauth2: &kinds::OAuth2,
+        at: &dyn Fn(&str) -> String,
+    ) -> Option<Arc<dyn rest::TokenStore>> {
+        match oauth2.token_store.as_ref()? {
+            kinds::TokenStore::File(file) => {
+                let place = at("tokenStore/file/identity");
+                let path = self.setting(&file.path, &at("tokenStore/file/path"));
+                let key = self.secret(&file.identity, &place);
+                let identity = vault::identity(&key?);
+                let identity = match identity {
+                    Ok(identity) => identity,
+                    Err(why) => {
+                        self.problems.push(format!("the identity {why} ({place})"));
+                        return None;
+                    }
+                };
+                // Checked with the document.
+                let others = file
+                    .recipients
+                    .iter()
+                    .filter_map(|recipient| recipient.parse().ok())
+                    .collect();
+                let path = self.root.join(path?);
+                Some(Arc::new(vault::AgeFile::new(&path, identity, others)))
+            }
+            kinds::TokenStore::Keyring(_) => {
+                let place = at("tokenStore/keyring");
+                match self.keyring(written.name) {
+                    Ok(keyring) => Some(Arc::new(keyring)),
+                    Err(why) => {
+                        self.problems.push(format!("{why} ({place})"));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn keyring(&self, source: &str) -> Result<vault::Keyring, String> {
+        // Two projects on one desk may each have a source `people`.
+        let project = hex::encode(&Sha256::digest(self.root.as_os_str().as_encoded_bytes())[..6]);
+        let folder = ["XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HOME"]
+            .iter()
+            .find_map(|name| {
+                self.environment
+                    .get(*name)
+                    .filter(|value| !value.is_empty())
+            })
+            .map(|folder| std::path::Path::new(folder).join(".halosync"))
+            .ok_or("neither XDG_RUNTIME_DIR nor HOME is set, so there is no place for a lock")?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+        vault::Keyring::new(format!("{source}-{project}"), &folder).map_err(str::to_owned)
     }
 
     fn token_request(

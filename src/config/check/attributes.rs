@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Entry, People, Report, constant_parts};
+use super::{Entry, People, Report, constant_parts, naming};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, quoted};
-use crate::config::kinds::{AttributeRule, AttributeSpec, Empty, Source, When};
+use crate::config::kinds::{ActiveDirectory, AttributeRule, AttributeSpec, Empty, Source, When};
 use crate::config::yaml::{Doc, join};
 use crate::lang::Template;
 use crate::model::{AttributeDef, Dn, Syntax, default_schema};
@@ -19,6 +19,8 @@ pub(super) struct Rules<'a> {
     pub(super) source: Option<&'a Entry<Source>>,
     /// The attribute that ties accounts to people.
     pub(super) anchor: Option<&'a str>,
+    /// The directory they are for.
+    pub(super) target: Option<&'a Entry<ActiveDirectory>>,
 }
 
 pub(super) fn check(
@@ -292,6 +294,8 @@ fn detailed(
         );
     }
     unique(rules, pointer, name, definition, rule, report);
+    naming::unique(rules, pointer, name, rule, report);
+    naming::too_long(rules, pointer, name, definition, rule, report);
 }
 
 /// `merge` adds values to those of others: there must be room for them, and nothing else to be said of others'.

@@ -23,6 +23,11 @@ pub(super) fn check(directory: &Entry<ActiveDirectory>, report: &mut Report) {
             report,
         );
     }
+    let catalogs = spec.global_catalog.iter().flat_map(|one| &one.servers);
+    for (index, server) in catalogs.enumerate() {
+        let at = join("/spec/globalCatalog/servers", &index.to_string());
+        self::server(doc, &at, server, &spec.tls, report);
+    }
     if let Some(ca) = &spec.tls.ca {
         not_empty(doc, "/spec/tls/ca", ca, report);
     }

@@ -86,6 +86,7 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             people,
             source: context.source(&spec.source),
             anchor,
+            target: context.directory(&spec.target),
         };
         attributes::check(&rules, &state.account.attributes, report);
     }

@@ -2,7 +2,7 @@
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
-use super::{Context, Entry, People, Report};
+use super::{Context, Entry, People, Report, naming};
 use crate::config::codes;
 use crate::config::diagnostic::quoted;
 use crate::config::kinds::Mapping;
@@ -39,14 +39,20 @@ pub(super) fn check(mapping: &Entry<Mapping>, context: &Context<'_>, report: &mu
             report,
         );
     }
+    let fields = people.map(|people| naming::fields(people.fields, &spec.attributes));
     let rules = Rules {
         doc,
         pointer: "/spec/attributes",
-        people,
+        people: people
+            .zip(fields.as_deref())
+            .map(|(people, fields)| People { fields, ..people }),
         source: context.source(&spec.source),
         anchor: Some(&anchor.attribute),
+        target: context.directory(&spec.target),
     };
     attributes::check(&rules, &spec.attributes, report);
+    naming::circles(&rules, &spec.attributes, report);
+    naming::rename(mapping, report);
     if creates(mapping, context) && !doc.is_incomplete("/spec/attributes") {
         for needed in ["cn", "sAMAccountName"] {
             if !spec

@@ -13,6 +13,7 @@ mod lifecycle;
 mod mapping;
 mod mapping_test;
 mod names;
+mod naming;
 mod pairs;
 mod project;
 mod source;

@@ -68,6 +68,7 @@ fn one(template: &Entry<Template>, context: &Context<'_>, report: &mut Report) {
         people,
         source: mapping.and_then(|mapping| context.source(&mapping.spec.source)),
         anchor: mapping.map(|mapping| mapping.spec.matching.anchor.attribute.as_str()),
+        target: mapping.and_then(|mapping| context.directory(&mapping.spec.target)),
     };
     attributes::check(&rules, &spec.attributes, report);
     if spec.on_leave == OnLeave::Clear {

@@ -15,6 +15,9 @@ pub struct ActiveDirectory {
     /// Transport security. There is no unprotected connection.
     #[serde(default)]
     pub tls: Tls,
+    /// Where the names of the whole forest are known. With it, addresses and principal names are unique in the forest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_catalog: Option<GlobalCatalog>,
     /// Bind for reading (`plan`).
     pub read: Bind,
     /// Bind for writing (`apply`). A different account than the reading one.
@@ -44,6 +47,17 @@ pub struct Tls {
     /// True to begin on the plain port and switch to TLS before anything else (RFC 4511 section 4.14).
     #[serde(default)]
     pub start_tls: bool,
+}
+
+/// A global catalog: a domain controller that knows the names of all domains of the forest. It is read with the account
+/// and the trust of `read` and `tls`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GlobalCatalog {
+    /// Servers as `ldaps://host[:3269]` or, with `tls.startTls`, `ldap://host[:3268]`, in the order they are tried.
+    /// Without it the domain controllers of `servers` are asked at their port for the global catalog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Setting>,
 }
 
 /// How to bind.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{IfUnknown, RenamePolicy, TooLong, UniqueSpec};
+
 /// The desired account of a person: whose account is whose, where it stands, and what its attributes are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct Mapping {
     pub placement_when: PlacementWhen,
     /// Desired attributes. A plain text is a template that always holds.
     pub attributes: BTreeMap<String, AttributeSpec>,
+    /// What happens to names when a person's name changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename: Option<RenamePolicy>,
     /// Initial password of created accounts. Made at apply, never in the plan.
     #[serde(default)]
     pub initial_password: InitialPassword,
@@ -86,6 +91,14 @@ pub enum AttributeSpec {
 }
 
 impl AttributeSpec {
+    /// Whether it gives one text, so that other rules may speak of it (`account.mail`).
+    pub fn gives_one_text(&self) -> bool {
+        match self {
+            Self::Template(_) => true,
+            Self::Rule(rule) => rule.value.is_some() || rule.unique.is_some(),
+        }
+    }
+
     /// The rule in its long form.
     pub fn full(&self) -> AttributeRule {
         match self {
@@ -124,22 +137,10 @@ pub struct AttributeRule {
     /// Condition over `person`; when false, the attribute is left alone.
     #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-}
-
-/// Ordered formats of a unique name: templates, tried in order until one is free.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UniqueSpec {
-    /// Templates, tried in order until one is free.
-    #[schemars(length(min = 1))]
-    pub formats: Vec<String>,
-    /// When all are taken, the last with 2, 3, 4 … appended; otherwise the person is held.
-    #[serde(default)]
-    pub numbered: bool,
-    /// Longest name in characters; longer ones are cut, the number included. Defaults to the attribute's limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub max_length: Option<u32>,
+    /// What is done with a value longer than the directory's schema allows. Unique names are cut anyway.
+    pub too_long: TooLong,
+    /// What it means that the directory's schema lacks the attribute.
+    pub if_unknown: IfUnknown,
 }
 
 /// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
@@ -176,6 +177,12 @@ struct WrittenRule {
     /// Condition over `person`; when false, the attribute is left alone.
     #[serde(default, rename = "if")]
     condition: Option<String>,
+    /// What is done with a value longer than the directory's schema allows. Unique names are cut anyway.
+    #[serde(default)]
+    too_long: TooLong,
+    /// What it means that the directory's schema lacks the attribute.
+    #[serde(default)]
+    if_unknown: IfUnknown,
 }
 
 /// Ordered formats of a unique name: a list of templates, or the list with more to say.
@@ -201,12 +208,14 @@ impl From<WrittenRule> for AttributeRule {
             when,
             empty,
             condition,
+            too_long,
+            if_unknown,
         } = written;
         let unique = unique.map(|unique| match unique {
             WrittenUnique::Formats(formats) => UniqueSpec {
                 formats,
                 numbered: numbered.unwrap_or_default(),
-                max_length: None,
+                ..UniqueSpec::default()
             },
             WrittenUnique::Full(spec) => UniqueSpec {
                 numbered: numbered.unwrap_or(spec.numbered),
@@ -222,6 +231,8 @@ impl From<WrittenRule> for AttributeRule {
             when,
             empty,
             condition,
+            too_long,
+            if_unknown,
         }
     }
 }

@@ -8,33 +8,35 @@ mod groups;
 mod lifecycle;
 mod mapping;
 mod mapping_test;
+mod naming;
 mod project;
 mod shared;
 mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, ManagedScope, Tls};
+pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
-    PlacementWhen, UniqueSpec, When,
+    PlacementWhen, When,
 };
 pub use mapping_test::{
     AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenDirectory,
     GivenFact, GivenValue, GroupsAmong, HeldReason, MappingTest, OtherPerson, PersonReference,
 };
+pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
     AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
-    CompletenessRules, Endpoint, FieldSpec, Grant, Join, JoinTrouble, KeyPlace, MaxFall, Method,
-    NoAuth, OAuth2, Parameter, ParameterPlace, PersonSpec, Preset, QueryValue, RateLimit, Repeat,
-    RepeatBy, Required, Source, TokenRequest,
+    CompletenessRules, Endpoint, FieldSpec, FileStore, Grant, Join, JoinTrouble, KeyPlace,
+    KeyringStore, MaxFall, Method, NoAuth, OAuth2, Parameter, ParameterPlace, PersonSpec, Preset,
+    QueryValue, RateLimit, Repeat, RepeatBy, Required, Source, TokenRequest, TokenStore,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

@@ -146,6 +146,41 @@ impl Server {
         Ok(session)
     }
 
+    /// A bound connection to a global catalog of this forest: one that has the same schema.
+    ///
+    /// # Errors
+    /// `Unavailable` with each server and why it does not do, `Denied` when one refuses who we say we are.
+    pub(super) async fn open_catalog(&self) -> Result<Session, ConnectorError> {
+        let mut failures = Vec::new();
+        for url in &self.settings.catalogs {
+            let addresses = match resolve(url, self.settings.timeout).await {
+                Ok(addresses) => addresses,
+                Err(why) => {
+                    failures.push(format!("{url}: {why}"));
+                    continue;
+                }
+            };
+            for address in addresses {
+                let candidate = Candidate {
+                    settings: &self.settings,
+                    tls: &self.tls,
+                    url,
+                    address,
+                    system: &self.system,
+                };
+                match candidate.open_catalog(&self.schema_base).await {
+                    Ok(session) => return Ok(session),
+                    Err(Unusable::Next(why)) => failures.push(format!("{url}: {why}")),
+                    Err(Unusable::Stop(error)) => return Err(error),
+                }
+            }
+        }
+        Err(ConnectorError::Unavailable {
+            system: self.system.clone(),
+            message: format!("no global catalog can be used: {}", failures.join("; ")),
+        })
+    }
+
     /// TLS version and certificate of one more connection, on which nobody signs in; `None` when it cannot be made.
     pub(super) async fn protection(&self) -> Option<(Option<&'static str>, Option<Vec<u8>>)> {
         let (watched, seen) = tls::VersionSeen::watch(&self.tls);
@@ -218,7 +253,13 @@ fn check(settings: &Settings) -> Result<(), (&'static str, String)> {
     if settings.servers.is_empty() {
         return Err(("servers", "no server is named".to_owned()));
     }
-    for url in &settings.servers {
+    let catalogs = settings.catalogs.iter().map(|url| (url, "globalCatalog"));
+    for (url, field) in settings
+        .servers
+        .iter()
+        .map(|url| (url, "servers"))
+        .chain(catalogs)
+    {
         let wanted = if settings.start_tls { "ldap" } else { "ldaps" };
         if url.scheme() != wanted {
             let why = if settings.start_tls {
@@ -226,14 +267,14 @@ fn check(settings: &Settings) -> Result<(), (&'static str, String)> {
             } else {
                 "the address must begin with ldaps://, or tls.startTls be set; nothing is sent unprotected"
             };
-            return Err(("servers", format!("{url}: {why}")));
+            return Err((field, format!("{url}: {why}")));
         }
         match url.host() {
-            None => return Err(("servers", format!("{url}: no host is named"))),
+            None => return Err((field, format!("{url}: no host is named"))),
             // The client library compares the bracketed form with the certificate and never finds it.
             Some(url::Host::Ipv6(_)) => {
                 let why = "use a host name instead of an IPv6 address";
-                return Err(("servers", format!("{url}: {why}")));
+                return Err((field, format!("{url}: {why}")));
             }
             Some(_) => {}
         }
@@ -313,6 +354,25 @@ impl Candidate<'_> {
                 other => Unusable::Stop(other),
             })?;
         Ok((session, root, identity))
+    }
+
+    async fn open_catalog(&self, schema_base: &str) -> Result<Session, Unusable> {
+        let session = self.connect().await.map_err(Unusable::Next)?;
+        let root = self.root_entry(&session).await.map_err(Unusable::Next)?;
+        // All domains of a forest share one schema ([MS-ADTS] 3.1.1.1.2), and no other forest has it.
+        let key = |text: &str| Dn::parse(text).map(|dn| dn.key()).ok();
+        if key(&root.schema_base) != key(schema_base) {
+            return Err(Unusable::Next(format!(
+                "it belongs to another forest, its schema is {}",
+                root.schema_base
+            )));
+        }
+        self.bind(&session).await.map_err(|error| match error {
+            ConnectorError::Transient { message, .. }
+            | ConnectorError::Unavailable { message, .. } => Unusable::Next(message),
+            other => Unusable::Stop(other),
+        })?;
+        Ok(session)
     }
 
     /// TCP and TLS; nobody has said who we are yet.
@@ -496,6 +556,7 @@ mod tests {
             },
             base: Dn::parse("DC=example,DC=test").expect("a name"),
             page_size: 500,
+            catalogs: Vec::new(),
             timeout: Duration::from_secs(2),
             pinned: None,
         }

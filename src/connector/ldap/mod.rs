@@ -5,6 +5,7 @@
 //! ever crosses an unprotected connection; one run speaks to one domain controller; no list is passed on as whole
 //! that the server did not end with success.
 
+mod catalog;
 mod connect;
 mod errors;
 pub mod probe;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub base: Dn,
     /// Entries per page of a read. Active Directory gives at most 1,000.
     pub page_size: u32,
+    /// Global catalogs of the forest in the order they are tried, when the names of other domains matter to a read.
+    pub catalogs: Vec<url::Url>,
     /// How long a connection attempt, and each answer of the server, may take.
     pub timeout: Duration,
     /// `dnsHostName` of the only domain controller to accept: the one a plan was made from.

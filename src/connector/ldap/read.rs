@@ -11,7 +11,7 @@ use ldap3::Scope;
 use super::connect::Server;
 use super::values::{Converter, Rest, ranged, to_text};
 use super::wire::{Pages, RawEntry, Search, Session};
-use super::{Clock, Settings, schema};
+use super::{Clock, Settings, catalog, schema};
 use crate::connector::{ConnectorError, DirectoryReader};
 use crate::model::{
     AttributeDef, AttributeId, Completeness, DirectoryHeader, DirectoryRequest, DirectorySnapshot,
@@ -23,8 +23,6 @@ const USERS: &str = "(&(objectCategory=person)(objectClass=user))";
 /// Everything else: whatever it is, it occupies a name.
 const OTHERS: &str = "(!(&(objectCategory=person)(objectClass=user)))";
 const GROUPS: &str = "(objectClass=group)";
-/// Deleted objects whose names matter to anyone.
-const DELETED: &str = "(&(isDeleted=TRUE)(|(sAMAccountName=*)(userPrincipalName=*)))";
 
 /// Read of every user, whoever asked for it or not.
 const ALWAYS: &[&str] = &[
@@ -112,12 +110,19 @@ impl DirectoryReader for LdapReader {
             &self.first
         };
         let two = self.server.open_another().await?;
-        let names = names(&request.user_attributes);
+        let names = names(
+            request
+                .user_attributes
+                .iter()
+                .chain(&request.names_in)
+                .map(String::as_str),
+        );
         let page_size = self.server.settings().page_size;
         let definitions = schema::read(one, &self.server.schema_base, &names, page_size).await?;
         let run = Run {
             reader: self,
             definitions: &definitions,
+            names_in: &known_names(&definitions, &request.names_in),
         };
         let (users, others) = futures::future::try_join(run.users(one), async {
             Ok((
@@ -129,11 +134,13 @@ impl DirectoryReader for LdapReader {
         })
         .await?;
         let (others, groups, deleted, bound_as) = others;
+        let foreign = run.foreign(one).await?;
 
         let mut pages = Pages::default();
         let mut problems = Vec::new();
         // Groups come before the others: of two entries for one object the one with members stays.
-        let parts = [users, groups, others, deleted];
+        // Those of the forest come last: of a domain below ours by name, the domain controller knows nothing.
+        let parts = [users, groups, others, deleted, foreign];
         let mut objects = Vec::with_capacity(parts.iter().map(|part| part.entries.len()).sum());
         for mut part in parts {
             run.complete(one, &mut part).await?;
@@ -194,17 +201,31 @@ impl DirectoryReader for LdapReader {
 }
 
 /// The attributes to read, each once, in an order that does not depend on who asked first.
-fn names(asked: &[String]) -> Vec<String> {
+fn names<'n>(asked: impl Iterator<Item = &'n str>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut names: Vec<String> = ALWAYS
         .iter()
         .chain(SPECIAL)
-        .map(|name| (*name).to_owned())
-        .chain(asked.iter().cloned())
+        .copied()
+        .chain(asked)
+        .map(str::to_owned)
         .filter(|name| seen.insert(name.to_ascii_lowercase()))
         .collect();
     names.sort_by_key(|name| name.to_ascii_lowercase());
     names
+}
+
+/// The attributes read of every object beside [`NAMES`], as far as the directory has them.
+fn known_names(definitions: &[AttributeDef], asked: &[String]) -> Vec<String> {
+    definitions
+        .iter()
+        .map(|def| &def.name)
+        .filter(|name| {
+            let is = |other: &str| other.eq_ignore_ascii_case(name);
+            asked.iter().any(|asked| is(asked)) && !NAMES.iter().any(|always| is(always))
+        })
+        .cloned()
+        .collect()
 }
 
 fn kind(raw: &RawEntry) -> EntryKind {
@@ -236,6 +257,8 @@ fn kind(raw: &RawEntry) -> EntryKind {
 struct Run<'a> {
     reader: &'a LdapReader,
     definitions: &'a [AttributeDef],
+    /// Attributes in which names must not stand, beside those always read.
+    names_in: &'a [String],
 }
 
 impl Run<'_> {
@@ -266,6 +289,13 @@ impl Run<'_> {
         })
     }
 
+    /// The attributes of a search for names.
+    fn named(&self, always: &[&str], more: &[&str]) -> Vec<String> {
+        let mut attributes = with_identity(always, more);
+        attributes.extend(self.names_in.iter().cloned());
+        attributes
+    }
+
     async fn users(&self, session: &Session) -> Result<Part, ConnectorError> {
         let attributes: Vec<String> = self
             .definitions
@@ -285,7 +315,7 @@ impl Run<'_> {
     }
 
     async fn others(&self, session: &Session) -> Result<Part, ConnectorError> {
-        let attributes = with_identity(NAMES, &["objectClass"]);
+        let attributes = self.named(NAMES, &["objectClass"]);
         let search = Search {
             base: self.base(),
             scope: Scope::Subtree,
@@ -305,7 +335,7 @@ impl Run<'_> {
             Some(window) => format!("member;range=0-{}", window - 1),
             None => "member".to_owned(),
         };
-        let attributes = with_identity(NAMES, &[&member]);
+        let attributes = self.named(NAMES, &[&member]);
         let mut all = Part::default();
         let places = request.groups_under.iter().map(|dn| (dn, Scope::Subtree));
         let single = request.groups.iter().map(|dn| (dn, Scope::Base));
@@ -341,15 +371,21 @@ impl Run<'_> {
     /// Deleted objects, as far as the account may see them: an account without the right sees none, and a name only
     /// they hold can be used again anyway.
     async fn deleted(&self, session: &Session) -> Result<Part, ConnectorError> {
-        let attributes = with_identity(
+        let attributes = self.named(
             &["cn", "sAMAccountName", "userPrincipalName"],
             &["lastKnownParent"],
         );
         let base = format!("CN=Deleted Objects,{}", self.base());
+        let names: String = ["sAMAccountName", "userPrincipalName"]
+            .into_iter()
+            .chain(self.names_in.iter().map(String::as_str))
+            .map(|name| format!("({name}=*)"))
+            .collect();
+        let filter = format!("(&(isDeleted=TRUE)(|{names}))");
         let search = Search {
             base: &base,
             scope: Scope::OneLevel,
-            filter: DELETED,
+            filter: &filter,
             attributes: &attributes,
             show_deleted: true,
         };
@@ -359,6 +395,21 @@ impl Run<'_> {
             }
             other => other,
         }
+    }
+
+    /// Names in other domains of the forest, when there is a global catalog to ask.
+    async fn foreign(&self, session: &Session) -> Result<Part, ConnectorError> {
+        let server = &self.reader.server;
+        if server.settings().catalogs.is_empty() {
+            return Ok(Part::default());
+        }
+        let names = catalog::read(server, session, self.definitions, self.names_in).await?;
+        Ok(Part {
+            entries: names.entries,
+            problems: names.problems,
+            pages: names.pages,
+            ..Part::default()
+        })
     }
 
     /// Fetches what is still missing of long attributes.
@@ -465,8 +516,7 @@ mod tests {
 
     #[test]
     fn attributes_are_asked_for_once_and_in_one_order() {
-        let asked =
-            |list: &[&str]| names(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        let asked = |list: &[&'static str]| names(list.iter().copied());
         let one = asked(&["mail", "employeeID", "CN", "samaccountname"]);
         assert_eq!(one, asked(&["employeeID", "CN", "mail"]));
         assert!(one.iter().any(|name| name == "sAMAccountName"));

@@ -31,8 +31,9 @@ mod xml;
 use std::sync::Arc;
 
 pub use self::auth::{
-    Authorisation, AuthorisationServer, ClientAuthentication, Grant, KeyPlace, OAuth, TokenFacts,
-    TokenRequest,
+    Authorisation, AuthorisationServer, Begun, ClientAuthentication, FirstToken, Grant, KeyPlace,
+    Login, LoginFailure, OAuth, StoreError, TokenFacts, TokenRequest, TokenStore,
+    try_authorisation,
 };
 pub use self::budget::{Budget, Forecast};
 pub use self::pace::ReadReport;

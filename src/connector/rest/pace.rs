@@ -51,9 +51,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(system: String, settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let kind = if settings.halo { "HaloITSM" } else { "source" };
         Self {
-            system,
+            system: format!("{kind} {}", settings.name),
             halo: settings.halo,
             redactor: Redactor::new([]),
             time: Arc::new(MachineTime::start()),

@@ -51,10 +51,8 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(settings: Settings) -> Result<Self, ConnectorError> {
-        let kind = if settings.halo { "HaloITSM" } else { "source" };
-        let system = format!("{kind} {}", settings.name);
-        check_address(&system, "resourceServer", &settings.resource_server)?;
-        let pace = Pace::new(system, &settings);
+        let pace = Pace::of(&settings);
+        check_address(&pace.system, "resourceServer", &settings.resource_server)?;
         let joining = settings.joining;
         let names: BTreeSet<String> = std::iter::once(&settings.endpoint)
             .chain(&joining.endpoints)

@@ -256,11 +256,21 @@ fn attribute_line(
     line.origin(context.origin(attribute.rule, &attribute.facts))
 }
 
-/// `department "R&D" → "Research"`, `set`, or `clear`.
+/// `department "R&D" → "Research"`, `set`, or `clear`; and what was cut.
 pub(super) fn attribute_pieces(
     context: &Context<'_>,
     attribute: &AttributeChange,
 ) -> (Sign, Vec<Piece>) {
+    let (sign, mut pieces) = uncut_pieces(context, attribute);
+    if let Some(length) = attribute.cut_from {
+        pieces.push(Piece::Strong(
+            format!(" cut from {length} characters").into(),
+        ));
+    }
+    (sign, pieces)
+}
+
+fn uncut_pieces(context: &Context<'_>, attribute: &AttributeChange) -> (Sign, Vec<Piece>) {
     let name = Piece::Code(attribute.name.clone());
     let own = |words: &'static str| Piece::Own(words.into());
     match (attribute.before.as_slice(), attribute.after.as_slice()) {
@@ -347,6 +357,7 @@ fn values<'v>(values: impl IntoIterator<Item = &'v PlanValue>) -> Vec<Piece> {
 fn value(value: &PlanValue) -> Piece {
     match value {
         PlanValue::Text(text) => Piece::Value(text.clone()),
+        PlanValue::Octets(octets) => Piece::Own(octets.to_string().into()),
         PlanValue::Object(object) => Piece::Code(object.dn.as_str().to_owned()),
     }
 }

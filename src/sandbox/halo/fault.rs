@@ -73,6 +73,8 @@ pub enum Fault {
     ResetAfterCommit,
     /// All tokens die before this request is looked at.
     ExpireTokens,
+    /// All logins end before this request is looked at: their refresh tokens are good for nothing.
+    EndLogins,
     /// This fixed text instead of the answer, with status 200 and JSON content type.
     Body(String),
     /// Rows come into being before this request is answered.

@@ -8,6 +8,7 @@
 mod auth;
 mod fault;
 mod line;
+mod login;
 mod person;
 mod query;
 mod serve;
@@ -28,6 +29,7 @@ use tokio_rustls::rustls;
 use url::Url;
 
 use self::auth::Application;
+pub use self::auth::Doors;
 use self::fault::Schedule;
 pub use self::fault::{Envelope, ErrorShape, Fault, On};
 use self::line::{Cut, Door};
@@ -94,6 +96,10 @@ pub struct SimConfig {
     pub tenant: Option<String>,
     /// Scopes the application may ask for; `all` allows every one.
     pub granted: Vec<String>,
+    /// People who may log in at `/auth/authorize` or by the password grant, each with a password.
+    pub users: Vec<(String, String)>,
+    /// Ways in besides a token, and demands on token requests.
+    pub doors: Doors,
     /// Life of a token.
     pub token_life: Duration,
     /// Everyone.
@@ -130,6 +136,8 @@ impl Default for SimConfig {
             client_secret: "sandbox-secret".to_owned(),
             tenant: Some("sandbox".to_owned()),
             granted: vec!["all".to_owned()],
+            users: vec![("agent".to_owned(), "sandbox-password".to_owned())],
+            doors: Doors::default(),
             token_life: Duration::from_hours(1),
             people: Vec::new(),
             sites: SITES
@@ -268,6 +276,15 @@ impl HaloSim {
             world.put(person);
         }
         world.hidden_clients = config.hidden_clients.into_iter().collect();
+        let mut application = Application::new(
+            config.client_id,
+            config.client_secret,
+            config.tenant,
+            config.granted,
+            config.token_life,
+        );
+        application.users = config.users;
+        application.doors = config.doors;
         let cap = match (config.cap, config.version) {
             (Cap::Rows(rows), _) => Some(rows.max(1)),
             (Cap::OfVersion, Version::V2026) => Some(100),
@@ -276,13 +293,7 @@ impl HaloSim {
         let inner = Arc::new(Inner {
             shared: Mutex::new(Shared {
                 world,
-                application: Application::new(
-                    config.client_id,
-                    config.client_secret,
-                    config.tenant,
-                    config.granted,
-                    config.token_life,
-                ),
+                application,
                 schedule: Schedule::default(),
                 window: config
                     .limiter
@@ -454,6 +465,11 @@ impl SimState {
     /// Ends all tokens that were given out.
     pub fn expire_tokens(&self) {
         self.lock().application.expire();
+    }
+
+    /// Ends all logins, as an administrator can.
+    pub fn end_logins(&self) {
+        self.lock().application.logins.end_all();
     }
 
     /// Requests received so far, of every kind.

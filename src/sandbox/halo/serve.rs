@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::auth::Access;
+use super::auth::{Access, Application, Asked};
 use super::fault::{ErrorShape, Fault, On};
 use super::line::Cut;
 use super::query::Parameters;
@@ -260,6 +260,7 @@ impl Inner {
         for fault in faults {
             match fault {
                 Fault::ExpireTokens => shared.application.expire(),
+                Fault::EndLogins => shared.application.logins.end_all(),
                 Fault::Insert(people) => {
                     for person in people {
                         shared.world.put(person.clone());
@@ -275,6 +276,9 @@ impl Inner {
         }
         if path == "/auth/token" || path == "/token" {
             return self.token(shared, method, query, headers, body, now);
+        }
+        if path == "/auth/authorize" {
+            return authorize(&mut shared.application, method, query, body, now);
         }
         let Some(path) = path.strip_prefix("/api") else {
             return Reply::html(404, "Not found");
@@ -300,9 +304,7 @@ impl Inner {
                 }),
             );
         }
-        let authorization = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let asked = Asked { headers, query };
         let writing = method != Method::GET;
         let area = path.split('/').nth(1).unwrap_or_default();
         let scope = match (area, writing) {
@@ -312,7 +314,7 @@ impl Inner {
             ("actions", true) => Some("edit:tickets"),
             _ => None,
         };
-        match shared.application.access(authorization, scope, now) {
+        match shared.application.access(&asked, scope, now) {
             Access::NoToken => return Reply::text(401, "Unauthorized"),
             Access::NoScope => {
                 return Reply::error(
@@ -389,7 +391,7 @@ impl Inner {
         }
         match shared
             .application
-            .issue(query, &Parameters::parse(body), now)
+            .issue(&Asked { headers, query }, &Parameters::parse(body), now)
         {
             Ok(answer) => {
                 let mut reply = Reply::json(200, &answer);
@@ -417,9 +419,40 @@ fn one_of(rows: &Value, id: &str) -> Result<(u16, Value), Refusal> {
     rows.as_array()
         .into_iter()
         .flatten()
-        .find(|row| row["id"].to_string() == id)
+        .find(|row| row["id"].as_i64() == id.parse().ok())
         .map(|row| (200, row.clone()))
         .ok_or_else(|| (404, "No such record".to_owned()))
+}
+
+/// The page people log in at. Its form comes back to the same address.
+fn authorize(
+    application: &mut Application,
+    method: &Method,
+    query: &Parameters,
+    body: &[u8],
+    now: Duration,
+) -> Reply {
+    if let Err(why) = application.can_log_in(query) {
+        // Nobody is sent anywhere before it is known that the address is the application's.
+        return Reply::html(400, why);
+    }
+    let form = Parameters::parse(body);
+    let answer = (method == Method::POST).then(|| application.log_in(query, &form, now));
+    let Some(Some(answer)) = answer else {
+        let mut page = Reply::html(if answer.is_some() { 401 } else { 200 }, "Log in");
+        page.body.extend_from_slice(
+            b"<form method=\"post\"><input name=\"username\"><input name=\"password\" type=\"password\">\
+              <button>Log in</button><button name=\"deny\" value=\"1\">Cancel</button></form>",
+        );
+        return page;
+    };
+    let Ok(mut back) = url::Url::parse(query.get("redirect_uri").unwrap_or_default()) else {
+        return Reply::html(400, "unknown redirect_uri");
+    };
+    back.query_pairs_mut().extend_pairs(answer);
+    let mut reply = Reply::text(303, "");
+    reply.headers.push(("location", back.to_string()));
+    reply
 }
 
 fn sites(world: &super::world::World) -> Value {

@@ -38,6 +38,7 @@ pub(crate) fn text(name: &str, before: &[&str], after: &[&str]) -> AttributeChan
         merge: false,
         rule: RuleIndex(0),
         facts: BTreeMap::new(),
+        cut_from: None,
     }
 }
 

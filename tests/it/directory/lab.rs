@@ -154,6 +154,7 @@ impl Lab {
             base: self.base.clone(),
             page_size: 500,
             timeout: Duration::from_secs(20),
+            catalogs: Vec::new(),
             pinned: None,
         }
     }
@@ -207,7 +208,7 @@ impl Lab {
         let request = DirectoryRequest {
             user_attributes: strings(attributes),
             groups_under: vec![self.groups()],
-            groups: Vec::new(),
+            ..DirectoryRequest::default()
         };
         self.read(self.settings(&self.reader), &request).await
     }

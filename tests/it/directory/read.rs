@@ -241,6 +241,7 @@ pub(super) async fn members_come_in_parts(lab: Lab) {
     }
     let request = DirectoryRequest {
         user_attributes: Vec::new(),
+        names_in: Vec::new(),
         // One place within the other, and a place and a group that do not exist.
         groups_under: vec![
             lab.groups(),

@@ -332,6 +332,132 @@ pub(super) async fn secrets_appear_nowhere(lab: Lab) {
     }
 }
 
+/// A name is compared with addresses of groups, names of deleted accounts, and names in the list of used ones.
+pub(super) async fn names_are_unique_among_all_addresses(mut lab: Lab) {
+    lab.read_as_administrator();
+    lab.map_names("name,person\niida,99\noott,4\n");
+    lab.set_group(
+        "Everyone",
+        "proxyAddresses",
+        &["SMTP:everyone@example.test", "smtp:Jane.Doe@example.test"],
+    )
+    .await;
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Max", "Gone"));
+    lab.hire(Joiner::new(3, "Ida", "Ida"));
+    lab.hire(Joiner::new(4, "Otto", "Ott"));
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("mail"), "jane.doe2@example.test");
+    assert_eq!(jane.one("userPrincipalName"), "jane.doe2@corp.example.test");
+    assert_eq!(
+        jane.values("proxyAddresses"),
+        ["SMTP:jane.doe2@example.test"]
+    );
+    let ida = lab.account("3").await.expect("an account");
+    assert_eq!(
+        ida.one("sAMAccountName"),
+        "iida2",
+        "given to somebody else before"
+    );
+    let otto = lab.account("4").await.expect("an account");
+    assert_eq!(otto.one("sAMAccountName"), "oott", "given to him before");
+    lab.assert_converged().await;
+
+    // A deleted account may come back.
+    lab.delete("2").await;
+    lab.hire(Joiner::new(5, "Max", "Gone"));
+    lab.edit(2, |person| person.inactive = true);
+    lab.settle().await;
+    let max = lab.account("5").await.expect("an account");
+    assert_eq!(max.one("sAMAccountName"), "mgone2");
+    lab.assert_converged().await;
+}
+
+/// Names follow a surname in one plan, every former address stays, and the way back is as good.
+pub(super) async fn surnames_change_and_old_addresses_stay(lab: Lab) {
+    lab.map_names("name,person\n");
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Jane", "Smith"));
+    lab.settle().await;
+    lab.assert_converged().await;
+
+    lab.edit(1, |person| person.surname = "Smith".into());
+    let plan = lab.plan().await.expect(0);
+    for part in [
+        "smtp:jane.doe@example.test",
+        "SMTP:jane.smith2@example.test",
+    ] {
+        assert!(
+            plan.stdout.contains(part),
+            "{part} is not in\n{}",
+            plan.stdout
+        );
+    }
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Smith (1),OU=Sales,OU=People"));
+    assert_eq!(jane.one("displayName"), "Jane Smith");
+    assert_eq!(jane.one("mail"), "jane.smith2@example.test");
+    assert_eq!(
+        jane.one("userPrincipalName"),
+        "jane.smith2@corp.example.test"
+    );
+    assert_eq!(jane.one("sAMAccountName"), "jdoe", "kept as declared");
+    assert_eq!(
+        jane.values("proxyAddresses"),
+        [
+            "SMTP:jane.smith2@example.test",
+            "smtp:jane.doe@example.test"
+        ]
+    );
+    // The same plan once more does nothing.
+    lab.apply().await.expect(0);
+    lab.assert_converged().await;
+
+    lab.edit(1, |person| person.surname = "Doe".into());
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    assert_eq!(jane.one("mail"), "jane.doe@example.test");
+    assert_eq!(
+        jane.values("proxyAddresses"),
+        [
+            "SMTP:jane.doe@example.test",
+            "smtp:jane.smith2@example.test"
+        ]
+    );
+    lab.assert_converged().await;
+}
+
+/// A text is cut where the mapping says so; a picture arrives byte by byte and is not printed.
+pub(super) async fn long_texts_and_pictures_are_written_as_planned(lab: Lab) {
+    let long = "Director of the Department of Departments and Directors in General";
+    let picture = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBD";
+    lab.map_names("name,person\n");
+    lab.hire(Joiner::new(1, "Jane", "Doe").phone(picture));
+    lab.edit(1, |person| person.title = long.into());
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("24 bytes, sha256"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("cut from 66 characters"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("company"), &long[..64]);
+    assert_eq!(jane.bytes("thumbnailPhoto"), picture);
+    lab.assert_converged().await;
+
+    // 20 characters of base64 less: another picture.
+    lab.edit(1, |person| person.phone = picture[..12].into());
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.bytes("thumbnailPhoto"), &picture[..12]);
+    lab.assert_converged().await;
+}
+
 fn sorted<'a>(dns: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     let mut dns: Vec<String> = dns.into_iter().cloned().collect();
     dns.sort();

@@ -102,6 +102,14 @@ impl Account {
             .unwrap_or_default()
     }
 
+    /// The only value of an attribute that holds bytes, as base64.
+    #[track_caller]
+    pub(super) fn bytes(&self, attribute: &str) -> String {
+        let values = self.values(&format!("{attribute};bytes"));
+        assert_eq!(values.len(), 1, "{attribute} of {}", self.dn);
+        values[0].clone()
+    }
+
     pub(super) fn enabled(&self) -> bool {
         self.one("userAccountControl")
             .parse::<u32>()
@@ -222,6 +230,23 @@ impl Lab {
 
     pub(super) fn claim_honestly(&self) {
         self.halo.claim(0);
+    }
+
+    /// From now on plans are made with the administrator's eyes, who sees deleted objects.
+    pub(super) fn read_as_administrator(&mut self) {
+        let (user, password) = self.site.admin.clone();
+        self.environment.insert("CORP_READ_USER".to_owned(), user);
+        self.environment
+            .insert("CORP_READ_PASSWORD".to_owned(), password);
+    }
+
+    /// The project's mapping becomes the one about names.
+    pub(super) fn map_names(&self, used: &str) {
+        let write = |name: &str, text: &str| {
+            std::fs::write(self.dir.path().join(name), text).expect("writable");
+        };
+        write("employees.yaml", include_str!("project/names.yaml"));
+        write("used.csv", used);
     }
 
     // -- halosync --------------------------------------------------------------------------------------------------
@@ -411,6 +436,29 @@ impl Lab {
             .expect("the administrator may");
     }
 
+    /// Sets an attribute of a group, as an administrator would.
+    pub(super) async fn set_group(&self, name: &str, attribute: &str, values: &[&str]) {
+        let dn = self.dn(&format!("CN={name},OU=Groups"));
+        let change = Mod::Replace(attribute, values.iter().copied().collect());
+        self.admin
+            .clone()
+            .modify(&dn, vec![change])
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
+    /// Deletes the account of a person, as an administrator would.
+    pub(super) async fn delete(&self, employee: &str) {
+        let account = self.account(employee).await.expect("an account");
+        self.admin
+            .clone()
+            .delete(&account.dn)
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
     async fn find(&self, filter: &str) -> Vec<Account> {
         let mut ldap = self.admin.clone();
         let (entries, _) = ldap
@@ -424,13 +472,24 @@ impl Lab {
             .filter(|entry| !entry.is_ref())
             .map(|entry| {
                 let entry = SearchEntry::construct(entry);
+                // Bytes that are not UTF-8 stand apart.
+                let bytes: Vec<(String, Vec<String>)> = entry
+                    .bin_attrs
+                    .iter()
+                    .map(|(name, values)| {
+                        use base64::Engine as _;
+                        let engine = &base64::engine::general_purpose::STANDARD;
+                        let values = values.iter().map(|value| engine.encode(value));
+                        (format!("{};bytes", name.to_lowercase()), values.collect())
+                    })
+                    .collect();
                 let attributes = entry.attrs.into_iter().map(|(name, mut values)| {
                     values.sort();
                     (name.to_lowercase(), values)
                 });
                 Account {
                     dn: entry.dn,
-                    attributes: attributes.collect(),
+                    attributes: attributes.chain(bytes).collect(),
                 }
             })
             .collect()

@@ -38,5 +38,8 @@ on_both!(
     a_short_read_removes_nothing,
     protected_accounts_are_never_touched,
     secrets_appear_nowhere,
+    names_are_unique_among_all_addresses,
+    surnames_change_and_old_addresses_stay,
+    long_texts_and_pictures_are_written_as_planned,
     probing_shows_the_directory_and_nobody_in_it,
 );

@@ -26,7 +26,7 @@ pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot 
     let by_key: HashMap<_, _> = read
         .objects
         .iter()
-        .filter(|entry| entry.kind != EntryKind::Deleted)
+        .filter(|entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign))
         .map(|entry| (entry.dn.key(), entry.guid))
         .collect();
     let objects = read
@@ -192,6 +192,7 @@ impl Directory<'_> {
         let id = self.id(&change.name);
         let held = |value: &PlanValue| match value {
             PlanValue::Text(text) => Held::Text(text.as_str().into()),
+            PlanValue::Octets(octets) => Held::Text(octets.base64.as_str().into()),
             PlanValue::Object(object) => Held::Link(self.guid(object)),
         };
         let now = self.objects[&guid].2.get(&id).cloned().unwrap_or_default();
@@ -201,7 +202,8 @@ impl Directory<'_> {
         let after: Vec<Held> = change.after.iter().map(held).collect();
         assert!(now != after, "{} changes nothing", change.name);
         if ["sAMAccountName", "userPrincipalName"].contains(&change.name.as_str()) {
-            for (other, (dn, _, attributes)) in &self.objects {
+            let ours = self.objects.iter();
+            for (other, (dn, _, attributes)) in ours.filter(|one| one.1.1 != EntryKind::Foreign) {
                 for (one, wanted) in attributes.get(&id).into_iter().flatten().zip(&after) {
                     let (Held::Text(one), Held::Text(wanted)) = (one, wanted) else {
                         continue;

@@ -237,6 +237,7 @@ pub(super) fn attribute(
         after: values(after),
         merge: false,
         rule,
+        cut_from: None,
         facts: facts(pairs),
     }
 }
@@ -357,6 +358,7 @@ pub(super) fn everything() -> Plan {
                     merge: false,
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
+                    cut_from: None,
                 },
                 attribute("telephoneNumber", &["+44 20 7946 0027"], &[], PHONE, &[]),
             ],

@@ -43,6 +43,7 @@ fn expectation(changes: &[Change], create: &Change) -> Expectation {
     };
     let owner = |value: &PlanValue| match value {
         PlanValue::Text(text) => Some(GivenValue::Text(text.clone())),
+        PlanValue::Octets(octets) => Some(GivenValue::Text(octets.base64.clone())),
         PlanValue::Object(object) => {
             let made = changes
                 .iter()
@@ -90,7 +91,14 @@ fn a_test_finds_what_the_plan_proposes_for_joiners() {
             continue;
         }
         let made = plan(&config, &people, &directory);
-        let names = ["cn", "samaccountname", "userprincipalname"];
+        // Who else has a name is not known to a test.
+        let names = [
+            "cn",
+            "mail",
+            "proxyaddresses",
+            "samaccountname",
+            "userprincipalname",
+        ];
         for create in &made.changes {
             if !matches!(create.action, Action::Create { .. }) {
                 continue;

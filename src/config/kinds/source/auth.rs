@@ -92,6 +92,10 @@ pub struct OAuth2 {
     /// Password, for the grant `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretRef>,
+    /// First refresh token, for the grant `refreshToken`: used until the token store holds a newer one, and again when
+    /// another one is put here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<SecretRef>,
     /// Scopes to ask for. For HaloITSM `read:customers` is enough to read people and the default (there is no
     /// `read:users`), with `offline_access` where a refresh token is needed. Other sources are asked for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +103,18 @@ pub struct OAuth2 {
     /// Address of the token endpoint. Defaults to `/token` below the authorisation server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_url: Option<Setting>,
+    /// Address people log in at, for the grant `authorizationCode`. Defaults to `/authorize` below the authorisation
+    /// server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_url: Option<Setting>,
+    /// Where the browser is sent after logging in, as registered with the authorisation server, for example
+    /// `http://127.0.0.1:8765/callback`. `halosync login` listens there when it is on this machine; port 0 takes a
+    /// free one, for servers that accept any. An `https` address elsewhere works with `halosync login --paste`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<Setting>,
+    /// Where the refresh token is kept, for the grants `authorizationCode` and `refreshToken`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_store: Option<TokenStore>,
     /// Word before the token in the `Authorization` header; empty for the token alone.
     #[serde(default = "default_header_prefix")]
     pub header_prefix: String,
@@ -119,8 +135,42 @@ pub enum Grant {
     /// The application authorises itself (RFC 6749 section 4.4). The one for CI.
     #[default]
     ClientCredentials,
+    /// A person logs in once with `halosync login` (RFC 6749 section 4.1, with PKCE, RFC 7636); the refresh token that
+    /// comes of it is kept and used from then on.
+    AuthorizationCode,
+    /// A refresh token that came from elsewhere (RFC 6749 section 6). Each is used once and replaced by the next.
+    RefreshToken,
     /// With a user's name and password (RFC 6749 section 4.3). Obsolete; for servers that know nothing better.
     Password,
+}
+
+/// Where a refresh token is kept. Exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum TokenStore {
+    /// The operating system's keyring, for a desk: the Secret Service on Linux (by `secret-tool`), the keychain on macOS.
+    Keyring(KeyringStore),
+    /// A file encrypted with age, for CI and servers.
+    File(FileStore),
+}
+
+/// Nothing to say: `keyring: {}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyringStore {}
+
+/// A file encrypted with age (X25519).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FileStore {
+    /// The file, relative to the project. It is replaced on every run, so it must outlive the run and must not be
+    /// shared by several that do not see each other.
+    pub path: Setting,
+    /// The secret key that opens it, as `age-keygen` writes it (`AGE-SECRET-KEY-1…`).
+    pub identity: SecretRef,
+    /// Public keys (`age1…`) of others who may open it. The identity always can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
 }
 
 /// How client ID and client secret are sent to the token endpoint (RFC 6749 section 2.3.1).

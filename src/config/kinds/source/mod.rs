@@ -14,8 +14,8 @@ use crate::config::pattern::Pattern;
 use crate::lang::{self, Scope};
 
 pub use auth::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, Grant, KeyPlace, NoAuth, OAuth2, Parameter,
-    TokenRequest,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
+    NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
 pub use completeness::{CompletenessRules, MaxFall};
 pub use endpoint::{

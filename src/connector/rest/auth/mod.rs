@@ -6,8 +6,11 @@
 //! request; a credential goes to the configured servers and nowhere else.
 
 mod discover;
+mod login;
 mod oauth;
+mod refresh;
 mod settings;
+mod store;
 
 use std::time::Duration;
 
@@ -15,11 +18,14 @@ use base64::Engine as _;
 use http::{HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::login::{Begun, Login, LoginFailure, try_authorisation};
 use self::oauth::Flow;
 pub use self::oauth::TokenFacts;
 pub use self::settings::{
-    Authorisation, AuthorisationServer, ClientAuthentication, Grant, KeyPlace, OAuth, TokenRequest,
+    Authorisation, AuthorisationServer, ClientAuthentication, FirstToken, Grant, KeyPlace, OAuth,
+    TokenRequest,
 };
+pub use self::store::{StoreError, TokenStore};
 use super::http::Trust;
 use super::invalid;
 use super::pace::Pace;

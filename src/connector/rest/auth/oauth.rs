@@ -9,9 +9,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse as _,
-    TokenUrl,
+    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -34,6 +34,10 @@ const USUAL_LIFE: Duration = Duration::from_hours(1);
 /// Token answers are small.
 const LARGEST_ANSWER: usize = 1 << 20;
 
+/// What it means that a refresh token is refused.
+pub(super) const SPENT: &str = "the stored login is not accepted any more: it has expired, was revoked, or its refresh token was used by somebody \
+     else";
+
 /// What the token endpoint said about the token, without the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
@@ -50,7 +54,7 @@ pub struct TokenFacts {
 
 /// The current token, if any, and what is needed to get one.
 pub(super) struct Flow {
-    settings: OAuth,
+    pub(super) settings: OAuth,
     extra: Arc<Extra>,
     trust: Trust,
     endpoint: tokio::sync::OnceCell<TokenEndpoint>,
@@ -59,10 +63,27 @@ pub(super) struct Flow {
     facts: Mutex<Option<TokenFacts>>,
 }
 
-/// Where tokens come from.
-struct TokenEndpoint {
+/// Where tokens come from, and where people log in.
+pub(super) struct TokenEndpoint {
     http: reqwest::Client,
-    url: Url,
+    pub(super) url: Url,
+    /// `None` when nothing says.
+    pub(super) authorization_url: Option<Url>,
+}
+
+/// What a token request gives for the token.
+pub(super) enum Exchange<'a> {
+    ClientCredentials,
+    Password {
+        username: &'a SecretString,
+        password: &'a SecretString,
+    },
+    Refresh(&'a SecretString),
+    Code {
+        code: &'a SecretString,
+        verifier: &'a SecretString,
+        callback_url: &'a Url,
+    },
 }
 
 /// What every token request carries besides, ready to be put on.
@@ -83,6 +104,18 @@ fn token_url(authorisation_server: &Url, tenant: Option<&str>) -> Url {
     if !path.to_ascii_lowercase().ends_with("/token") {
         url.set_path(&format!("{path}/token"));
     }
+    with_tenant(url, tenant)
+}
+
+/// Where people log in: `/authorize` beside the token endpoint.
+fn authorization_url(authorisation_server: &Url, tenant: Option<&str>) -> Url {
+    let mut url = authorisation_server.clone();
+    let path = url.path().trim_end_matches('/').to_owned();
+    let base = match path.to_ascii_lowercase().strip_suffix("/token") {
+        Some(base) => path[..base.len()].to_owned(),
+        None => path,
+    };
+    url.set_path(&format!("{base}/authorize"));
     with_tenant(url, tenant)
 }
 
@@ -116,7 +149,21 @@ impl TokenEndpoint {
         Ok(Self {
             http: client(system, &url, trust)?,
             url,
+            authorization_url: None,
         })
+    }
+
+    /// The endpoints of a server.
+    fn of_server(
+        system: &str,
+        field: &str,
+        server: &Url,
+        tenant: Option<&str>,
+        trust: &Trust,
+    ) -> Result<Self, ConnectorError> {
+        let mut endpoint = Self::new(system, field, token_url(server, tenant), trust)?;
+        endpoint.authorization_url = Some(authorization_url(server, tenant));
+        Ok(endpoint)
     }
 }
 
@@ -127,10 +174,11 @@ impl Flow {
         trust: Trust,
     ) -> Result<Self, ConnectorError> {
         let known = match &settings.server {
-            AuthorisationServer::Server { address, tenant } => Some(TokenEndpoint::new(
+            AuthorisationServer::Server { address, tenant } => Some(TokenEndpoint::of_server(
                 system,
                 "authorisationServer",
-                token_url(address, tenant.as_deref()),
+                address,
+                tenant.as_deref(),
                 &trust,
             )?),
             AuthorisationServer::Endpoint { token_url } => Some(TokenEndpoint::new(
@@ -179,36 +227,57 @@ impl Flow {
         // Whatever happens next, the old one is of no more use.
         *current = None;
         let endpoint = self.endpoint(pace).await?;
+        let answer = match &self.settings.grant {
+            Grant::ClientCredentials => {
+                self.patiently(pace, endpoint, &Exchange::ClientCredentials)
+                    .await?
+            }
+            Grant::Password { username, password } => {
+                self.patiently(pace, endpoint, &Exchange::Password { username, password })
+                    .await?
+            }
+            Grant::Refresh { store, first } => self.refresh(pace, endpoint, store, first).await?,
+        };
+        let token = self.accept(pace, &answer, generation)?;
+        tracing::debug!(system = %pace.system, generation, "got an access token");
+        *current = Some(token.clone());
+        Ok(token)
+    }
+
+    /// Sends a token request until it is answered or patience ends.
+    pub(super) async fn patiently(
+        &self,
+        pace: &Pace,
+        endpoint: &TokenEndpoint,
+        exchange: &Exchange<'_>,
+    ) -> Result<BasicTokenResponse, ConnectorError> {
         let mut attempts = pace.attempts();
         loop {
             let outcome = {
                 let _permit = pace.permit().await;
                 pace.count_request()?;
-                self.fetch(pace, endpoint, generation).await
+                self.ask(pace, endpoint, exchange).await
             };
             match outcome {
-                Ok(token) => {
-                    tracing::debug!(system = %pace.system, generation, "got an access token");
-                    *current = Some(token.clone());
-                    return Ok(token);
-                }
+                Ok(answer) => return Ok(answer),
                 Err(failure) => pace.wait_or_fail(&mut attempts, failure).await?,
             }
         }
     }
 
     /// Where tokens come from; the instance is asked once when nobody else says.
-    async fn endpoint(&self, pace: &Pace) -> Result<&TokenEndpoint, ConnectorError> {
+    pub(super) async fn endpoint(&self, pace: &Pace) -> Result<&TokenEndpoint, ConnectorError> {
         let ask = async || {
             let AuthorisationServer::Instance { api, tenant } = &self.settings.server else {
                 return Err(invalid(&pace.system, "authorisationServer", "is not known"));
             };
             let told = ask_instance(pace, api, &self.trust).await?;
             let tenant = tenant.as_deref().or(told.tenant.as_deref());
-            TokenEndpoint::new(
+            TokenEndpoint::of_server(
                 &pace.system,
                 "auth_url of the instance",
-                token_url(&told.authorisation_server, tenant),
+                &told.authorisation_server,
+                tenant,
                 &self.trust,
             )
         };
@@ -231,18 +300,24 @@ impl Flow {
         }
     }
 
-    async fn fetch(
+    /// Takes an access token into use, and learns what must not be shown of the answer.
+    pub(super) fn accept(
         &self,
         pace: &Pace,
-        endpoint: &TokenEndpoint,
+        answer: &BasicTokenResponse,
         generation: u64,
-    ) -> Result<Credential, Failure> {
-        let answer = self.ask(pace, endpoint).await?;
+    ) -> Result<Credential, ConnectorError> {
         let secret = answer.access_token().secret();
-        pace.redactor.learn(SecretString::from(secret.to_owned()));
         let value = prefixed(&self.settings.prefix, secret);
-        let value = sensitive(&pace.system, "access_token", &value)
-            .map_err(|_| self.garbled("the access token holds characters no header can carry"))?;
+        let value = sensitive(&pace.system, "access_token", &value).map_err(|_| {
+            ConnectorError::Unavailable {
+                system: pace.system.clone(),
+                message: format!(
+                    "the access token holds characters no header can carry; {}",
+                    self.not_authorisation()
+                ),
+            }
+        })?;
         let told = answer.expires_in();
         let life = told.unwrap_or(USUAL_LIFE);
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(TokenFacts {
@@ -259,7 +334,7 @@ impl Flow {
             header: Some((header::AUTHORIZATION, value)),
             query: None,
             generation,
-            good_until: Some(pace.time.now() + (life - early)),
+            good_until: Some(pace.time.now().saturating_add(life - early)),
         })
     }
 
@@ -268,6 +343,7 @@ impl Flow {
         &self,
         pace: &Pace,
         endpoint: &TokenEndpoint,
+        exchange: &Exchange<'_>,
     ) -> Result<BasicTokenResponse, Failure> {
         // `oauth2` keeps neither status nor headers of an answer it does not like.
         let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
@@ -296,36 +372,70 @@ impl Flow {
         };
         let client = self.client(endpoint);
         let scopes = self.settings.scope.iter().cloned().map(Scope::new);
-        let body = self.extra.body.iter();
-        let outcome = match &self.settings.grant {
-            Grant::ClientCredentials => {
-                let mut request = client.exchange_client_credentials().add_scopes(scopes);
-                for (name, value) in body {
+        // The kinds of requests are types of their own, with the same methods.
+        macro_rules! send {
+            ($request:expr) => {{
+                let mut request = $request;
+                for (name, value) in &self.extra.body {
                     request = request.add_extra_param(name, value.expose_secret());
                 }
                 request.request_async(&transport).await
+            }};
+        }
+        let outcome = match exchange {
+            Exchange::ClientCredentials => {
+                send!(client.exchange_client_credentials().add_scopes(scopes))
             }
-            Grant::Password { username, password } => {
+            Exchange::Password { username, password } => {
                 let username = ResourceOwnerUsername::new(username.expose_secret().to_owned());
                 let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
-                let mut request = client
-                    .exchange_password(&username, &password)
-                    .add_scopes(scopes);
-                for (name, value) in body {
-                    request = request.add_extra_param(name, value.expose_secret());
-                }
-                request.request_async(&transport).await
+                send!(
+                    client
+                        .exchange_password(&username, &password)
+                        .add_scopes(scopes)
+                )
+            }
+            // Without scopes: those of the login stay (RFC 6749 section 6).
+            Exchange::Refresh(token) => {
+                let token = RefreshToken::new(token.expose_secret().to_owned());
+                send!(client.exchange_refresh_token(&token))
+            }
+            Exchange::Code {
+                code,
+                verifier,
+                callback_url,
+            } => {
+                let code = AuthorizationCode::new(code.expose_secret().to_owned());
+                let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+                let callback = RedirectUrl::from_url((*callback_url).clone());
+                send!(
+                    client
+                        .exchange_code(code)
+                        .set_pkce_verifier(verifier)
+                        .set_redirect_uri(std::borrow::Cow::Owned(callback))
+                )
             }
         };
         match outcome {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                let secrets = [
+                    Some(answer.access_token().secret()),
+                    answer.refresh_token().map(RefreshToken::secret),
+                ];
+                for secret in secrets.into_iter().flatten() {
+                    pace.redactor.learn(SecretString::from(secret.to_owned()));
+                }
+                Ok(answer)
+            }
             Err(RequestTokenError::Request(error)) => {
                 Err(pace.no_answer(&error, self.not_authorisation()))
             }
             Err(error) => {
                 let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
                 Err(match seen {
-                    Some(answer) if answer.status != StatusCode::OK => self.refusal(pace, &answer),
+                    Some(answer) if answer.status != StatusCode::OK => {
+                        self.refusal(pace, &answer, exchange)
+                    }
                     Some(answer) if is_html(&answer.body) => self.garbled(&format!(
                         "the token endpoint gave {}",
                         pace.redactor.line(&message_in(&answer.body))
@@ -362,7 +472,7 @@ impl Flow {
     }
 
     /// What a status other than 200 from the token endpoint means.
-    fn refusal(&self, pace: &Pace, answer: &Answer) -> Failure {
+    fn refusal(&self, pace: &Pace, answer: &Answer, exchange: &Exchange<'_>) -> Failure {
         let said = pace.redactor.line(&message_in(&answer.body));
         let status = answer.status.as_u16();
         let told = format!("the token endpoint gave status {status}: {said}");
@@ -394,7 +504,15 @@ impl Flow {
             } else {
                 "a scope is unknown or not granted to the application"
             }),
-            (_, Some("invalid_grant")) => denied("the user name or the password is wrong"),
+            (_, Some("invalid_grant")) => denied(match exchange {
+                Exchange::ClientCredentials => "the application may not use this grant",
+                Exchange::Password { .. } => "the user name or the password is wrong",
+                Exchange::Refresh(_) => SPENT,
+                Exchange::Code { .. } => {
+                    "the code has expired or was used before, or was made for another callback address or another \
+                     login; nothing was stored, log in again"
+                }
+            }),
             (_, Some("unauthorized_client" | "unsupported_grant_type")) => denied(
                 "the application may not use this grant: compare `grant` with how the application is registered",
             ),

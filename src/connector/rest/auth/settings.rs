@@ -2,8 +2,12 @@
 //!
 //! Data only. Invariant: no secret shows in `Debug`.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use url::Url;
+
+use super::store::TokenStore;
 
 /// How to authorise to a source.
 pub enum Authorisation {
@@ -78,6 +82,26 @@ pub enum Grant {
         /// Password.
         password: SecretString,
     },
+    /// RFC 6749 section 6: a stored refresh token, replaced on every use.
+    Refresh {
+        /// Where it is kept.
+        store: Arc<dyn TokenStore>,
+        /// How the first one is come by.
+        first: FirstToken,
+    },
+}
+
+/// How the first refresh token is come by.
+pub enum FirstToken {
+    /// Somebody logs in (RFC 6749 section 4.1, with PKCE).
+    Login {
+        /// Address people log in at; `/authorize` below the authorisation server when `None`.
+        authorization_url: Option<Url>,
+        /// Where the browser is sent afterwards.
+        callback_url: Url,
+    },
+    /// It is given. `None` once it has been taken out of the settings.
+    Given(Option<SecretString>),
 }
 
 /// Where the authorisation server is.
@@ -164,8 +188,15 @@ impl Authorisation {
                         .iter()
                         .map(|secret| ("clientSecret", secret)),
                 );
-                if let Grant::Password { username, password } = &oauth.grant {
-                    secrets.extend([("username", username), ("password", password)]);
+                match &oauth.grant {
+                    Grant::Password { username, password } => {
+                        secrets.extend([("username", username), ("password", password)]);
+                    }
+                    Grant::Refresh {
+                        first: FirstToken::Given(Some(token)),
+                        ..
+                    } => secrets.push(("refreshToken", token)),
+                    Grant::ClientCredentials | Grant::Refresh { .. } => {}
                 }
                 let extra = oauth.token_request.secrets.iter();
                 secrets.extend(extra.map(|secret| ("tokenRequest", secret)));

@@ -1,0 +1,137 @@
+//! `halosync test --record`: a test made of a person as they are.
+//!
+//! Reads both systems, or a recording of them, and changes nothing in either (P3).
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::Test;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{plan, project};
+use crate::config::API_VERSION;
+use crate::connector::rest::RunSettings;
+use crate::testing::{self, NotRecorded, Reads, Recorded};
+
+/// Weeks by which dates move at most when a test is redacted. Whole weeks, so that a Monday stays one.
+const MOST_WEEKS: i64 = 104;
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<Exit, Failure> {
+    if let Some(out) = &verb.out {
+        check_new(out)?;
+    }
+    if let Some(name) = verb.name.as_deref().filter(|name| !is_name(name)) {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{name:?} cannot be the name of a document"),
+        )
+        .help("a name has letters, digits, `.`, `_` and `-`, at most 63"));
+    }
+    let project = project::load(context, &verb.project)?;
+    let reads = match &verb.from {
+        Some(dir) => plan::recorded(&project, dir)?,
+        None => plan::read(context, &project, &RunSettings::default()).await?,
+    };
+    let as_of = verb
+        .as_of
+        .or_else(|| reads.latest())
+        .unwrap_or_else(|| plan::whole_seconds(context.now()));
+    let shift = verb.redact.then(|| -7 * rand::random_range(1..=MOST_WEEKS));
+    let recorded = testing::record(
+        &project.config,
+        Reads {
+            people: &reads.people,
+            directories: &reads.directories,
+            as_of,
+        },
+        person,
+        shift,
+    )
+    .map_err(refused)?;
+    for note in &recorded.notes {
+        context.printer.complain(&format!(
+            "note: {}; the test shows what comes of what stands in it",
+            crate::render::plain(note)
+        ));
+    }
+    let text = document(&recorded, verb)?;
+    match &verb.out {
+        Some(out) => {
+            check_new(out)?;
+            super::files::write_new(out, text.as_bytes())?;
+            context
+                .printer
+                .note(&format!("test written to {}", out.display()));
+        }
+        None => context.printer.result(&text)?,
+    }
+    if !verb.redact {
+        context
+            .printer
+            .note("it holds personal data; --redact replaces it by invented values");
+    }
+    Ok(Exit::Success)
+}
+
+fn refused(error: NotRecorded) -> Failure {
+    let exit = match &error {
+        NotRecorded::Nobody { .. } | NotRecorded::Several { .. } => Exit::Usage,
+        NotRecorded::NoMapping { .. } => Exit::InvalidConfiguration,
+        NotRecorded::Plan { .. } => Exit::Unexpected,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Nothing is overwritten: a test that somebody wrote is worth more than one that can be recorded again.
+fn check_new(out: &Path) -> Result<(), Failure> {
+    if std::fs::symlink_metadata(out).is_ok() {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{} exists; it is not overwritten", out.display()),
+        )
+        .help("name another file"));
+    }
+    Ok(())
+}
+
+/// The document as YAML.
+fn document(recorded: &Recorded, verb: &Test) -> Result<String, Failure> {
+    let key = recorded.test.key.as_deref().unwrap_or_default();
+    let name = match &verb.name {
+        Some(name) => name.clone(),
+        // Every redacted key is the first one, so the file says which test this is.
+        None => [stem(verb), format!("recorded-{key}")]
+            .into_iter()
+            .find(|name| is_name(name))
+            .unwrap_or_else(|| "recorded".to_owned()),
+    };
+    let unexpected = |error: String| Failure::new(Exit::Unexpected, error);
+    let spec =
+        serde_json::to_value(&recorded.test).map_err(|error| unexpected(error.to_string()))?;
+    let document = json!({
+        "apiVersion": API_VERSION,
+        "kind": "MappingTest",
+        "metadata": {"name": name},
+        "spec": spec,
+    });
+    serde_yaml::to_string(&document).map_err(|error| unexpected(error.to_string()))
+}
+
+/// The name of the file to write, without its ending.
+fn stem(verb: &Test) -> String {
+    let stem = verb.out.as_deref().and_then(Path::file_stem);
+    stem.map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// What `metadata.name` may be.
+fn is_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(inner)
+}

@@ -1,0 +1,111 @@
+//! Names that objects of other domains of the forest have, read from a global catalog ([MS-ADTS] 3.1.1.1.8).
+//!
+//! Must not know what the names are compared with. Keeps: an attribute the catalog does not have is refused, never
+//! taken for one in which nobody has a name. Objects of our own domain are among those found: the reader knows them by
+//! identity, and what the domain controller says of them counts.
+
+use ldap3::{Scope, ldap_escape};
+
+use super::connect::Server;
+use super::values::Converter;
+use super::wire::{Pages, Search, Session};
+use crate::connector::ConnectorError;
+use crate::model::{AttributeDef, Entry, EntryKind};
+
+/// What was found.
+pub(super) struct Names {
+    pub(super) entries: Vec<Entry>,
+    pub(super) problems: Vec<String>,
+    pub(super) pages: Pages,
+}
+
+/// Reads every object of the forest that has one of the attributes.
+///
+/// # Errors
+/// No catalog answers, or it does not have an attribute asked for.
+pub(super) async fn read(
+    server: &Server,
+    session: &Session,
+    definitions: &[AttributeDef],
+    names_in: &[String],
+) -> Result<Names, ConnectorError> {
+    let mut attributes: Vec<String> = names_in.to_vec();
+    if !attributes
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case("userPrincipalName"))
+    {
+        attributes.push("userPrincipalName".to_owned());
+    }
+    known(server, session, &attributes).await?;
+    let any: String = attributes
+        .iter()
+        .map(|name| format!("({name}=*)"))
+        .collect();
+    let filter = format!("(|{any})");
+    attributes.push("objectGUID".to_owned());
+    let catalog = server.open_catalog().await?;
+    let mut converter = Converter::new(definitions);
+    let mut entries = Vec::new();
+    let search = Search {
+        // Of a global catalog the empty name is the whole forest.
+        base: "",
+        scope: Scope::Subtree,
+        filter: &filter,
+        attributes: &attributes,
+        show_deleted: false,
+    };
+    let pages = catalog
+        .all(&search, server.settings().page_size, |raw| {
+            entries.extend(converter.entry(raw, EntryKind::Foreign));
+        })
+        .await?;
+    Ok(Names {
+        entries,
+        problems: converter.problems,
+        pages,
+    })
+}
+
+/// Refuses attributes that do not go into global catalogs.
+async fn known(
+    server: &Server,
+    session: &Session,
+    attributes: &[String],
+) -> Result<(), ConnectorError> {
+    let any: String = attributes
+        .iter()
+        .map(|name| format!("(lDAPDisplayName={})", ldap_escape(name.as_str())))
+        .collect();
+    let filter =
+        format!("(&(objectClass=attributeSchema)(isMemberOfPartialAttributeSet=TRUE)(|{any}))");
+    let wanted = ["lDAPDisplayName".to_owned()];
+    let search = Search {
+        base: &server.schema_base,
+        scope: Scope::OneLevel,
+        filter: &filter,
+        attributes: &wanted,
+        show_deleted: false,
+    };
+    let mut found: Vec<String> = Vec::new();
+    session
+        .all(&search, server.settings().page_size, |raw| {
+            found.extend(raw.text("lDAPDisplayName").map(str::to_owned));
+        })
+        .await?;
+    let missing: Vec<&str> = attributes
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !found.iter().any(|found| found.eq_ignore_ascii_case(name)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(ConnectorError::Invalid {
+        system: server.system.clone(),
+        field: Some("globalCatalog".to_owned()),
+        message: format!(
+            "{} is not in the global catalog, so nobody can say whether a name stands in it elsewhere in the forest; write `within: domain`, or add it to the partial attribute set",
+            missing.join(", ")
+        ),
+    })
+}

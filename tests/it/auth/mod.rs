@@ -1,0 +1,6 @@
+//! Authorising to sources, through the real binary: every way there is, logging in, and living on refresh tokens.
+
+mod desk;
+mod login;
+mod oidc;
+mod ways;
