@@ -77,6 +77,10 @@ pub(crate) struct Validate {
     /// How problems are written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ProblemFormat,
+    /// Print, for each attribute, the rules of states, templates and mapping that can decide about it, the first to
+    /// decide first. As text only.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) effective: bool,
 }
 
 /// How problems are written.

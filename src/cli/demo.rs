@@ -91,6 +91,7 @@ impl Steps<'_> {
             &Validate {
                 project: self.project.clone(),
                 format: ProblemFormat::Text,
+                effective: false,
             },
         )?)?;
 

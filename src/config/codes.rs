@@ -39,6 +39,7 @@ codes! {
     CANNOT_BE_CLEARED = "cannot-be-cleared";
     CANNOT_BE_CUT = "cannot-be-cut";
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
+    CONFLICTING_TEMPLATES = "conflicting-templates";
     CONSTANT_MATCH = "constant-match";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
     DN_OUTSIDE_BASE = "dn-outside-base";
@@ -101,6 +102,7 @@ codes! {
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
+    UNCERTAIN_OVERLAP = "uncertain-overlap";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";

@@ -6,6 +6,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 mod duration;
+mod effective;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -17,6 +18,7 @@ mod yaml;
 
 pub use check::halo_always_lists;
 pub use duration::{DurationError, parse_duration};
+pub use effective::{Claim, Effective, effective};
 pub use load::{include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 

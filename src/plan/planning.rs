@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::assemble::held;
 use super::changes::Making;
+use super::coverage;
 use super::draft::{Draft, Warnings};
-use super::evaluate::{After, Outcome, evaluate};
+use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::{GroupRule, memberships};
 use super::naming::{Given, Names};
 use super::order;
@@ -129,6 +130,7 @@ impl<'a> Planning<'a> {
         let mut objects = report(&self.target, &anchors, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
         let mut outcomes: Vec<Option<Box<Outcome<'_>>>> = (0..count)
@@ -165,6 +167,7 @@ impl<'a> Planning<'a> {
         }
         people.extend(memberships.people);
         objects.extend(memberships.groups);
+        super::references::report(target, warnings);
         collect_notes(target, &outcomes, &mut people, warnings);
         let unchanged = target
             .subjects
@@ -326,7 +329,11 @@ fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
         let mut lost = Vec::new();
         outcome.attributes.retain(|delta| match delta.after {
             After::Made(other) if !made[other as usize] => {
-                lost.push((delta.rule, compact_str::CompactString::default()));
+                lost.push((
+                    delta.rule,
+                    compact_str::CompactString::default(),
+                    Unresolved::Held,
+                ));
                 false
             }
             _ => true,
@@ -347,26 +354,16 @@ fn collect_notes(
         for draft in outcome.whole.iter().chain(&outcome.partial) {
             people.push((subject.side, subject.person, draft.clone()));
         }
-        for (rule, wanted) in &outcome.unresolved {
+        for (rule, wanted, why) in &outcome.unresolved {
             let shown = side.shown(subject.person);
             warnings.add(
                 warning::REFERENCE_UNRESOLVED,
-                format!(
-                    "{} names somebody without a known account and is left as it is",
-                    rule.name
-                ),
+                format!("{} {} and is left as it is", rule.name, why.words()),
                 if wanted.is_empty() {
                     shown
                 } else {
                     format!("{shown}: {wanted}")
                 },
-            );
-        }
-        for (table, key) in &outcome.notes.unmapped {
-            warnings.add(
-                warning::UNMAPPED_VALUE,
-                format!("table {table} has no row for {key:?}"),
-                side.shown(subject.person),
             );
         }
     }

@@ -74,10 +74,12 @@ codes! {
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";
+        REFERENCE_CIRCLE "reference-circle" "people are, by way of others, their own manager; the references are written as the source has them";
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
-        UNMAPPED_VALUE "unmapped-value" "a table has no row for a key, the value was taken as empty";
+        UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
+        UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
     }
 }

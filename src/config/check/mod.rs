@@ -14,6 +14,7 @@ mod mapping;
 mod mapping_test;
 mod names;
 mod naming;
+mod overlap;
 mod pairs;
 mod project;
 mod source;
@@ -82,6 +83,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         mapping::check(mapping, &context, report);
     }
     template::check(&context, report);
+    overlap::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }

@@ -10,6 +10,7 @@ mod claims;
 mod file;
 mod golden;
 mod properties;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
