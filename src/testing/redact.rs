@@ -248,14 +248,17 @@ impl<'b> Redactor<'b> {
         run.clear();
     }
 
-    /// As many digits, beginning with a zero where the number did.
+    /// As many digits, beginning with a zero where the number did. A lone zero says nothing and stays.
     fn number(&mut self, digits: &str) -> String {
         if let Some(known) = self.numbers.get(digits) {
             return known.clone();
         }
         let length = digits.chars().count();
-        let zeros = digits.chars().take_while(|c| *c == '0').count();
-        let free = length - zeros;
+        let free = match digits.trim_start_matches('0').len() {
+            // Nothing but zeros: the first stays, or nothing could change.
+            0 => length - 1,
+            free => free,
+        };
         let mut invented = digits.to_owned();
         if free > 0 {
             let size = 9 * 10_u64.saturating_pow(u32::try_from(free - 1).unwrap_or(18).min(17));
