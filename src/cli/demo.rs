@@ -167,6 +167,7 @@ impl Steps<'_> {
 
     fn plan(&self, out: Option<std::path::PathBuf>) -> Plan {
         Plan {
+            last_good: None,
             project: self.project.clone(),
             out,
             format: PlanFormat::Json,

@@ -25,12 +25,14 @@ codes! {
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
+    BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
     BAD_ENDPOINT_ORDER = "bad-endpoint-order";
     BAD_GLOB = "bad-glob";
     BAD_JOIN = "bad-join";
     BAD_PAGING = "bad-paging";
+    BAD_PATTERN = "bad-pattern";
     BAD_PERCENTAGE = "bad-percentage";
     BAD_RECIPIENT = "bad-recipient";
     BAD_REQUEST = "bad-request";
@@ -92,7 +94,9 @@ codes! {
     RENAME_AND_WHEN = "rename-and-when";
     RENAME_WITHOUT_RULE = "rename-without-rule";
     RESERVED_PARAMETER = "reserved-parameter";
+    RULE_DOES_NOT_FIT = "rule-does-not-fit";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
+    RULE_WITHOUT_CHECK = "rule-without-check";
     SAME_BIND_ACCOUNT = "same-bind-account";
     SCOPE_CANNOT_READ = "scope-cannot-read";
     SCOPE_TOO_WIDE = "scope-too-wide";
@@ -117,8 +121,8 @@ codes! {
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
-    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_STATE = "unknown-state";
+    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

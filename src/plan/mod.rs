@@ -22,6 +22,7 @@ mod patterns;
 mod people;
 mod places;
 mod planning;
+mod quality;
 mod references;
 mod requests;
 mod target;

@@ -34,9 +34,11 @@ pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
     AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
-    CompletenessRules, Endpoint, FieldSpec, FileStore, Grant, Join, JoinTrouble, KeyPlace,
-    KeyringStore, MaxFall, Method, NoAuth, OAuth2, Parameter, ParameterPlace, PersonSpec, Preset,
-    QueryValue, RateLimit, Repeat, RepeatBy, Required, Source, TokenRequest, TokenStore,
+    CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec, FileStore,
+    Grant, ImageKind, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood, LocalPart,
+    MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Severity,
+    Source, TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

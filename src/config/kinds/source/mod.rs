@@ -3,7 +3,9 @@
 mod auth;
 mod completeness;
 mod endpoint;
+mod normalise;
 mod person;
+mod quality;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +19,14 @@ pub use auth::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
     NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
-pub use completeness::{CompletenessRules, MaxFall};
+pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
 pub use endpoint::{
     AnswerType, Body, CacheRule, Endpoint, Join, JoinTrouble, Method, ParameterPlace, QueryValue,
     RateLimit, Repeat, RepeatBy,
 };
-pub use person::{FieldSpec, PersonSpec, Required};
+pub use normalise::{Controls, DateFormats, Dates, Entities, LocalPart, Normalise, Whitespace};
+pub use person::{FieldSpec, PersonSpec};
+pub use quality::{ImageKind, KeysOf, OneOf, QualityRule, Required, Severity, Unique};
 
 /// A system people live in, how to read it, and what is to be known of each person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -66,6 +70,9 @@ pub struct Source {
     /// further server are asked without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials_to: Vec<String>,
+    /// How raw values are cleaned. Fields may differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
     /// Who is a person, and what is known of them.
     pub person: PersonSpec,
     /// What a read must show before anything is removed because of it.
