@@ -95,6 +95,7 @@ pub fn language(bytes: &[u8]) {
     };
     let context = PersonContext {
         person: &person,
+        account: &[],
         as_of,
         tables: &tables,
     };
@@ -157,6 +158,7 @@ fn person() -> Person {
     Person {
         key: PersonKey::new("1042"),
         in_scope: true,
+        faults: Box::default(),
         facts: [
             Some(Fact::Text("Jörg".into())),
             Some(Fact::Text("van der O'Brien-Müller".into())),

@@ -168,6 +168,7 @@ impl Steps<'_> {
 
     fn plan(&self, out: Option<std::path::PathBuf>) -> Plan {
         Plan {
+            last_good: None,
             project: self.project.clone(),
             out,
             format: PlanFormat::Json,
@@ -175,6 +176,8 @@ impl Steps<'_> {
             from: None,
             as_of: None,
             detailed_exitcode: false,
+            max_requests: None,
+            cache: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod login;
 mod names;
+mod people;
 mod plan;
 mod probe;
 mod progress;

@@ -5,22 +5,29 @@
 //! what a missing value means. It keeps *absent from the row*, *none* and *never delivered in this view* apart: the
 //! first two are no fact, the last is [`Field::delivered`] being false.
 //!
-//! A row that cannot be understood is rejected with the reason, and holds nobody else back.
+//! A value that is not of its type is a fault of that person, who stays known; a row that says not even who it is about
+//! is rejected with the reason. Neither holds anybody else back, and no row is ever lost: each is somebody, is rejected,
+//! or repeats an earlier one.
 
+mod binary;
 mod compile;
+mod dates;
+mod email;
+pub mod join;
 mod normalise;
 mod taker;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::lang::{Condition, Expression, Record};
-use crate::model::{FactType, Field, Name, Person, PersonKey, RejectedRow};
+use crate::model::{FactType, Fault, Field, FieldIndex, Name, Person, PersonKey, RejectedRow};
 
 pub use taker::{Taken, Taker};
 
@@ -35,15 +42,16 @@ pub struct Intake {
     zone: TimeZone,
     /// Everything fields are made from, each once.
     origins: Vec<Origin>,
+    /// Whether HaloITSM's ways apply.
+    halo: bool,
 }
 
 /// One field.
 #[derive(Debug)]
 struct FieldPlan {
     name: Name,
-    fact_type: FactType,
+    reading: normalise::Reading,
     from: Expression,
-    none: BTreeSet<String>,
     /// Indexes into [`Intake::origins`].
     origins: Vec<usize>,
 }
@@ -63,7 +71,7 @@ impl Intake {
     pub fn fields(&self) -> Vec<(Name, FactType)> {
         self.fields
             .iter()
-            .map(|field| (field.name.clone(), field.fact_type))
+            .map(|field| (field.name.clone(), field.reading.fact_type))
             .collect()
     }
 
@@ -95,6 +103,53 @@ impl Intake {
         names
     }
 
+    /// The members of records that people are made from, by endpoint: what is kept of records that wait for others.
+    pub fn members_read(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |endpoint: &str, member: &str| {
+            // Of a nested member the outermost is kept.
+            let outer = member.split('.').next().unwrap_or(member);
+            read.entry(endpoint.to_owned())
+                .or_default()
+                .insert(outer.to_owned());
+        };
+        add(&self.key.0, &self.key.1);
+        if self.halo {
+            add(&self.key.0, "name");
+        }
+        for (endpoint, member) in self
+            .fields
+            .iter()
+            .flat_map(|field| field.from.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        for (endpoint, member) in self
+            .include
+            .iter()
+            .flat_map(|include| include.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        read
+    }
+
+    /// The fields that an endpoint may have a say in, by name. Custom fields may stand in any record.
+    pub fn fields_from(&self, endpoint: &str) -> BTreeSet<Name> {
+        self.fields
+            .iter()
+            .filter(|field| {
+                !field.from.custom_fields_used().is_empty()
+                    || field
+                        .from
+                        .members_used()
+                        .iter()
+                        .any(|(of, _)| of == endpoint)
+            })
+            .map(|field| field.name.clone())
+            .collect()
+    }
+
     /// The id of a record: a whole number, written as number, double or text.
     pub fn key_of(&self, row: &serde_json::Value) -> Option<i64> {
         match row.get(&self.key.1) {
@@ -105,11 +160,12 @@ impl Intake {
 
     /// One person from their records.
     ///
-    /// People whom `include` leaves out are not judged by their facts: what cannot be understood of them is none.
+    /// A value of somebody in scope that is not of its type is a fault. People whom `include` leaves out are not judged
+    /// by their facts: what cannot be understood of them is none.
     ///
     /// # Errors
-    /// When the id is missing or no whole number, or a fact of somebody in scope is not of its type. `row` then
-    /// holds the id in decimal, or is empty when there is none.
+    /// When the id is missing or no whole number, or nobody can say whether the person is in scope. `row` then holds
+    /// the id in decimal, or is empty when there is none.
     pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
         let row = records
             .parts
@@ -132,7 +188,7 @@ impl Intake {
             row: key.to_string(),
             reason,
         };
-        let in_scope = !row.is_some_and(is_pseudo_person)
+        let in_scope = !(self.halo && row.is_some_and(is_pseudo_person))
             && match &self.include {
                 None => true,
                 Some(include) => include
@@ -140,27 +196,34 @@ impl Intake {
                     .map_err(|error| reject(format!("whether it is in scope: {error}")))?,
             };
         let mut facts = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
+        let mut faults = Vec::new();
+        for (at, field) in self.fields.iter().enumerate() {
             let fact = field
                 .from
                 .evaluate(records)
                 .map_err(|error| error.to_string())
                 .and_then(|value| match value {
                     None => Ok(None),
-                    Some(value) => {
-                        normalise::fact(&value, field.fact_type, &field.none, &self.zone)
-                    }
+                    Some(value) => field.reading.fact(&value, &self.zone),
                 });
             facts.push(match fact {
                 Ok(fact) => fact,
                 Err(_) if !in_scope => None,
-                Err(reason) => return Err(reject(format!("field {}: {reason}", field.name))),
+                Err(reason) => {
+                    // A source has at most 65,535 fields; validation sees to that long before.
+                    faults.extend(u16::try_from(at).ok().map(|at| Fault {
+                        field: FieldIndex(at),
+                        reason,
+                    }));
+                    None
+                }
             });
         }
         Ok(Person {
             key: PersonKey::new(key.to_string()),
             in_scope,
             facts: facts.into_boxed_slice(),
+            faults: faults.into_boxed_slice(),
         })
     }
 
@@ -171,7 +234,7 @@ impl Intake {
             .iter()
             .map(|field| Field {
                 name: field.name.clone(),
-                fact_type: field.fact_type,
+                fact_type: field.reading.fact_type,
                 delivered: field
                     .origins
                     .iter()
@@ -181,13 +244,27 @@ impl Intake {
     }
 }
 
+impl Intake {
+    /// Whether a field's origin stands in the record. Members that every version of HaloITSM delivers in its list of
+    /// people count as standing in every row of it: it leaves nulls out, and a company where nobody has a manager yet
+    /// is no fault of the view.
+    fn stands_in(&self, origin: &Origin, record: &Record<'_>) -> bool {
+        match origin {
+            Origin::Member(endpoint, member)
+                if self.halo && *endpoint == self.key.0 && config::halo_always_lists(member) =>
+            {
+                true
+            }
+            _ => origin.stands_in(record),
+        }
+    }
+}
+
 impl Origin {
     /// Whether the member stands in the record, with whatever value. Of a custom field, whether the list of custom
-    /// fields has an entry with its name. Members that every version of HaloITSM delivers count as standing in every
-    /// row: it leaves nulls out, and a company where nobody has a manager yet is no fault of the view.
+    /// fields has an entry with its name.
     fn stands_in(&self, record: &Record<'_>) -> bool {
         match self {
-            Self::Member(_, member) if config::halo_always_lists(member) => true,
             Self::Member(endpoint, member) => record
                 .parts
                 .iter()

@@ -85,7 +85,7 @@ impl Tables {
     }
 
     /// Whether a table has a row for a key. Is not noted as a lookup.
-    pub(super) fn has(&self, table: &str, key: &str) -> bool {
+    pub fn has(&self, table: &str, key: &str) -> bool {
         self.get(table)
             .is_some_and(|table| table.find(key).is_some())
     }

@@ -31,6 +31,17 @@ pub struct Person {
     pub in_scope: bool,
     /// One slot per [`PeopleHeader::fields`] entry.
     pub facts: Box<[Option<Fact>]>,
+    /// Values that are not of their field's type, in the order of fields; each has no fact. Nearly always empty.
+    pub faults: Box<[Fault]>,
+}
+
+/// A value that is not of its field's type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field.
+    pub field: FieldIndex,
+    /// Why not, to stand after the field's name and a colon.
+    pub reason: String,
 }
 
 impl Person {
@@ -88,6 +99,78 @@ impl Completeness {
     }
 }
 
+/// How many of something odd there are, and some of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinFinding {
+    /// How many.
+    pub count: u64,
+    /// Up to twenty of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+impl JoinFinding {
+    /// Whether there is nothing odd.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// What reading and joining another endpoint came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinedRead {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Different records that came.
+    pub records: u64,
+    /// The total the system claimed, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_total: Option<u64>,
+    /// Why what came is not known to be whole; then none of its fields counts as delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
+    /// People whose key no record has.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub unmatched: JoinFinding,
+    /// People whose key several records have.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub ambiguous: JoinFinding,
+    /// Keys that several records have.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub duplicates: JoinFinding,
+    /// Records that belong to nobody.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub unused: JoinFinding,
+}
+
+/// One thing a read must show, and whether it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CompletenessCheck {
+    /// What is checked, for example `floor` or `fall of accounts in corp`.
+    pub rule: String,
+    /// What is asked for, for example `at least 50 people`.
+    pub limit: String,
+    /// What was found, for example `1203 people`.
+    pub found: String,
+    /// Whether that is enough.
+    pub outcome: CheckOutcome,
+}
+
+/// Whether a check passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckOutcome {
+    /// It did.
+    Passed,
+    /// It did not: the read is unproven.
+    Failed,
+    /// What it compares with is not there. By itself it makes no read unproven.
+    NotJudged,
+}
+
 /// First line of a recorded people snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -109,6 +192,9 @@ pub struct PeopleHeader {
     pub completeness: Completeness,
     /// Rows that could not become people.
     pub rejected: Vec<RejectedRow>,
+    /// Other endpoints joined to people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedRead>,
 }
 
 /// Everyone a source knows, at one moment.

@@ -20,8 +20,8 @@ use super::{Change, Held};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
-use crate::model::{Completeness, EntryKind, Name, Verdict};
-use crate::policy::{Scope, held as code, judge, warning};
+use crate::model::{EntryKind, Name, Verdict};
+use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl<'a> Planning<'a> {
         config: &'a Config,
         target: Target<'a>,
         group_rules: Vec<GroupRule>,
-        proofs: &mut BTreeMap<Name, Completeness>,
+        proofs: &mut BTreeMap<Name, Proof>,
     ) -> Self {
         let mut planning = Self {
             directory: config.directories.get(target.name),
@@ -77,19 +77,15 @@ impl<'a> Planning<'a> {
             planning.anchors = Some(anchored(&planning.target));
         }
         for (number, side) in planning.target.sides.iter().enumerate() {
-            let rules = config
-                .sources
-                .get(side.source)
-                .map(|source| source.spec.completeness.clone())
-                .unwrap_or_default();
-            let (accounts, present) = match &planning.anchors {
-                Some(anchors) if rules.max_fall.is_some() => {
-                    anchors.of_side(&planning.target, u16::try_from(number).unwrap_or(u16::MAX))
-                }
-                _ => (0, 0),
-            };
-            let proof = judge(side.people, &rules, present, accounts);
-            doubt(proofs, side.source, proof);
+            let rules = config.sources.get(side.source);
+            let rules = rules.map(|source| &source.spec.completeness);
+            let fall = rules.and_then(|rules| rules.max_fall.as_ref());
+            if let (Some(fall), Some(proof)) = (fall, proofs.get_mut(side.source)) {
+                let number = u16::try_from(number).unwrap_or(u16::MAX);
+                let anchors = planning.anchors.as_ref();
+                let counted = anchors.map(|anchors| anchors.of_side(&planning.target, number));
+                judge_fall(proof, planning.target.name, fall, counted);
+            }
         }
         planning
     }
@@ -102,11 +98,11 @@ impl<'a> Planning<'a> {
     /// Plans it, once every target has judged the reads.
     pub(super) fn run(
         mut self,
-        proofs: &BTreeMap<Name, Completeness>,
+        proofs: &BTreeMap<Name, Proof>,
         warnings: &mut Warnings,
     ) -> Planned {
         for side in &mut self.target.sides {
-            side.proven = proofs.get(side.source).is_some_and(Completeness::is_proven);
+            side.proven = proofs.get(side.source).is_some_and(Proof::is_proven);
         }
         let managed = self
             .target
@@ -287,25 +283,6 @@ impl<'a> Planning<'a> {
                 );
             }
         }
-    }
-}
-
-/// Joins what one target makes of a read with what the others made of it.
-fn doubt(proofs: &mut BTreeMap<Name, Completeness>, source: &Name, proof: Completeness) {
-    let Some(known) = proofs.get_mut(source) else {
-        proofs.insert(source.clone(), proof);
-        return;
-    };
-    let Verdict::Unproven { reasons } = proof.verdict else {
-        return;
-    };
-    match &mut known.verdict {
-        Verdict::Unproven { reasons: all } => {
-            all.extend(reasons);
-            all.sort();
-            all.dedup();
-        }
-        verdict @ Verdict::Proven => *verdict = Verdict::Unproven { reasons },
     }
 }
 

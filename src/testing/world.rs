@@ -173,6 +173,7 @@ fn person(
         key: PersonKey::new(key),
         in_scope: true,
         facts: slots.into_boxed_slice(),
+        faults: Box::default(),
     }))
 }
 
@@ -277,6 +278,7 @@ fn directory(
             .flat_map(|person| {
                 let context = PersonContext {
                     person,
+                    account: &[],
                     as_of: as_of.clone(),
                     tables: &bench.tables,
                 };

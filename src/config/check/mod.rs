@@ -6,6 +6,7 @@
 mod attributes;
 mod auth;
 mod directory;
+mod endpoint;
 mod groups;
 mod halo;
 mod lifecycle;
@@ -15,6 +16,7 @@ mod names;
 mod naming;
 mod overlap;
 mod pairs;
+mod person;
 mod project;
 mod source;
 mod tables;
@@ -73,6 +75,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     }
     for source in &set.sources {
         source::check(source, report);
+        person::check(source, set, report);
     }
     for directory in &set.directories {
         directory::check(directory, report);

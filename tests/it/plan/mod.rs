@@ -11,6 +11,7 @@ mod file;
 mod golden;
 mod names;
 mod properties;
+mod quality;
 mod templates;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ pub(crate) fn plan(
         config,
         people: &people,
         directories: &directories,
+        last_good: None,
         as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
         tool_version: "0.0.0-test",
         commit: None,

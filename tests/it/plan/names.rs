@@ -77,6 +77,7 @@ proptest! {
                     key: PersonKey::new(number.to_string()),
                     in_scope: true,
                     facts: facts.collect(),
+                    faults: Box::default(),
                 }
             })
             .collect();
@@ -169,6 +170,7 @@ fn an_attribute_the_live_schema_owns_is_refused_with_its_place() {
         tool_version: "0.0.0-test",
         commit: None,
         uncommitted: false,
+        last_good: None,
     })
     .expect_err("the server would refuse every write");
     let error = error.to_string();

@@ -72,6 +72,7 @@ fn people() -> PeopleSnapshot {
             fields: taken.fields,
             completeness: proven(taken.people.len()),
             rejected: taken.rejected,
+            joined: Vec::new(),
         },
         people: taken.people,
     }
@@ -189,6 +190,7 @@ fn planned() -> PlanFile {
         config: &config,
         people: &BTreeMap::from([(Name::new("people"), people())]),
         directories: &BTreeMap::from([(Name::new("corp"), directory)]),
+        last_good: None,
         as_of: "2026-11-23T09:00:00Z".parse().unwrap(),
         tool_version: "0.1.0",
         commit: None,
