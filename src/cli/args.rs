@@ -176,6 +176,14 @@ pub(crate) struct Plan {
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Refuse to send more requests than this to all sources together, tokens and repetitions included. What is
+    /// known to be needed is refused before it is begun.
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+    /// Keep answers about single people in this directory, to be confirmed instead of sent again next time. They are
+    /// personal data; the files are readable by their owner alone.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) cache: Option<PathBuf>,
 }
 
 /// How a plan is printed.

@@ -175,6 +175,8 @@ impl Steps<'_> {
             from: None,
             as_of: None,
             detailed_exitcode: false,
+            max_requests: None,
+            cache: None,
         }
     }
 

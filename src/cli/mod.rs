@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod files;
 mod login;
+mod people;
 mod plan;
 mod probe;
 mod progress;

@@ -13,12 +13,15 @@ mod binary;
 mod compile;
 mod dates;
 mod email;
+pub mod join;
 mod normalise;
 mod taker;
 mod text;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -39,6 +42,8 @@ pub struct Intake {
     zone: TimeZone,
     /// Everything fields are made from, each once.
     origins: Vec<Origin>,
+    /// Whether HaloITSM's ways apply.
+    halo: bool,
 }
 
 /// One field.
@@ -98,6 +103,53 @@ impl Intake {
         names
     }
 
+    /// The members of records that people are made from, by endpoint: what is kept of records that wait for others.
+    pub fn members_read(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |endpoint: &str, member: &str| {
+            // Of a nested member the outermost is kept.
+            let outer = member.split('.').next().unwrap_or(member);
+            read.entry(endpoint.to_owned())
+                .or_default()
+                .insert(outer.to_owned());
+        };
+        add(&self.key.0, &self.key.1);
+        if self.halo {
+            add(&self.key.0, "name");
+        }
+        for (endpoint, member) in self
+            .fields
+            .iter()
+            .flat_map(|field| field.from.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        for (endpoint, member) in self
+            .include
+            .iter()
+            .flat_map(|include| include.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        read
+    }
+
+    /// The fields that an endpoint may have a say in, by name. Custom fields may stand in any record.
+    pub fn fields_from(&self, endpoint: &str) -> BTreeSet<Name> {
+        self.fields
+            .iter()
+            .filter(|field| {
+                !field.from.custom_fields_used().is_empty()
+                    || field
+                        .from
+                        .members_used()
+                        .iter()
+                        .any(|(of, _)| of == endpoint)
+            })
+            .map(|field| field.name.clone())
+            .collect()
+    }
+
     /// The id of a record: a whole number, written as number, double or text.
     pub fn key_of(&self, row: &serde_json::Value) -> Option<i64> {
         match row.get(&self.key.1) {
@@ -136,7 +188,7 @@ impl Intake {
             row: key.to_string(),
             reason,
         };
-        let in_scope = !row.is_some_and(is_pseudo_person)
+        let in_scope = !(self.halo && row.is_some_and(is_pseudo_person))
             && match &self.include {
                 None => true,
                 Some(include) => include
@@ -192,13 +244,27 @@ impl Intake {
     }
 }
 
+impl Intake {
+    /// Whether a field's origin stands in the record. Members that every version of HaloITSM delivers in its list of
+    /// people count as standing in every row of it: it leaves nulls out, and a company where nobody has a manager yet
+    /// is no fault of the view.
+    fn stands_in(&self, origin: &Origin, record: &Record<'_>) -> bool {
+        match origin {
+            Origin::Member(endpoint, member)
+                if self.halo && *endpoint == self.key.0 && config::halo_always_lists(member) =>
+            {
+                true
+            }
+            _ => origin.stands_in(record),
+        }
+    }
+}
+
 impl Origin {
     /// Whether the member stands in the record, with whatever value. Of a custom field, whether the list of custom
-    /// fields has an entry with its name. Members that every version of HaloITSM delivers count as standing in every
-    /// row: it leaves nulls out, and a company where nobody has a manager yet is no fault of the view.
+    /// fields has an entry with its name.
     fn stands_in(&self, record: &Record<'_>) -> bool {
         match self {
-            Self::Member(_, member) if config::halo_always_lists(member) => true,
             Self::Member(endpoint, member) => record
                 .parts
                 .iter()

@@ -61,20 +61,46 @@ impl<'a> Taker<'a> {
         self.row = 0;
     }
 
-    /// Takes one raw row of the person's endpoint.
+    /// Takes one raw row of the person's endpoint, with nothing joined to it.
     pub fn push(&mut self, row: &serde_json::Value) {
-        self.rows += 1;
-        self.row += 1;
         let parts = [(self.intake.endpoint(), row)];
-        let record = Record { parts: &parts };
+        self.push_record(&Record { parts: &parts });
+    }
+
+    /// Takes the records of one person: the row of the person's endpoint and what is joined to it.
+    pub fn push_record(&mut self, record: &Record<'_>) {
         for (seen, origin) in self.seen.iter_mut().zip(&self.intake.origins) {
             // Nearly always settled by the first few rows.
             if !*seen {
-                *seen = origin.stands_in(&record);
+                *seen = self.intake.stands_in(origin, record);
             }
         }
-        let person = self.intake.person(&record);
-        let Some(key) = self.intake.key_of(row) else {
+        let person = self.intake.person(record);
+        self.settle(record, person);
+    }
+
+    /// Takes a person whose records are known not to be right: held with this reason.
+    pub fn hold(&mut self, record: &Record<'_>, reason: String) {
+        let row = self
+            .own(record)
+            .and_then(|row| self.intake.key_of(row))
+            .map(|key| key.to_string())
+            .unwrap_or_default();
+        self.settle(record, Err(RejectedRow { row, reason }));
+    }
+
+    fn own<'r>(&self, record: &Record<'r>) -> Option<&'r serde_json::Value> {
+        record
+            .parts
+            .iter()
+            .find(|(name, _)| *name == self.intake.endpoint())
+            .map(|(_, row)| *row)
+    }
+
+    fn settle(&mut self, record: &Record<'_>, person: Result<Person, RejectedRow>) {
+        self.rows += 1;
+        self.row += 1;
+        let Some(key) = self.own(record).and_then(|row| self.intake.key_of(row)) else {
             let reason = match person {
                 Err(rejected) => rejected.reason,
                 Ok(_) => "it has no id".to_owned(),

@@ -68,6 +68,9 @@ codes! {
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
+        JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
+        JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
+        JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";
         MANAGED_NOT_FOUND "managed-not-found" "a place of the managed scope does not exist in the read, so nothing below it is managed";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";

@@ -74,6 +74,7 @@ fn people(config: &Config, rows: &[Value]) -> PeopleSnapshot {
                 verdict: Verdict::Proven,
             },
             rejected: taken.rejected,
+            joined: Vec::new(),
         },
         people: taken.people,
     }

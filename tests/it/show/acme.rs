@@ -72,6 +72,7 @@ fn people() -> PeopleSnapshot {
             fields: taken.fields,
             completeness: proven(taken.people.len()),
             rejected: taken.rejected,
+            joined: Vec::new(),
         },
         people: taken.people,
     }
