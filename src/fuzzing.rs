@@ -95,6 +95,7 @@ pub fn language(bytes: &[u8]) {
     };
     let context = PersonContext {
         person: &person,
+        account: &[],
         as_of,
         tables: &tables,
     };

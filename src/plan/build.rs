@@ -123,6 +123,7 @@ impl Moment {
     pub(super) fn of<'p>(&'p self, person: &'p Person) -> PersonContext<'p> {
         PersonContext {
             person,
+            account: &[],
             as_of: self.as_of.clone(),
             tables: &self.tables,
         }

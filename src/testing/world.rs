@@ -278,6 +278,7 @@ fn directory(
             .flat_map(|person| {
                 let context = PersonContext {
                     person,
+                    account: &[],
                     as_of: as_of.clone(),
                     tables: &bench.tables,
                 };
