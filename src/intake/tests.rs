@@ -802,8 +802,8 @@ fn other_sources_may_know_people_by_texts() {
     assert_eq!(
         people,
         [
-            ("7", named("Cyd")),
             ("007", named("Bo")),
+            ("7", named("Cyd")),
             ("e-7", named("Anna"))
         ]
     );
