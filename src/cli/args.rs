@@ -231,6 +231,9 @@ pub(crate) struct Apply {
     /// first digits of its digest and `.report.json`; an earlier report stays.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Add the names given to this CSV file: that of the Table a rule names in `neverReuse`, or one like it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
     /// Directory for the encrypted file of initial passwords. Default: beside the plan.
     #[arg(long, value_name = "DIR")]
     pub(crate) passwords: Option<PathBuf>,
@@ -389,6 +392,9 @@ pub(crate) struct Sandbox {
     /// Port of the directory simulator (LDAPS); 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) ldap_port: u16,
+    /// Port of the directory simulator's global catalog (LDAPS); 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) catalog_port: u16,
 }
 
 /// Arguments of `schema`.

@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod files;
 mod login;
+mod names;
 mod people;
 mod plan;
 mod probe;

@@ -58,6 +58,25 @@ impl Naming<'_> {
                 reach.addresses.extend(found);
             }
         }
+        if reach.forest {
+            let unproven = |name: &str| {
+                let missing = &self.header.not_in_catalog;
+                missing
+                    .iter()
+                    .any(|missing| missing.eq_ignore_ascii_case(name))
+            };
+            let declared = std::iter::once(def).chain(reach.also_in.iter().map(|(_, def)| def));
+            reach.holds = unique.and_then(|unique| unique.within) == Some(kinds::Within::Forest)
+                && declared.clone().any(|def| unproven(&def.name));
+            let compared = declared.chain(reach.addresses.iter().map(|(_, def)| def));
+            let mut names: Vec<String> = compared
+                .map(|def| def.name.clone())
+                .filter(|name| unproven(name))
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            reach.unproven = names;
+        }
         Ok(reach)
     }
 

@@ -103,7 +103,18 @@ impl AttributeRule {
                 .iter()
                 .any(|name| def.name.eq_ignore_ascii_case(name))
         {
-            return refuse(format!("{} is never written by a mapping", def.name));
+            let why = if def.read_only {
+                format!(
+                    "is owned by the directory, as the schema of {} says",
+                    naming.header.target
+                )
+            } else {
+                "is written by other means".to_owned()
+            };
+            return refuse(format!(
+                "{} {why}, and never written by a mapping: take the rule out",
+                def.name
+            ));
         }
         let written;
         let (rule, base) = match spec {

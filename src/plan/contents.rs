@@ -8,7 +8,7 @@ use super::changes::index;
 use super::evaluate::{After, Delta};
 use super::steps::One;
 use super::{AttributeChange, ChangeId, Octets, PlanValue};
-use crate::mapping::{AttributeRule, is_reference};
+use crate::mapping::{AttributeRule, RuleKind, is_reference};
 use crate::model::{AttributeDef, Syntax};
 
 impl One<'_, '_, '_> {
@@ -69,6 +69,7 @@ impl One<'_, '_, '_> {
             rule: index(delta.rule.rule),
             facts,
             cut_from: delta.cut,
+            never_reuse: None,
         };
         Some((change, waits))
     }
@@ -108,6 +109,10 @@ impl One<'_, '_, '_> {
                 rule: index(*format),
                 facts: self.making.rule_facts(self.subject, rule),
                 cut_from: None,
+                never_reuse: match &rule.kind {
+                    RuleKind::Name(names) => names.reach.never_reuse.clone(),
+                    _ => None,
+                },
             })
             .collect()
     }
@@ -124,6 +129,7 @@ impl One<'_, '_, '_> {
                 .making
                 .facts(self.subject, key.formula.template.fields_used()),
             cut_from: None,
+            never_reuse: None,
         }
     }
 }

@@ -102,6 +102,7 @@ impl One<'_, '_, '_> {
                     .map(|rule| making.facts(self.subject, &rule.fields))
                     .unwrap_or_default(),
                 cut_from: None,
+                never_reuse: None,
             });
         }
         sort(&mut attributes);

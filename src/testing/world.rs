@@ -505,6 +505,7 @@ fn header(
         read_at: as_of,
         attributes,
         unknown_attributes: Vec::new(),
+        not_in_catalog: Vec::new(),
         bound_as: None,
         completeness: proven(),
     })
