@@ -182,7 +182,12 @@ impl<'a> Resolver<'a> {
             rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
             endpoint: endpoint?,
             joining,
-            sentinels: spec.completeness.sentinels.clone(),
+            sentinels: spec
+                .completeness
+                .sentinels
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             floor: spec.completeness.floor,
             patience: rest::Settings::PATIENCE,
             request_timeout: rest::Settings::REQUEST_TIMEOUT,

@@ -29,6 +29,7 @@ use crate::config;
 use crate::lang::{Condition, Expression, Record};
 use crate::model::{FactType, Fault, Field, FieldIndex, Name, Person, PersonKey, RejectedRow};
 
+pub use normalise::identity;
 pub use taker::{Taken, Taker};
 
 /// The compiled way from records to people.
@@ -150,11 +151,17 @@ impl Intake {
             .collect()
     }
 
-    /// The id of a record: a whole number, written as number, double or text.
-    pub fn key_of(&self, row: &serde_json::Value) -> Option<i64> {
-        match row.get(&self.key.1) {
-            Some(value) => normalise::whole_number(value).ok(),
-            None => None,
+    /// What identifies a record. HaloITSM's ids are whole numbers, written as number, double or text; other sources
+    /// may give texts.
+    pub fn key_of(&self, row: &serde_json::Value) -> Option<PersonKey> {
+        self.identity(row.get(&self.key.1)?).ok()
+    }
+
+    fn identity(&self, value: &serde_json::Value) -> Result<PersonKey, String> {
+        if self.halo {
+            normalise::whole_number(value).map(|number| PersonKey::new(number.to_string()))
+        } else {
+            normalise::identity(value).map(PersonKey::new)
         }
     }
 
@@ -164,8 +171,8 @@ impl Intake {
     /// by their facts: what cannot be understood of them is none.
     ///
     /// # Errors
-    /// When the id is missing or no whole number, or nobody can say whether the person is in scope. `row` then holds
-    /// the id in decimal, or is empty when there is none.
+    /// When the id is missing or unusable, or nobody can say whether the person is in scope. `row` then holds the id,
+    /// or is empty when there is none.
     pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
         let row = records
             .parts
@@ -179,7 +186,7 @@ impl Intake {
                     reason: format!("it has no `{}`", self.key.1),
                 });
             }
-            Some(value) => normalise::whole_number(value).map_err(|reason| RejectedRow {
+            Some(value) => self.identity(value).map_err(|reason| RejectedRow {
                 row: String::new(),
                 reason: format!("its `{}` {reason}", self.key.1),
             })?,
@@ -220,7 +227,7 @@ impl Intake {
             });
         }
         Ok(Person {
-            key: PersonKey::new(key.to_string()),
+            key,
             in_scope,
             facts: facts.into_boxed_slice(),
             faults: faults.into_boxed_slice(),

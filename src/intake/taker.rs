@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::Intake;
 use crate::lang::Record;
-use crate::model::{Field, Person, RejectedRow};
+use crate::model::{Field, Person, PersonKey, RejectedRow};
 
 /// Collects people from rows.
 ///
@@ -14,8 +14,8 @@ use crate::model::{Field, Person, RejectedRow};
 pub struct Taker<'a> {
     intake: &'a Intake,
     /// By id: index into `taken`.
-    by_key: HashMap<i64, usize, foldhash::fast::RandomState>,
-    taken: Vec<(i64, Result<Person, RejectedRow>)>,
+    by_key: HashMap<PersonKey, usize, foldhash::fast::RandomState>,
+    taken: Vec<(PersonKey, Result<Person, RejectedRow>)>,
     /// Rows without a usable id.
     nameless: Vec<RejectedRow>,
     /// By origin, whether it has stood in a row.
@@ -28,7 +28,7 @@ pub struct Taker<'a> {
 /// What came of the rows.
 #[derive(Debug)]
 pub struct Taken {
-    /// Sorted by numeric key, each key once.
+    /// Sorted by key, numbers as numbers; each key once.
     pub people: Vec<Person>,
     /// The fields, in the order of each person's facts.
     pub fields: Vec<Field>,
@@ -120,15 +120,15 @@ impl<'a> Taker<'a> {
                 }
             }
             hashbrown::hash_map::Entry::Vacant(free) => {
-                free.insert(self.taken.len());
-                self.taken.push((key, person));
+                self.taken.push((free.key().clone(), person));
+                free.insert(self.taken.len() - 1);
             }
         }
     }
 
     /// Whether a row with this id has been taken.
-    pub fn has(&self, key: i64) -> bool {
-        self.by_key.contains_key(&key)
+    pub fn has(&self, key: &PersonKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// Rows received so far.
@@ -147,7 +147,7 @@ impl<'a> Taker<'a> {
         let fields = self.intake.described(&self.seen);
         let mut taken = self.taken;
         drop(self.by_key);
-        taken.sort_unstable_by_key(|(key, _)| *key);
+        taken.sort_unstable_by(|(one, _), (other, _)| one.natural_cmp(other));
         let mut people = Vec::with_capacity(taken.len());
         let mut rejected = Vec::new();
         for (_, outcome) in taken {

@@ -35,10 +35,10 @@ pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
     AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
     CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec, FileStore,
-    Grant, ImageKind, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood, LocalPart,
-    MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
-    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Severity,
-    Source, TokenRequest, TokenStore, Unique, Whitespace,
+    Grant, ImageKind, Invalid, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood,
+    LocalPart, MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Sentinel,
+    Severity, Source, TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

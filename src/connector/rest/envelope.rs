@@ -3,7 +3,7 @@
 //! Knows nothing of HTTP. Invariant: a list that is not found is an error, never an empty list (unless the answer
 //! itself says that there are no records).
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 /// Rows, claimed total, and what an answer says besides.
@@ -197,17 +197,9 @@ fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-/// What identifies a row, in the one spelling that `18`, `18.0` and `"18"` share. `None` when the row has no usable
-/// key.
+/// What identifies a row, in one spelling. `None` when the row has no usable key.
 pub(super) fn row_id(row: &Value, key: &str) -> Option<CompactString> {
-    let value = member(row.as_object()?, key)?;
-    if let Some(number) = whole(value) {
-        return Some(number.to_compact_string());
-    }
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().into()),
-        _ => None,
-    }
+    crate::intake::identity(member(row.as_object()?, key)?).ok()
 }
 
 #[cfg(test)]
@@ -280,6 +272,7 @@ mod tests {
             (r#"{"id":18.0}"#, Some("18")),
             (r#"{"ID":" 18 "}"#, Some("18")),
             (r#"{"id":"abc"}"#, Some("abc")),
+            (r#"{"id":"018"}"#, Some("018")),
             (r#"{"id":18.5}"#, None),
             (r#"{"id":1e300}"#, None),
             (r#"{"id":""}"#, None),

@@ -44,8 +44,7 @@ impl Reader {
             });
         }
         for sentinel in &self.sentinels {
-            let id = compact_str::format_compact!("{sentinel}");
-            if !pass.ids.contains(&id) {
+            if !pass.ids.contains(sentinel.as_str()) {
                 let why = if self.pace.halo {
                     "the rights of the agent the application acts as may have been cut"
                 } else {

@@ -28,7 +28,7 @@ pub(super) struct Reader {
     /// For the snapshot: the resource server without query, and the tenant.
     pub(super) instance: String,
     pub(super) tenant: Option<String>,
-    pub(super) sentinels: Vec<u64>,
+    pub(super) sentinels: Vec<String>,
     pub(super) floor: u64,
     /// The list people come from.
     pub(super) people: Endpoint,

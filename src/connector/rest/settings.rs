@@ -40,7 +40,7 @@ pub struct Settings {
     /// What is joined to it.
     pub joining: Joining,
     /// People who must be visible.
-    pub sentinels: Vec<u64>,
+    pub sentinels: Vec<String>,
     /// Fewest people a good read has.
     pub floor: u64,
     /// Longest total wait for one request; above the rolling window, see [`Settings::PATIENCE`].

@@ -262,7 +262,7 @@ async fn sentinels_and_floor_notice_an_agent_who_sees_less() {
     .await;
     let settings = || {
         let mut settings = stage.settings();
-        settings.sentinels = vec![17, 250];
+        settings.sentinels = vec!["17".to_owned(), "250".to_owned()];
         settings.floor = 250;
         settings
     };

@@ -87,7 +87,7 @@ async fn robust_02_a_read_that_shrank_proves_nothing() {
         stage.sim.state().hide_client(client, true);
     }
     let mut settings = stage.settings();
-    settings.sentinels = vec![7];
+    settings.sentinels = vec!["7".to_owned()];
     settings.floor = 200;
     let snapshot = stage.reader(settings).read_people().await.unwrap();
     let reasons = reasons(&snapshot);

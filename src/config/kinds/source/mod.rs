@@ -19,14 +19,14 @@ pub use auth::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
     NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
-pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
+pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts, Sentinel};
 pub use endpoint::{
     AnswerType, Body, CacheRule, Endpoint, Join, JoinTrouble, Method, ParameterPlace, QueryValue,
     RateLimit, Repeat, RepeatBy,
 };
 pub use normalise::{Controls, DateFormats, Dates, Entities, LocalPart, Normalise, Whitespace};
 pub use person::{FieldSpec, PersonSpec};
-pub use quality::{ImageKind, KeysOf, OneOf, QualityRule, Required, Severity, Unique};
+pub use quality::{ImageKind, Invalid, KeysOf, OneOf, QualityRule, Required, Severity, Unique};
 
 /// A system people live in, how to read it, and what is to be known of each person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
