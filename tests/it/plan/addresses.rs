@@ -130,13 +130,12 @@ fn merge_adds_beside_the_primary_address() {
     assert_eq!(held("4001"), []);
 }
 
-fn held(plan: &Plan, key: &str) -> Vec<(String, bool)> {
+fn held<'p>(plan: &'p Plan, key: &str) -> Vec<(&'p str, bool)> {
     let of = plan.held.iter().filter(|held| {
         let person = held.person.as_ref();
         person.is_some_and(|person| person.key.as_str() == key)
     });
-    of.map(|held| (held.code.to_string(), held.partial))
-        .collect()
+    of.map(|held| (held.code.as_str(), held.partial)).collect()
 }
 
 const RENAMES: &[&str] = &[
