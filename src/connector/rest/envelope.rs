@@ -197,6 +197,25 @@ pub(super) fn records_of(
     }
 }
 
+/// What stands in place of a record, by the names of its members alone: their values may be anybody's.
+pub(super) fn describe_row(row: &Value) -> String {
+    match row {
+        Value::Object(members) => describe(members),
+        _ => "the answer is a single value".to_owned(),
+    }
+}
+
+/// A row with the member that identifies it under the name the source gives it, however the server spells that.
+pub(super) fn with_key(mut kept: Value, row: &Value, key: &str) -> Value {
+    if let (Value::Object(kept), Some(members)) = (&mut kept, row.as_object())
+        && !kept.contains_key(key)
+        && let Some(value) = member(members, key)
+    {
+        kept.insert(key.to_owned(), value.clone());
+    }
+    kept
+}
+
 fn describe(members: &Map<String, Value>) -> String {
     let names: Vec<&str> = members.keys().take(8).map(String::as_str).collect();
     if names.is_empty() {
