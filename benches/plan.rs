@@ -151,6 +151,7 @@ fn plan(
         config,
         people: &people,
         directories: &directories,
+        last_good: None,
         as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
         tool_version: "bench",
         commit: None,

@@ -157,6 +157,7 @@ fn person() -> Person {
     Person {
         key: PersonKey::new("1042"),
         in_scope: true,
+        faults: Box::default(),
         facts: [
             Some(Fact::Text("Jörg".into())),
             Some(Fact::Text("van der O'Brien-Müller".into())),

@@ -188,7 +188,7 @@ pub(super) fn decide(
     Verdict::Write(modifications)
 }
 
-/// Begins the address people write from; two of them are none ([MS-ADA3] 2.224).
+/// Begins the address Exchange sends from: upper case is the primary one, and there is one at most.
 const PRIMARY_ADDRESS: &str = "SMTP:";
 
 /// Adds what `after` has more than `before` and takes out what it has less, whatever else is there now.
@@ -366,6 +366,71 @@ mod tests {
         assert_eq!(
             verdict("otherTelephone", &[], &["2", "3"], &["3", "2"]),
             Verdict::AsDesired
+        );
+    }
+
+    fn merged(name: &str, before: &[&str], after: &[&str], found: &[&str]) -> Verdict {
+        let found: Vec<String> = found.iter().map(|text| (*text).to_owned()).collect();
+        let change = AttributeChange {
+            merge: true,
+            ..change(name, before, after)
+        };
+        decide(&change, &found, &|_| None)
+    }
+
+    #[test]
+    fn merged_values_are_added_and_taken_out_beside_whatever_is_there() {
+        let name = "otherTelephone";
+        for found in [&["1"][..], &[], &["1", "7", "8"], &["8"]] {
+            assert_eq!(
+                merged(name, &["1"], &["1", "2"], found),
+                write(&[(true, name, &["2"])]),
+                "{found:?}"
+            );
+        }
+        assert_eq!(
+            merged(name, &["1"], &["1", "2"], &["7", "2"]),
+            Verdict::AsDesired
+        );
+        assert_eq!(
+            merged(name, &["1", "2"], &["1", "3"], &["2", "7"]),
+            write(&[(false, name, &["2"]), (true, name, &["3"])])
+        );
+        // Somebody else has taken it out, or put it in: nothing is left to do.
+        assert_eq!(
+            merged(name, &["1", "2"], &["1"], &["7"]),
+            Verdict::AsDesired
+        );
+    }
+
+    #[test]
+    fn merged_addresses_are_known_whatever_their_case() {
+        let name = "proxyAddresses";
+        assert_eq!(
+            merged(
+                name,
+                &[],
+                &["smtp:a@example.test"],
+                &["SMTP:A@example.test"]
+            ),
+            Verdict::AsDesired
+        );
+        assert_eq!(
+            merged(name, &["smtp:a@x"], &[], &["smtp:A@x", "X500:/o=x"]),
+            write(&[(false, name, &["smtp:A@x"])])
+        );
+        // Two primary addresses are none, and the one people write from is not taken out.
+        assert!(matches!(
+            merged(name, &[], &["SMTP:a@x"], &["SMTP:b@x"]),
+            Verdict::Moved(_)
+        ));
+        assert!(matches!(
+            merged(name, &["smtp:a@x"], &[], &["SMTP:a@x"]),
+            Verdict::Moved(_)
+        ));
+        assert_eq!(
+            merged(name, &[], &["SMTP:a@x"], &["smtp:b@x"]),
+            write(&[(true, name, &["SMTP:a@x"])])
         );
     }
 

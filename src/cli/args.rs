@@ -77,6 +77,10 @@ pub(crate) struct Validate {
     /// How problems are written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ProblemFormat,
+    /// Print, for each attribute, the rules of states, templates and mapping that can decide about it, the first to
+    /// decide first. As text only.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) effective: bool,
 }
 
 /// How problems are written.
@@ -165,6 +169,10 @@ pub(crate) struct Plan {
     /// --from the time of the recording.
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<jiff::Timestamp>,
+    /// A plan made from reads that were proven complete, usually the last one applied: what `completeness` compares
+    /// this read of people with.
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) last_good: Option<PathBuf>,
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,

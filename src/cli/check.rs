@@ -17,8 +17,14 @@ pub(crate) fn run(context: &Context, verb: &Validate) -> Result<Exit, Failure> {
         ProblemFormat::Github => Format::Github,
     };
     let mut out = Vec::new();
-    let verdict = validate::run(&root, format, &mut out, context.printer.colour)
-        .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    let verdict = validate::run(
+        &root,
+        format,
+        &mut out,
+        context.printer.colour,
+        verb.effective,
+    )
+    .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
     context.printer.result(&String::from_utf8_lossy(&out))?;
     Ok(if verdict.errors == 0 {
         Exit::Success

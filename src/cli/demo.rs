@@ -91,6 +91,7 @@ impl Steps<'_> {
             &Validate {
                 project: self.project.clone(),
                 format: ProblemFormat::Text,
+                effective: false,
             },
         )?)?;
 
@@ -166,6 +167,7 @@ impl Steps<'_> {
 
     fn plan(&self, out: Option<std::path::PathBuf>) -> Plan {
         Plan {
+            last_good: None,
             project: self.project.clone(),
             out,
             format: PlanFormat::Json,

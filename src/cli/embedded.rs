@@ -36,6 +36,7 @@ pub(crate) const PROJECT: &[(&str, &str)] = example![
     "tables/ou.yaml",
     "tables/sites.csv",
     "targets/corp.yaml",
+    "templates/customers.yaml",
     "tests/held.yaml",
     "tests/joiner.yaml",
     "tests/leaver.yaml",

@@ -30,6 +30,8 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         super::files::check_replaceable(out, plan::FORMAT)?;
     }
     let project = project::load(context, &verb.project)?;
+    // Before hundreds of requests are spent.
+    let last_good = verb.last_good.as_deref().map(last_good).transpose()?;
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
         None => read(context, &project).await?,
@@ -42,7 +44,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .as_of
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
-    let file = make(&project, &reads, as_of)?;
+    let file = make(&project, &reads, last_good.as_ref(), as_of)?;
     if let Some(out) = &verb.out {
         super::files::write_new(out, &plan::to_bytes(&file))?;
     }
@@ -54,19 +56,50 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
 pub(crate) fn make(
     project: &Project,
     reads: &Reads,
+    last_good: Option<&PlanFile>,
     as_of: jiff::Timestamp,
 ) -> Result<PlanFile, Failure> {
     let made = plan::build(PlanInput {
         config: &project.config,
         people: &reads.people,
         directories: &reads.directories,
+        last_good,
         as_of,
         tool_version: env!("CARGO_PKG_VERSION"),
         commit: project.commit.clone(),
         uncommitted: project.uncommitted,
     })
-    .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    .map_err(refusal)?;
     Ok(plan::seal(made))
+}
+
+/// The plan that tells of the last good reads.
+fn last_good(path: &Path) -> Result<PlanFile, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    plan::read(&bytes).map_err(|error| {
+        Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(
+            "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
+        )
+    })
+}
+
+/// Why there is no plan.
+fn refusal(error: plan::PlanError) -> Failure {
+    let plan::PlanError::Stopped { count, people } = error else {
+        return Failure::new(Exit::Unexpected, error.to_string());
+    };
+    let (who, breaks) = if count == 1 {
+        ("1 person".to_owned(), "breaks")
+    } else {
+        (format!("{count} people"), "break")
+    };
+    let mut failure = Failure::new(
+        Exit::Held,
+        format!("no plan is made: {who} {breaks} a rule whose severity is `stop`"),
+    )
+    .help("correct the values in HaloITSM, or change the rule in a reviewed commit");
+    failure.messages.extend(people);
+    failure
 }
 
 /// Reads every source and every target of the project, all at the same time.

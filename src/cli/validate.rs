@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::workspace::{Workspace, WorkspaceError};
+use crate::config;
 use crate::render::diagnostics::{self, Format};
 
 /// Why validating could not be done.
@@ -35,7 +36,8 @@ impl Verdict {
 
 /// Validates the project of a folder and writes what there is to say.
 ///
-/// Machine formats get nothing but the diagnostics; text ends with a line that counts them.
+/// Machine formats get nothing but the diagnostics; text ends with a line that counts them, and, when they are asked
+/// for and nothing is wrong, the rules about each attribute.
 ///
 /// # Errors
 /// See [`ValidateError`]; an invalid configuration is not one.
@@ -44,6 +46,7 @@ pub fn run(
     format: Format,
     out: &mut dyn Write,
     colour: bool,
+    effective: bool,
 ) -> Result<Verdict, ValidateError> {
     let workspace = Workspace::open(project)?;
     let prefix = match format {
@@ -75,6 +78,10 @@ pub fn run(
             writeln!(out, "{}", diagnostics::summary(found, loaded.files))?;
         }
     }
+    if effective && let Some(config) = &loaded.config {
+        let rules = config::effective(config);
+        out.write_all(crate::render::effective::text(&rules).as_bytes())?;
+    }
     Ok(Verdict { errors, warnings })
 }
 
@@ -102,7 +109,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("halosync.yaml"), text).unwrap();
         let mut out = Vec::new();
-        let verdict = run(folder.path(), format, &mut out, false).unwrap();
+        let verdict = run(folder.path(), format, &mut out, false, false).unwrap();
         (verdict, String::from_utf8(out).unwrap())
     }
 
@@ -126,6 +133,40 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_about_each_attribute_are_listed_in_order() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/template/config");
+        let mut out = Vec::new();
+        run(&golden, Format::Text, &mut out, false, true).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let start = out.find("  physicalDeliveryOfficeName\n").unwrap();
+        let offices: Vec<&str> = out[start..].lines().skip(1).take(3).collect();
+        assert!(
+            offices[0]
+                .starts_with("    template leeds · priority 20 · when person.site is defined")
+                && offices[0].ends_with("sites.yaml:10 → Leeds"),
+            "{offices:?}"
+        );
+        assert!(
+            offices[1].contains("template research · priority 10"),
+            "{offices:?}"
+        );
+        assert!(
+            offices[2].contains("template sales · priority 10"),
+            "{offices:?}"
+        );
+        let places = &out[out.find("  placement\n").unwrap()..];
+        let owners: Vec<&str> = places
+            .lines()
+            .skip(1)
+            .map(|line| line.split(" · ").next().unwrap().trim())
+            .collect();
+        assert_eq!(
+            owners,
+            ["state leaver", "template leeds", "mapping employees"]
+        );
+    }
+
+    #[test]
     fn annotations_name_files_from_the_repository_root() {
         let repository = tempfile::tempdir().unwrap();
         let folder = repository.path().join("conf/acme");
@@ -138,7 +179,7 @@ mod tests {
             (Format::Text, "--> halosync.yaml:"),
         ] {
             let mut out = Vec::new();
-            run(&folder, format, &mut out, false).unwrap();
+            run(&folder, format, &mut out, false, false).unwrap();
             let out = String::from_utf8(out).unwrap();
             assert!(out.contains(expected), "{out}");
         }

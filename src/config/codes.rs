@@ -24,9 +24,11 @@ codes! {
     AUTH_MISMATCH = "auth-mismatch";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_CSV = "bad-csv";
+    BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
     BAD_GLOB = "bad-glob";
+    BAD_PATTERN = "bad-pattern";
     BAD_PERCENTAGE = "bad-percentage";
     BAD_RECIPIENT = "bad-recipient";
     BAD_TIME_ZONE = "bad-time-zone";
@@ -34,6 +36,7 @@ codes! {
     CANNOT_BE_CLEARED = "cannot-be-cleared";
     CANNOT_BE_CUT = "cannot-be-cut";
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
+    CONFLICTING_TEMPLATES = "conflicting-templates";
     CONSTANT_MATCH = "constant-match";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
     DN_OUTSIDE_BASE = "dn-outside-base";
@@ -85,7 +88,9 @@ codes! {
     RENAME_AND_WHEN = "rename-and-when";
     RENAME_WITHOUT_RULE = "rename-without-rule";
     RESERVED_PARAMETER = "reserved-parameter";
+    RULE_DOES_NOT_FIT = "rule-does-not-fit";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
+    RULE_WITHOUT_CHECK = "rule-without-check";
     SAME_BIND_ACCOUNT = "same-bind-account";
     SCOPE_CANNOT_READ = "scope-cannot-read";
     SCOPE_TOO_WIDE = "scope-too-wide";
@@ -94,6 +99,7 @@ codes! {
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
+    UNCERTAIN_OVERLAP = "uncertain-overlap";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";
@@ -108,8 +114,8 @@ codes! {
     UNKNOWN_PERSON_FIELD = "unknown-person-field";
     UNKNOWN_SCOPE = "unknown-scope";
     UNKNOWN_SOURCE = "unknown-source";
-    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_STATE = "unknown-state";
+    UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNREACHABLE_STATE = "unreachable-state";

@@ -2,6 +2,8 @@
 //!
 //! Shared by the check of documents and the running of tests, so that what is valid can also be run.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -45,11 +47,27 @@ pub fn fact(given: &GivenFact, fact_type: FactType) -> Result<Fact, NotGiven> {
         FactType::Boolean => ("true or false", "write it without quotes"),
         FactType::Date => ("a date", "write it as 2026-06-02"),
         FactType::DateTime => ("a moment", "write it as 2026-06-02T08:00:00Z"),
+        FactType::Email => ("an e-mail address", "write it as `ana@example.com`"),
+        FactType::Binary => ("base64", "write the bytes as base64, in quotes"),
         FactType::List => ("a list of texts", "write it as [one, two]"),
     };
     let form = || NotGiven::Form { wanted, help };
     match (fact_type, given) {
         (FactType::Text, GivenFact::Text(text)) => Ok(Fact::Text(plain(text)?)),
+        (FactType::Email, GivenFact::Text(text)) => {
+            let text = plain(text)?;
+            let (local, domain) = text.rsplit_once('@').ok_or_else(form)?;
+            if local.is_empty() || domain.is_empty() || text.contains(char::is_whitespace) {
+                return Err(form());
+            }
+            // As the intake has it.
+            let text = compact_str::format_compact!("{local}@{}", domain.to_lowercase());
+            Ok(Fact::Text(text))
+        }
+        (FactType::Binary, GivenFact::Text(text)) => match STANDARD.decode(text.trim()) {
+            Ok(bytes) if !bytes.is_empty() => Ok(Fact::Binary(bytes.into_boxed_slice())),
+            _ => Err(form()),
+        },
         (FactType::Integer, GivenFact::Integer(number)) => Ok(Fact::Integer(*number)),
         (FactType::Boolean, GivenFact::Boolean(flag)) => Ok(Fact::Boolean(*flag)),
         (FactType::Date, GivenFact::Text(text)) => date(text).map(Fact::Date).ok_or_else(form),
@@ -119,6 +137,16 @@ mod tests {
         );
         assert!(fact(&text("2026-06-02T10:00:00Z"), FactType::Date).is_err());
         assert!(fact(&text("2026-06-02T10:00:00Z"), FactType::DateTime).is_ok());
+        assert_eq!(
+            fact(&text("Ana@Example.COM"), FactType::Email),
+            Ok(Fact::Text("Ana@example.com".into()))
+        );
+        assert!(fact(&text("Ana"), FactType::Email).is_err());
+        assert_eq!(
+            fact(&text("aGk="), FactType::Binary),
+            Ok(Fact::Binary(Box::new(*b"hi")))
+        );
+        assert!(fact(&text("?"), FactType::Binary).is_err());
         assert!(fact(&text(""), FactType::Text).is_err());
         assert!(fact(&GivenFact::Integer(44), FactType::Text).is_err());
         assert!(fact(&GivenFact::List(Vec::new()), FactType::List).is_err());

@@ -4,8 +4,10 @@
 
 mod check;
 pub mod codes;
+mod date_format;
 pub mod diagnostic;
 mod duration;
+mod effective;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -15,9 +17,19 @@ mod text;
 mod yaml;
 
 pub use check::halo_always_lists;
+pub use date_format::unusable_date_format;
 pub use duration::{DurationError, parse_duration};
+pub use effective::{Claim, Effective, effective};
 pub use load::{include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
+
+/// Compiles the regular expression of a quality rule, with a limit on its size.
+///
+/// # Errors
+/// Why it is none.
+pub fn pattern(text: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(text).size_limit(1 << 20).build()
+}
 
 /// Version of the configuration language.
 pub const API_VERSION: &str = "halosync/v1";

@@ -4,14 +4,20 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::{FieldPlan, Intake, Origin, normalise};
+use super::dates::Dating;
+use super::normalise::Reading;
+use super::text::Cleaning;
+use super::{FieldPlan, Intake, Origin};
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::{Document, kinds};
+use crate::config::{Document, codes, kinds, unusable_date_format};
 use crate::lang::{self, LangError, Scope};
 use crate::model::Name;
 
 /// The endpoint the HaloITSM preset reads people from.
 const DEFAULT_ENDPOINT: &str = "users";
+
+/// What `thumbnailPhoto` holds at most (its `rangeUpper` in the default schema, [MS-ADA3] 2.301).
+const DEFAULT_MOST_BYTES: u32 = 102_400;
 
 impl Intake {
     /// Compiles a source's `person` part. `zone` is the project's time zone, in which moments become dates.
@@ -58,7 +64,7 @@ impl Intake {
             }
         };
 
-        let mut languages = |pointer: &str, errors: Vec<LangError>| {
+        let languages = |problems: &mut Vec<Diagnostic>, pointer: &str, errors: Vec<LangError>| {
             problems.extend(
                 errors
                     .into_iter()
@@ -67,7 +73,7 @@ impl Intake {
         };
         let include = person.include.as_ref().and_then(|text| {
             lang::compile_condition(text, &scope)
-                .map_err(|errors| languages("/spec/person/include", errors))
+                .map_err(|errors| languages(&mut problems, "/spec/person/include", errors))
                 .ok()
         });
         let mut origins = Vec::new();
@@ -75,7 +81,7 @@ impl Intake {
         for (name, spec) in &person.fields {
             let pointer = format!("/spec/person/fields/{}/from", escaped(name));
             let Ok(from) = lang::compile_expression(&spec.from, &scope)
-                .map_err(|errors| languages(&pointer, errors))
+                .map_err(|errors| languages(&mut problems, &pointer, errors))
             else {
                 continue;
             };
@@ -90,14 +96,17 @@ impl Intake {
                         .map(Origin::CustomField),
                 );
             let own = own.map(|origin| index_of(&mut origins, origin)).collect();
+            let reading = match reading(&source.spec, spec, zone) {
+                Ok(reading) => reading,
+                Err((member, code, message)) => {
+                    let pointer = format!("/spec/person/fields/{}{member}", escaped(name));
+                    problems.push(problem(&pointer, code, message, None));
+                    continue;
+                }
+            };
             fields.push(FieldPlan {
                 name: Name::new(name),
-                fact_type: spec.fact_type,
-                none: spec
-                    .none
-                    .iter()
-                    .map(|none| normalise::text(none).into_owned())
-                    .collect(),
+                reading,
                 from,
                 origins: own,
             });
@@ -128,6 +137,74 @@ impl Intake {
             origins,
         })
     }
+}
+
+/// How a field's values are read: what the field says, else what the source says, else the usual.
+fn reading(
+    source: &kinds::Source,
+    field: &kinds::FieldSpec,
+    project: &TimeZone,
+) -> Result<Reading, (&'static str, &'static str, String)> {
+    let levels = [field.normalise.as_ref(), source.normalise.as_ref()];
+    let levels = || levels.into_iter().flatten();
+    let entities = levels().find_map(|level| level.entities);
+    let cleaning = Cleaning {
+        entities: entities.map_or(is_haloitsm(source), |entities| {
+            entities == kinds::Entities::Decode
+        }),
+        whitespace: levels()
+            .find_map(|level| level.whitespace)
+            .unwrap_or(kinds::Whitespace::Keep),
+        controls: levels()
+            .find_map(|level| level.controls)
+            .unwrap_or(kinds::Controls::Keep),
+    };
+    let zone = match levels().find_map(|level| level.dates.as_ref()) {
+        None => TimeZone::UTC,
+        Some(dates) => match dates.zone.as_str() {
+            "utc" => TimeZone::UTC,
+            "project" => project.clone(),
+            name => TimeZone::get(name).map_err(|_| {
+                let message = format!("{name:?} is not a known time zone");
+                ("/normalise", codes::BAD_TIME_ZONE, message)
+            })?,
+        },
+    };
+    let formats = field
+        .format
+        .as_ref()
+        .map_or(&[][..], kinds::DateFormats::all);
+    if let Some((format, why)) = formats
+        .iter()
+        .find_map(|one| Some((one, unusable_date_format(one)?)))
+    {
+        let message = format!("{format:?}: {why}");
+        return Err(("/format", codes::BAD_DATE_FORMAT, message));
+    }
+    let none = levels().flat_map(|level| &level.none).chain(&field.none);
+    Ok(Reading {
+        fact_type: field.fact_type,
+        none: none.map(|none| cleaning.text(none).into_owned()).collect(),
+        select: field
+            .select
+            .iter()
+            .map(|(raw, meaning)| (raw, cleaning.text(meaning).into_owned()))
+            .map(|(raw, meaning)| (cleaning.text(raw).into_owned(), meaning))
+            .collect(),
+        cleaning,
+        dating: Dating {
+            zone,
+            formats: formats.to_vec(),
+        },
+        lower_local: levels().find_map(|level| level.email_local_part)
+            == Some(kinds::LocalPart::Lower),
+        most: usize::try_from(field.max_bytes.unwrap_or(DEFAULT_MOST_BYTES)).unwrap_or(usize::MAX),
+    })
+}
+
+/// Whether the source is known to store text as HTML.
+fn is_haloitsm(source: &kinds::Source) -> bool {
+    matches!(source.preset, Some(kinds::Preset::Haloitsm))
 }
 
 fn include_members(include: Option<&lang::Condition>) -> impl Iterator<Item = Origin> + use<> {

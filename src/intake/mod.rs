@@ -5,22 +5,26 @@
 //! what a missing value means. It keeps *absent from the row*, *none* and *never delivered in this view* apart: the
 //! first two are no fact, the last is [`Field::delivered`] being false.
 //!
-//! A row that cannot be understood is rejected with the reason, and holds nobody else back.
+//! A value that is not of its type is a fault of that person, who stays known; a row that says not even who it is about
+//! is rejected with the reason. Neither holds anybody else back, and no row is ever lost: each is somebody, is rejected,
+//! or repeats an earlier one.
 
+mod binary;
 mod compile;
+mod dates;
+mod email;
 mod normalise;
 mod taker;
+mod text;
 
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::lang::{Condition, Expression, Record};
-use crate::model::{FactType, Field, Name, Person, PersonKey, RejectedRow};
+use crate::model::{FactType, Fault, Field, FieldIndex, Name, Person, PersonKey, RejectedRow};
 
 pub use taker::{Taken, Taker};
 
@@ -41,9 +45,8 @@ pub struct Intake {
 #[derive(Debug)]
 struct FieldPlan {
     name: Name,
-    fact_type: FactType,
+    reading: normalise::Reading,
     from: Expression,
-    none: BTreeSet<String>,
     /// Indexes into [`Intake::origins`].
     origins: Vec<usize>,
 }
@@ -63,7 +66,7 @@ impl Intake {
     pub fn fields(&self) -> Vec<(Name, FactType)> {
         self.fields
             .iter()
-            .map(|field| (field.name.clone(), field.fact_type))
+            .map(|field| (field.name.clone(), field.reading.fact_type))
             .collect()
     }
 
@@ -105,11 +108,12 @@ impl Intake {
 
     /// One person from their records.
     ///
-    /// People whom `include` leaves out are not judged by their facts: what cannot be understood of them is none.
+    /// A value of somebody in scope that is not of its type is a fault. People whom `include` leaves out are not judged
+    /// by their facts: what cannot be understood of them is none.
     ///
     /// # Errors
-    /// When the id is missing or no whole number, or a fact of somebody in scope is not of its type. `row` then
-    /// holds the id in decimal, or is empty when there is none.
+    /// When the id is missing or no whole number, or nobody can say whether the person is in scope. `row` then holds
+    /// the id in decimal, or is empty when there is none.
     pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
         let row = records
             .parts
@@ -140,27 +144,34 @@ impl Intake {
                     .map_err(|error| reject(format!("whether it is in scope: {error}")))?,
             };
         let mut facts = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
+        let mut faults = Vec::new();
+        for (at, field) in self.fields.iter().enumerate() {
             let fact = field
                 .from
                 .evaluate(records)
                 .map_err(|error| error.to_string())
                 .and_then(|value| match value {
                     None => Ok(None),
-                    Some(value) => {
-                        normalise::fact(&value, field.fact_type, &field.none, &self.zone)
-                    }
+                    Some(value) => field.reading.fact(&value, &self.zone),
                 });
             facts.push(match fact {
                 Ok(fact) => fact,
                 Err(_) if !in_scope => None,
-                Err(reason) => return Err(reject(format!("field {}: {reason}", field.name))),
+                Err(reason) => {
+                    // A source has at most 65,535 fields; validation sees to that long before.
+                    faults.extend(u16::try_from(at).ok().map(|at| Fault {
+                        field: FieldIndex(at),
+                        reason,
+                    }));
+                    None
+                }
             });
         }
         Ok(Person {
             key: PersonKey::new(key.to_string()),
             in_scope,
             facts: facts.into_boxed_slice(),
+            faults: faults.into_boxed_slice(),
         })
     }
 
@@ -171,7 +182,7 @@ impl Intake {
             .iter()
             .map(|field| Field {
                 name: field.name.clone(),
-                fact_type: field.fact_type,
+                fact_type: field.reading.fact_type,
                 delivered: field
                     .origins
                     .iter()

@@ -223,7 +223,7 @@ pub fn suggest(list: &ListReport, source: &kinds::Source, uses: &[Usage]) -> Sug
             from: None,
             fact_type: spec.fact_type,
             required: spec.required != kinds::Required::No,
-            unique: spec.unique,
+            unique: spec.unique.severity().is_some(),
             none: Vec::new(),
             role: by_name(name).or_else(|| member.and_then(|member| role(&member.path))),
             fill_rate: member.map(|member| member.fill_rate),

@@ -63,7 +63,7 @@ pub fn usage(source: &kinds::Source) -> Vec<Usage> {
                 plain: paths.len() == 1 && paths[0] == written,
                 paths,
                 required: field.required != kinds::Required::No,
-                unique: field.unique,
+                unique: field.unique.severity().is_some(),
             });
         }
     }

@@ -40,7 +40,8 @@ impl Type {
 
     pub(super) fn of_fact(fact: FactType) -> Self {
         match fact {
-            FactType::Text => Self::Text,
+            // Bytes are their base64.
+            FactType::Text | FactType::Email | FactType::Binary => Self::Text,
             FactType::Integer => Self::Integer,
             FactType::Boolean => Self::Boolean,
             FactType::Date => Self::Date,

@@ -102,6 +102,20 @@ pub(super) fn holds(program: &Program, root: &Expr, input: Input<'_>) -> Result<
     run.truth(root).map_err(|stop| run.error(stop))
 }
 
+/// The text of an expression for a person; `None` when there is none.
+pub(super) fn text(
+    program: &Program,
+    root: &Expr,
+    context: &PersonContext<'_>,
+) -> Option<CompactString> {
+    let run = Run {
+        program,
+        input: Input::Person(context),
+    };
+    let value = run.eval(root).ok()?;
+    Some(CompactString::from(&*value.into_text()))
+}
+
 pub(super) fn evaluate<'a>(
     program: &'a Program,
     root: &'a Expr,

@@ -84,6 +84,18 @@ impl Tables {
         self
     }
 
+    /// Whether a table has a row for a key. Is not noted as a lookup.
+    pub fn has(&self, table: &str, key: &str) -> bool {
+        self.get(table)
+            .is_some_and(|table| table.find(key).is_some())
+    }
+
+    /// Whether a key without a row is worth a report: not where the table says what such a key becomes.
+    pub fn reports(&self, table: &str) -> bool {
+        self.get(table)
+            .is_some_and(|table| matches!(table.unmapped, Unmapped::Hold | Unmapped::Report))
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.by_name.get(name)
     }

@@ -59,6 +59,9 @@ impl<'a> Value<'a> {
             Fact::Date(date) => Self::Date(*date),
             Fact::DateTime(moment) => Self::DateTime(*moment),
             Fact::List(items) => Self::List(Cow::Borrowed(items)),
+            bytes @ Fact::Binary(_) => {
+                Self::Text(Text::Made(compact_str::format_compact!("{bytes}")))
+            }
         }
     }
 

@@ -303,7 +303,7 @@ impl Facts<'_> {
                     .iter()
                     .position(|field| field.name == *name)?;
                 let fact = self.person.facts.get(at)?.as_ref()?;
-                Some((name.as_str().to_owned(), fact.to_string()))
+                Some((name.as_str().to_owned(), fact.for_reviewers()))
             })
             .collect()
     }

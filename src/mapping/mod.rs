@@ -501,7 +501,8 @@ impl AttributeRule {
 }
 
 impl RuleKind {
-    fn formulas(&self) -> Vec<&Formula> {
+    /// The templates it is made of.
+    pub fn formulas(&self) -> Vec<&Formula> {
         match self {
             Self::Value(formula) | Self::Person { formula, .. } => vec![formula],
             Self::Values(formulas) => formulas.iter().collect(),

@@ -72,6 +72,8 @@ struct Component {
     end: usize,
     /// This component and the next form one multi-valued RDN.
     plus: bool,
+    /// A separator stands behind it.
+    separated: bool,
 }
 
 impl Dn {
@@ -81,12 +83,12 @@ impl Dn {
     /// The first thing wrong with it.
     pub fn parse(text: &str) -> Result<Self, DnError> {
         let mut rest = Parser { text, at: 0 };
+        // At the beginning, and after each separator, a component must follow.
+        let mut lacking = true;
         while let Some(component) = rest.next_component()? {
-            if component.end >= text.len() && text.ends_with([',', ';']) && !text.ends_with("\\,") {
-                return Err(DnError::Empty);
-            }
+            lacking = component.separated;
         }
-        if text.trim().is_empty() {
+        if lacking {
             Err(DnError::Empty)
         } else {
             Ok(Self(text.into()))
@@ -162,7 +164,7 @@ impl Dn {
         };
         while let Ok(Some(component)) = parser.next_component() {
             if !component.plus {
-                let rest = self.0[component.end..].trim_start();
+                let rest = self.0[component.end..].trim_start_matches(' ');
                 return (!rest.is_empty()).then(|| Self(rest.into()));
             }
         }
@@ -292,7 +294,8 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn next_component(&mut self) -> Result<Option<Component>, DnError> {
         let rest = &self.text[self.at..];
-        if rest.trim().is_empty() {
+        // Spaces may stand around a component; other white space is no part of a name (RFC 4514 section 3).
+        if rest.trim_matches(' ').is_empty() {
             return Ok(None);
         }
         let Some(equals) = rest.find('=') else {
@@ -300,7 +303,7 @@ impl Parser<'_> {
                 component: rest.to_owned(),
             });
         };
-        let attribute = rest[..equals].trim();
+        let attribute = rest[..equals].trim_matches(' ');
         if attribute.contains([',', ';', '+']) {
             let component = attribute.split([',', ';', '+']).next().unwrap_or_default();
             return Err(DnError::NoEquals {
@@ -331,6 +334,7 @@ impl Parser<'_> {
             value,
             end,
             plus: separator == Some('+'),
+            separated: separator.is_some(),
         }))
     }
 }
@@ -414,6 +418,27 @@ mod tests {
 
     fn dn(text: &str) -> Dn {
         Dn::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// Found by fuzzing: two spellings of a name had two keys, and a name could end in the middle.
+    #[test]
+    fn white_space_is_no_part_of_a_type_and_a_separator_needs_something_behind_it() {
+        for text in [
+            "\u{b}CN=x,DC=test",
+            "CN\n=x",
+            "CN=x,\nDC=test",
+            "\u{a0}CN=x",
+        ] {
+            assert!(
+                matches!(Dn::parse(text), Err(DnError::BadType { .. })),
+                "{text:?}"
+            );
+        }
+        for text in ["CN=x+", "CN=x,DC=test, ", "CN=x ;", "CN=\"a, b\"+ ", "  "] {
+            assert_eq!(Dn::parse(text), Err(DnError::Empty), "{text:?}");
+        }
+        assert!(Dn::parse("CN=x\\,").is_ok() && Dn::parse("CN=x\\+").is_ok());
+        assert_eq!(dn(" CN = x , DC=test ").key(), dn("cn=X,dc=TEST").key());
     }
 
     #[test]

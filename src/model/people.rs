@@ -31,6 +31,17 @@ pub struct Person {
     pub in_scope: bool,
     /// One slot per [`PeopleHeader::fields`] entry.
     pub facts: Box<[Option<Fact>]>,
+    /// Values that are not of their field's type, in the order of fields; each has no fact. Nearly always empty.
+    pub faults: Box<[Fault]>,
+}
+
+/// A value that is not of its field's type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field.
+    pub field: FieldIndex,
+    /// Why not, to stand after the field's name and a colon.
+    pub reason: String,
 }
 
 impl Person {
@@ -86,6 +97,32 @@ impl Completeness {
     pub fn is_proven(&self) -> bool {
         matches!(self.verdict, Verdict::Proven)
     }
+}
+
+/// One thing a read must show, and whether it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CompletenessCheck {
+    /// What is checked, for example `floor` or `fall of accounts in corp`.
+    pub rule: String,
+    /// What is asked for, for example `at least 50 people`.
+    pub limit: String,
+    /// What was found, for example `1203 people`.
+    pub found: String,
+    /// Whether that is enough.
+    pub outcome: CheckOutcome,
+}
+
+/// Whether a check passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckOutcome {
+    /// It did.
+    Passed,
+    /// It did not: the read is unproven.
+    Failed,
+    /// What it compares with is not there. By itself it makes no read unproven.
+    NotJudged,
 }
 
 /// First line of a recorded people snapshot.

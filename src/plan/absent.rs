@@ -212,10 +212,7 @@ pub(super) fn report(
             continue;
         }
         // The account may well be that of somebody whose row was no good.
-        if sides
-            .iter()
-            .any(|side| !side.people.header.rejected.is_empty())
-        {
+        if sides.iter().any(|side| side.anchors_doubtful()) {
             rejected += 1;
             continue;
         }
@@ -256,7 +253,7 @@ pub(super) fn report(
         warnings.note(
             warning::ABSENT_NOT_JUDGED,
             format!(
-                "accounts in {} have no person, and rows of the read were rejected",
+                "accounts in {} have no person, and rows of the read were rejected or values behind anchors not understood",
                 target.name
             ),
             rejected,

@@ -70,6 +70,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             key: person.key.clone(),
             in_scope: person.in_scope,
             facts: facts.into_boxed_slice(),
+            faults: person.faults.clone(),
         };
         let context = PersonContext {
             person: &person,

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Completeness, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey};
+use crate::config::kinds::Severity;
+use crate::model::{
+    Completeness, CompletenessCheck, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey,
+};
 
 /// Format version this program writes and reads.
 pub const FORMAT: &str = "halosync/plan/v1";
@@ -72,10 +75,24 @@ pub struct Inputs {
     pub uncommitted: bool,
     /// Digest of each configuration file, by path.
     pub files: BTreeMap<String, String>,
+    /// The plan that tells of the last good reads, when one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<LastGoodPlan>,
     /// The reads of sources, by source name.
     pub people: BTreeMap<Name, ReadOfPeople>,
     /// The reads of targets, by target name.
     pub directories: BTreeMap<Name, ReadOfDirectory>,
+}
+
+/// A plan made from reads that were proven whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastGoodPlan {
+    /// Its digest.
+    pub digest: String,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
 }
 
 /// How people were read.
@@ -93,6 +110,33 @@ pub struct ReadOfPeople {
     pub people: u64,
     /// Proof of completeness, with the plan's own checks (floor, fall, sentinels) included in the verdict.
     pub completeness: Completeness,
+    /// Each check behind the verdict: what was asked for, what was found, and whether that was enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CompletenessCheck>,
+    /// How many people have each value of the fields in `completeness.parts`: what a later plan compares its read with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<Name, BTreeMap<String, u64>>,
+    /// Each rule about people's values, and how many broke it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityOutcome>,
+}
+
+/// How the values of one field are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QualityOutcome {
+    /// The field.
+    pub field: Name,
+    /// What is asked of it, as the end of a sentence that begins with its name, for example `is unique`.
+    pub asks: String,
+    /// What happens when it is not so.
+    pub severity: Severity,
+    /// How many people were judged: those in scope.
+    pub judged: u64,
+    /// How many of them broke it.
+    pub broken: u64,
+    /// The rule.
+    pub rule: RuleIndex,
 }
 
 /// How a directory was read.

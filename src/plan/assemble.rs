@@ -84,6 +84,11 @@ pub(super) fn settle_rules(plan: &mut Plan, book: &RuleBook) {
 }
 
 fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
+    for read in plan.inputs.people.values_mut() {
+        for outcome in &mut read.quality {
+            each(&mut outcome.rule);
+        }
+    }
     for change in &mut plan.changes {
         visit_change(change, each);
     }

@@ -10,19 +10,18 @@ use super::groups::GroupRule;
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
+use super::quality::{self, Judged};
 use super::target::Target;
 use super::trace::Trace;
-use super::{Action, Counts, Inputs, Plan, ReadOfDirectory, ReadOfPeople};
+use super::{Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople};
 use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
 
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook};
 use crate::mapping::Mapping;
-use crate::model::{
-    Completeness, DirectorySnapshot, Name, PeopleSnapshot, Person, PersonKey, Verdict,
-};
-use crate::policy::warning;
+use crate::model::{DirectorySnapshot, Name, PeopleSnapshot, Person, PersonKey, Verdict};
+use crate::policy::{LastGoodRead, Proof, judge, warning};
 use crate::snapshot::{directory_digest, people_digest};
 
 /// Everything a plan is made from.
@@ -34,6 +33,8 @@ pub struct PlanInput<'a> {
     pub people: &'a BTreeMap<Name, PeopleSnapshot>,
     /// What was read of each target.
     pub directories: &'a BTreeMap<Name, DirectorySnapshot>,
+    /// A plan made from reads that were proven whole, to compare these with.
+    pub last_good: Option<&'a PlanFile>,
     /// The moment the plan is for.
     pub as_of: jiff::Timestamp,
     /// Version of the program.
@@ -94,6 +95,14 @@ pub enum PlanError {
         target: Name,
         /// The attribute.
         attribute: String,
+    },
+    /// Values of people break rules whose severity is to stop everything.
+    #[error("{count} people break rules that stop the plan: {}", people.join("; "))]
+    Stopped {
+        /// How many people.
+        count: u64,
+        /// Who, why, and which rule, of the first of them.
+        people: Vec<String>,
     },
     /// A rule does not fit what was read.
     #[error(transparent)]
@@ -189,6 +198,10 @@ fn make(
                 .iter()
                 .map(|file| (file.path.to_string(), file.digest.clone()))
                 .collect(),
+            last_good: input.last_good.map(|file| LastGoodPlan {
+                digest: file.digest.clone(),
+                as_of: file.content.as_of,
+            }),
             people: BTreeMap::new(),
             directories: BTreeMap::new(),
         },
@@ -201,7 +214,8 @@ fn make(
         held: Vec::new(),
         warnings: Vec::new(),
     };
-    let mut proofs: BTreeMap<Name, Completeness> = BTreeMap::new();
+    let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
+    let mut proofs = proofs(input);
     let mut targets = Vec::new();
     for directory in config.directories.values() {
         let mappings: Vec<&Document<kinds::Mapping>> = config
@@ -232,6 +246,7 @@ fn make(
                 input,
                 tables: &tables,
                 book: &mut book,
+                judged: &judged,
             };
             let (side, rules) = compiling.side(
                 source,
@@ -260,7 +275,7 @@ fn make(
         plan.held.extend(planned.held);
     }
     plan.changes = order::sort(plan.changes);
-    record_reads(&mut plan, input, &proofs);
+    record_reads(&mut plan, input, &proofs, &judged);
     warn_of_reads(&plan, input, &mut warnings);
     let creates = plan
         .changes
@@ -330,6 +345,7 @@ struct Compiling<'c, 'a> {
     input: &'c PlanInput<'a>,
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
+    judged: &'a BTreeMap<Name, Judged>,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -389,11 +405,63 @@ impl<'a> Compiling<'_, 'a> {
         {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
-        Ok((Side::new(source, people, lifecycle, compiled, true), rules))
+        let quality = self.judged.get(name);
+        let side = Side::new(source, people, lifecycle, compiled, true, quality);
+        Ok((side, rules))
     }
 }
 
-fn record_reads(plan: &mut Plan, input: &PlanInput<'_>, proofs: &BTreeMap<Name, Completeness>) {
+/// What each read that a mapping uses proves by itself and against the last good one.
+fn proofs(input: &PlanInput<'_>) -> BTreeMap<Name, Proof> {
+    let targets = &input.config.directories;
+    let used: BTreeSet<&str> = input
+        .config
+        .mappings
+        .values()
+        .filter(|mapping| targets.contains_key(mapping.spec.target.as_str()))
+        .map(|mapping| mapping.spec.source.as_str())
+        .collect();
+    let sources = input.config.sources.values();
+    sources
+        .filter(|source| used.contains(source.name.as_str()))
+        .filter_map(|source| {
+            let people = input.people.get(&source.name)?;
+            let last_good = last_good(input, &source.name, people);
+            let proof = judge(people, &source.spec.completeness, last_good);
+            Some((source.name.clone(), proof))
+        })
+        .collect()
+}
+
+/// What the plan that was named tells of a source's last good read.
+fn last_good<'a>(
+    input: &PlanInput<'a>,
+    source: &Name,
+    people: &PeopleSnapshot,
+) -> Result<LastGoodRead<'a>, &'static str> {
+    let plan = input
+        .last_good
+        .ok_or("no plan was named with --last-good")?;
+    let read = plan.content.inputs.people.get(source);
+    let read = read.ok_or("the plan named has no read of this source")?;
+    if read.instance != people.header.instance {
+        return Err("the plan named is of another instance");
+    }
+    if !read.completeness.is_proven() {
+        return Err("the read of the plan named was not proven complete itself");
+    }
+    Ok(LastGoodRead {
+        people: read.people,
+        parts: &read.parts,
+    })
+}
+
+fn record_reads(
+    plan: &mut Plan,
+    input: &PlanInput<'_>,
+    proofs: &BTreeMap<Name, Proof>,
+    judged: &BTreeMap<Name, Judged>,
+) {
     for (source, proof) in proofs {
         let Some(people) = input.people.get(source) else {
             continue;
@@ -406,7 +474,10 @@ fn record_reads(plan: &mut Plan, input: &PlanInput<'_>, proofs: &BTreeMap<Name, 
                 read_at: people.header.read_at,
                 digest: people_digest(people),
                 people: people.people.len() as u64,
-                completeness: proof.clone(),
+                completeness: proof.completeness.clone(),
+                checks: proof.checks.clone(),
+                parts: proof.parts.clone(),
+                quality: judged.get(source).map_or_else(Vec::new, Judged::outcomes),
             },
         );
     }

@@ -128,6 +128,8 @@ pub(super) struct Warnings {
 struct Gathered {
     count: u64,
     examples: BTreeSet<String>,
+    /// Examples in an order of their own.
+    listed: Vec<String>,
 }
 
 /// How many examples a warning shows.
@@ -147,6 +149,24 @@ impl Warnings {
         }
     }
 
+    /// A warning with its examples in the order they are shown. Of several with one message, the one that counts most.
+    pub(super) fn list(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        count: u64,
+        examples: Vec<String>,
+    ) {
+        let gathered = self
+            .gathered
+            .entry((code.code, message.into()))
+            .or_default();
+        if count > gathered.count {
+            gathered.count = count;
+            gathered.listed = examples;
+        }
+    }
+
     /// Notes a warning about `count` cases without naming any.
     pub(super) fn note(&mut self, code: Code, message: impl Into<String>, count: u64) {
         self.gathered
@@ -163,7 +183,11 @@ impl Warnings {
                 code: code.to_owned(),
                 message,
                 count: gathered.count,
-                examples: gathered.examples.into_iter().collect(),
+                examples: gathered
+                    .listed
+                    .into_iter()
+                    .chain(gathered.examples)
+                    .collect(),
             })
             .collect()
     }

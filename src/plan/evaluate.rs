@@ -30,7 +30,7 @@ pub(super) struct Outcome<'t> {
     pub(super) partial: Vec<Draft>,
     pub(super) notes: Notes,
     /// References to people without a known account: attribute, and whom it names.
-    pub(super) unresolved: Vec<(&'t AttributeRule, CompactString)>,
+    pub(super) unresolved: Vec<(&'t AttributeRule, CompactString, Unresolved)>,
     pub(super) attributes: Vec<Delta<'t>>,
     pub(super) names: Vec<NameNeed<'t>>,
     /// Rules that speak of a name not found yet, in the order they are asked.
@@ -66,6 +66,34 @@ pub(super) enum After {
         /// As the directory spells them.
         remove: Vec<CompactString>,
     },
+}
+
+/// Why a reference is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unresolved {
+    /// No person has this value, or several have.
+    Nobody,
+    /// It names the person themselves.
+    Self_,
+    /// The person named is not in scope.
+    OutOfScope,
+    /// The person named is held, or no mapping concerns them.
+    Held,
+    /// The person named is to have no account.
+    NoAccount,
+}
+
+impl Unresolved {
+    /// What the reference names, for reviewers.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Nobody => "names nobody, or more than one person",
+            Self::Self_ => "names the person themselves",
+            Self::OutOfScope => "names somebody out of scope",
+            Self::Held => "names somebody who is held or not mapped",
+            Self::NoAccount => "names somebody whose state gives them no account",
+        }
+    }
 }
 
 /// A name that has to be found.
@@ -617,16 +645,34 @@ impl<'t> Evaluation<'_, 't, '_> {
     fn person(&mut self, rule: &'t AttributeRule, field: Option<FieldIndex>, text: CompactString) {
         let target = self.target;
         let Some(at) = self.subject_named(field, &text) else {
-            self.outcome.unresolved.push((rule, text));
+            let why = self.nobody(field, &text);
+            self.outcome.unresolved.push((rule, text, why));
             return;
         };
         let subject = &target.subjects[at as usize];
-        match (subject.account(), &subject.found) {
-            (Some(object), _) => self.object(rule, object),
+        let why = match (subject.account(), &subject.found) {
+            (Some(object), _) => return self.object(rule, object),
             (None, Found::Nothing) if target.state(subject).create => {
-                self.push(rule, After::Made(at));
+                return self.push(rule, After::Made(at));
             }
-            _ => self.outcome.unresolved.push((rule, text)),
+            (None, Found::Nothing) => Unresolved::NoAccount,
+            _ => Unresolved::Held,
+        };
+        self.outcome.unresolved.push((rule, text, why));
+    }
+
+    /// Why a value names no subject.
+    fn nobody(&self, field: Option<FieldIndex>, text: &str) -> Unresolved {
+        let side = usize::from(self.subject.side);
+        let people = &self.target.sides[side];
+        let found = self.target.lookups[side]
+            .get(&field)
+            .and_then(|lookup| lookup.find(people, text));
+        match found {
+            None => Unresolved::Nobody,
+            Some(person) if person == self.subject.person => Unresolved::Self_,
+            Some(person) if !people.person(person).in_scope => Unresolved::OutOfScope,
+            Some(_) => Unresolved::Held,
         }
     }
 

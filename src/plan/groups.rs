@@ -87,6 +87,11 @@ impl GroupRule {
         removes && self.group.template.literal().is_none() && self.pattern(&target.scope).is_none()
     }
 
+    /// Its texts: the group's name, and the condition.
+    pub(super) fn texts(&self) -> (&Formula, Option<&Test>) {
+        (&self.group, self.when.as_ref())
+    }
+
     pub(super) fn fields(&self) -> Vec<Name> {
         let mut fields = self.group.template.fields_used().to_vec();
         if let Some(test) = &self.when {

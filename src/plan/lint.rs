@@ -101,6 +101,9 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
             creates.insert(id);
         }
     }
+    for outcome in plan.inputs.people.values().flat_map(|read| &read.quality) {
+        rule(plan, outcome.rule)?;
+    }
     for held in &plan.held {
         if let Some(index) = held.rule {
             rule(plan, index)?;

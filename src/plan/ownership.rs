@@ -10,8 +10,8 @@ use super::draft::Draft;
 use super::evaluate::{After, Delta, Evaluation};
 use crate::lifecycle::Formula;
 use crate::mapping::{
-    AttributeRule, Cleared, Notes, Problem, RuleKind, Wanted, canonical, cleared, is_reference,
-    is_same_value,
+    AttributeRule, Cleared, Notes, Origin, Problem, RuleKind, Wanted, canonical, cleared,
+    is_reference, is_same_value,
 };
 use crate::model::{Dn, FieldIndex};
 use crate::policy::held;
@@ -213,6 +213,14 @@ impl<'t> Evaluation<'_, 't, '_> {
         let Some((first, with)) = by.split_first() else {
             return Ok(());
         };
+        // A leaver is given nothing by their state while it is not proven that they are one.
+        let state = self.target.state(self.subject);
+        let by_state = by.iter().any(|rule| rule.origin == Origin::State);
+        if by_state && !state.enabled && self.entry.is_some() && !self.may_take() {
+            let what = format!("setting {} for state {}", first.name, state.name);
+            self.unproven(&what, first.rule);
+            return Ok(());
+        }
         add.sort();
         self.outcome.attributes.push(Delta {
             rule: first,
@@ -389,7 +397,7 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 }
 
-/// Begins the address people write from ([MS-ADA3] 2.224: upper case is the primary one).
+/// Begins the address Exchange sends from: upper case is the primary one, and there is one at most.
 const PRIMARY: &str = "SMTP:";
 
 fn has_addresses(rule: &AttributeRule) -> bool {

@@ -1,18 +1,17 @@
 //! The desired side of one target: who of a source is to have which state under which mapping.
 
 use compact_str::CompactString;
-use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
-use super::draft::{Draft, listed};
+use super::draft::Draft;
+use super::quality::{Judged, Labels};
 use super::target::CHUNK;
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::Lifecycle;
 use crate::mapping::{Mapping, Problem};
-use crate::matching::{Hashed, hash};
-use crate::model::{FieldIndex, Name, PeopleSnapshot, Person};
+use crate::model::{Name, PeopleSnapshot, Person};
 use crate::policy::held;
 
 /// The people of one source as one target sees them.
@@ -25,9 +24,9 @@ pub(super) struct Side<'a> {
     pub(super) mappings: Vec<Mapping>,
     /// The read proves enough for removals.
     pub(super) proven: bool,
-    label: Vec<FieldIndex>,
-    required: Vec<(FieldIndex, Name)>,
-    duplicates: HashMap<u32, Name>,
+    labels: Labels<'a>,
+    doubtful: bool,
+    quality: Option<&'a Judged>,
 }
 
 /// What became of one person.
@@ -58,48 +57,47 @@ impl<'a> Side<'a> {
         lifecycle: Lifecycle,
         mappings: Vec<Mapping>,
         proven: bool,
+        quality: Option<&'a Judged>,
     ) -> Self {
-        let field = |name: &str| {
-            let at = people
-                .header
-                .fields
-                .iter()
-                .position(|field| field.name.as_str() == name)?;
-            u16::try_from(at).ok().map(FieldIndex)
-        };
-        let spec = &source.spec.person;
-        let label = spec
-            .label
-            .as_deref()
-            .into_iter()
-            .chain(["displayName", "number"])
-            .filter_map(field)
-            .collect();
         let mut order: Vec<u32> =
             (0..u32::try_from(people.people.len()).unwrap_or(u32::MAX)).collect();
         let key = |at: &u32| &people.people[*at as usize].key;
         if !order.is_sorted_by(|one, next| key(one).natural_cmp(key(next)).is_le()) {
             order.sort_by(|one, next| key(one).natural_cmp(key(next)));
         }
-        let named = |keep: &dyn Fn(&kinds::FieldSpec) -> bool| -> Vec<(FieldIndex, Name)> {
-            spec.fields
+        let doubtful = !people.header.rejected.is_empty() || {
+            let behind: Vec<bool> = people
+                .header
+                .fields
                 .iter()
-                .filter(|(_, rule)| keep(rule))
-                .filter_map(|(name, _)| Some((field(name)?, Name::new(name))))
-                .collect()
+                .map(|field| {
+                    mappings.iter().any(|mapping| {
+                        mapping
+                            .anchor
+                            .formula
+                            .template
+                            .fields_used()
+                            .contains(&field.name)
+                    })
+                })
+                .collect();
+            let matters =
+                |fault: &crate::model::Fault| behind.get(usize::from(fault.field.0)) == Some(&true);
+            people
+                .people
+                .iter()
+                .any(|person| person.faults.iter().any(matters))
         };
-        let required = named(&|rule| rule.required == kinds::Required::Hold);
-        let duplicates = duplicates(people, &order, &named(&|rule| rule.unique));
         Self {
             source: &source.name,
             people,
+            doubtful,
             order,
             lifecycle,
             mappings,
             proven,
-            label,
-            required,
-            duplicates,
+            labels: Labels::new(source, people),
+            quality,
         }
     }
 
@@ -109,27 +107,12 @@ impl<'a> Side<'a> {
 
     /// How reviewers know a person.
     pub(super) fn reference(&self, at: u32) -> PersonRef {
-        let person = self.person(at);
-        let label = self
-            .label
-            .iter()
-            .find_map(|field| person.fact(*field))
-            .map_or_else(|| person.key.as_str().to_owned(), ToString::to_string);
-        PersonRef {
-            source: self.source.clone(),
-            key: person.key.clone(),
-            label,
-        }
+        self.labels.reference(self.person(at))
     }
 
     /// `label (key)`.
     pub(super) fn shown(&self, at: u32) -> String {
-        let reference = self.reference(at);
-        if reference.label == reference.key.as_str() {
-            reference.label
-        } else {
-            format!("{} ({})", reference.label, reference.key)
-        }
+        self.labels.shown(self.person(at))
     }
 
     /// Everyone, in the order of their keys.
@@ -171,40 +154,15 @@ impl<'a> Side<'a> {
         context: &PersonContext<'_>,
         moment: &Moment,
     ) -> Result<Option<(u16, u16, CompactString)>, Draft> {
-        let person = context.person;
+        let held = |early: bool| match self.quality.and_then(|found| found.draft(at, early)) {
+            Some(draft) => Err(draft),
+            None => Ok(()),
+        };
+        held(true)?;
         let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
         };
-        let fields = &self.people.header.fields;
-        let unread = self.required.iter().find(|(field, _)| {
-            fields
-                .get(usize::from(field.0))
-                .is_some_and(|one| !one.delivered)
-        });
-        if let Some((_, name)) = unread {
-            return Err(Draft::new(
-                held::FIELD_NOT_DELIVERED,
-                format!("{name} is required and stood in no row of the read"),
-            ));
-        }
-        let missing: Vec<Name> = self
-            .required
-            .iter()
-            .filter(|(field, _)| person.fact(*field).is_none())
-            .map(|(_, name)| name.clone())
-            .collect();
-        if !missing.is_empty() {
-            return Err(Draft::new(
-                held::MISSING_VALUE,
-                format!("{} is required and has no value", listed(&missing)),
-            ));
-        }
-        if let Some(field) = self.duplicates.get(&at) {
-            return Err(Draft::new(
-                held::DUPLICATE_VALUE,
-                format!("{field} must be unique and other people have the same value"),
-            ));
-        }
+        held(false)?;
         let state = self.lifecycle.decide(context).map_err(|undecided| {
             Draft::undecided(&undecided, |state| {
                 let state = &self.lifecycle.states[state];
@@ -293,6 +251,12 @@ impl<'a> Side<'a> {
             .collect()
     }
 
+    /// Whether somebody of the read may have an anchor nobody knows: their row was rejected, or a value their anchor is
+    /// made from was not understood.
+    pub(super) fn anchors_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
     /// Rules that had to be left out because no row had a field they read.
     pub(super) fn blind_rules(&self) -> Vec<(String, Name)> {
         let rules = self
@@ -310,48 +274,4 @@ impl<'a> Side<'a> {
             });
         rules.chain(templates).collect()
     }
-}
-
-/// People in scope who share a value that must be unique, with the first such field.
-fn duplicates(
-    people: &PeopleSnapshot,
-    order: &[u32],
-    fields: &[(FieldIndex, Name)],
-) -> HashMap<u32, Name> {
-    let value = |at: u32, field: FieldIndex| -> Option<CompactString> {
-        let person = &people.people[at as usize];
-        match person.fact(field).filter(|_| person.in_scope)? {
-            crate::model::Fact::Text(text) => Some(text.to_lowercase()),
-            other => Some(compact_str::format_compact!("{other}")),
-        }
-    };
-    let found: Vec<(usize, HashSet<u32>)> = fields
-        .iter()
-        .enumerate()
-        .map(|(rank, (field, _))| {
-            let rows = order
-                .par_iter()
-                .filter_map(|at| Some((hash(&value(*at, *field)?), *at)))
-                .collect();
-            let mut sharing = HashSet::new();
-            for group in Hashed::new(rows).repeated() {
-                let mut same: HashMap<Option<CompactString>, Vec<u32>> = HashMap::new();
-                for at in group {
-                    same.entry(value(at, *field)).or_default().push(at);
-                }
-                let several = same.into_values().filter(|people| people.len() > 1);
-                sharing.extend(several.flatten());
-            }
-            (rank, sharing)
-        })
-        .collect();
-    let mut duplicates = HashMap::new();
-    for (rank, sharing) in found {
-        for at in sharing {
-            duplicates
-                .entry(at)
-                .or_insert_with(|| fields[rank].1.clone());
-        }
-    }
-    duplicates
 }

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::assemble::held;
 use super::changes::Making;
+use super::coverage;
 use super::draft::{Draft, Warnings};
-use super::evaluate::{After, Outcome, evaluate};
+use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::{GroupRule, memberships};
 use super::naming::{Given, Names};
 use super::order;
@@ -18,8 +19,8 @@ use super::target::{HeldPerson, Target};
 use super::{Change, Held};
 use crate::config::{Config, Document, kinds};
 use crate::matching::{Found, Standing};
-use crate::model::{Completeness, EntryKind, Name, Verdict};
-use crate::policy::{Scope, held as code, judge, warning};
+use crate::model::{EntryKind, Name, Verdict};
+use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl<'a> Planning<'a> {
         config: &'a Config,
         target: Target<'a>,
         group_rules: Vec<GroupRule>,
-        proofs: &mut BTreeMap<Name, Completeness>,
+        proofs: &mut BTreeMap<Name, Proof>,
     ) -> Self {
         let mut planning = Self {
             directory: config.directories.get(target.name),
@@ -75,19 +76,15 @@ impl<'a> Planning<'a> {
             planning.anchors = Some(anchored(&planning.target));
         }
         for (number, side) in planning.target.sides.iter().enumerate() {
-            let rules = config
-                .sources
-                .get(side.source)
-                .map(|source| source.spec.completeness.clone())
-                .unwrap_or_default();
-            let (accounts, present) = match &planning.anchors {
-                Some(anchors) if rules.max_fall.is_some() => {
-                    anchors.of_side(&planning.target, u16::try_from(number).unwrap_or(u16::MAX))
-                }
-                _ => (0, 0),
-            };
-            let proof = judge(side.people, &rules, present, accounts);
-            doubt(proofs, side.source, proof);
+            let rules = config.sources.get(side.source);
+            let rules = rules.map(|source| &source.spec.completeness);
+            let fall = rules.and_then(|rules| rules.max_fall.as_ref());
+            if let (Some(fall), Some(proof)) = (fall, proofs.get_mut(side.source)) {
+                let number = u16::try_from(number).unwrap_or(u16::MAX);
+                let anchors = planning.anchors.as_ref();
+                let counted = anchors.map(|anchors| anchors.of_side(&planning.target, number));
+                judge_fall(proof, planning.target.name, fall, counted);
+            }
         }
         planning
     }
@@ -100,11 +97,11 @@ impl<'a> Planning<'a> {
     /// Plans it, once every target has judged the reads.
     pub(super) fn run(
         mut self,
-        proofs: &BTreeMap<Name, Completeness>,
+        proofs: &BTreeMap<Name, Proof>,
         warnings: &mut Warnings,
     ) -> Planned {
         for side in &mut self.target.sides {
-            side.proven = proofs.get(side.source).is_some_and(Completeness::is_proven);
+            side.proven = proofs.get(side.source).is_some_and(Proof::is_proven);
         }
         let managed = self
             .target
@@ -129,6 +126,7 @@ impl<'a> Planning<'a> {
         let mut objects = report(&self.target, &anchors, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
         let mut outcomes: Vec<Option<Box<Outcome<'_>>>> = (0..count)
@@ -165,6 +163,7 @@ impl<'a> Planning<'a> {
         }
         people.extend(memberships.people);
         objects.extend(memberships.groups);
+        super::references::report(target, warnings);
         collect_notes(target, &outcomes, &mut people, warnings);
         let unchanged = target
             .subjects
@@ -266,25 +265,6 @@ impl<'a> Planning<'a> {
     }
 }
 
-/// Joins what one target makes of a read with what the others made of it.
-fn doubt(proofs: &mut BTreeMap<Name, Completeness>, source: &Name, proof: Completeness) {
-    let Some(known) = proofs.get_mut(source) else {
-        proofs.insert(source.clone(), proof);
-        return;
-    };
-    let Verdict::Unproven { reasons } = proof.verdict else {
-        return;
-    };
-    match &mut known.verdict {
-        Verdict::Unproven { reasons: all } => {
-            all.extend(reasons);
-            all.sort();
-            all.dedup();
-        }
-        verdict @ Verdict::Proven => *verdict = Verdict::Unproven { reasons },
-    }
-}
-
 /// Finds names for everyone who needs one, in the order of their keys.
 fn name_all<'t>(
     target: &'t Target<'_>,
@@ -326,7 +306,11 @@ fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
         let mut lost = Vec::new();
         outcome.attributes.retain(|delta| match delta.after {
             After::Made(other) if !made[other as usize] => {
-                lost.push((delta.rule, compact_str::CompactString::default()));
+                lost.push((
+                    delta.rule,
+                    compact_str::CompactString::default(),
+                    Unresolved::Held,
+                ));
                 false
             }
             _ => true,
@@ -347,26 +331,16 @@ fn collect_notes(
         for draft in outcome.whole.iter().chain(&outcome.partial) {
             people.push((subject.side, subject.person, draft.clone()));
         }
-        for (rule, wanted) in &outcome.unresolved {
+        for (rule, wanted, why) in &outcome.unresolved {
             let shown = side.shown(subject.person);
             warnings.add(
                 warning::REFERENCE_UNRESOLVED,
-                format!(
-                    "{} names somebody without a known account and is left as it is",
-                    rule.name
-                ),
+                format!("{} {} and is left as it is", rule.name, why.words()),
                 if wanted.is_empty() {
                     shown
                 } else {
                     format!("{shown}: {wanted}")
                 },
-            );
-        }
-        for (table, key) in &outcome.notes.unmapped {
-            warnings.add(
-                warning::UNMAPPED_VALUE,
-                format!("table {table} has no row for {key:?}"),
-                side.shown(subject.person),
             );
         }
     }

@@ -42,6 +42,7 @@ codes! {
         FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
+        INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NO_STATE "no-state" "add a state whose condition holds for this person";
@@ -50,6 +51,7 @@ codes! {
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
         PROTECTED "protected" "change the account by hand; protected accounts are never touched";
         PROTECTED_GROUP "protected-group" "add the group's place to groupsUnder, or take the rule out; protected groups are never touched";
+        QUALITY "quality" "correct the value in HaloITSM, or the rule";
         REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
@@ -71,10 +73,13 @@ codes! {
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";
+        QUALITY "quality" "values that are not as a rule of the source asks, of people for whom everything goes on";
+        REFERENCE_CIRCLE "reference-circle" "people are, by way of others, their own manager; the references are written as the source has them";
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
-        UNMAPPED_VALUE "unmapped-value" "a table has no row for a key, the value was taken as empty";
+        UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
+        UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
     }
 }

@@ -1,11 +1,14 @@
-//! What may be done: the managed scope, what is protected, whether a read proves enough for a removal.
+//! What may be done: the managed scope, what is protected, whether a read proves enough for a removal, whether
+//! people's values are as they must be.
 //!
 //! Judges and never proposes. Its answers hold whatever rules and limits say (P2, P9).
 
 mod codes;
 mod completeness;
+mod quality;
 mod scope;
 
 pub use codes::{Code, HELD, WARNINGS, held, warning};
-pub use completeness::judge;
+pub use completeness::{LastGoodRead, PartCounts, Proof, judge, judge_fall};
+pub use quality::{Finding, Findings, Quality, QualityRule};
 pub use scope::{OutOfBounds, Scope, relative_id};

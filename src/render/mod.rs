@@ -11,6 +11,7 @@
 
 pub mod diagnostics;
 mod difference;
+pub mod effective;
 mod escape;
 mod label;
 mod markdown;

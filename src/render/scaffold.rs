@@ -157,6 +157,8 @@ fn new_field(field: &SuggestedField, from: &str) -> String {
         FactType::Date => Some("date"),
         FactType::DateTime => Some("dateTime"),
         FactType::List => Some("list"),
+        FactType::Email => Some("email"),
+        FactType::Binary => Some("binary"),
     };
     if let Some(fact_type) = fact_type {
         let _ = write!(written, ", type: {fact_type}");

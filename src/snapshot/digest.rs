@@ -48,7 +48,18 @@ pub fn people_digest(snapshot: &PeopleSnapshot) -> String {
                         text(out, item);
                     }
                 }
+                Some(Fact::Binary(bytes)) => {
+                    out.push(7);
+                    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+                    out.extend_from_slice(bytes);
+                }
             }
+        }
+        // The number of facts is in the header, so this cannot be taken for one.
+        for fault in &person.faults {
+            out.push(8);
+            out.extend_from_slice(&fault.field.0.to_le_bytes());
+            text(out, &fault.reason);
         }
     })
 }

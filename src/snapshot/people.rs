@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
 use rayon::prelude::*;
 use serde::Deserializer;
@@ -9,7 +11,9 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::lines::{describe, read_lines, split_header};
 use super::{PEOPLE_FORMAT, SnapshotError};
-use crate::model::{Fact, FactType, Field, PeopleHeader, PeopleSnapshot, Person, PersonKey};
+use crate::model::{
+    Fact, FactType, Fault, Field, FieldIndex, PeopleHeader, PeopleSnapshot, Person, PersonKey,
+};
 
 /// Writes people as JSON Lines.
 ///
@@ -65,9 +69,24 @@ fn write_person(person: &Person, names: &[Vec<u8>], out: &mut Vec<u8>) -> io::Re
             Fact::Date(date) => write!(out, "\"{date}\"")?,
             Fact::DateTime(moment) => write!(out, "\"{moment}\"")?,
             Fact::List(items) => serde_json::to_writer(&mut *out, items)?,
+            // Base64 needs no escaping.
+            Fact::Binary(_) => write!(out, "\"{fact}\"")?,
         }
     }
-    out.extend_from_slice(b"}}\n");
+    out.push(b'}');
+    for (at, fault) in person.faults.iter().enumerate() {
+        let Some(name) = names.get(usize::from(fault.field.0)) else {
+            continue;
+        };
+        out.extend_from_slice(if at == 0 { b",\"faults\":{" } else { b"," });
+        out.extend_from_slice(name);
+        out.push(b':');
+        serde_json::to_writer(&mut *out, &fault.reason)?;
+    }
+    if !person.faults.is_empty() {
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"}\n");
     Ok(())
 }
 
@@ -127,6 +146,7 @@ enum Member {
     Key,
     OutOfScope,
     Facts,
+    Faults,
 }
 
 impl<'de> Visitor<'de> for PersonSeed<'_> {
@@ -137,7 +157,7 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Person, A::Error> {
-        let (mut key, mut out_of_scope, mut facts) = (None, None, None);
+        let (mut key, mut out_of_scope, mut facts, mut faults) = (None, None, None, None);
         while let Some(member) = map.next_key::<Member>()? {
             match member {
                 Member::Key if key.is_none() => key = Some(map.next_value::<PersonKey>()?),
@@ -146,6 +166,9 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
                 }
                 Member::Facts if facts.is_none() => {
                     facts = Some(map.next_value_seed(FactsSeed(self.0))?);
+                }
+                Member::Faults if faults.is_none() => {
+                    faults = Some(map.next_value_seed(FaultsSeed(self.0))?);
                 }
                 _ => return Err(A::Error::custom("a member stands twice")),
             }
@@ -157,10 +180,23 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
         if out_of_scope == Some(false) {
             return Err(A::Error::custom("outOfScope is written only when true"));
         }
+        let facts = facts.ok_or_else(|| A::Error::missing_field("facts"))?;
+        let faults = faults.unwrap_or_default();
+        let both = |fault: &Fault| {
+            let fact = facts.get(usize::from(fault.field.0));
+            fact.is_none_or(Option::is_some)
+        };
+        if let Some(fault) = faults.iter().find(|fault| both(fault)) {
+            let name = &self.0[usize::from(fault.field.0)].name;
+            return Err(A::Error::custom(format!(
+                "field {name} has both a fact and a fault"
+            )));
+        }
         Ok(Person {
             key,
             in_scope: out_of_scope.is_none(),
-            facts: facts.ok_or_else(|| A::Error::missing_field("facts"))?,
+            facts,
+            faults,
         })
     }
 }
@@ -193,6 +229,46 @@ impl<'de> Visitor<'de> for FactsSeed<'_> {
             next = at + 1;
         }
         Ok(facts)
+    }
+}
+
+struct FaultsSeed<'a>(&'a [Field]);
+
+impl<'de> DeserializeSeed<'de> for FaultsSeed<'_> {
+    type Value = Box<[Fault]>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FaultsSeed<'_> {
+    type Value = Box<[Fault]>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("faults")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut faults = Vec::new();
+        let mut next = 0;
+        while let Some(at) = map.next_key_seed(NameSeed {
+            names: self.0,
+            from: next,
+        })? {
+            next = at + 1;
+            let field = u16::try_from(at).map(FieldIndex);
+            faults.push(Fault {
+                field: field.map_err(|_| A::Error::custom("too many fields"))?,
+                reason: map.next_value()?,
+            });
+        }
+        if faults.is_empty() {
+            return Err(A::Error::custom(
+                "faults are written only when there are some",
+            ));
+        }
+        Ok(faults.into_boxed_slice())
     }
 }
 
@@ -241,9 +317,11 @@ impl<'de> DeserializeSeed<'de> for FactSeed {
             FactType::Integer => deserializer.deserialize_i64(self),
             FactType::Boolean => deserializer.deserialize_bool(self),
             FactType::List => deserializer.deserialize_seq(self),
-            FactType::Text | FactType::Date | FactType::DateTime => {
-                deserializer.deserialize_str(self)
-            }
+            FactType::Text
+            | FactType::Email
+            | FactType::Date
+            | FactType::DateTime
+            | FactType::Binary => deserializer.deserialize_str(self),
         }
     }
 }
@@ -268,7 +346,11 @@ impl<'de> Visitor<'de> for FactSeed {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Fact, E> {
         match self.0 {
-            FactType::Text => Ok(Fact::Text(fact_text(text)?)),
+            FactType::Text | FactType::Email => Ok(Fact::Text(fact_text(text)?)),
+            FactType::Binary => match STANDARD.decode(text) {
+                Ok(bytes) if !bytes.is_empty() => Ok(Fact::Binary(bytes.into_boxed_slice())),
+                _ => Err(E::custom("a value is not base64, or empty")),
+            },
             FactType::Date => text
                 .parse()
                 .map(Fact::Date)
@@ -335,6 +417,9 @@ mod tests {
                     field("endsOn", FactType::Date),
                     field("seenAt", FactType::DateTime),
                     field("sites", FactType::List),
+                    field("mail", FactType::Email),
+                    field("photo", FactType::Binary),
+                    field("leavesOn", FactType::Date),
                 ],
                 completeness: Completeness {
                     pages: 1,
@@ -360,12 +445,20 @@ mod tests {
                         Some(Fact::Date("2026-11-20".parse().unwrap())),
                         Some(Fact::DateTime("2026-11-20T08:30:00.5Z".parse().unwrap())),
                         Some(Fact::List(Box::new(["a".into(), "b, c".into()]))),
+                        text("ana@example.com"),
+                        Some(Fact::Binary(Box::new([0xff, 0xd8, 0xff, 0]))),
+                        None,
                     ]),
+                    faults: Box::new([Fault {
+                        field: FieldIndex(8),
+                        reason: "\"soon\" is not a date".to_owned(),
+                    }]),
                 },
                 Person {
                     key: PersonKey::new("10"),
                     in_scope: false,
-                    facts: Box::new([None, None, None, None, None, None]),
+                    facts: (0..9).map(|_| None).collect(),
+                    faults: Box::default(),
                 },
             ],
         }
@@ -402,6 +495,21 @@ mod tests {
             ("2026-11-20\"", "2026-11-31\"", 2, "not a date"),
             ("[\"a\"", "[\"\"", 2, "empty"),
             ("[\"a\",\"b, c\"]", "[]", 2, "empty"),
+            ("/9j/AA==", "/9j/A", 2, "base64"),
+            ("/9j/AA==", "", 2, "base64"),
+            (
+                "{\"leavesOn\":\"",
+                "{\"mail\":\"",
+                2,
+                "both a fact and a fault",
+            ),
+            ("{\"leavesOn\":\"", "{\"x\":\"", 2, "not in the header"),
+            (
+                ",\"facts\":{}",
+                ",\"facts\":{},\"faults\":{}",
+                3,
+                "only when",
+            ),
             ("\"key\":\"10\"", "\"key\":\"9\"", 3, "must rise"),
             ("\"key\":\"10\"", "\"key\":\"08\"", 3, "must rise"),
             ("\"key\":\"10\"", "\"key\":\"\"", 3, "key is empty"),

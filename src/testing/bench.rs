@@ -173,6 +173,7 @@ impl Bench {
             config: &self.config,
             people: &people,
             directories: &directories,
+            last_good: None,
             as_of,
             tool_version: env!("CARGO_PKG_VERSION"),
             commit: None,

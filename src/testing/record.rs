@@ -90,6 +90,7 @@ pub fn record(
         config,
         people: reads.people,
         directories: reads.directories,
+        last_good: None,
         as_of: reads.as_of,
         tool_version: env!("CARGO_PKG_VERSION"),
         commit: None,
@@ -182,7 +183,10 @@ fn find<'p>(
                 .filter(|(_, field)| {
                     let name = field.name.as_str();
                     spec.label.as_deref() == Some(name)
-                        || spec.fields.get(name).is_some_and(|field| field.unique)
+                        || spec
+                            .fields
+                            .get(name)
+                            .is_some_and(|field| field.unique.severity().is_some())
                 })
                 .map(|(at, _)| at)
                 .collect();
@@ -574,7 +578,9 @@ fn notes(bench: &Bench, test: &MappingTest, real: &Actual) -> Result<Vec<String>
         note("the state");
     }
     if real.account != found.account {
+        // Everything else follows from it.
         note("what becomes of the account");
+        return Ok(notes);
     }
     if real.enabled != found.enabled {
         note("whether the account is enabled");

@@ -248,14 +248,17 @@ impl<'b> Redactor<'b> {
         run.clear();
     }
 
-    /// As many digits, beginning with a zero where the number did.
+    /// As many digits, beginning with a zero where the number did. A lone zero says nothing and stays.
     fn number(&mut self, digits: &str) -> String {
         if let Some(known) = self.numbers.get(digits) {
             return known.clone();
         }
         let length = digits.chars().count();
-        let zeros = digits.chars().take_while(|c| *c == '0').count();
-        let free = length - zeros;
+        let free = match digits.trim_start_matches('0').len() {
+            // Nothing but zeros: the first stays, or nothing could change.
+            0 => length - 1,
+            free => free,
+        };
         let mut invented = digits.to_owned();
         if free > 0 {
             let size = 9 * 10_u64.saturating_pow(u32::try_from(free - 1).unwrap_or(18).min(17));
@@ -316,7 +319,8 @@ fn invent(word: &str, number: usize) -> String {
     let mut state = number;
     let mut vowel = number % 2 == 1;
     word.chars()
-        .map(|c| {
+        .enumerate()
+        .map(|(at, c)| {
             if is_combining_mark(c) {
                 return c;
             }
@@ -336,7 +340,7 @@ fn invent(word: &str, number: usize) -> String {
             vowel = !vowel;
             let chosen = letters[state % letters.len()];
             // Neighbouring letters and neighbouring words differ.
-            state = state / letters.len() + number + 3;
+            state = state / letters.len() + number + 3 + at * 5;
             chosen
         })
         .collect()
@@ -362,6 +366,10 @@ fn constants(rule: &str, learn: &mut impl FnMut(&str)) {
         for (at, part) in rule.split(quote).enumerate() {
             if at % 2 == 1 {
                 learn(part);
+                // Conditions look for beginnings and parts, too.
+                part.split(|c: char| !c.is_alphabetic())
+                    .filter(|word| !word.is_empty())
+                    .for_each(&mut *learn);
             }
         }
     }
@@ -404,6 +412,6 @@ mod tests {
             "person.department == 'Sales' {{ x }}@corp.example.test",
             &mut |text| known.push(text.to_owned()),
         );
-        assert_eq!(known, ["Sales", "corp.example.test"]);
+        assert_eq!(known, ["Sales", "Sales", "corp.example.test"]);
     }
 }

@@ -173,6 +173,7 @@ fn person(
         key: PersonKey::new(key),
         in_scope: true,
         facts: slots.into_boxed_slice(),
+        faults: Box::default(),
     }))
 }
 

@@ -579,7 +579,7 @@ async fn a_first_mapping_is_valid_and_plans() {
     for file in ["groups.yaml", "lifecycle.yaml", "mappings/employees.yaml"] {
         std::fs::remove_file(lab.dir.path().join(file)).unwrap();
     }
-    for folder in ["tables", "tests"] {
+    for folder in ["tables", "templates", "tests"] {
         std::fs::remove_dir_all(lab.dir.path().join(folder)).unwrap();
     }
     lab.edit(

@@ -385,7 +385,7 @@ fn person(
             ),
             did_you_mean(field, source.spec.person.fields.keys().map(String::as_str)),
         ),
-        Some(found) if !found.unique => report.error(
+        Some(found) if found.unique.severity().is_none() => report.error(
             doc,
             &at,
             codes::PERSON_FIELD_NOT_UNIQUE,

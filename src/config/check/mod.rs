@@ -13,7 +13,9 @@ mod mapping;
 mod mapping_test;
 mod names;
 mod naming;
+mod overlap;
 mod pairs;
+mod person;
 mod project;
 mod source;
 mod tables;
@@ -72,6 +74,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     }
     for source in &set.sources {
         source::check(source, report);
+        person::check(source, set, report);
     }
     for directory in &set.directories {
         directory::check(directory, report);
@@ -81,6 +84,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         mapping::check(mapping, &context, report);
     }
     template::check(&context, report);
+    overlap::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
     }

@@ -33,9 +33,11 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Endpoint, FieldSpec,
-    FileStore, Grant, KeyPlace, KeyringStore, MaxFall, NoAuth, OAuth2, Parameter, PersonSpec,
-    Preset, QueryValue, RateLimit, Repeat, Required, Source, TokenRequest, TokenStore,
+    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Controls, DateFormats,
+    Dates, Endpoint, Entities, FieldSpec, FileStore, Grant, ImageKind, KeyPlace, KeyringStore,
+    KeysOf, LastGood, LocalPart, MaxFall, NoAuth, Normalise, OAuth2, OneOf, Parameter, Parts,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, Required, Severity, Source,
+    TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

@@ -1,7 +1,7 @@
 //! Names that objects of other domains of the forest have, read from a global catalog ([MS-ADTS] 3.1.1.1.8).
 //!
-//! Must not know what the names are compared with. Keeps: an attribute the catalog does not have is refused, never
-//! taken for one in which nobody has a name. Objects of our own domain are among those found: the reader knows them by
+//! Must not know what the names are compared with. Keeps: an attribute the catalog does not have is told, not taken
+//! for one in which nobody has a name. Objects of our own domain are among those found: the reader knows them by
 //! identity, and what the domain controller says of them counts.
 
 use ldap3::{Scope, ldap_escape};
@@ -13,6 +13,7 @@ use crate::connector::ConnectorError;
 use crate::model::{AttributeDef, Entry, EntryKind};
 
 /// What was found.
+#[derive(Default)]
 pub(super) struct Names {
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<String>,
@@ -22,7 +23,7 @@ pub(super) struct Names {
 /// Reads every object of the forest that has one of the attributes.
 ///
 /// # Errors
-/// No catalog answers, or it does not have an attribute asked for.
+/// No catalog answers.
 pub(super) async fn read(
     server: &Server,
     session: &Session,
@@ -36,7 +37,10 @@ pub(super) async fn read(
     {
         attributes.push("userPrincipalName".to_owned());
     }
-    known(server, session, &attributes).await?;
+    let attributes = &mut known(server, session, attributes).await?;
+    if attributes.is_empty() {
+        return Ok(Names::default());
+    }
     let any: String = attributes
         .iter()
         .map(|name| format!("({name}=*)"))
@@ -51,7 +55,7 @@ pub(super) async fn read(
         base: "",
         scope: Scope::Subtree,
         filter: &filter,
-        attributes: &attributes,
+        attributes,
         show_deleted: false,
     };
     let pages = catalog
@@ -66,12 +70,12 @@ pub(super) async fn read(
     })
 }
 
-/// Refuses attributes that do not go into global catalogs.
+/// The attributes that go into global catalogs; of the others the run is told that only our own domain is known.
 async fn known(
     server: &Server,
     session: &Session,
-    attributes: &[String],
-) -> Result<(), ConnectorError> {
+    attributes: Vec<String>,
+) -> Result<Vec<String>, ConnectorError> {
     let any: String = attributes
         .iter()
         .map(|name| format!("(lDAPDisplayName={})", ldap_escape(name.as_str())))
@@ -92,20 +96,15 @@ async fn known(
             found.extend(raw.text("lDAPDisplayName").map(str::to_owned));
         })
         .await?;
-    let missing: Vec<&str> = attributes
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !found.iter().any(|found| found.eq_ignore_ascii_case(name)))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(ConnectorError::Invalid {
-        system: server.system.clone(),
-        field: Some("globalCatalog".to_owned()),
-        message: format!(
-            "{} is not in the global catalog, so nobody can say whether a name stands in it elsewhere in the forest; write `within: domain`, or add it to the partial attribute set",
+    let (known, missing): (Vec<String>, Vec<String>) = attributes
+        .into_iter()
+        .partition(|name| found.iter().any(|found| found.eq_ignore_ascii_case(name)));
+    if !missing.is_empty() {
+        tracing::warn!(
+            "{}: the global catalog does not hold {}; names in it are known of our own domain alone",
+            server.system,
             missing.join(", ")
-        ),
-    })
+        );
+    }
+    Ok(known)
 }

@@ -91,6 +91,7 @@ impl World {
                 key: PersonKey::new("1042"),
                 in_scope: true,
                 facts: rows.into_iter().map(|(_, _, fact)| fact).collect(),
+                faults: Box::default(),
             },
         }
     }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod changes;
+mod quality;
 mod verdict;
 
 use std::collections::HashMap;
@@ -98,6 +99,14 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
             items: changes::section(&context, of),
         });
     }
+    let quality = quality::items(&context);
+    sections.push(Section {
+        title: "Data quality".into(),
+        size: count(number(quality.len()), "rule is broken", "rules are broken"),
+        items_are: "broken rules",
+        essential: false,
+        items: quality,
+    });
     sections.push(Section {
         title: "Held".into(),
         size: grouped(number(plan.held.len())),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Context;
-use crate::model::{Completeness, Verdict};
-use crate::plan::{Action, Plan, PlanFile};
+use crate::model::{CheckOutcome, Completeness, Verdict};
+use crate::plan::{Action, Plan, PlanFile, ReadOfPeople};
 use crate::render::label::{domain_name, short_digest};
 use crate::render::report::{Line, Sign, count, grouped, number};
 
@@ -59,6 +59,9 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    for (source, read) in &plan.inputs.people {
+        lines.extend(checks(source.as_str(), read));
+    }
     if plan.removals_held {
         lines.push(
             Line::new(0, Sign::Alarm).strong(
@@ -138,6 +141,37 @@ fn counts(plan: &Plan) -> Option<Line> {
     (!parts.is_empty()).then(|| Line::head().own(parts.join(" · ")))
 }
 
+/// The checks behind the verdict on a read: what was found, and in brackets what was asked for.
+fn checks(source: &str, read: &ReadOfPeople) -> Option<Line> {
+    if read.checks.is_empty() {
+        return None;
+    }
+    let proven = read.completeness.is_proven();
+    let sign = if proven { Sign::None } else { Sign::Alarm };
+    let mut line = Line::new(0, sign).own("source ").code(source);
+    line = if proven {
+        line.own(": proven complete")
+    } else {
+        line.own(": ").strong("not proven complete")
+    };
+    for check in &read.checks {
+        line = line.own(" · ");
+        line = match check.outcome {
+            CheckOutcome::Passed => line,
+            CheckOutcome::Failed => line.strong("FAILED").own(" "),
+            CheckOutcome::NotJudged => line.own("not judged: "),
+        };
+        line = line
+            .sentence(check.rule.clone())
+            .own(": ")
+            .sentence(check.found.clone())
+            .own(" (")
+            .sentence(check.limit.clone())
+            .own(")");
+    }
+    Some(line)
+}
+
 fn unproven(lines: &mut Vec<Line>, what: &'static str, name: &str, completeness: &Completeness) {
     if let Verdict::Unproven { reasons } = &completeness.verdict {
         for reason in reasons {
@@ -178,6 +212,14 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
         " · {}",
         count(number(plan.inputs.files.len()), "file", "files")
     )));
+    if let Some(last) = &plan.inputs.last_good {
+        lines.push(
+            Line::head()
+                .own("compared with the reads of plan ")
+                .code(short_digest(&last.digest))
+                .own(format!(" made {}", last.as_of)),
+        );
+    }
     for (source, read) in &plan.inputs.people {
         let line = Line::head()
             .own("source ")

@@ -125,6 +125,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             as_of: at(0),
             not_after: at(1_000_000),
             inputs: Inputs {
+                last_good: None,
                 commit: None,
                 uncommitted: false,
                 files: BTreeMap::new(),

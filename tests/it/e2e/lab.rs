@@ -240,6 +240,13 @@ impl Lab {
             .insert("CORP_READ_PASSWORD".to_owned(), password);
     }
 
+    /// From now on the global catalog is asked.
+    pub(super) fn ask_global_catalog(&self) {
+        let target =
+            include_str!("project/target.yaml").replace("  base:", "  globalCatalog: {}\n  base:");
+        std::fs::write(self.dir.path().join("target.yaml"), target).expect("writable");
+    }
+
     /// The project's mapping becomes the one about names.
     pub(super) fn map_names(&self, used: &str) {
         let write = |name: &str, text: &str| {
@@ -267,6 +274,11 @@ impl Lab {
 
     fn plan_file(&self) -> String {
         format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
+    }
+
+    /// Puts one more file into the project.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.dir.path().join(name), text).expect("writable");
     }
 
     /// Plans into a new file.

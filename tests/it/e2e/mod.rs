@@ -19,6 +19,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn names_of_the_forest_come_from_the_global_catalog() {
+                let lab = super::Lab::samba().await;
+                super::cases::names_of_the_forest_come_from_the_global_catalog(lab).await;
+            }
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 super::cases::$case(super::Lab::samba().await).await;
@@ -38,6 +43,8 @@ on_both!(
     a_short_read_removes_nothing,
     protected_accounts_are_never_touched,
     secrets_appear_nowhere,
+    merged_values_stand_beside_those_of_others,
+    a_template_gives_and_takes_back,
     names_are_unique_among_all_addresses,
     surnames_change_and_old_addresses_stay,
     long_texts_and_pictures_are_written_as_planned,

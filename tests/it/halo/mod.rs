@@ -2,6 +2,7 @@
 //!
 //! Waiting happens on a clock that both share and that jumps, so minutes of patience take milliseconds.
 
+mod anything;
 mod reading;
 mod simulator;
 mod trouble;
@@ -64,6 +65,7 @@ impl RowSink for Heap {
             key: PersonKey::new(id.to_string()),
             in_scope: true,
             facts: Box::default(),
+            faults: Box::default(),
         };
         facts.snapshot(
             Vec::new(),

@@ -83,6 +83,7 @@ impl Case {
             config: &config,
             people: &people,
             directories: &directories,
+            last_good: None,
             as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
             tool_version: "0.0.0-test",
             commit: None,

@@ -96,6 +96,7 @@ impl World {
             key: PersonKey::new(key),
             in_scope: true,
             facts,
+            faults: Box::default(),
         });
         self.people.people.last_mut().unwrap()
     }
@@ -332,6 +333,7 @@ fn an_account_with_the_anchor_of_another_mapping_is_not_adopted() {
         config: &world.config(),
         people: &people,
         directories: &BTreeMap::from([(Name::new("corp"), world.directory.clone())]),
+        last_good: None,
         as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
         tool_version: "0.0.0-test",
         commit: None,

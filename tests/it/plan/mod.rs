@@ -10,6 +10,8 @@ mod claims;
 mod file;
 mod golden;
 mod properties;
+mod quality;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,7 @@ pub(crate) fn plan(
         config,
         people: &people,
         directories: &directories,
+        last_good: None,
         as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
         tool_version: "0.0.0-test",
         commit: None,

@@ -166,6 +166,7 @@ fn world(people: &[Somebody], accounts: &[Account]) -> (PeopleSnapshot, Director
         .map(|(at, somebody)| Person {
             key: PersonKey::new((at + 1).to_string()),
             in_scope: somebody.in_scope,
+            faults: Box::default(),
             facts: source
                 .header
                 .fields

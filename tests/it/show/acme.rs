@@ -188,6 +188,7 @@ fn planned() -> PlanFile {
         config: &config,
         people: &BTreeMap::from([(Name::new("people"), people())]),
         directories: &BTreeMap::from([(Name::new("corp"), directory)]),
+        last_good: None,
         as_of: "2026-11-23T09:00:00Z".parse().unwrap(),
         tool_version: "0.1.0",
         commit: None,

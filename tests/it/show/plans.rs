@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use halosync::config::kinds::Severity;
 use halosync::model::{
-    Completeness, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey, Verdict,
+    CheckOutcome, Completeness, CompletenessCheck, DirectoryIdentity, Dn, Guid, Location, Name,
+    PersonKey, Verdict,
 };
 use halosync::plan::*;
 
@@ -29,6 +31,15 @@ fn proven(number: u64) -> Completeness {
     }
 }
 
+fn check(rule: &str, limit: &str, found: &str) -> CompletenessCheck {
+    CompletenessCheck {
+        rule: rule.to_owned(),
+        limit: limit.to_owned(),
+        found: found.to_owned(),
+        outcome: CheckOutcome::Passed,
+    }
+}
+
 /// A plan without changes.
 pub(super) fn empty() -> Plan {
     let people = Name::new("people");
@@ -45,6 +56,7 @@ pub(super) fn empty() -> Plan {
                 ("halosync.yaml".to_owned(), "sha256:00".to_owned()),
                 ("mappings/employees.yaml".to_owned(), "sha256:01".to_owned()),
             ]),
+            last_good: None,
             people: BTreeMap::from([(
                 people,
                 ReadOfPeople {
@@ -53,6 +65,17 @@ pub(super) fn empty() -> Plan {
                     digest: "sha256:02".into(),
                     people: 1_203,
                     completeness: proven(1_203),
+                    checks: vec![
+                        check("total", "1203 claimed by the source", "1203 different ids"),
+                        check("floor", "at least 50 people", "1203 people"),
+                        check(
+                            "fall of accounts in corp",
+                            "at most 10% of 1198",
+                            "4 accounts, 0.3%",
+                        ),
+                    ],
+                    parts: BTreeMap::new(),
+                    quality: Vec::new(),
                 },
             )]),
             directories: BTreeMap::from([(
@@ -481,6 +504,33 @@ pub(super) fn removals_held() -> Plan {
             },
             ..proven(703)
         };
+        read.checks = vec![
+            CompletenessCheck {
+                outcome: CheckOutcome::Failed,
+                ..check("total", "703 claimed by the source", "700 different ids")
+            },
+            check("floor", "at least 50 people", "700 people"),
+            CompletenessCheck {
+                outcome: CheckOutcome::Failed,
+                ..check("sentinels", "all 2", "1 visible, not 1001")
+            },
+            CompletenessCheck {
+                outcome: CheckOutcome::NotJudged,
+                ..check(
+                    "fall since the last good read",
+                    "at most 5%",
+                    "no plan was named with --last-good",
+                )
+            },
+        ];
+        read.quality = vec![QualityOutcome {
+            field: Name::new("number"),
+            asks: "matches ^E\\d{4}$".to_owned(),
+            severity: Severity::Hold,
+            judged: 690,
+            broken: 3,
+            rule: RuleIndex(0),
+        }];
     }
     plan.inputs.commit = None;
     let back = someone(1026, "Lena Fischer", "Research");

@@ -3,7 +3,9 @@
 mod auth;
 mod completeness;
 mod endpoint;
+mod normalise;
 mod person;
+mod quality;
 
 use std::collections::BTreeMap;
 
@@ -15,9 +17,11 @@ pub use auth::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
     NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
-pub use completeness::{CompletenessRules, MaxFall};
+pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
 pub use endpoint::{Endpoint, QueryValue, RateLimit, Repeat};
-pub use person::{FieldSpec, PersonSpec, Required};
+pub use normalise::{Controls, DateFormats, Dates, Entities, LocalPart, Normalise, Whitespace};
+pub use person::{FieldSpec, PersonSpec};
+pub use quality::{ImageKind, KeysOf, OneOf, QualityRule, Required, Severity, Unique};
 
 /// A system people live in, how to read it, and what is to be known of each person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -53,6 +57,9 @@ pub struct Source {
     /// Endpoints to read, by the name their records have in expressions. Defaults to the preset's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// How raw values are cleaned. Fields may differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
     /// Who is a person, and what is known of them.
     pub person: PersonSpec,
     /// What a read must show before anything is removed because of it.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::normalise::{DateFormats, Normalise, SelectValues};
+use super::quality::{QualityRule, Required, Severity, Unique};
 use crate::model::FactType;
 
 /// Who is a person, and what is known of them.
@@ -36,25 +38,33 @@ pub struct FieldSpec {
     /// What happens to a person who has no value here.
     #[serde(default)]
     pub required: Required,
-    /// True when no two people may share a value; those who do are held.
+    /// What happens to people who share a value: `true` (the same as `hold`), `false`, `warn`, `hold` or `stop`.
     #[serde(default)]
-    pub unique: bool,
+    pub unique: Unique,
+    /// What happens to a person whose value is not of the field's type, for example a date that is none. With `warn`
+    /// they count as having no value.
+    #[serde(default, skip_serializing_if = "Severity::is_hold")]
+    pub invalid: Severity,
     /// Values that mean "none" besides the usual ones (empty, 1899-12-30, 1900-01-01, 0001-01-01).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub none: Vec<String>,
-}
-
-/// What happens to a person without a value.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Required {
-    /// Nothing.
-    #[default]
-    No,
-    /// The person is held and reported; everyone else goes on.
-    Hold,
+    /// What a select field's raw values stand for, for example `{"1": London}`. Other values stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub select: SelectValues,
+    /// How dates are written when it is not the usual `2026-01-31`, for example `%d/%m/%Y`; several are tried in turn.
+    /// The whole text must be written exactly so. For fields of type `date` and `dateTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<DateFormats>,
+    /// Most bytes of a field of type `binary`. Default: 102400, what `thumbnailPhoto` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_485_760))]
+    pub max_bytes: Option<u32>,
+    /// How values of this field are cleaned, where it differs from the source's `normalise`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
+    /// What values must be like.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<QualityRule>,
 }
 
 fn default_person_key() -> String {
