@@ -8,6 +8,7 @@
 //! Protocol facts come from the vendor's API help and OpenAPI document and from public client code.
 
 mod auth;
+mod echo;
 mod envelope;
 mod http;
 mod limiter;
