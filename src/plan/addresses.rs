@@ -92,10 +92,12 @@ fn unsound(there: &[CompactString], after: &After) -> Option<String> {
         _ => Vec::new(),
     };
     let left: Vec<&CompactString> = stays.into_iter().chain(values(after)).collect();
-    let primary: Vec<&CompactString> = left.iter().copied().filter(is_primary).collect();
+    // Servers give values in no order; the reason is the same whatever came first.
+    let mut primary: Vec<&CompactString> = left.iter().copied().filter(is_primary).collect();
+    primary.sort();
     match primary[..] {
         [] if !left.is_empty() => {
-            let lost = there.iter().find(is_primary)?;
+            let lost = there.iter().filter(is_primary).min()?;
             Some(format!(
                 "proxyAddresses would be left without a primary address; {lost:?} is the one now"
             ))

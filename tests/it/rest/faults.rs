@@ -494,7 +494,7 @@ async fn two_different_rows_of_one_key_on_one_page_are_doubted() {
     };
     let rivals = of(
         json!({"id": 1001, "active": true}),
-        json!({"id": "1001", "active": false}),
+        json!({"id": 1001, "active": false}),
     )
     .await;
     assert!(
