@@ -5,10 +5,13 @@
 
 mod absent;
 mod account;
+mod addresses;
 mod artifact;
 mod assemble;
+mod attribute;
 mod build;
 mod changes;
+mod contents;
 mod coverage;
 mod draft;
 mod evaluate;
@@ -16,15 +19,20 @@ mod file;
 mod groups;
 mod lint;
 mod naming;
+mod objects;
 mod order;
+mod outcome;
 mod ownership;
 mod patterns;
 mod people;
+mod placement;
 mod places;
 mod planning;
 mod quality;
+mod reasons;
 mod references;
 mod requests;
+mod steps;
 mod target;
 mod trace;
 

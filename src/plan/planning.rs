@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::absent::{Anchored, anchored, report};
+use super::addresses;
 use super::assemble::held;
 use super::changes::Making;
 use super::coverage;
@@ -18,6 +19,7 @@ use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::{Change, Held};
 use crate::config::{Config, Document, kinds};
+use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name, Verdict};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
@@ -137,7 +139,8 @@ impl<'a> Planning<'a> {
                 |(places, seen), at| evaluate(target, at, places, seen),
             )
             .collect();
-        let given = name_all(target, &mut outcomes);
+        let mut given = name_all(target, &mut outcomes);
+        addresses::settle(target, &mut outcomes, &mut given);
         drop_unreachable(&mut outcomes);
         let broken = order::circles(&outcomes);
         let making = Making {
@@ -240,6 +243,26 @@ impl<'a> Planning<'a> {
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
                         attribute.clone(),
+                    );
+                }
+                let names = mapping
+                    .all_rules()
+                    .iter()
+                    .filter_map(|rule| match &rule.kind {
+                        RuleKind::Name(names) if !names.reach.unproven.is_empty() => {
+                            Some((rule, names))
+                        }
+                        _ => None,
+                    });
+                for (rule, names) in names {
+                    warnings.add(
+                        warning::NOT_IN_CATALOG,
+                        format!(
+                            "the global catalog of {} does not hold {}; names compared with it are alone in their own domain, and nobody knows whether in the forest",
+                            self.target.name,
+                            names.reach.unproven.join(", ")
+                        ),
+                        rule.name.clone(),
                     );
                 }
             }

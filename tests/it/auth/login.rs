@@ -163,7 +163,7 @@ async fn a_store_that_cannot_be_written_spends_no_token() {
     let desk = desk(&sim).await;
     let token = log_in(&desk).await;
     let stored = std::fs::read(desk.path("login.age")).unwrap();
-    // Root may write anywhere, so what stands in the way is a name that is too long for a temporary file beside it.
+    // Root may write anywhere, so a folder stands in the way.
     std::fs::remove_file(desk.path("login.age")).unwrap();
     std::fs::create_dir(desk.path("login.age")).unwrap();
     let asked = sim.state().requests_to("/auth/token");

@@ -4,11 +4,13 @@
 //! they give. After a change on purpose, `BLESS=1 cargo test --test it plan` writes the plans anew; read the
 //! difference before committing it.
 
+mod addresses;
 mod applied;
 mod cases;
 mod claims;
 mod file;
 mod golden;
+mod names;
 mod properties;
 mod quality;
 mod templates;
