@@ -34,7 +34,7 @@ const ENOUGH: &str = "read:customers";
 pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, Failure> {
     let common = &verb.common;
     super::check_out(common, SOURCE_FORMAT, &format!("Source {} at", common.name))?;
-    let project = project::load(context, &common.project)?;
+    let project = project::load_begun(context, &common.project)?;
     let source = project
         .config
         .sources
