@@ -17,6 +17,7 @@ pub use hashed::{Hashed, hash};
 pub use index::{Asked, Carriers, DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
+use crate::lifecycle::RuleId;
 use crate::mapping::{Key, Mapping, Problem, canonical, fold, with_folded};
 use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Entry, Name};
 
@@ -29,15 +30,32 @@ pub enum Found {
     Adopt {
         /// The account.
         object: u32,
-        /// Which of the mapping's adoption keys recognised it.
-        key: usize,
-        /// The value it was recognised by.
-        value: CompactString,
+        /// How it was recognised.
+        by: Recognised,
     },
     /// Nobody's account is this person's.
     Nothing,
     /// There is an answer nobody may guess.
     Conflict(Conflict),
+}
+
+/// How an account is known to be a person's before it carries their anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recognised {
+    /// By an adoption key of the mapping.
+    Key {
+        /// Which of them.
+        at: usize,
+        /// The value.
+        value: CompactString,
+    },
+    /// Somebody settled it.
+    Link {
+        /// Where.
+        rule: RuleId,
+        /// Whether the account carries another anchor, which this one replaces.
+        replaces: bool,
+    },
 }
 
 /// Why no account can be told.
@@ -90,6 +108,27 @@ pub enum Conflict {
         /// How many of them are nobody an account is planned for.
         beside: usize,
     },
+    /// The account was found, and somebody has said that it is not this person's.
+    Forbidden {
+        /// The account.
+        object: u32,
+    },
+    /// The account somebody settled on is not in the read.
+    LinkUnresolved {
+        /// As it is written.
+        account: String,
+        /// Where.
+        rule: RuleId,
+    },
+    /// The person's anchor stands on another account than the one somebody settled on.
+    LinkContradicted {
+        /// The account with the anchor.
+        by_anchor: u32,
+        /// The one settled on.
+        linked: u32,
+        /// Where.
+        rule: RuleId,
+    },
     /// An adoption key gave no answer.
     Failed(Problem),
     /// An adoption key reads a field that stood in no row of the read.
@@ -118,7 +157,7 @@ fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(Attribute
 }
 
 /// Looks for one person's account. `anchors` are the attributes that are an anchor under any mapping of the target:
-/// an account that carries one is somebody's already.
+/// an account that carries one is somebody's already. `forbidden` accounts are nobody's find.
 pub fn find(
     mapping: &Mapping,
     anchor: &str,
@@ -127,6 +166,7 @@ pub fn find(
     keys: &KeyIndexes,
     standing: &[Standing],
     anchors: &[AttributeId],
+    forbidden: &[u32],
 ) -> Found {
     let key = &mapping.anchor;
     let unmanaged = |object: u32, attribute: &str, value: &str| {
@@ -140,6 +180,9 @@ pub fn find(
     let carriers = keys.find(snapshot, key, anchor);
     match carriers.first.as_slice() {
         [] => {}
+        [object] if forbidden.contains(object) => {
+            return Found::Conflict(Conflict::Forbidden { object: *object });
+        }
         [object] => {
             return match standing[*object as usize] {
                 // What is protected is known to be this person's; whether anything was to change is seen later.
@@ -166,7 +209,12 @@ pub fn find(
             Err(EvalError::Missing { .. }) => continue,
             Err(error) => return Found::Conflict(Conflict::Failed(Problem::of(error))),
         };
-        let carriers = keys.find(snapshot, adoption, &value);
+        let mut carriers = keys.find(snapshot, adoption, &value);
+        if !forbidden.is_empty() {
+            let known = carriers.first.len();
+            carriers.first.retain(|object| !forbidden.contains(object));
+            carriers.count -= known - carriers.first.len();
+        }
         match carriers.first.as_slice() {
             [] => {}
             [object] => {
@@ -184,8 +232,7 @@ pub fn find(
                 }
                 return Found::Adopt {
                     object: *object,
-                    key: at,
-                    value,
+                    by: Recognised::Key { at, value },
                 };
             }
             several => {

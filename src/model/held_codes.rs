@@ -40,10 +40,15 @@ codes! {
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
         DUPLICATE_VALUE "duplicate-value" "give each of these people a value of their own in HaloITSM";
+        EXCEPTION_EXPIRED "exception-expired" "take the exception out, or give it a new last day";
+        EXEMPT "exempt" "nothing, while the exception is meant; take it out to let the rules decide again";
         FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
+        FORBIDDEN_MATCH "forbidden-match" "take the anchor off the account, or the forbidden match out of the Links document";
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
+        LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
+        LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
@@ -58,6 +63,7 @@ codes! {
         REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
+        STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
         VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template, or let the rule cut it (tooLong: truncate)";
@@ -69,11 +75,14 @@ codes! {
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
+        EXCEPTION_EXPIRES_SOON "exception-expires-soon" "exceptions whose last day is near";
+        EXCEPTION_UNKNOWN_PERSON "exception-unknown-person" "exceptions of people whom the read does not have";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
         JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
         JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";
+        LINK_UNKNOWN_PERSON "link-unknown-person" "links of people whom the read does not have";
         MANAGED_NOT_FOUND "managed-not-found" "a place of the managed scope does not exist in the read, so nothing below it is managed";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::exceptions::Exceptions;
+use super::links::Links;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::groups::GroupRule;
@@ -215,6 +217,7 @@ fn make(
         rules: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
+        exceptions: Vec::new(),
         warnings: Vec::new(),
     };
     let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
@@ -250,6 +253,7 @@ fn make(
                 tables: &tables,
                 book: &mut book,
                 judged: &judged,
+                today: moment.as_of.date(),
             };
             let (side, rules) = compiling.side(
                 source,
@@ -276,6 +280,7 @@ fn make(
         plan.counts.unchanged += planned.unchanged;
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
+        plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);
     record_reads(&mut plan, input, &proofs, &judged);
@@ -349,6 +354,8 @@ struct Compiling<'c, 'a> {
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
     judged: &'a BTreeMap<Name, Judged>,
+    /// In the project's time zone.
+    today: jiff::civil::Date,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -409,7 +416,24 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let side = Side::new(source, people, lifecycle, compiled, true, quality);
+        let mut side = Side::new(source, people, lifecycle, compiled, true, quality);
+        let of_pair = |of_source: &str, of_target: &str| {
+            of_source == name && of_target == directory.name.as_str()
+        };
+        let links = config.links.values();
+        side.links = Links::compile(
+            links.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &mut compiler,
+        );
+        let exceptions = config.exceptions.values();
+        side.exceptions = Exceptions::compile(
+            exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &snapshot.header,
+            self.today,
+            &mut compiler,
+        )?;
         Ok((side, rules))
     }
 }

@@ -14,7 +14,7 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Decides, Origin, Slot, means_empty};
-use crate::matching::{Found, Standing};
+use crate::matching::{Found, Recognised, Standing};
 use crate::model::Entry;
 use crate::policy::held;
 
@@ -33,7 +33,9 @@ pub(super) fn evaluate<'t>(
         return None;
     }
     let entry = subject.account().map(|object| target.index.entry(object));
-    if entry.is_none() && !target.state(subject).create {
+    let exceptions = &target.side(subject).exceptions;
+    let stopped = exceptions.stops(subject.person);
+    if entry.is_none() && (!target.state(subject).create || stopped.is_some()) {
         return None;
     }
     let mut evaluation = Evaluation {
@@ -49,7 +51,7 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         },
     };
-    evaluation.switch();
+    evaluation.switch(stopped);
     let result = evaluation
         .possible()
         .and_then(|()| evaluation.attributes())
@@ -58,6 +60,23 @@ pub(super) fn evaluate<'t>(
     if let Err(draft) = result {
         outcome = hold(outcome, draft, &subject.found);
     }
+    if let Found::Adopt {
+        by: Recognised::Link { replaces: true, rule },
+        ..
+    } = &subject.found
+        && !target.side(subject).proven
+    {
+        let draft = Draft::new(
+            held::REMOVAL_UNPROVEN,
+            "giving the account another anchor waits for a read that is proven complete",
+        );
+        outcome = hold(outcome, draft.rule(*rule), &subject.found);
+    }
+    let mapping = target.mapping(subject);
+    outcome = exceptions.spare(subject.person, &subject.found, outcome, |slot| {
+        let rule = slot.rules().first()?;
+        Some(mapping.rule(*rule).name.clone())
+    });
     if let Some(object) = subject.account()
         && let Standing::Protected(why) = target.standing[object as usize]
         && (outcome.changes() || matches!(subject.found, Found::Adopt { .. }))
@@ -108,7 +127,8 @@ pub(super) struct Evaluation<'s, 't, 'a> {
 }
 
 impl<'t> Evaluation<'_, 't, '_> {
-    fn switch(&mut self) {
+    /// Whether the account is to be enabled or disabled; `stopped` says that it is disabled whatever the state.
+    fn switch(&mut self, stopped: Option<RuleId>) {
         let Some(entry) = self.entry else { return };
         let state = self.target.state(self.subject);
         let flags = entry
@@ -125,13 +145,14 @@ impl<'t> Evaluation<'_, 't, '_> {
             return;
         };
         let enabled = flags & ACCOUNTDISABLE == 0;
-        if enabled == state.enabled {
+        let wanted = state.enabled && stopped.is_none();
+        if enabled == wanted {
             return;
         }
-        if !state.enabled && !self.may_take() {
-            self.unproven("disabling the account", state.rule);
+        if !wanted && !self.may_take() {
+            self.unproven("disabling the account", stopped.unwrap_or(state.rule));
         } else {
-            self.outcome.switch = Some(state.enabled);
+            self.outcome.switch = Some(wanted);
         }
     }
 
@@ -140,7 +161,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let state = usize::from(self.subject.state);
         let mapping = self.target.mapping(self.subject);
         let lacks = mapping.lacking.iter().find(|one| match one.origin {
-            Origin::Mapping => true,
+            Origin::Mapping | Origin::Exception => true,
             Origin::State => one.state == state,
             Origin::Template(at) => mapping
                 .concerned(self.context)
@@ -196,7 +217,16 @@ impl<'t> Evaluation<'_, 't, '_> {
         let mapping = target.mapping(self.subject);
         let slots = &target.composition(self.subject)?.slots;
         let mut speaking: Vec<&'t Slot> = Vec::new();
+        let exceptions = &target.side(self.subject).exceptions;
+        let person = self.subject.person;
+        for rule in exceptions.rules(person) {
+            self.decided(rule)?;
+        }
         for slot in slots {
+            let decides = |at: &u32| exceptions.decides(person, mapping.rule(*at).id);
+            if slot.rules().first().is_some_and(decides) {
+                continue;
+            }
             if mapping.speaks_of(slot).is_empty() {
                 self.slot(slot)?;
             } else {

@@ -11,13 +11,15 @@ use super::assemble::held;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
+use super::exceptions;
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::{GroupRule, memberships};
+use super::links;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
-use super::{Change, Held};
+use super::{Change, Held, PlannedException};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
@@ -29,6 +31,7 @@ use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
+    pub(super) exceptions: Vec<PlannedException>,
     pub(super) people: u64,
     pub(super) managed: u64,
     pub(super) unchanged: u64,
@@ -126,6 +129,8 @@ impl<'a> Planning<'a> {
         };
         let mut people = std::mem::take(&mut self.people);
         let mut objects = report(&self.target, &anchors, warnings);
+        exceptions::report(&self.target, &mut people, &mut objects, warnings);
+        links::report(&self.target.sides, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
@@ -177,6 +182,7 @@ impl<'a> Planning<'a> {
         Planned {
             changes,
             held: held(target, people, objects),
+            exceptions: listed(target),
             people: in_scope,
             managed,
             unchanged,
@@ -198,6 +204,7 @@ impl<'a> Planning<'a> {
         );
         Planned {
             held: held(&self.target, Vec::new(), vec![draft]),
+            exceptions: listed(&self.target),
             people: in_scope,
             managed,
             ..Planned::default()
@@ -286,6 +293,14 @@ impl<'a> Planning<'a> {
             }
         }
     }
+}
+
+/// The exceptions of all sides.
+fn listed(target: &Target<'_>) -> Vec<PlannedException> {
+    let sides = target.sides.iter();
+    sides
+        .flat_map(|side| side.planned_exceptions(target))
+        .collect()
 }
 
 /// Finds names for everyone who needs one, in the order of their keys.

@@ -302,10 +302,16 @@ impl<'a> Target<'a> {
                 }
             }
         }
+        let settled: Vec<_> = self
+            .sides
+            .iter()
+            .map(|side| side.links.settle(&self.index))
+            .collect();
         subjects.par_chunks_mut(CHUNK).for_each(|chunk| {
             let mut context = None;
             for subject in chunk {
                 let side = &self.sides[usize::from(subject.side)];
+                let settled = settled[usize::from(subject.side)].get(&subject.person);
                 subject.found = matching::find(
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
@@ -314,7 +320,13 @@ impl<'a> Target<'a> {
                     &self.keys,
                     &self.standing,
                     &self.anchors,
+                    settled.map_or(&[], |settled| &settled.forbidden),
                 );
+                if let Some(settled) = settled {
+                    let found = std::mem::replace(&mut subject.found, Found::Nothing);
+                    subject.found =
+                        settled.applied(found, &self.standing, &self.index, &self.anchors);
+                }
             }
         });
         let rivals: Vec<Rival<'_>> = left_out
@@ -488,6 +500,33 @@ impl<'a> Target<'a> {
             )
             .accounts(vec![*object])
             .rule(anchor),
+            Conflict::Forbidden { object } => Draft::new(
+                held::FORBIDDEN_MATCH,
+                format!(
+                    "the account carries the person's {} and is said not to be theirs",
+                    mapping.anchor.name
+                ),
+            )
+            .accounts(vec![*object])
+            .rule(anchor),
+            Conflict::LinkUnresolved { account, rule } => Draft::new(
+                held::LINK_UNRESOLVED,
+                format!("the account a link names is not in the read: {account}"),
+            )
+            .rule(*rule),
+            Conflict::LinkContradicted {
+                by_anchor,
+                linked,
+                rule,
+            } => Draft::new(
+                held::LINK_CONTRADICTED,
+                format!(
+                    "a link names one account, and another carries the person's {}",
+                    mapping.anchor.name
+                ),
+            )
+            .accounts(vec![*linked, *by_anchor])
+            .rule(*rule),
             Conflict::Failed(problem) => {
                 Draft::problem("recognising the account", problem).rule(anchor)
             }

@@ -7,9 +7,11 @@ mod attributes;
 mod auth;
 mod directory;
 mod endpoint;
+mod exceptions;
 mod groups;
 mod halo;
 mod lifecycle;
+mod links;
 mod mapping;
 mod mapping_test;
 mod names;
@@ -53,6 +55,8 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) links: Vec<Entry<kinds::Links>>,
+    pub(crate) exceptions: Vec<Entry<kinds::Exceptions>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
@@ -90,6 +94,8 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         lifecycle::check(lifecycle, &context, report);
     }
     groups::check(&context, report);
+    links::check(&context, report);
+    exceptions::check(&context, report);
     for test in &set.tests {
         mapping_test::check(test, &context, report);
     }
