@@ -688,15 +688,6 @@ fn joins(source: &Entry<Source>, names: &BTreeSet<String>, report: &mut Report) 
                 None,
             );
         }
-        if dependent && !one.on.is_empty() {
-            report.error_key(
-                doc,
-                &join(&pointer, "on"),
-                codes::BAD_JOIN,
-                "the request already says whose record comes",
-                Some("take `on` out".to_owned()),
-            );
-        }
         if !dependent && one.on.is_empty() {
             report.error_key(
                 doc,
