@@ -207,6 +207,20 @@ impl Pace {
         }
     }
 
+    /// Refuses an answer that holds what we authorised with: it would become people's data.
+    pub(super) fn check_echo(&self, body: &[u8]) -> Result<(), Failure> {
+        if !self.redactor.is_repeated_in(body) {
+            return Ok(());
+        }
+        Err(Failure::Final(ConnectorError::Unavailable {
+            system: self.system.clone(),
+            message: "the answer repeats our credentials, so none of it is used, shown or stored. The server, or a \
+                      gateway before it, sends requests back: mend that, then replace the credentials. If people's \
+                      data holds them by chance, choose others"
+                .to_owned(),
+        }))
+    }
+
     /// Turns the status of an API answer into what to do about it; `Ok` when it is a success.
     pub(super) fn check_status(&self, answer: &Answer) -> Result<(), Failure> {
         let status = answer.status;
@@ -221,7 +235,7 @@ impl Pace {
                     hint: NOT_THE_API,
                 });
             }
-            return Ok(());
+            return self.check_echo(&answer.body);
         }
         let said = self.redactor.line(&message_in(&answer.body));
         let system = self.system.clone();

@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::echo::Searcher;
+
 /// Longest message shown, in characters.
 const SHOWN: usize = 300;
 /// As much of a body as is looked at.
@@ -16,13 +18,30 @@ const LOOKED_AT: usize = 64 * 1024;
 /// Knows the secrets in use and takes them out of text.
 pub(super) struct Redactor {
     secrets: Mutex<Vec<SecretString>>,
+    /// Those of them that no answer may hold.
+    guarded: Mutex<(Vec<SecretString>, Searcher)>,
 }
 
 impl Redactor {
     pub(super) fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
         Self {
             secrets: Mutex::new(secrets.into_iter().collect()),
+            guarded: Mutex::new((Vec::new(), Searcher::Idle)),
         }
+    }
+
+    /// Adds a secret that is not only kept out of messages: an answer that holds it is refused.
+    pub(super) fn guard(&self, secret: SecretString) {
+        self.learn(secret.clone());
+        let mut guarded = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        guarded.0.push(secret);
+        guarded.1 = Searcher::new(&guarded.0);
+    }
+
+    /// Whether a guarded secret stands in an answer.
+    pub(super) fn is_repeated_in(&self, body: &[u8]) -> bool {
+        let guarded = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        guarded.1.finds_in(body)
     }
 
     /// Adds a secret that was learned later, such as an access token.

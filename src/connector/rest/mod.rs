@@ -12,6 +12,7 @@ mod auth;
 mod budget;
 mod cache;
 mod dependent;
+mod echo;
 mod envelope;
 mod http;
 mod joined;

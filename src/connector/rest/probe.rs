@@ -236,6 +236,9 @@ impl RestProbe {
         match answer {
             Ok(answer) => {
                 let look = match answer.status.as_u16() {
+                    200..=299 if reader.pace.redactor.is_repeated_in(&answer.body) => {
+                        Look::Odd("its answer repeats our credentials".to_owned())
+                    }
                     200..=299 => match serde_json::from_slice(&answer.body) {
                         Ok(value) => Look::Answer(value),
                         Err(_) => {
@@ -246,7 +249,11 @@ impl RestProbe {
                     404 => Look::Missing,
                     status => Look::Odd(format!("it answers with status {status}")),
                 };
-                (look, answer.headers)
+                let said = answer.headers.into_iter().filter_map(|(name, value)| {
+                    let repeated = reader.pace.redactor.is_repeated_in(value.as_bytes());
+                    (!repeated).then_some((name?, value))
+                });
+                (look, said.collect())
             }
             Err(error) => (
                 Look::Odd(reader.pace.redactor.line(&error.to_string())),

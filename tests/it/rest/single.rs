@@ -182,23 +182,6 @@ async fn another_record_than_the_one_asked_for_is_not_believed() {
 }
 
 #[tokio::test]
-async fn what_must_be_equal_can_be_named() {
-    let named = Asked {
-        path: r#""/p/{{ people.id }}/job""#,
-        on: "on: {people.id: deps.owner},",
-        ..EACH
-    };
-    let (held, departments) = read(named, two(), |target| match target {
-        "/p/1001/job" => json!({"owner": "1001.0", "department": "Sales"}),
-        _ => json!({"owner": 9999, "id": 1002, "department": "Wrong"}),
-    })
-    .await;
-    assert_eq!(held.len(), 1, "{held:?}");
-    assert!(held["1002"].contains("with record 9999"), "{held:?}");
-    assert_eq!(departments["1001"], "Sales");
-}
-
-#[tokio::test]
 async fn a_value_that_cannot_stand_in_a_path_is_named_and_holds() {
     let code = |each| Asked {
         path: r#""/p/{{ people.code }}""#,

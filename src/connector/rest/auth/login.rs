@@ -12,10 +12,10 @@ use oauth2::{CsrfToken, PkceCodeChallenge, TokenResponse as _};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Authoriser;
 use super::oauth::{Exchange, Flow, TokenFacts};
 use super::settings::{Authorisation, FirstToken, Grant};
 use super::store::{Holder, StoredLogin, TokenStore, blocking};
+use super::{Authoriser, guard};
 use crate::connector::ConnectorError;
 use crate::connector::rest::http::{Trust, check_address};
 use crate::connector::rest::pace::Pace;
@@ -98,12 +98,7 @@ impl Login {
             ca_pem: settings.ca_pem,
             timeout: settings.request_timeout,
         };
-        for (field, secret) in settings.authorisation.secrets() {
-            if secret.expose_secret().trim().is_empty() {
-                return Err(invalid(&pace.system, field, "is empty"));
-            }
-            pace.redactor.learn(secret.clone());
-        }
+        guard(&pace, &settings.authorisation)?;
         let Authorisation::OAuth(oauth) = settings.authorisation else {
             return Err(no_login());
         };
@@ -204,7 +199,8 @@ impl Login {
     ) -> Result<TokenFacts, ConnectorError> {
         let pace = &self.pace;
         let endpoint = self.flow.endpoint(pace).await?;
-        pace.redactor.learn(code.clone());
+        pace.redactor.guard(code.clone());
+        pace.redactor.guard(begun.verifier.clone());
         let unavailable = |message: String| ConnectorError::Unavailable {
             system: pace.system.clone(),
             message,

@@ -34,6 +34,13 @@ const USUAL_LIFE: Duration = Duration::from_hours(1);
 /// Token answers are small.
 const LARGEST_ANSWER: usize = 1 << 20;
 
+/// Longest scope that is shown. Some are addresses.
+const LONGEST_SCOPE: usize = 200;
+/// As many scopes as are shown.
+const MOST_SCOPES: usize = 200;
+/// Stands for what a server gave as scopes and is not fit to be shown.
+const NOT_SHOWN: &str = "(something that is no scope)";
+
 /// What it means that a refresh token is refused.
 pub(super) const SPENT: &str = "the stored login is not accepted any more: it has expired, was revoked, or its refresh token was used by somebody \
      else";
@@ -325,8 +332,9 @@ impl Flow {
             asked: self.settings.scope.clone(),
             granted: answer
                 .scopes()
-                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
-            claimed: claimed_scope(secret),
+                .map(|scopes| tame(pace, scopes.iter().map(|scope| scope.as_str()))),
+            claimed: claimed_scope(secret)
+                .map(|scopes| tame(pace, scopes.iter().map(String::as_str))),
         });
         // A very short life must not make every request fetch its own token.
         let early = EARLY.min(life / 2);
@@ -423,7 +431,7 @@ impl Flow {
                     answer.refresh_token().map(RefreshToken::secret),
                 ];
                 for secret in secrets.into_iter().flatten() {
-                    pace.redactor.learn(SecretString::from(secret.to_owned()));
+                    pace.redactor.guard(SecretString::from(secret.to_owned()));
                 }
                 Ok(answer)
             }
@@ -549,6 +557,28 @@ impl Flow {
             }),
         }
     }
+}
+
+/// Scopes fit to be shown. Whatever is no scope (RFC 6749 section 3.3), is longer than any or repeats a secret is left
+/// out, and that something was is said once.
+fn tame<'a>(pace: &Pace, scopes: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut left_out = false;
+    for scope in scopes {
+        let is_scope = (1..=LONGEST_SCOPE).contains(&scope.len())
+            && scope
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+        if is_scope && kept.len() < MOST_SCOPES && !pace.redactor.is_repeated_in(scope.as_bytes()) {
+            kept.push(pace.redactor.line(scope));
+        } else {
+            left_out = true;
+        }
+    }
+    if left_out {
+        kept.push(NOT_SHOWN.to_owned());
+    }
+    kept
 }
 
 fn oauth_error(body: &[u8]) -> Option<String> {

@@ -38,7 +38,7 @@ impl Flow {
         let holder = Holder::new(&endpoint.url, &self.settings.client_id);
         let mut login = self.current_login(pace, store, first, &holder, kept.as_ref())?;
         let token = login.refresh_token();
-        pace.redactor.learn(token.clone());
+        pace.redactor.guard(token.clone());
         let lost_before = std::mem::replace(&mut login.sent, true);
         // Also the proof that the store takes what it will be given: the token is not spent on a full disk.
         self.keep(store, &login).await.map_err(|error| ConnectorError::Unavailable {
