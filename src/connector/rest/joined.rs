@@ -16,7 +16,7 @@ use super::RowSink;
 use super::cache::digest;
 use super::dependent::{Calls, Fetched, Need};
 use super::envelope::{describe_row, row_id};
-use super::list::{Pass, Rows};
+use super::pass::{Pass, Rows};
 use super::reader::Reader;
 use super::request::Endpoint;
 use crate::config::kinds::JoinTrouble;
@@ -482,12 +482,13 @@ fn chosen(
     if rows.is_empty() {
         return Err(Trouble::None("the answer holds no record".to_owned()));
     }
+    let columns: Vec<&str> = settings.on.iter().map(|(_, own)| own.as_str()).collect();
+    let columns = columns.join(", ");
     let no_record = || {
         let member = if left.is_empty() {
-            settings.key.clone()
+            &settings.key
         } else {
-            let columns: Vec<&str> = settings.on.iter().map(|(_, own)| own.as_str()).collect();
-            columns.join(", ")
+            &columns
         };
         let said = said.map_or_else(|| describe_row(&rows[0]), str::to_owned);
         Trouble::Unknown(format!(
@@ -508,8 +509,13 @@ fn chosen(
         ([only], _) => Ok(*only),
         ([], Some(Some(asked))) => match found.iter().flatten().next() {
             None => Err(no_record()),
-            Some(other) => Err(Trouble::Unknown(format!(
+            Some(other) if left.is_empty() => Err(Trouble::Unknown(format!(
                 "record {} was asked for, and the server answered with record {}",
+                join::shown(asked),
+                join::shown(other)
+            ))),
+            Some(other) => Err(Trouble::Unknown(format!(
+                "the record whose {columns} is {} was asked for, and the server answered with one whose is {}",
                 join::shown(asked),
                 join::shown(other)
             ))),
