@@ -233,6 +233,7 @@ impl Pace {
                         self.redactor.line(&message_in(&answer.body))
                     ),
                     hint: NOT_THE_API,
+                    body: None,
                 });
             }
             return self.check_echo(&answer.body);

@@ -20,6 +20,7 @@ mod limiter;
 mod list;
 mod message;
 mod pace;
+mod pass;
 pub mod probe;
 mod read;
 mod reader;
@@ -65,7 +66,11 @@ pub fn rows_of_answer(body: &[u8]) -> Result<Vec<serde_json::Value>, String> {
     };
     match envelope::page(body, shape) {
         Ok(page) => Ok(page.rows),
-        Err(envelope::NoPage::Broken(why) | envelope::NoPage::NoList(why)) => Err(why),
+        Err(
+            envelope::NoPage::Broken(why)
+            | envelope::NoPage::Refused(why)
+            | envelope::NoPage::NoList(why),
+        ) => Err(why),
     }
 }
 

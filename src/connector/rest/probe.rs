@@ -13,7 +13,8 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::envelope::row_id;
-use super::list::{Next, Pager, Pass, Rows};
+use super::list::Pager;
+use super::pass::{Next, Pass, Rows};
 use super::reader::Reader;
 use super::{ReadReport, Settings, Timekeeper, TokenFacts};
 use crate::connector::ConnectorError;

@@ -7,3 +7,4 @@ mod halo;
 pub(crate) mod project;
 pub(crate) mod server;
 mod single;
+mod xml;

@@ -468,6 +468,7 @@ impl Flow {
         Failure::Garbled {
             message: message.to_owned(),
             hint: self.not_authorisation(),
+            body: None,
         }
     }
 
