@@ -353,6 +353,7 @@ fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {
 fn document<T>(entry: Entry<T>) -> Document<T> {
     Document {
         name: entry.name,
+        description: entry.doc.text("/metadata/description").map(str::to_owned),
         spec: entry.spec,
         positions: Arc::new(entry.doc.positions()),
     }

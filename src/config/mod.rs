@@ -128,6 +128,8 @@ impl Positions {
 pub struct Document<T> {
     /// `metadata.name`.
     pub name: Name,
+    /// `metadata.description`.
+    pub description: Option<String>,
     /// `spec`.
     pub spec: T,
     /// Where everything in it stands. Pointers begin at the document's root: `/spec/attributes/sn`.

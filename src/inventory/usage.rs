@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::report::FieldReport;
+use super::{custom_field, push_member};
 use crate::config::kinds;
 use crate::lang::{self, Scope};
 
@@ -36,7 +37,10 @@ pub fn usage(source: &kinds::Source) -> Vec<Usage> {
     let person = &source.person;
     let mut uses = vec![Usage {
         by: "(key)".to_owned(),
-        paths: vec![person.key.clone()],
+        paths: vec![match person.key.split_once('.') {
+            Some((endpoint, member)) => path_of(endpoint, member),
+            None => person.key.clone(),
+        }],
         plain: false,
         required: false,
         unique: false,
@@ -73,9 +77,18 @@ pub fn usage(source: &kinds::Source) -> Vec<Usage> {
 fn paths(members: &[(String, String)], custom: &[String]) -> Vec<String> {
     members
         .iter()
-        .map(|(endpoint, member)| format!("{endpoint}.{member}"))
-        .chain(custom.iter().map(|name| format!("customField('{name}')")))
+        .map(|(endpoint, member)| path_of(endpoint, member))
+        .chain(custom.iter().map(|name| custom_field(name)))
         .collect()
+}
+
+/// As an inventory calls a member: `people['@id']` of an attribute.
+fn path_of(endpoint: &str, member: &str) -> String {
+    let mut path = endpoint.to_owned();
+    for name in member.split('.') {
+        push_member(&mut path, name);
+    }
+    path
 }
 
 /// Whether a path is the used one or lies within it.

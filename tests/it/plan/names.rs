@@ -78,6 +78,7 @@ proptest! {
                     in_scope: true,
                     facts: facts.collect(),
                     faults: Box::default(),
+                    held: Box::default(),
                 }
             })
             .collect();

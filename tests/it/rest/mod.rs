@@ -4,6 +4,8 @@ mod cache;
 mod faults;
 mod golden;
 mod halo;
+mod held;
+mod probe;
 pub(crate) mod project;
 pub(crate) mod server;
 mod single;

@@ -79,7 +79,18 @@ async fn read(
                 rejected["reason"].as_str().unwrap().to_owned(),
             );
         }
-        if let Some(facts) = line.get("facts") {
+        if let Some(holds) = line.get("held") {
+            let holds: Vec<&str> = holds
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|hold| {
+                    assert_eq!(hold["endpoint"], "deps");
+                    hold["reason"].as_str().unwrap()
+                })
+                .collect();
+            held.insert(line["key"].as_str().unwrap().to_owned(), holds.join("; "));
+        } else if let Some(facts) = line.get("facts") {
             departments.insert(
                 line["key"].as_str().unwrap().to_owned(),
                 facts["department"].clone(),
