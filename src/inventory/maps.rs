@@ -84,10 +84,10 @@ fn maps(
     keys.into_iter()
         .filter(|(parent, keys)| {
             let objects = objects.get(*parent).copied().unwrap_or_default();
-            let never_twice = objects > 1 && keys.different > 1 && keys.most == 1;
+            let no_common = objects > 1 && keys.different > 1 && keys.most * 2 <= objects;
             let spread = keys.different >= MANY
                 && keys.all.saturating_mul(SPREAD) <= objects.saturating_mul(keys.different as u64);
-            keys.different > 0 && (keys.is_map || never_twice || spread)
+            keys.different > 0 && (keys.is_map || no_common || spread)
         })
         .map(|(parent, _)| parent.into())
         .collect()
@@ -108,6 +108,15 @@ fn renamed(path: &str, maps: &BTreeSet<CompactString>) -> CompactString {
         from = end;
     }
     out.into()
+}
+
+/// The segments of a path.
+pub(super) fn segments(path: &str) -> Vec<&str> {
+    let mut from = 0;
+    ends(path)
+        .into_iter()
+        .map(|end| &path[std::mem::replace(&mut from, end)..end])
+        .collect()
 }
 
 /// Where the segments of a path end: `users`, `.site`, `['odd name']`, `[]`, `customField('CFx')`.
@@ -134,7 +143,7 @@ fn ends(path: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::ends;
+    use super::segments;
 
     #[test]
     fn paths_are_taken_apart_as_they_were_put_together() {
@@ -150,12 +159,7 @@ mod tests {
                 vec!["customField('CF.x')", "[]", ".name"],
             ),
         ] {
-            let mut from = 0;
-            let found: Vec<&str> = ends(path)
-                .into_iter()
-                .map(|end| &path[std::mem::replace(&mut from, end)..end])
-                .collect();
-            assert_eq!(found, parts);
+            assert_eq!(segments(path), parts);
         }
     }
 }

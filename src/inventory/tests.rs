@@ -170,6 +170,14 @@ fn keys_that_differ_from_record_to_record_are_not_named() {
         (2, 2, 2)
     );
     assert_eq!(until.types[&JsonType::Null], 1);
+    // None stands in more than half of them.
+    let rows = [
+        json!({"m": {"sam": 1}}),
+        json!({"m": {"sam": 1}}),
+        json!({"m": {"eve": 1}}),
+        json!({"m": {"bob": 1}}),
+    ];
+    assert_eq!(paths(&rows), ["users.m", "users.m.*"]);
     // Nor within lists, nor where some come again but each object has few of many.
     let rows = [json!({"x": [{"jane": 1}, {"bob": 2}]})];
     assert_eq!(paths(&rows), ["users.x", "users.x[].*"]);

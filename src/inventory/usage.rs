@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::maps::segments;
 use super::report::FieldReport;
 use super::{custom_field, push_member};
 use crate::config::kinds;
@@ -91,10 +92,20 @@ fn path_of(endpoint: &str, member: &str) -> String {
     path
 }
 
-/// Whether a path is the used one or lies within it.
+/// Whether a path is the used one or lies within it. A `*` may be any key.
 pub(crate) fn covers(used: &str, path: &str) -> bool {
-    path.strip_prefix(used)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    let direct = path
+        .strip_prefix(used)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    direct
+        || (path.contains(".*") && {
+            let (used, path) = (segments(used), segments(path));
+            used.len() <= path.len()
+                && used
+                    .iter()
+                    .zip(&path)
+                    .all(|(used, path)| used == path || *path == ".*")
+        })
 }
 
 /// Notes at each field who uses it.
@@ -105,5 +116,25 @@ pub fn mark(fields: &mut [FieldReport], uses: &[Usage]) {
             .filter(|one| one.paths.iter().any(|used| covers(used, &field.path)))
             .map(|one| one.by.clone())
             .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_path_is_covered_by_what_it_is_or_lies_within() {
+        for (used, path, expected) in [
+            ("users.site", "users.site.name", true),
+            ("users.site", "users.sites", false),
+            ("users.site.town", "users.site.*", true),
+            ("users.site.town", "users.site.*.name", true),
+            ("users.site.town.x", "users.site.*", false),
+            ("users.name", "users.site.*", false),
+            ("people['@id']", "people['@id']", true),
+        ] {
+            assert_eq!(covers(used, path), expected, "{used} {path}");
+        }
     }
 }

@@ -239,9 +239,16 @@ fn declared(report: &SourceReport, list: &ListReport, uses: &[Usage], found: &mu
     let all: Vec<&FieldReport> = report.lists.iter().flat_map(|list| &list.fields).collect();
     for one in uses {
         for path in &one.paths {
-            if !all
+            // Of an endpoint that could not be looked at nobody knows.
+            let end = path.find(['.', '[']).unwrap_or(path.len());
+            let unseen = report
+                .lists
                 .iter()
-                .any(|field| field.present > 0 && covers(path, &field.path))
+                .any(|list| list.rows == 0 && list.endpoint == path[..end]);
+            if !unseen
+                && !all
+                    .iter()
+                    .any(|field| field.present > 0 && covers(path, &field.path))
             {
                 found.push(warning(
                     "probe-field-not-delivered",
