@@ -137,6 +137,7 @@ fn evaluation(templates: &[Template], people: &[Person], tables: &Tables) -> f64
         for person in people {
             let context = PersonContext {
                 person,
+                account: &[],
                 as_of: as_of.clone(),
                 tables,
             };
@@ -172,6 +173,7 @@ fn lookups() -> (Duration, Duration) {
             for person in &people {
                 let context = PersonContext {
                     person,
+                    account: &[],
                     as_of: as_of.clone(),
                     tables: &tables,
                 };

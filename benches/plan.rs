@@ -2,7 +2,9 @@
 //!
 //! `cargo bench --bench plan -- 100000` generates the recordings of that many people with 25 fields each and as many
 //! accounts, 5 % of which change, under `target/tmp`, and then measures in child processes of its own: parsing
-//! alone, and the whole way from the files to the plan's bytes. Figures are kept in `docs/performance.md`.
+//! alone, and the whole way from the files to the plan's bytes. `-- --roles 100000` adds a template for each
+//! department, addresses merged from two sides and a rule that speaks of the account. Figures are kept in
+//! `docs/performance.md`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -53,46 +55,52 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
+    let (options, arguments): (Vec<String>, Vec<String>) = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
-        .collect();
+        .partition(|argument| argument.starts_with("--"));
+    let roles = match options.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--roles"] => true,
+        _ => panic!("the only option is --roles"),
+    };
     match arguments.first().map(String::as_str) {
-        Some("parse") => child(Path::new(&arguments[1]), false),
-        Some("plan") => child(Path::new(&arguments[1]), true),
+        Some("parse") => child(Path::new(&arguments[1]), None),
+        Some("plan") => child(Path::new(&arguments[1]), Some(&config(roles))),
         sizes => {
             if sizes.is_none() {
-                measure(100_000);
+                measure(100_000, roles);
             }
             for size in &arguments {
                 let size = size.replace('_', "");
-                measure(
-                    size.parse()
-                        .unwrap_or_else(|_| panic!("{size} is no number of people")),
-                );
+                let people = size
+                    .parse()
+                    .unwrap_or_else(|_| panic!("{size} is no number of people"));
+                measure(people, roles);
             }
         }
     }
 }
 
-fn measure(people: usize) {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("plan-{people}"));
-    generate(&folder, people);
+fn measure(people: usize, roles: bool) {
+    let name = if roles { "roles" } else { "plan" };
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{people}"));
+    generate(&folder, people, roles);
     let size = |name: &str| std::fs::metadata(folder.join(name)).unwrap().len() / 1_000_000;
     println!(
         "{people} people, 25 fields, {} MB; {people} accounts, {} MB",
         size("people.jsonl"),
         size("directory.jsonl")
     );
-    let (parse, parse_peak, _) = runs("parse", &folder);
-    let (plan, plan_peak, found) = runs("plan", &folder);
+    let (parse, parse_peak, _) = runs("parse", &folder, roles);
+    let (plan, plan_peak, found) = runs("plan", &folder, roles);
     println!("  parse  {parse:>8.1} ms  peak {parse_peak:>5} MB");
     println!("  plan   {plan:>8.1} ms  peak {plan_peak:>5} MB  {found}");
     println!("  ratio  {:>8.2}", plan / parse);
 }
 
 /// Median milliseconds, greatest peak in MB, and what the last run found.
-fn runs(mode: &str, folder: &Path) -> (f64, u64, String) {
+fn runs(mode: &str, folder: &Path, roles: bool) -> (f64, u64, String) {
     let mut times = Vec::new();
     let mut peak = 0;
     let mut found = String::new();
@@ -100,6 +108,7 @@ fn runs(mode: &str, folder: &Path) -> (f64, u64, String) {
         let output = Command::new(std::env::current_exe().unwrap())
             .arg(mode)
             .arg(folder)
+            .args(roles.then_some("--roles"))
             .output()
             .unwrap();
         assert!(
@@ -117,18 +126,18 @@ fn runs(mode: &str, folder: &Path) -> (f64, u64, String) {
     (times[times.len() / 2], peak, found)
 }
 
-fn child(folder: &Path, whole: bool) {
-    let config = config();
+fn child(folder: &Path, config: Option<&Config>) {
     let begun = Instant::now();
     let people = read(folder, "people.jsonl", |bytes| read_people(bytes).unwrap());
     let directory = read(folder, "directory.jsonl", |bytes| {
         read_directory(bytes).unwrap()
     });
-    let found = if whole {
-        plan(&config, people, directory, begun)
-    } else {
-        std::mem::forget((people, directory));
-        String::new()
+    let found = match config {
+        Some(config) => plan(config, people, directory, begun),
+        None => {
+            std::mem::forget((people, directory));
+            String::new()
+        }
     };
     println!("{:.1}", begun.elapsed().as_secs_f64() * 1000.0);
     println!("{}\n{found}", peak());
@@ -189,7 +198,7 @@ fn peak() -> u64 {
         .map_or(0, |kilobytes| kilobytes / 1000)
 }
 
-fn config() -> Config {
+fn config(roles: bool) -> Config {
     let mut fields = String::new();
     let mut attributes = String::new();
     for (field, attribute) in FIELDS {
@@ -204,9 +213,15 @@ fn config() -> Config {
         )
         .unwrap();
     }
-    let text = CONFIG
+    if roles {
+        attributes.push_str(SPEAKING);
+    }
+    let mut text = CONFIG
         .replace("FIELDS\n", &fields)
         .replace("ATTRIBUTES\n", &attributes);
+    for number in (0..DEPARTMENTS).filter(|_| roles) {
+        text.push_str(&ROLE.replace("NUMBER", &format!("{number:02}")));
+    }
     let loaded = load(
         vec![InputFile {
             path: "halosync.yaml".into(),
@@ -304,6 +319,24 @@ spec:
       mode: managed
 "#;
 
+/// What the mapping says besides about an account that has addresses.
+const SPEAKING: &str = r#"    proxyAddresses: {values: ["smtp:{{ account.userPrincipalName }}"], when: merge}
+"#;
+
+/// The template of a department.
+const ROLE: &str = r#"---
+apiVersion: halosync/v1
+kind: Template
+metadata: {name: department-NUMBER}
+spec:
+  mapping: employees
+  when: person.department == 'Department NUMBER'
+  priority: 10
+  attributes:
+    division: {value: "{{ person.division }}", empty: clear}
+    proxyAddresses: {value: "smtp:{{ person.payroll | lower }}@department-NUMBER.example.test", when: merge}
+"#;
+
 /// One person of the generated many; the same number gives the same person.
 struct Somebody {
     facts: Vec<(&'static str, String)>,
@@ -390,7 +423,7 @@ fn base26(mut number: usize) -> String {
     }
 }
 
-fn generate(folder: &Path, people: usize) {
+fn generate(folder: &Path, people: usize, roles: bool) {
     std::fs::create_dir_all(folder).unwrap();
     let proof = format!(
         r#"{{"pages":1,"rows":{people},"distinct":{people},"claimedTotal":{people},"reads":1,"verdict":{{"is":"proven"}}}}"#
@@ -427,6 +460,7 @@ fn generate(folder: &Path, people: usize) {
     ];
     for name in own
         .iter()
+        .chain(roles.then_some(&"proxyAddresses"))
         .chain(FIELDS.iter().map(|(_, attribute)| attribute))
     {
         if !target.ends_with('[') {
@@ -518,6 +552,13 @@ fn generate(folder: &Path, people: usize) {
             .unwrap();
         }
         write!(object, r#","sAMAccountName":"user{number}","userAccountControl":"512","userPrincipalName":"user{number}@corp.example.test""#).unwrap();
+        if roles {
+            write!(
+                object,
+                r#","proxyAddresses":["SMTP:person{number}@example.test","smtp:pay-{number:08}@department-{department:02}.example.test","smtp:user{number}@corp.example.test"]"#
+            )
+            .unwrap();
+        }
         for ((_, value), (_, attribute)) in person.facts.iter().zip(FIELDS) {
             write!(
                 object,

@@ -95,6 +95,7 @@ pub fn language(bytes: &[u8]) {
     };
     let context = PersonContext {
         person: &person,
+        account: &[],
         as_of,
         tables: &tables,
     };
@@ -226,7 +227,7 @@ pub fn response(bytes: &[u8]) {
     for row in &rows {
         taker.push(row);
     }
-    let distinct: BTreeSet<i64> = rows.iter().filter_map(|row| intake.key_of(row)).collect();
+    let distinct: BTreeSet<PersonKey> = rows.iter().filter_map(|row| intake.key_of(row)).collect();
     let nameless = rows
         .iter()
         .filter(|row| intake.key_of(row).is_none())

@@ -270,6 +270,7 @@ mod tests {
             rule: RuleIndex(0),
             facts: Default::default(),
             cut_from: None,
+            never_reuse: None,
         }
     }
 
@@ -491,6 +492,7 @@ mod tests {
             rule: RuleIndex(0),
             facts: Default::default(),
             cut_from: None,
+            never_reuse: None,
         };
         // Both were renamed since the plan was made.
         let names = |object: &ObjectRef| {

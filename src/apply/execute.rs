@@ -543,7 +543,9 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 }
                 _ => return ChangeOutcome::conflict(error.to_string()),
             },
-            ConnectorError::Transient { .. } => FailureKind::Transient,
+            ConnectorError::Transient { .. } | ConnectorError::OverBudget { .. } => {
+                FailureKind::Transient
+            }
             ConnectorError::Unknown { .. } => FailureKind::Unsettled,
             ConnectorError::Unavailable { .. } => {
                 let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);

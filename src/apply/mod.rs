@@ -29,7 +29,7 @@ pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, Ste
 pub use journal::{Journal, JournalError, Medium};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
-    FailureKind, Outcome, Verdict,
+    FailureKind, NameGiven, Outcome, Verdict,
 };
 pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
 
@@ -247,6 +247,7 @@ pub async fn run<W: DirectoryWriter>(
         verdict: Outcome::judge(&changes, run.wrote()),
         counts,
         stopped,
+        names: Outcome::names(&plan.content.changes, &changes),
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
     })

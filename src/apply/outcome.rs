@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Dn, Guid, Name};
-use crate::plan::{Action, Change, ChangeId, PersonRef};
+use crate::plan::{Action, Change, ChangeId, PersonRef, PlanValue};
 
 /// Format version of a serialised [`Outcome`].
 pub const FORMAT: &str = "halosync/outcome/v1";
@@ -43,6 +43,23 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub password_files: Vec<PathBuf>,
+    /// Names that are not given again and that somebody has now, by this run or an earlier one of the same plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameGiven>,
+}
+
+/// A name that belongs into a table of names that are not given again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NameGiven {
+    /// The `Table` the rule names in `neverReuse`.
+    pub table: Name,
+    /// `lDAPDisplayName`.
+    pub attribute: String,
+    /// The name.
+    pub name: String,
+    /// Who has it.
+    pub person: PersonRef,
 }
 
 /// The verdict over a whole run.
@@ -281,6 +298,35 @@ impl Outcome {
             } += 1;
         }
         counts
+    }
+
+    /// The names that are not given again, of changes that happened, in the plan's order.
+    pub(super) fn names(plan: &[Change], changes: &[ChangeReport]) -> Vec<NameGiven> {
+        plan.iter()
+            .zip(changes)
+            .filter(|(_, report)| report.outcome.is_achieved())
+            .flat_map(|(change, _)| {
+                let attributes = match &change.action {
+                    Action::Create { attributes, .. } | Action::Modify { attributes } => {
+                        attributes.as_slice()
+                    }
+                    _ => &[],
+                };
+                attributes.iter().map(move |attribute| (change, attribute))
+            })
+            .filter_map(|(change, attribute)| {
+                let table = attribute.never_reuse.as_ref()?;
+                let [PlanValue::Text(name)] = attribute.after.as_slice() else {
+                    return None;
+                };
+                Some(NameGiven {
+                    table: table.clone(),
+                    attribute: attribute.name.clone(),
+                    name: name.clone(),
+                    person: change.person.clone(),
+                })
+            })
+            .collect()
     }
 
     /// Judges outcomes. `wrote` is true when a write of this run has, or may have, taken effect.

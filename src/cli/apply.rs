@@ -11,6 +11,7 @@ use super::args::Apply;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::names::NamesFile;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
@@ -51,6 +52,10 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
                 .help("name two different files"),
         );
     }
+    let names = match &verb.names {
+        Some(path) => Some(NamesFile::open(path, &project)?),
+        None => None,
+    };
     let folder = verb
         .passwords
         .clone()
@@ -94,11 +99,31 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     context
         .printer
         .note(&format!("journal: {}", journal_path.display()));
+    // Before anything else that can fail: the list is what nobody could make again.
+    if let Some(names) = names {
+        keep_names(context, &names, &outcome)?;
+    }
     write_report(&outcome, &file, &report)?;
     context
         .printer
         .note(&format!("report: {}", report.display()));
     Ok(exit(outcome.verdict))
+}
+
+/// Adds the names given to the list of those that are not given again.
+fn keep_names(context: &Context, file: &NamesFile, outcome: &Outcome) -> Result<(), Failure> {
+    let kept = file.add(&outcome.names)?;
+    context.printer.note(&format!(
+        "names: {} added to {}",
+        kept.added,
+        file.path().display()
+    ));
+    for name in kept.of_others {
+        context.printer.note(&format!(
+            "warning: {name:?} stands there for somebody else; the row was left as it is"
+        ));
+    }
+    Ok(())
 }
 
 /// The first digits of the digest: enough to tell the files of one plan from those of the next.

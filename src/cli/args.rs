@@ -176,6 +176,14 @@ pub(crate) struct Plan {
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Refuse to send more requests than this to all sources together, tokens and repetitions included. What is
+    /// known to be needed is refused before it is begun.
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+    /// Keep answers about single people in this directory, to be confirmed instead of sent again next time. They are
+    /// personal data; the files are readable by their owner alone.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) cache: Option<PathBuf>,
 }
 
 /// How a plan is printed.
@@ -223,6 +231,9 @@ pub(crate) struct Apply {
     /// first digits of its digest and `.report.json`; an earlier report stays.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Add the names given to this CSV file: that of the Table a rule names in `neverReuse`, or one like it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
     /// Directory for the encrypted file of initial passwords. Default: beside the plan.
     #[arg(long, value_name = "DIR")]
     pub(crate) passwords: Option<PathBuf>,
@@ -381,6 +392,9 @@ pub(crate) struct Sandbox {
     /// Port of the directory simulator (LDAPS); 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) ldap_port: u16,
+    /// Port of the directory simulator's global catalog (LDAPS); 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) catalog_port: u16,
 }
 
 /// Arguments of `schema`.

@@ -129,6 +129,7 @@ impl Steps<'_> {
                 journal: Some(self.dir.join("journal.jsonl")),
                 report: Some(self.dir.join("report.json")),
                 passwords: Some(self.dir.to_owned()),
+                names: None,
                 concurrency: 4,
             },
         )
@@ -175,6 +176,8 @@ impl Steps<'_> {
             from: None,
             as_of: None,
             detailed_exitcode: false,
+            max_requests: None,
+            cache: None,
         }
     }
 

@@ -88,6 +88,8 @@ pub(crate) struct Ports {
     pub(crate) halo: u16,
     /// LDAP over TLS.
     pub(crate) ldap: u16,
+    /// The global catalog over TLS.
+    pub(crate) catalog: u16,
 }
 
 impl Embedded {
@@ -137,6 +139,7 @@ impl Embedded {
         })?;
         let directory = DirectorySim::start(DirectoryConfig {
             ldaps_port: ports.ldap,
+            catalog_port: ports.catalog,
             accounts: vec![
                 ServiceAccount::reader(READER.0, READER.1),
                 ServiceAccount::writer(WRITER.0, WRITER.1, WRITES_UNDER),
@@ -227,6 +230,7 @@ impl Embedded {
             ("HALO_CLIENT_ID", CLIENT_ID.to_owned()),
             ("HALO_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
             ("CORP_LDAP_SERVER", self.directory.ldaps_url()),
+            ("CORP_GLOBAL_CATALOG", self.directory.catalog_url()),
             ("CORP_CA_FILE", ca.display().to_string()),
             ("CORP_READ_USER", format!("{}@{domain}", READER.0)),
             ("CORP_READ_PASSWORD", READER.1.to_owned()),

@@ -63,6 +63,7 @@ impl From<ConnectorError> for Failure {
             ConnectorError::Denied { .. } => Exit::Denied,
             // Before anything is asked of a system, what is invalid are its settings.
             ConnectorError::Invalid { .. } => Exit::InvalidConfiguration,
+            ConnectorError::OverBudget { .. } => Exit::Held,
             ConnectorError::Transient { .. }
             | ConnectorError::Unavailable { .. }
             | ConnectorError::Unknown { .. }
@@ -75,6 +76,12 @@ impl From<ConnectorError> for Failure {
             message.push_str(&format!(": {cause}"));
             source = cause.source();
         }
-        Self::new(exit, message)
+        let failure = Self::new(exit, message);
+        match error {
+            ConnectorError::OverBudget { .. } => failure.help(
+                "nothing was planned; raise --max-requests, or need fewer with `include`, `onlyIf` or `forEachDistinct`",
+            ),
+            _ => failure,
+        }
     }
 }

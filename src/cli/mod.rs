@@ -11,6 +11,8 @@ mod exit;
 mod failure;
 mod files;
 mod login;
+mod names;
+mod people;
 mod plan;
 mod probe;
 mod progress;

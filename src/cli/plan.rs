@@ -4,16 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::args::{Plan, PlanFormat};
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::people;
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
-use crate::connector::{DirectoryReader, PeopleReader, ldap, rest};
-use crate::intake::{Intake, Taker};
+use crate::connector::rest::{Budget, RunSettings};
+use crate::connector::{DirectoryReader, ldap};
+use crate::intake::Intake;
 use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
 use crate::plan::{self, PlanFile, PlanInput};
 use crate::{render, snapshot};
@@ -34,7 +37,14 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     let last_good = verb.last_good.as_deref().map(last_good).transpose()?;
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
-        None => read(context, &project).await?,
+        None => {
+            let run = RunSettings {
+                budget: Arc::new(Budget::new(verb.max_requests)),
+                cache: verb.cache.as_ref().map(|dir| context.current_dir.join(dir)),
+                forecast: None,
+            };
+            read(context, &project, &run).await?
+        }
     };
     if let Some(dir) = &verb.record {
         record(&reads, dir)?;
@@ -103,7 +113,11 @@ fn refusal(error: plan::PlanError) -> Failure {
 }
 
 /// Reads every source and every target of the project, all at the same time.
-pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, Failure> {
+pub(crate) async fn read(
+    context: &Context,
+    project: &Project,
+    run: &RunSettings,
+) -> Result<Reads, Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let now = context.clock.clone();
     let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
@@ -129,12 +143,8 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
                     "a source's fields cannot be compiled",
                 )
             })?;
-            let started = Instant::now();
-            let reader = rest::RestReader::new(settings, || Taker::new(&intake))?;
-            let read = reader.read_people().await?;
-            context
-                .printer
-                .note(&people_note(&source.name, &read, &reader.report(), started));
+            let settings = people::prepare(&project.config, source, &intake, settings);
+            let read = people::read(context, &source.name, &intake, settings, run).await?;
             Ok::<_, Failure>((source.name.clone(), read))
         }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
@@ -166,27 +176,6 @@ pub(crate) async fn read(context: &Context, project: &Project) -> Result<Reads, 
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
     }
-}
-
-/// What reading people came to: HaloITSM's requests are the scarcest thing there is.
-fn people_note(
-    source: &Name,
-    read: &PeopleSnapshot,
-    cost: &rest::ReadReport,
-    started: Instant,
-) -> String {
-    let waited = match cost.waited.as_secs() {
-        0 => String::new(),
-        seconds => {
-            format!(", {seconds} s of it waiting for HaloITSM's limit or after a failure")
-        }
-    };
-    format!(
-        "read {source}: {} people with {} requests in {:.1} s{waited}",
-        read.people.len(),
-        cost.requests,
-        started.elapsed().as_secs_f64()
-    )
 }
 
 /// Nobody judges a condition by fractions of a second, and reviewers read these moments.

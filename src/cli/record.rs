@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{plan, project};
 use crate::config::API_VERSION;
+use crate::connector::rest::RunSettings;
 use crate::testing::{self, NotRecorded, Reads, Recorded};
 
 /// Weeks by which dates move at most when a test is redacted. Whole weeks, so that a Monday stays one.
@@ -32,7 +33,7 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
     let project = project::load(context, &verb.project)?;
     let reads = match &verb.from {
         Some(dir) => plan::recorded(&project, dir)?,
-        None => plan::read(context, &project).await?,
+        None => plan::read(context, &project, &RunSettings::default()).await?,
     };
     let as_of = verb
         .as_of

@@ -149,10 +149,27 @@ impl<'a> Resolver<'a> {
         let ca_pem = self.certificates(spec.ca.as_ref(), &at("/spec/ca"));
         let authorisation = self.authorisation(source, addresses.as_ref());
         let people = spec.person.key.split('.').next().unwrap_or_default();
-        let endpoint = spec
-            .endpoints
-            .get(people)
-            .map_or_else(rest::EndpointSettings::users, Into::into);
+        let endpoint = match spec.endpoints.get(people) {
+            Some(endpoint) => self.endpoint(source, people, endpoint),
+            None => Some(rest::EndpointSettings::users()),
+        };
+        let others: Vec<_> = spec
+            .joined_in_order()
+            .into_iter()
+            .filter_map(|name| Some((name, spec.endpoints.get(name)?)))
+            .map(|(name, endpoint)| self.endpoint(source, name, endpoint))
+            .collect();
+        let joining = rest::Joining {
+            endpoints: others.into_iter().collect::<Option<_>>()?,
+            include: spec.person.include.clone(),
+            credentials_to: spec
+                .credentials_to
+                .iter()
+                .filter_map(|server| Url::parse(server).ok())
+                .collect(),
+            parallel: spec.rate_limit.parallel,
+            ..rest::Joining::default()
+        };
         let addresses = addresses?;
         Some(rest::Settings {
             name: source.name.clone(),
@@ -163,13 +180,46 @@ impl<'a> Resolver<'a> {
             ca_pem: ca_pem?,
             rate_requests: spec.rate_limit.requests,
             rate_window: Duration::from_secs(u64::from(spec.rate_limit.per_seconds)),
-            endpoint,
-            sentinels: spec.completeness.sentinels.clone(),
+            endpoint: endpoint?,
+            joining,
+            sentinels: spec
+                .completeness
+                .sentinels
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             floor: spec.completeness.floor,
             patience: rest::Settings::PATIENCE,
             request_timeout: rest::Settings::REQUEST_TIMEOUT,
             clock,
+            run: rest::RunSettings::default(),
         })
+    }
+
+    fn endpoint(
+        &mut self,
+        source: &Document<kinds::Source>,
+        name: &str,
+        endpoint: &kinds::Endpoint,
+    ) -> Option<rest::EndpointSettings> {
+        let spec = &source.spec;
+        let headers: Vec<_> = endpoint
+            .headers
+            .iter()
+            .map(|(header, value)| {
+                let pointer = format!("/spec/endpoints/{name}/headers/{header}");
+                let value = self.setting(value, &place(&source.positions, &pointer))?;
+                Some((header.clone(), without_line_break(&value)))
+            })
+            .collect();
+        let join = spec.join.iter().find(|join| join.endpoint == name);
+        Some(rest::EndpointSettings::new(
+            name,
+            endpoint,
+            headers.into_iter().collect::<Option<_>>()?,
+            join,
+            spec.preset,
+        ))
     }
 
     /// Settings of a directory connection.

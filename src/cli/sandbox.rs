@@ -24,6 +24,7 @@ pub(crate) async fn run(context: &Context, verb: &Sandbox) -> Result<Exit, Failu
     let ports = Ports {
         halo: verb.halo_port,
         ldap: verb.ldap_port,
+        catalog: verb.catalog_port,
     };
     let embedded = Embedded::start(context, &population, ports).await?;
     let ca = dir.join("ca.pem");

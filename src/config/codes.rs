@@ -23,14 +23,19 @@ codes! {
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
     AUTH_MISMATCH = "auth-mismatch";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
+    BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
     BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
+    BAD_ENDPOINT_ORDER = "bad-endpoint-order";
     BAD_GLOB = "bad-glob";
+    BAD_JOIN = "bad-join";
+    BAD_PAGING = "bad-paging";
     BAD_PATTERN = "bad-pattern";
     BAD_PERCENTAGE = "bad-percentage";
     BAD_RECIPIENT = "bad-recipient";
+    BAD_REQUEST = "bad-request";
     BAD_TIME_ZONE = "bad-time-zone";
     BAD_URL = "bad-url";
     CANNOT_BE_CLEARED = "cannot-be-cleared";
@@ -77,6 +82,7 @@ codes! {
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
     NO_REFRESH_TOKEN = "no-refresh-token";
+    NOT_JOINED = "not-joined";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
     ONE_OF = "one-of";
@@ -99,6 +105,7 @@ codes! {
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
+    UNAUTHORISED_SERVER = "unauthorised-server";
     UNCERTAIN_OVERLAP = "uncertain-overlap";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";

@@ -11,6 +11,7 @@ mod effective;
 pub mod given;
 pub mod kinds;
 mod load;
+pub mod pattern;
 pub mod schema;
 mod secrets;
 mod text;

@@ -67,6 +67,14 @@ pub enum ConnectorError {
         /// What happened and what to look at.
         message: String,
     },
+    /// More requests would be needed than this run may spend. Nothing is wrong with the system.
+    #[error("{system}: {message}")]
+    OverBudget {
+        /// Which system.
+        system: String,
+        /// What is needed and what is allowed.
+        message: String,
+    },
     /// A write was sent and no answer came: it may or may not have happened. Read back before anything else.
     #[error("{system}: no answer: {message}")]
     Unknown {

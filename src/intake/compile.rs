@@ -30,7 +30,7 @@ impl Intake {
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut endpoints: BTreeSet<String> = source.spec.endpoints.keys().cloned().collect();
-        if endpoints.is_empty() {
+        if endpoints.is_empty() && source.spec.preset.is_some() {
             endpoints.insert(DEFAULT_ENDPOINT.to_owned());
         }
         let scope = Scope::Record {
@@ -111,21 +111,6 @@ impl Intake {
                 origins: own,
             });
         }
-        for origin in include_members(include.as_ref()).chain(origins.iter().cloned()) {
-            if let Origin::Member(endpoint, member) = origin
-                && endpoint != key.0
-            {
-                problems.push(problem(
-                    "/spec/person",
-                    "intake-other-endpoint",
-                    format!(
-                        "`{endpoint}.{member}` is not read: people come from `{}`",
-                        key.0
-                    ),
-                    Some(format!("use members of `{}` only", key.0)),
-                ));
-            }
-        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -135,6 +120,7 @@ impl Intake {
             key,
             zone: zone.clone(),
             origins,
+            halo: source.spec.preset == Some(kinds::Preset::Haloitsm),
         })
     }
 }
@@ -205,14 +191,6 @@ fn reading(
 /// Whether the source is known to store text as HTML.
 fn is_haloitsm(source: &kinds::Source) -> bool {
     matches!(source.preset, Some(kinds::Preset::Haloitsm))
-}
-
-fn include_members(include: Option<&lang::Condition>) -> impl Iterator<Item = Origin> + use<> {
-    include
-        .map(lang::Condition::members_used)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(endpoint, member)| Origin::Member(endpoint, member))
 }
 
 fn index_of(origins: &mut Vec<Origin>, origin: Origin) -> usize {

@@ -13,6 +13,7 @@ mod binary;
 mod compile;
 mod dates;
 mod email;
+pub mod join;
 mod normalise;
 mod taker;
 mod text;
@@ -20,12 +21,15 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::lang::{Condition, Expression, Record};
 use crate::model::{FactType, Fault, Field, FieldIndex, Name, Person, PersonKey, RejectedRow};
 
+pub use normalise::identity;
 pub use taker::{Taken, Taker};
 
 /// The compiled way from records to people.
@@ -39,6 +43,8 @@ pub struct Intake {
     zone: TimeZone,
     /// Everything fields are made from, each once.
     origins: Vec<Origin>,
+    /// Whether HaloITSM's ways apply.
+    halo: bool,
 }
 
 /// One field.
@@ -98,11 +104,64 @@ impl Intake {
         names
     }
 
-    /// The id of a record: a whole number, written as number, double or text.
-    pub fn key_of(&self, row: &serde_json::Value) -> Option<i64> {
-        match row.get(&self.key.1) {
-            Some(value) => normalise::whole_number(value).ok(),
-            None => None,
+    /// The members of records that people are made from, by endpoint: what is kept of records that wait for others.
+    pub fn members_read(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |endpoint: &str, member: &str| {
+            // Of a nested member the outermost is kept.
+            let outer = member.split('.').next().unwrap_or(member);
+            read.entry(endpoint.to_owned())
+                .or_default()
+                .insert(outer.to_owned());
+        };
+        add(&self.key.0, &self.key.1);
+        if self.halo {
+            add(&self.key.0, "name");
+        }
+        for (endpoint, member) in self
+            .fields
+            .iter()
+            .flat_map(|field| field.from.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        for (endpoint, member) in self
+            .include
+            .iter()
+            .flat_map(|include| include.members_used())
+        {
+            add(&endpoint, &member);
+        }
+        read
+    }
+
+    /// The fields that an endpoint may have a say in, by name. Custom fields may stand in any record.
+    pub fn fields_from(&self, endpoint: &str) -> BTreeSet<Name> {
+        self.fields
+            .iter()
+            .filter(|field| {
+                !field.from.custom_fields_used().is_empty()
+                    || field
+                        .from
+                        .members_used()
+                        .iter()
+                        .any(|(of, _)| of == endpoint)
+            })
+            .map(|field| field.name.clone())
+            .collect()
+    }
+
+    /// What identifies a record. HaloITSM's ids are whole numbers, written as number, double or text; other sources
+    /// may give texts.
+    pub fn key_of(&self, row: &serde_json::Value) -> Option<PersonKey> {
+        self.identity(row.get(&self.key.1)?).ok()
+    }
+
+    fn identity(&self, value: &serde_json::Value) -> Result<PersonKey, String> {
+        if self.halo {
+            normalise::whole_number(value).map(|number| PersonKey::new(number.to_string()))
+        } else {
+            normalise::identity(value).map(PersonKey::new)
         }
     }
 
@@ -112,8 +171,8 @@ impl Intake {
     /// by their facts: what cannot be understood of them is none.
     ///
     /// # Errors
-    /// When the id is missing or no whole number, or nobody can say whether the person is in scope. `row` then holds
-    /// the id in decimal, or is empty when there is none.
+    /// When the id is missing or unusable, or nobody can say whether the person is in scope. `row` then holds the id,
+    /// or is empty when there is none.
     pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
         let row = records
             .parts
@@ -127,7 +186,7 @@ impl Intake {
                     reason: format!("it has no `{}`", self.key.1),
                 });
             }
-            Some(value) => normalise::whole_number(value).map_err(|reason| RejectedRow {
+            Some(value) => self.identity(value).map_err(|reason| RejectedRow {
                 row: String::new(),
                 reason: format!("its `{}` {reason}", self.key.1),
             })?,
@@ -136,7 +195,7 @@ impl Intake {
             row: key.to_string(),
             reason,
         };
-        let in_scope = !row.is_some_and(is_pseudo_person)
+        let in_scope = !(self.halo && row.is_some_and(is_pseudo_person))
             && match &self.include {
                 None => true,
                 Some(include) => include
@@ -168,7 +227,7 @@ impl Intake {
             });
         }
         Ok(Person {
-            key: PersonKey::new(key.to_string()),
+            key,
             in_scope,
             facts: facts.into_boxed_slice(),
             faults: faults.into_boxed_slice(),
@@ -192,13 +251,27 @@ impl Intake {
     }
 }
 
+impl Intake {
+    /// Whether a field's origin stands in the record. Members that every version of HaloITSM delivers in its list of
+    /// people count as standing in every row of it: it leaves nulls out, and a company where nobody has a manager yet
+    /// is no fault of the view.
+    fn stands_in(&self, origin: &Origin, record: &Record<'_>) -> bool {
+        match origin {
+            Origin::Member(endpoint, member)
+                if self.halo && *endpoint == self.key.0 && config::halo_always_lists(member) =>
+            {
+                true
+            }
+            _ => origin.stands_in(record),
+        }
+    }
+}
+
 impl Origin {
     /// Whether the member stands in the record, with whatever value. Of a custom field, whether the list of custom
-    /// fields has an entry with its name. Members that every version of HaloITSM delivers count as standing in every
-    /// row: it leaves nulls out, and a company where nobody has a manager yet is no fault of the view.
+    /// fields has an entry with its name.
     fn stands_in(&self, record: &Record<'_>) -> bool {
         match self {
-            Self::Member(_, member) if config::halo_always_lists(member) => true,
             Self::Member(endpoint, member) => record
                 .parts
                 .iter()

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use compact_str::CompactString;
+use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::dates::{Dating, is_no_date};
 use super::text::Cleaning;
@@ -190,6 +191,41 @@ pub(super) fn whole_number(value: &Value) -> Result<i64, String> {
         Value::String(text) => digits(text.trim()).ok_or_else(refused),
         _ => Err(refused()),
     }
+}
+
+/// What identifies a record, in the one spelling that `18`, `18.0` and `"18"` share. A text keeps its leading zeros:
+/// `"007"` and `"7"` are two people wherever numbers are given out as texts.
+///
+/// # Errors
+/// Why the value identifies nobody, as the end of a sentence.
+pub fn identity(value: &Value) -> Result<CompactString, String> {
+    let Value::String(written) = value else {
+        return whole_number(value).map(|number| number.to_compact_string());
+    };
+    let text: String = written.trim().nfc().collect();
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.chars().count() > LONGEST_IDENTITY || text.chars().any(char::is_control) {
+        return Err(format!(
+            "{:?} is longer than {LONGEST_IDENTITY} characters, or holds control characters",
+            shortened(&text)
+        ));
+    }
+    match digits(&text) {
+        Some(number) if !text.starts_with('+') && !has_leading_zero(&text) => {
+            Ok(number.to_compact_string())
+        }
+        _ => Ok(CompactString::from(text)),
+    }
+}
+
+/// Longest text that identifies a person, in characters: it stands in plans, journals and messages.
+const LONGEST_IDENTITY: usize = 256;
+
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim_start_matches('-');
+    digits.starts_with('0') && digits != "0"
 }
 
 /// The whole number a text is; `18.0` has been seen as text, too.

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::Intake;
 use crate::lang::Record;
-use crate::model::{Field, Person, RejectedRow};
+use crate::model::{Field, Person, PersonKey, RejectedRow};
 
 /// Collects people from rows.
 ///
@@ -14,8 +14,8 @@ use crate::model::{Field, Person, RejectedRow};
 pub struct Taker<'a> {
     intake: &'a Intake,
     /// By id: index into `taken`.
-    by_key: HashMap<i64, usize, foldhash::fast::RandomState>,
-    taken: Vec<(i64, Result<Person, RejectedRow>)>,
+    by_key: HashMap<PersonKey, usize, foldhash::fast::RandomState>,
+    taken: Vec<(PersonKey, Result<Person, RejectedRow>)>,
     /// Rows without a usable id.
     nameless: Vec<RejectedRow>,
     /// By origin, whether it has stood in a row.
@@ -28,7 +28,7 @@ pub struct Taker<'a> {
 /// What came of the rows.
 #[derive(Debug)]
 pub struct Taken {
-    /// Sorted by numeric key, each key once.
+    /// Sorted by key, numbers as numbers; each key once.
     pub people: Vec<Person>,
     /// The fields, in the order of each person's facts.
     pub fields: Vec<Field>,
@@ -61,20 +61,46 @@ impl<'a> Taker<'a> {
         self.row = 0;
     }
 
-    /// Takes one raw row of the person's endpoint.
+    /// Takes one raw row of the person's endpoint, with nothing joined to it.
     pub fn push(&mut self, row: &serde_json::Value) {
-        self.rows += 1;
-        self.row += 1;
         let parts = [(self.intake.endpoint(), row)];
-        let record = Record { parts: &parts };
+        self.push_record(&Record { parts: &parts });
+    }
+
+    /// Takes the records of one person: the row of the person's endpoint and what is joined to it.
+    pub fn push_record(&mut self, record: &Record<'_>) {
         for (seen, origin) in self.seen.iter_mut().zip(&self.intake.origins) {
             // Nearly always settled by the first few rows.
             if !*seen {
-                *seen = origin.stands_in(&record);
+                *seen = self.intake.stands_in(origin, record);
             }
         }
-        let person = self.intake.person(&record);
-        let Some(key) = self.intake.key_of(row) else {
+        let person = self.intake.person(record);
+        self.settle(record, person);
+    }
+
+    /// Takes a person whose records are known not to be right: held with this reason.
+    pub fn hold(&mut self, record: &Record<'_>, reason: String) {
+        let row = self
+            .own(record)
+            .and_then(|row| self.intake.key_of(row))
+            .map(|key| key.to_string())
+            .unwrap_or_default();
+        self.settle(record, Err(RejectedRow { row, reason }));
+    }
+
+    fn own<'r>(&self, record: &Record<'r>) -> Option<&'r serde_json::Value> {
+        record
+            .parts
+            .iter()
+            .find(|(name, _)| *name == self.intake.endpoint())
+            .map(|(_, row)| *row)
+    }
+
+    fn settle(&mut self, record: &Record<'_>, person: Result<Person, RejectedRow>) {
+        self.rows += 1;
+        self.row += 1;
+        let Some(key) = self.own(record).and_then(|row| self.intake.key_of(row)) else {
             let reason = match person {
                 Err(rejected) => rejected.reason,
                 Ok(_) => "it has no id".to_owned(),
@@ -94,15 +120,15 @@ impl<'a> Taker<'a> {
                 }
             }
             hashbrown::hash_map::Entry::Vacant(free) => {
-                free.insert(self.taken.len());
-                self.taken.push((key, person));
+                self.taken.push((free.key().clone(), person));
+                free.insert(self.taken.len() - 1);
             }
         }
     }
 
     /// Whether a row with this id has been taken.
-    pub fn has(&self, key: i64) -> bool {
-        self.by_key.contains_key(&key)
+    pub fn has(&self, key: &PersonKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// Rows received so far.
@@ -121,7 +147,7 @@ impl<'a> Taker<'a> {
         let fields = self.intake.described(&self.seen);
         let mut taken = self.taken;
         drop(self.by_key);
-        taken.sort_unstable_by_key(|(key, _)| *key);
+        taken.sort_unstable_by(|(one, _), (other, _)| one.natural_cmp(other));
         let mut people = Vec::with_capacity(taken.len());
         let mut rejected = Vec::new();
         for (_, outcome) in taken {

@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
             return Err(Stop::Missing(index));
         };
         let slot = self.program.slots.get(usize::from(index));
-        slot.and_then(|slot| context.person.fact(FieldIndex(*slot)))
+        slot.and_then(|slot| context.fact(FieldIndex(*slot)))
             .ok_or(Stop::Missing(index))
     }
 

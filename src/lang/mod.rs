@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::model::{FactType, FieldIndex, Name, Person};
+use crate::model::{Fact, FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
@@ -113,15 +113,29 @@ pub enum EvalError {
     },
 }
 
-/// What a person's template or condition sees. Three references and a moment: cheap to make for each person.
+/// What a person's template or condition sees. References and a moment: cheap to make for each person.
 #[derive(Debug, Clone)]
 pub struct PersonContext<'a> {
     /// Whose facts are read.
     pub person: &'a Person,
+    /// Attributes of the account that may be spoken of, in the order they were declared in: they stand behind the
+    /// person's own facts.
+    pub account: &'a [Option<Fact>],
     /// The moment the plan is for, in the project's time zone. Its calendar date is `as_of`.
     pub as_of: jiff::Zoned,
     /// Rows of the tables.
     pub tables: &'a Tables,
+}
+
+impl<'a> PersonContext<'a> {
+    /// The fact in a field's slot, the person's or the account's.
+    pub fn fact(&self, field: FieldIndex) -> Option<&'a Fact> {
+        let at = usize::from(field.0);
+        match at.checked_sub(self.person.facts.len()) {
+            None => self.person.fact(field),
+            Some(behind) => self.account.get(behind)?.as_ref(),
+        }
+    }
 }
 
 /// Raw records of one person, each under the name of the endpoint it was read from.

@@ -140,7 +140,7 @@ impl Formula {
         context: &PersonContext<'_>,
     ) -> Result<compact_str::CompactString, EvalError> {
         // What is nothing but a field is handed on whole: a picture is longer than texts that are made may be.
-        if let Some(Fact::Text(text)) = self.field.and_then(|field| context.person.fact(field))
+        if let Some(Fact::Text(text)) = self.field.and_then(|field| context.fact(field))
             && text.len() > LONG
         {
             return Ok(text.trim().into());

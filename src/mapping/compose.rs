@@ -4,7 +4,8 @@
 //! the higher priority. Keeps that nothing is chosen silently: rules of one rank that are not the same stay side by
 //! side until their values are known, and everything here is independent of the order of documents.
 
-use super::{AttributeRule, Mapping, Naming, Problem};
+use super::naming::Naming;
+use super::{AttributeRule, Mapping, Problem};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};

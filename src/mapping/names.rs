@@ -68,6 +68,11 @@ pub struct Reach {
     pub addresses: Vec<(AttributeId, AttributeDef)>,
     /// Objects of other domains count.
     pub forest: bool,
+    /// Of the attributes it is compared with, those of which the read knows nothing of other domains.
+    pub unproven: Vec<String>,
+    /// The rule asks for the forest in so many words, and its own attribute or one of `alsoIn` is among `unproven`:
+    /// no name is given.
+    pub holds: bool,
     /// Table of names that are not given again.
     pub never_reuse: Option<Name>,
 }

@@ -411,6 +411,11 @@ pub(super) fn fold_text(value: &str) -> CompactString {
     value.chars().flat_map(char::to_lowercase).collect()
 }
 
+/// Whether the attribute's values are names of objects.
+pub fn is_reference(def: &AttributeDef) -> bool {
+    def.syntax == Syntax::Dn
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

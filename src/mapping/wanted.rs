@@ -2,11 +2,11 @@
 
 use compact_str::CompactString;
 
-use super::{AttributeRule, distinct};
+use super::{AttributeRule, fold};
 use crate::config::kinds;
 use crate::lang::{EvalError, PersonContext, Unmapped};
 use crate::lifecycle::Formula;
-use crate::model::Name;
+use crate::model::{AttributeDef, Name};
 
 /// What a rule wants of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,4 +167,25 @@ fn nothing(error: EvalError, notes: &mut Notes) -> Result<Vec<Name>, Problem> {
         }
         error => Err(Problem::of(error)),
     }
+}
+
+/// Texts as values, equal ones (to the server: without regard to case) once; of two that differ only in the case of
+/// their `SMTP:` prefix, the primary address.
+fn distinct(def: &AttributeDef, values: Vec<CompactString>) -> Vec<CompactString> {
+    let mut kept: Vec<CompactString> = Vec::with_capacity(values.len());
+    let mut seen: hashbrown::HashMap<CompactString, usize> = hashbrown::HashMap::new();
+    for value in values {
+        match seen.entry(fold(def, &value)) {
+            hashbrown::hash_map::Entry::Vacant(free) => {
+                free.insert(kept.len());
+                kept.push(value);
+            }
+            hashbrown::hash_map::Entry::Occupied(taken) => {
+                if value.starts_with("SMTP:") {
+                    kept[*taken.get()] = value;
+                }
+            }
+        }
+    }
+    kept
 }

@@ -121,6 +121,10 @@ pub struct DirectoryHeader {
     pub attributes: Vec<AttributeDef>,
     /// Attributes that were asked for and do not exist there.
     pub unknown_attributes: Vec<String>,
+    /// Attributes in which names were looked for and that the forest's global catalog does not hold, so that those
+    /// of other domains are not known. Empty when no catalog was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_in_catalog: Vec<String>,
     /// DN of the account that read, when the server says it: never managed.
     pub bound_as: Option<Dn>,
     /// Proof of completeness.

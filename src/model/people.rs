@@ -99,6 +99,52 @@ impl Completeness {
     }
 }
 
+/// How many of something odd there are, and some of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinFinding {
+    /// How many.
+    pub count: u64,
+    /// Up to twenty of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+impl JoinFinding {
+    /// Whether there is nothing odd.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// What reading and joining another endpoint came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinedRead {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Different records that came.
+    pub records: u64,
+    /// The total the system claimed, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_total: Option<u64>,
+    /// Why what came is not known to be whole; then none of its fields counts as delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
+    /// People whose key no record has.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub unmatched: JoinFinding,
+    /// People whose key several records have.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub ambiguous: JoinFinding,
+    /// Keys that several records have.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub duplicates: JoinFinding,
+    /// Records that belong to nobody.
+    #[serde(default, skip_serializing_if = "JoinFinding::is_empty")]
+    pub unused: JoinFinding,
+}
+
 /// One thing a read must show, and whether it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -146,6 +192,9 @@ pub struct PeopleHeader {
     pub completeness: Completeness,
     /// Rows that could not become people.
     pub rejected: Vec<RejectedRow>,
+    /// Other endpoints joined to people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedRead>,
 }
 
 /// Everyone a source knows, at one moment.

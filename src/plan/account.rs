@@ -11,7 +11,7 @@ use super::naming::Given;
 use super::target::Target;
 use crate::lang::PersonContext;
 use crate::mapping::{AttributeRule, Moved, Problem, RuleKind, Slot, Spoken, Wanted, kept};
-use crate::model::{Fact, Person};
+use crate::model::Fact;
 
 impl<'t> Evaluation<'_, 't, '_> {
     /// Takes a subject up again, with what has been found about it so far.
@@ -51,29 +51,15 @@ impl<'t> Evaluation<'_, 't, '_> {
 
     /// Asks those who speak of the account.
     pub(super) fn with_account(&mut self, slot: &'t Slot, given: &Given<'t>) -> Result<(), Draft> {
-        let person = self.context.person;
         let mapping = self.target.mapping(self.subject);
-        let spoken = &mapping.spoken;
-        let speaks_of = mapping.speaks_of(slot);
-        let mut facts = Vec::with_capacity(person.facts.len() + spoken.len());
-        facts.extend(person.facts.iter().cloned());
-        for (at, one) in spoken.iter().enumerate() {
-            let asked = speaks_of.iter().any(|of| usize::from(*of) == at);
-            facts.push(
-                asked
-                    .then(|| self.becomes(one, given))
-                    .flatten()
-                    .map(Fact::Text),
-            );
+        let mut account: Vec<Option<Fact>> = vec![None; mapping.spoken.len()];
+        for at in mapping.speaks_of(slot) {
+            let at = usize::from(at);
+            account[at] = self.becomes(&mapping.spoken[at], given).map(Fact::Text);
         }
-        let person = Person {
-            key: person.key.clone(),
-            in_scope: person.in_scope,
-            facts: facts.into_boxed_slice(),
-            faults: person.faults.clone(),
-        };
         let context = PersonContext {
-            person: &person,
+            person: self.context.person,
+            account: &account,
             as_of: self.context.as_of.clone(),
             tables: self.context.tables,
         };
@@ -154,11 +140,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let moved = mail.and_then(|(at, one)| {
             let before = self.entry?.value(one.id?)?;
             let at = u16::try_from(self.target.side(self.subject).people.header.fields.len() + at);
-            let Fact::Text(after) = self
-                .context
-                .person
-                .fact(crate::model::FieldIndex(at.ok()?))?
-            else {
+            let Fact::Text(after) = self.context.fact(crate::model::FieldIndex(at.ok()?))? else {
                 return None;
             };
             let same = |text: &str| format_compact!("{}", text.trim()).to_lowercase();

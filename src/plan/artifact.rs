@@ -351,6 +351,9 @@ pub struct AttributeChange {
     /// counts: UTF-16 code units. Absent when nothing was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_from: Option<u32>,
+    /// The table of names that are not given again, when the value is a name that belongs into it from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never_reuse: Option<Name>,
 }
 
 /// One attribute value.

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook};
 use crate::mapping::Mapping;
-use crate::model::{DirectorySnapshot, Name, PeopleSnapshot, Person, PersonKey, Verdict};
+use crate::model::{
+    DirectorySnapshot, JoinedRead, Name, PeopleSnapshot, Person, PersonKey, Verdict,
+};
 use crate::policy::{LastGoodRead, Proof, judge, warning};
 use crate::snapshot::{directory_digest, people_digest};
 
@@ -121,6 +123,7 @@ impl Moment {
     pub(super) fn of<'p>(&'p self, person: &'p Person) -> PersonContext<'p> {
         PersonContext {
             person,
+            account: &[],
             as_of: self.as_of.clone(),
             tables: &self.tables,
         }
@@ -520,6 +523,40 @@ fn warn_of_reads(plan: &Plan, input: &PlanInput<'_>, warnings: &mut Warnings) {
                 format!("rows of {source} could not become people"),
                 format!("{}: {}", row.row, row.reason),
             );
+        }
+        if let Some(people) = input.people.get(source) {
+            warn_of_joins(source, &people.header.joined, warnings);
+        }
+    }
+}
+
+/// What joining found odd: each kind once for each endpoint, with the number there are.
+fn warn_of_joins(source: &Name, joined: &[JoinedRead], warnings: &mut Warnings) {
+    for read in joined {
+        let endpoint = &read.endpoint;
+        for (code, finding, message) in [
+            (
+                warning::JOIN_UNMATCHED,
+                &read.unmatched,
+                format!("{source}: people without a record of {endpoint}"),
+            ),
+            (
+                warning::JOIN_DUPLICATE,
+                &read.ambiguous,
+                format!("{source}: people with several records of {endpoint}"),
+            ),
+            (
+                warning::JOIN_DUPLICATE,
+                &read.duplicates,
+                format!("{source}: keys that several records of {endpoint} have"),
+            ),
+            (
+                warning::JOIN_UNUSED,
+                &read.unused,
+                format!("{source}: records of {endpoint} that belong to nobody"),
+            ),
+        ] {
+            warnings.add_counted(code, message, finding.count, &finding.examples);
         }
     }
 }

@@ -29,15 +29,23 @@ const FEW: usize = 20;
 #[derive(Default)]
 struct Tally {
     people: u64,
-    first: Vec<u32>,
+    /// As many as there are people, and no more than these.
+    first: [u32; PEOPLE],
 }
 
 impl Tally {
     fn add(&mut self, person: u32) {
-        self.people += 1;
-        if self.first.len() < PEOPLE {
-            self.first.push(person);
+        if let Some(free) = usize::try_from(self.people)
+            .ok()
+            .and_then(|at| self.first.get_mut(at))
+        {
+            *free = person;
         }
+        self.people += 1;
+    }
+
+    fn first(&self) -> &[u32] {
+        &self.first[..PEOPLE.min(usize::try_from(self.people).unwrap_or(PEOPLE))]
     }
 }
 
@@ -271,8 +279,8 @@ impl One<'_, '_, '_> {
 
     fn example(&self, value: &str, tally: &Tally) -> String {
         let side = &self.target.sides[self.side];
-        let shown: Vec<String> = tally.first.iter().map(|at| side.shown(*at)).collect();
-        let more = tally.people - tally.first.len() as u64;
+        let shown: Vec<String> = tally.first().iter().map(|at| side.shown(*at)).collect();
+        let more = tally.people - tally.first().len() as u64;
         let people = if tally.people == 1 {
             "person"
         } else {

@@ -175,6 +175,28 @@ impl Warnings {
             .count += count;
     }
 
+    /// Notes a warning about `count` cases and names some; nothing when there are none.
+    pub(super) fn add_counted(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        count: u64,
+        examples: &[String],
+    ) {
+        if count == 0 {
+            return;
+        }
+        let gathered = self
+            .gathered
+            .entry((code.code, message.into()))
+            .or_default();
+        gathered.count += count;
+        gathered.examples.extend(examples.iter().cloned());
+        while gathered.examples.len() > EXAMPLES {
+            gathered.examples.pop_last();
+        }
+    }
+
     /// All of them, sorted.
     pub(super) fn into_plan(self) -> Vec<super::Warning> {
         self.gathered

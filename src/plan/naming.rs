@@ -179,15 +179,27 @@ impl Names {
         need: &NameNeed<'_>,
     ) -> Result<(CompactString, RuleId), Draft> {
         let id = need.rule.id;
+        let reach = &need.names.reach;
+        if reach.holds {
+            return Err(Draft::new(
+                held::NAME_UNPROVEN,
+                format!(
+                    "{}: nobody can say whether a name is free in the forest, whose global catalog does not hold {}",
+                    need.rule.name,
+                    reach.unproven.join(", ")
+                ),
+            )
+            .rule(need.rule.rule));
+        }
         let (name, rule) = self.choose(need, 0, |names, candidate| {
             names.is_free(target, at, account, need, candidate)
         })?;
         let def = &need.rule.def;
         self.given.insert((id, fold(def, &name)), at);
-        if !need.names.reach.addresses.is_empty() {
+        if !reach.addresses.is_empty() {
             self.given.insert((ADDRESS, fold(def, bare(&name))), at);
         }
-        for (other, def) in &need.names.reach.also_in {
+        for (other, def) in &reach.also_in {
             self.given.insert((*other, fold(def, &name)), at);
         }
         Ok((name, rule))

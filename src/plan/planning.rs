@@ -18,6 +18,7 @@ use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::{Change, Held};
 use crate::config::{Config, Document, kinds};
+use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name, Verdict};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
@@ -240,6 +241,26 @@ impl<'a> Planning<'a> {
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
                         attribute.clone(),
+                    );
+                }
+                let names = mapping
+                    .all_rules()
+                    .iter()
+                    .filter_map(|rule| match &rule.kind {
+                        RuleKind::Name(names) if !names.reach.unproven.is_empty() => {
+                            Some((rule, names))
+                        }
+                        _ => None,
+                    });
+                for (rule, names) in names {
+                    warnings.add(
+                        warning::NOT_IN_CATALOG,
+                        format!(
+                            "the global catalog of {} does not hold {}; names compared with it are alone in their own domain, and nobody knows whether in the forest",
+                            self.target.name,
+                            names.reach.unproven.join(", ")
+                        ),
+                        rule.name.clone(),
                     );
                 }
             }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::draft::Warnings;
 use super::target::{NOBODY, Target};
+use crate::lang::PersonContext;
 use crate::mapping::{RuleKind, Wanted};
 use crate::policy::warning;
 
@@ -19,7 +20,10 @@ pub(super) fn report(target: &Target<'_>, warnings: &mut Warnings) {
     let managers: Vec<u32> = (0..count)
         .into_par_iter()
         .with_min_len(256)
-        .map(|at| manager(target, at).unwrap_or(NOBODY))
+        .map_init(
+            || None,
+            |seen, at| manager(target, at, seen).unwrap_or(NOBODY),
+        )
         .collect();
     // Everybody is gone through once; whoever is met again on the same walk stands in a circle.
     let mut walk_of = vec![NOBODY; managers.len()];
@@ -63,7 +67,11 @@ pub(super) fn report(target: &Target<'_>, warnings: &mut Warnings) {
 }
 
 /// The subject who is a subject's manager by the rules in force.
-fn manager(target: &Target<'_>, at: u32) -> Option<u32> {
+fn manager<'t>(
+    target: &'t Target<'_>,
+    at: u32,
+    seen: &mut Option<PersonContext<'t>>,
+) -> Option<u32> {
     let subject = &target.subjects[at as usize];
     let side = usize::from(subject.side);
     if target.lookups[side].is_empty() {
@@ -78,12 +86,12 @@ fn manager(target: &Target<'_>, at: u32) -> Option<u32> {
         return None;
     };
     let people = &target.sides[side];
-    let context = target.moment.of(people.person(subject.person));
-    if rule.blind.is_some() || !rule.applies(&context).ok()? {
+    let context = target.moment.seen(seen, people.person(subject.person));
+    if rule.blind.is_some() || !rule.applies(context).ok()? {
         return None;
     }
     let Wanted::One(text) = rule
-        .one(formula, &context, &mut crate::mapping::Notes::default())
+        .one(formula, context, &mut crate::mapping::Notes::default())
         .ok()?
     else {
         return None;

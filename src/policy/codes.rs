@@ -45,6 +45,7 @@ codes! {
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
+        NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
         NO_STATE "no-state" "add a state whose condition holds for this person";
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
@@ -68,8 +69,12 @@ codes! {
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
+        JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
+        JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
+        JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";
         MANAGED_NOT_FOUND "managed-not-found" "a place of the managed scope does not exist in the read, so nothing below it is managed";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
+        NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";

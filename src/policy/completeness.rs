@@ -218,11 +218,9 @@ fn walk(proof: &mut Proof, own: &Completeness) {
 }
 
 fn sentinels(proof: &mut Proof, people: &PeopleSnapshot, rules: &CompletenessRules, said: bool) {
-    let mut missing = rules.sentinels.clone();
+    let mut missing: Vec<String> = rules.sentinels.iter().map(ToString::to_string).collect();
     for person in &people.people {
-        if let Ok(key) = person.key.as_str().parse::<u64>() {
-            missing.retain(|sentinel| *sentinel != key);
-        }
+        missing.retain(|sentinel| sentinel != person.key.as_str());
     }
     let visible = rules.sentinels.len() - missing.len();
     let reasons: Vec<String> = missing
@@ -233,7 +231,6 @@ fn sentinels(proof: &mut Proof, people: &PeopleSnapshot, rules: &CompletenessRul
     let found = if missing.is_empty() {
         format!("{visible} visible")
     } else {
-        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
         format!("{visible} visible, not {}", missing.join(", "))
     };
     let all = format!("all {}", rules.sentinels.len());

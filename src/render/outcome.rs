@@ -75,6 +75,13 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
             items: listed(&labels, &achieved, true),
         });
     }
+    sections.push(Section {
+        title: "Names given, not to be given again".into(),
+        size: count(number(outcome.names.len()), "name", "names"),
+        items_are: "names",
+        essential: false,
+        items: names_items(&labels, outcome, full),
+    });
     sections.retain(|section| !section.items.is_empty());
     let mut next = next(outcome);
     if !next.is_empty() {
@@ -364,6 +371,29 @@ fn listed(labels: &Labels<'_>, changes: &[&ChangeReport], full: bool) -> Vec<Ite
         items.push(Item { lines: rest });
     }
     items
+}
+
+fn names_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item> {
+    let all = &outcome.names;
+    let shown = if full { all.len() } else { NAMES };
+    let mut lines: Vec<Line> = all
+        .iter()
+        .take(shown)
+        .map(|given| {
+            let mut line = Line::new(0, Sign::None)
+                .name(labels.person(&given.person))
+                .own(" · ")
+                .code(given.attribute.clone())
+                .own(" ");
+            line.pieces.push(Piece::Value(given.name.clone()));
+            line
+        })
+        .collect();
+    more(&mut lines, 0, all.len(), shown);
+    lines
+        .into_iter()
+        .map(|line| Item { lines: vec![line] })
+        .collect()
 }
 
 fn more(lines: &mut Vec<Line>, depth: usize, all: usize, shown: usize) {

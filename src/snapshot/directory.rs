@@ -305,6 +305,7 @@ mod tests {
                     def("member", Syntax::Dn, false),
                 ],
                 unknown_attributes: vec!["extensionAttribute1".to_owned()],
+                not_in_catalog: Vec::new(),
                 bound_as: None,
                 completeness: Completeness {
                     pages: 1,

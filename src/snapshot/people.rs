@@ -433,6 +433,7 @@ mod tests {
                     row: "page 1, row 4".to_owned(),
                     reason: "no id".to_owned(),
                 }],
+                joined: Vec::new(),
             },
             people: vec![
                 Person {

@@ -229,6 +229,7 @@ fn header(source: Name, intake: &Intake) -> PeopleHeader {
             .collect(),
         completeness: proven(),
         rejected: Vec::new(),
+        joined: Vec::new(),
     }
 }
 

@@ -278,6 +278,7 @@ fn directory(
             .flat_map(|person| {
                 let context = PersonContext {
                     person,
+                    account: &[],
                     as_of: as_of.clone(),
                     tables: &bench.tables,
                 };
@@ -504,6 +505,7 @@ fn header(
         read_at: as_of,
         attributes,
         unknown_attributes: Vec::new(),
+        not_in_catalog: Vec::new(),
         bound_as: None,
         completeness: proven(),
     })

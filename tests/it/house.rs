@@ -182,3 +182,30 @@ fn exit_codes_are_documented_as_they_are() {
         .collect();
     assert_eq!(documented, codes);
 }
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let link = regex::Regex::new(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)").unwrap();
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    for folder in ["docs", "examples/acme"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    let mut dead = Vec::new();
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for found in link.captures_iter(&text) {
+            let target = page.parent().unwrap().join(&found[1]);
+            if !target.exists() {
+                let page = page.strip_prefix(root).unwrap().display();
+                dead.push(format!("{page}: {}", &found[1]));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "links to nowhere:\n{}", dead.join("\n"));
+}

@@ -15,6 +15,7 @@ mod halo;
 mod house;
 mod plan;
 mod probe;
+mod rest;
 mod samba;
 mod sandbox;
 mod schema;

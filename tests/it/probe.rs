@@ -384,6 +384,14 @@ async fn what_is_worth_attention_is_found() {
         "[\"read:customers\"]",
         "[all, admin]",
     );
+    // Requests of the API, in their order: AuthInfo, InstanceInfo, five pages, three details, both importers.
+    let state = lab.halo.state();
+    let body = |text: &str| Fault::Body(text.to_owned());
+    let other = r#"{"auth_url": "https://other.example/auth", "tenant_id": "other"}"#;
+    state.fault_at(On::Api, 1, body(other));
+    state.fault_at(On::Api, 11, body(r#"[{"id": 1, "name": "corp"}]"#));
+    let denied = Fault::Status(403, ErrorShape::Message, "You may not".to_owned());
+    state.fault_at(On::Api, 12, denied);
     lab.edit("sources/people.yaml", "users.other4", "users.others4");
     lab.edit(
         "sources/people.yaml",
@@ -400,7 +408,11 @@ async fn what_is_worth_attention_is_found() {
         "probe-detail-only",
         "probe-email-shared",
         "probe-field-not-delivered",
+        "probe-importer-active",
         "probe-importer-traces",
+        "probe-importer-unknown",
+        "probe-other-authorisation-server",
+        "probe-other-tenant",
         "probe-more-rights-than-needed",
         "probe-no-custom-fields",
         "probe-no-inactive",

@@ -6,6 +6,7 @@
 mod attributes;
 mod auth;
 mod directory;
+mod endpoint;
 mod groups;
 mod halo;
 mod lifecycle;

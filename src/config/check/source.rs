@@ -1,12 +1,12 @@
 //! `kind: Source`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Entry, Report, auth, halo};
+use super::{Entry, Report, auth, endpoint, halo};
+use crate::config::codes;
 use crate::config::diagnostic::{Diagnostic, did_you_mean, quoted};
-use crate::config::kinds::{Endpoint, Setting, Source};
+use crate::config::kinds::{Setting, Source};
 use crate::config::yaml::{Doc, join};
-use crate::config::{codes, secrets};
 use crate::lang::{self, Scope};
 
 pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
@@ -34,9 +34,7 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
             ),
         );
     }
-    for (name, endpoint) in &spec.endpoints {
-        self::endpoint(doc, auth::is_halo(spec), name, endpoint, report);
-    }
+    endpoint::check(source, report);
     person(source, report);
 }
 
@@ -44,12 +42,19 @@ fn person(source: &Entry<Source>, report: &mut Report) {
     let doc = &source.doc;
     let spec = &source.spec;
     let mut endpoints: BTreeSet<String> = spec.endpoints.keys().cloned().collect();
-    if endpoints.is_empty() {
+    if endpoints.is_empty() && spec.preset.is_some() {
         endpoints.insert("users".to_owned());
+    }
+    if endpoints.is_empty() {
+        // Said already; whatever hangs from it would only repeat it.
+        return;
     }
     let mut main = None;
     match spec.person.key.split_once('.') {
-        Some((endpoint, member)) if is_identifier(endpoint) && is_identifier(member) => {
+        Some((endpoint, member))
+            if is_identifier(endpoint)
+                && is_identifier(member.strip_prefix('@').unwrap_or(member)) =>
+        {
             if endpoints.contains(endpoint) {
                 main = Some(endpoint);
                 let key = spec
@@ -62,9 +67,13 @@ fn person(source: &Entry<Source>, report: &mut Report) {
                         "/spec/person/key",
                         codes::WEAK_PERSON_KEY,
                         format!("{} is not what identifies a record, {key} is", quoted(member)),
-                        Some(format!(
-                            "in HaloITSM only the id is unique and lasting; write `{endpoint}.{key}`"
-                        )),
+                        Some(if spec.preset.is_some() {
+                            format!(
+                                "in HaloITSM only the id is unique and lasting; write `{endpoint}.{key}`"
+                            )
+                        } else {
+                            format!("write `{endpoint}.{key}`, or set the endpoint's `key`")
+                        }),
                     );
                 }
             } else {
@@ -145,6 +154,9 @@ fn person(source: &Entry<Source>, report: &mut Report) {
 
 /// Whether the list of users delivers what is asked of it.
 fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], report: &mut Report) {
+    if !auth::is_halo(&source.spec) {
+        return;
+    }
     for (endpoint, member) in used {
         let path = source
             .spec
@@ -178,7 +190,10 @@ fn members(source: &Entry<Source>, pointer: &str, used: &[(String, String)], rep
                     quoted(&written)
                 ),
             )
-            .help(alternative(&lower))
+            .help(format!(
+                "add an endpoint `details: {{path: \"/Users/{{{{ {endpoint}.id }}}}\", forEach: {endpoint}}}` and write `details.{outer}` (a request for each person); or: {}",
+                alternative(&lower)
+            ))
         } else {
             Diagnostic::warning(
                 codes::UNKNOWN_MEMBER,
@@ -233,7 +248,15 @@ fn custom(
                 .keys()
                 .any(|key| key.eq_ignore_ascii_case("include_custom_fields"))
         });
-    if asked || main.is_none() || !auth::is_halo(&source.spec) {
+    // Each person's own record has them all.
+    let detailed = main.is_some_and(|name| {
+        source
+            .spec
+            .endpoints
+            .values()
+            .any(|endpoint| endpoint.for_each.as_deref() == Some(name))
+    });
+    if asked || detailed || main.is_none() || !auth::is_halo(&source.spec) {
         return;
     }
     for name in names {
@@ -258,108 +281,17 @@ fn custom(
     }
 }
 
-fn endpoint(doc: &Doc, halo: bool, name: &str, endpoint: &Endpoint, report: &mut Report) {
-    let pointer = join("/spec/endpoints", name);
-    if !is_identifier(name) {
-        report.error_key(
-            doc,
-            &pointer,
-            codes::INVALID_FIELD_NAME,
-            format!("{} cannot be written as `NAME.member`", quoted(name)),
-            Some("use letters, digits and `_`, and begin with a letter or `_`".to_owned()),
-        );
-    }
-    if !endpoint.path.starts_with('/') || endpoint.path.contains(['?', '#']) {
-        report.error(
-            doc,
-            &join(&pointer, "path"),
-            codes::INVALID_VALUE,
-            "a path begins with `/` and has no query",
-            Some("for example `/Users`; put parameters under `query`".to_owned()),
-        );
-    }
-    for (member, value) in [("records", &endpoint.records), ("total", &endpoint.total)] {
-        if value
-            .as_ref()
-            .is_some_and(|text| !text.is_empty() && !text.starts_with('/'))
-        {
-            report.error(
-                doc,
-                &join(&pointer, member),
-                codes::INVALID_VALUE,
-                "a JSON pointer begins with `/`",
-                Some("for example `/users`".to_owned()),
-            );
-        }
-    }
-    if endpoint.key.is_empty() {
-        report.error(
-            doc,
-            &join(&pointer, "key"),
-            codes::EMPTY_VALUE,
-            "this is empty",
-            None,
-        );
-    }
-    parameters(doc, halo, &join(&pointer, "query"), endpoint, report);
-}
-
-fn parameters(doc: &Doc, is_halo: bool, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for name in endpoint.query.keys() {
-        let pointer = join(pointer, name);
-        let lower = name.to_ascii_lowercase();
-        let page = endpoint
-            .repeat
-            .as_ref()
-            .is_some_and(|repeat| repeat.parameter.eq_ignore_ascii_case(name));
-        if page || halo::RESERVED.contains(&lower.as_str()) {
-            report.error_key(
-                doc,
-                &pointer,
-                codes::RESERVED_PARAMETER,
-                format!("{} is sent anyway and cannot be set here", quoted(name)),
-                Some("a read can only be proven complete when paging, order and activity flags are as they must be; use `person.include` to leave people out".to_owned()),
-            );
-        } else if secrets::is_secret_name(name) {
-            // Reported as a literal secret.
-        } else if is_halo && is_users(&endpoint.path) && !halo::PARAMETERS.contains(&lower.as_str())
-        {
-            report.warn_key(
-                doc,
-                &pointer,
-                codes::UNKNOWN_PARAMETER,
-                format!("HaloITSM documents no parameter {} here, and ignores unknown ones without a word", quoted(name)),
-                did_you_mean(&lower, halo::PARAMETERS.iter().copied()),
-            );
-        }
-        if let Some(first) = seen.insert(lower, name) {
-            report.error_key(
-                doc,
-                &pointer,
-                codes::DUPLICATE_KEY,
-                format!(
-                    "{} and {} are one parameter to the server",
-                    quoted(first),
-                    quoted(name)
-                ),
-                None,
-            );
-        }
-    }
-}
-
 pub(super) fn not_empty(doc: &Doc, pointer: &str, setting: &Setting, report: &mut Report) {
     if matches!(setting, Setting::Literal(text) if text.trim().is_empty()) {
         report.error(doc, pointer, codes::EMPTY_VALUE, "this is empty", None);
     }
 }
 
-fn is_users(path: &str) -> bool {
+pub(super) fn is_users(path: &str) -> bool {
     path.trim_matches('/').eq_ignore_ascii_case("users")
 }
 
-fn is_identifier(name: &str) -> bool {
+pub(super) fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

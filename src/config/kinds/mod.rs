@@ -33,11 +33,12 @@ pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
 pub use shared::{FromEnvironment, SecretRef, Setting};
 pub use source::{
-    ApiKey, Auth, Basic, Bearer, ClientAuthentication, CompletenessRules, Controls, DateFormats,
-    Dates, Endpoint, Entities, FieldSpec, FileStore, Grant, ImageKind, KeyPlace, KeyringStore,
-    KeysOf, LastGood, LocalPart, MaxFall, NoAuth, Normalise, OAuth2, OneOf, Parameter, Parts,
-    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, Required, Severity, Source,
-    TokenRequest, TokenStore, Unique, Whitespace,
+    AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
+    CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec, FileStore,
+    Grant, ImageKind, Invalid, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood,
+    LocalPart, MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Sentinel,
+    Severity, Source, TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

@@ -18,6 +18,8 @@ pub(super) struct Names {
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<String>,
     pub(super) pages: Pages,
+    /// Attributes the catalog does not have.
+    pub(super) missing: Vec<String>,
 }
 
 /// Reads every object of the forest that has one of the attributes.
@@ -37,9 +39,12 @@ pub(super) async fn read(
     {
         attributes.push("userPrincipalName".to_owned());
     }
-    let attributes = &mut known(server, session, attributes).await?;
+    let (mut attributes, missing) = known(server, session, attributes).await?;
     if attributes.is_empty() {
-        return Ok(Names::default());
+        return Ok(Names {
+            missing,
+            ..Names::default()
+        });
     }
     let any: String = attributes
         .iter()
@@ -55,7 +60,7 @@ pub(super) async fn read(
         base: "",
         scope: Scope::Subtree,
         filter: &filter,
-        attributes,
+        attributes: &attributes,
         show_deleted: false,
     };
     let pages = catalog
@@ -67,15 +72,16 @@ pub(super) async fn read(
         entries,
         problems: converter.problems,
         pages,
+        missing,
     })
 }
 
-/// The attributes that go into global catalogs; of the others the run is told that only our own domain is known.
+/// The attributes that go into global catalogs, and those that do not.
 async fn known(
     server: &Server,
     session: &Session,
     attributes: Vec<String>,
-) -> Result<Vec<String>, ConnectorError> {
+) -> Result<(Vec<String>, Vec<String>), ConnectorError> {
     let any: String = attributes
         .iter()
         .map(|name| format!("(lDAPDisplayName={})", ldap_escape(name.as_str())))
@@ -96,15 +102,7 @@ async fn known(
             found.extend(raw.text("lDAPDisplayName").map(str::to_owned));
         })
         .await?;
-    let (known, missing): (Vec<String>, Vec<String>) = attributes
+    Ok(attributes
         .into_iter()
-        .partition(|name| found.iter().any(|found| found.eq_ignore_ascii_case(name)));
-    if !missing.is_empty() {
-        tracing::warn!(
-            "{}: the global catalog does not hold {}; names in it are known of our own domain alone",
-            server.system,
-            missing.join(", ")
-        );
-    }
-    Ok(known)
+        .partition(|name| found.iter().any(|found| found.eq_ignore_ascii_case(name))))
 }

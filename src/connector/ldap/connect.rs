@@ -483,6 +483,7 @@ impl Candidate<'_> {
                         }
                         | ConnectorError::Conflict { system, message }
                         | ConnectorError::NotFound { system, message }
+                        | ConnectorError::OverBudget { system, message }
                         | ConnectorError::Unknown { system, message } => ConnectorError::Denied {
                             message: format!(
                                 "{message}; this server may have no sign-in by certificate"

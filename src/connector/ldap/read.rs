@@ -134,7 +134,7 @@ impl DirectoryReader for LdapReader {
         })
         .await?;
         let (others, groups, deleted, bound_as) = others;
-        let foreign = run.foreign(one).await?;
+        let (foreign, not_in_catalog) = run.foreign(one).await?;
 
         let mut pages = Pages::default();
         let mut problems = Vec::new();
@@ -180,6 +180,7 @@ impl DirectoryReader for LdapReader {
                 identity: self.server.identity.clone(),
                 read_at,
                 unknown_attributes,
+                not_in_catalog,
                 bound_as,
                 completeness: Completeness {
                     pages: pages.pages,
@@ -397,19 +398,20 @@ impl Run<'_> {
         }
     }
 
-    /// Names in other domains of the forest, when there is a global catalog to ask.
-    async fn foreign(&self, session: &Session) -> Result<Part, ConnectorError> {
+    /// Names in other domains of the forest, when there is a global catalog to ask, and the attributes it lacks.
+    async fn foreign(&self, session: &Session) -> Result<(Part, Vec<String>), ConnectorError> {
         let server = &self.reader.server;
         if server.settings().catalogs.is_empty() {
-            return Ok(Part::default());
+            return Ok(Default::default());
         }
         let names = catalog::read(server, session, self.definitions, self.names_in).await?;
-        Ok(Part {
+        let part = Part {
             entries: names.entries,
             problems: names.problems,
             pages: names.pages,
             ..Part::default()
-        })
+        };
+        Ok((part, names.missing))
     }
 
     /// Fetches what is still missing of long attributes.

@@ -3,72 +3,114 @@
 //! Knows nothing of HTTP. Invariant: a list that is not found is an error, never an empty list (unless the answer
 //! itself says that there are no records).
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use serde_json::{Map, Value};
 
-/// Rows and claimed total.
-#[derive(Debug)]
+/// Rows, claimed total, and what an answer says besides.
+#[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) rows: Vec<Value>,
     pub(super) total: Option<u64>,
+    /// The cursor or address of the next page.
+    pub(super) next: Option<String>,
+    /// The answer without its rows.
+    pub(super) rest: Value,
 }
 
 /// Where rows and total stand in an answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape<'a> {
-    /// JSON pointer to the rows; known shapes when `None`.
+    /// JSON pointer or XML path to the rows; known shapes when `None`.
     pub(super) records: Option<&'a str>,
-    /// JSON pointer to the total; `record_count` when `None`.
+    /// JSON pointer or XML path to the total.
     pub(super) total: Option<&'a str>,
-    /// Last segment of the path (`Users`): the plural name is the usual envelope key.
-    pub(super) entity: &'a str,
+    /// Pointer to the cursor or address of the next page.
+    pub(super) next: Option<&'a str>,
+    /// With a preset, last segment of the path (`Users`): the plural name is the usual envelope key, and
+    /// `record_count` the total.
+    pub(super) entity: Option<&'a str>,
+    /// An element that stands once is a list of one, and one that is missing an empty list: XML has no lists.
+    pub(super) xml: bool,
 }
 
 /// Why an answer is no page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoPage {
-    /// Not JSON, or JSON cut off.
+    /// Not JSON or XML, or cut off.
     Broken(String),
-    /// JSON without a list of records where one should be.
+    /// No list of records where one should be.
     NoList(String),
 }
 
-/// Reads an answer.
-pub(super) fn page(body: &[u8], shape: Shape<'_>) -> Result<Page, NoPage> {
+/// Reads a body.
+pub(super) fn parse(body: &[u8], xml: bool) -> Result<Value, NoPage> {
+    if xml {
+        return super::xml::parse(body).map_err(NoPage::Broken);
+    }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut answer: Value =
-        serde_json::from_slice(body).map_err(|error| NoPage::Broken(error.to_string()))?;
+    serde_json::from_slice(body).map_err(|error| NoPage::Broken(error.to_string()))
+}
+
+/// Reads an answer that is a page of a list.
+pub(super) fn page(body: &[u8], shape: Shape<'_>) -> Result<Page, NoPage> {
+    page_of(parse(body, shape.xml)?, shape)
+}
+
+/// Takes the list out of an answer.
+pub(super) fn page_of(mut answer: Value, shape: Shape<'_>) -> Result<Page, NoPage> {
     let total = match shape.total {
         Some(pointer) => answer.pointer(pointer),
-        None => answer
+        None if shape.entity.is_some() => answer
             .as_object()
             .and_then(|members| member(members, "record_count")),
+        None => None,
     }
     .and_then(whole)
     .and_then(|number| u64::try_from(number).ok());
+    let next = shape
+        .next
+        .and_then(|pointer| answer.pointer(pointer))
+        .and_then(|value| crate::config::pattern::plain(value).ok().flatten())
+        .map(std::borrow::Cow::into_owned);
+    let rows = rows(&mut answer, shape, total)?;
+    Ok(Page {
+        rows,
+        total,
+        next,
+        rest: answer,
+    })
+}
 
+fn rows(answer: &mut Value, shape: Shape<'_>, total: Option<u64>) -> Result<Vec<Value>, NoPage> {
     if let Some(pointer) = shape.records {
         return match answer.pointer_mut(pointer).map(Value::take) {
-            Some(Value::Array(rows)) => Ok(Page { rows, total }),
+            Some(Value::Array(rows)) => Ok(rows),
+            Some(Value::Null) if shape.xml => Ok(Vec::new()),
+            Some(one) if shape.xml => Ok(vec![one]),
             Some(_) => Err(NoPage::NoList(format!("{pointer} is not a list"))),
-            None if total == Some(0) => Ok(Page {
-                rows: Vec::new(),
-                total,
-            }),
+            None if total == Some(0) || (shape.xml && has_parent(answer, pointer)) => {
+                Ok(Vec::new())
+            }
             None => Err(NoPage::NoList(format!(
                 "the answer has nothing at {pointer}"
             ))),
         };
     }
     match answer {
-        Value::Array(rows) => Ok(Page { rows, total }),
-        Value::Object(mut members) => {
-            let plural = if shape.entity.to_ascii_lowercase().ends_with('s') {
-                shape.entity.to_owned()
-            } else {
-                format!("{}s", shape.entity)
+        Value::Array(rows) => Ok(std::mem::take(rows)),
+        Value::Object(members) => {
+            let Some(entity) = shape.entity else {
+                return Err(NoPage::NoList(format!(
+                    "{}; say where the list stands with `records`",
+                    describe(members)
+                )));
             };
-            let found = [plural.as_str(), shape.entity, "results", "tree"]
+            let plural = if entity.to_ascii_lowercase().ends_with('s') {
+                entity.to_owned()
+            } else {
+                format!("{entity}s")
+            };
+            let found = [plural.as_str(), entity, "results", "tree"]
                 .into_iter()
                 .find_map(|name| {
                     members.iter_mut().find_map(|(key, value)| {
@@ -76,15 +118,44 @@ pub(super) fn page(body: &[u8], shape: Shape<'_>) -> Result<Page, NoPage> {
                     })
                 });
             match found {
-                Some(Value::Array(rows)) => Ok(Page { rows, total }),
+                Some(Value::Array(rows)) => Ok(rows),
                 // Null members are left out of the JSON, an empty list can be one.
-                _ if total == Some(0) => Ok(Page {
-                    rows: Vec::new(),
-                    total,
-                }),
-                _ => Err(NoPage::NoList(describe(&members))),
+                _ if total == Some(0) => Ok(Vec::new()),
+                _ => Err(NoPage::NoList(describe(members))),
             }
         }
+        _ => Err(NoPage::NoList("the answer is a single value".to_owned())),
+    }
+}
+
+/// Whether the element around a missing one is there: then there is none of it, and not another document.
+fn has_parent(answer: &Value, pointer: &str) -> bool {
+    pointer
+        .rsplit_once('/')
+        .is_some_and(|(parent, _)| !parent.is_empty() && answer.pointer(parent).is_some())
+}
+
+/// The record or records of an answer made for one person: those at `records`, else the answer itself. With a
+/// preset, a list envelope around a single record is looked through: it was met on single reads.
+pub(super) fn records_of(
+    mut answer: Value,
+    shape: Shape<'_>,
+    key: &str,
+) -> Result<Vec<Value>, NoPage> {
+    if shape.records.is_some() {
+        return page_of(answer, shape).map(|page| page.rows);
+    }
+    let is_envelope = shape.entity.is_some()
+        && answer
+            .as_object()
+            .is_some_and(|members| member(members, key).is_none());
+    if is_envelope && let Ok(found) = rows(&mut answer, shape, None) {
+        return Ok(found);
+    }
+    match answer {
+        Value::Array(rows) => Ok(rows),
+        Value::Object(_) => Ok(vec![answer]),
+        Value::Null => Ok(Vec::new()),
         _ => Err(NoPage::NoList("the answer is a single value".to_owned())),
     }
 }
@@ -126,17 +197,9 @@ fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-/// What identifies a row, in the one spelling that `18`, `18.0` and `"18"` share. `None` when the row has no usable
-/// key.
+/// What identifies a row, in one spelling. `None` when the row has no usable key.
 pub(super) fn row_id(row: &Value, key: &str) -> Option<CompactString> {
-    let value = member(row.as_object()?, key)?;
-    if let Some(number) = whole(value) {
-        return Some(number.to_compact_string());
-    }
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().into()),
-        _ => None,
-    }
+    crate::intake::identity(member(row.as_object()?, key)?).ok()
 }
 
 #[cfg(test)]
@@ -146,7 +209,9 @@ mod tests {
     const USERS: Shape<'static> = Shape {
         records: None,
         total: None,
-        entity: "Users",
+        next: None,
+        entity: Some("Users"),
+        xml: false,
     };
 
     #[test]
@@ -192,7 +257,7 @@ mod tests {
         let shape = Shape {
             records: Some("/data/people"),
             total: Some("/data/count"),
-            entity: "Users",
+            ..USERS
         };
         let body = br#"{"users":[{"id":9}],"record_count":1,"data":{"people":[{"id":1},{"id":2}],"count":2}}"#;
         let found = page(body, shape).unwrap();
@@ -207,6 +272,7 @@ mod tests {
             (r#"{"id":18.0}"#, Some("18")),
             (r#"{"ID":" 18 "}"#, Some("18")),
             (r#"{"id":"abc"}"#, Some("abc")),
+            (r#"{"id":"018"}"#, Some("018")),
             (r#"{"id":18.5}"#, None),
             (r#"{"id":1e300}"#, None),
             (r#"{"id":""}"#, None),

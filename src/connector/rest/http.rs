@@ -1,4 +1,4 @@
-//! HTTP clients as HaloITSM needs them, and reading answers with a bound on their size.
+//! HTTP clients, and reading answers with a bound on their size.
 //!
 //! Knows nothing of people or pages. Invariants: no redirect is followed (a bearer token or a client secret goes to
 //! the configured server or nowhere); secrets travel in clear only over loopback; nothing larger than the bound is
@@ -14,6 +14,10 @@ use super::message::{is_html, message_in};
 use super::pace::Pace;
 use super::retry::Failure;
 use crate::connector::ConnectorError;
+
+/// Where an answer comes from that the API would not give.
+pub(super) const NOT_THE_API: &str =
+    "a proxy, a maintenance page, or a resource server address that is not the API's";
 
 /// An answer, read whole.
 #[derive(Debug)]
@@ -228,7 +232,7 @@ impl Pace {
                         status.as_u16(),
                         self.redactor.line(&message_in(&answer.body))
                     ),
-                    hint: "a proxy, a maintenance page, or a resource server address that is not the API's",
+                    hint: NOT_THE_API,
                 });
             }
             return self.check_echo(&answer.body);
@@ -250,17 +254,25 @@ impl Pace {
             401 => Failure::Unauthorised { message: said },
             403 => Failure::Final(ConnectorError::Denied {
                 system,
-                message: format!(
-                    "{told}; the application's permissions or the scope do not cover people: read:customers is \
-                     needed"
-                ),
+                message: if self.halo {
+                    format!(
+                        "{told}; the application's permissions or the scope do not cover people: read:customers is \
+                         needed"
+                    )
+                } else {
+                    format!("{told}; the credentials do not allow this to be read")
+                },
             }),
             404 => Failure::Final(ConnectorError::NotFound {
                 system,
-                message: format!(
-                    "{told}; is the resource server the address under Configuration > Integrations > Halo API \
-                     (it usually ends in /api)?"
-                ),
+                message: if self.halo {
+                    format!(
+                        "{told}; is the resource server the address under Configuration > Integrations > Halo API \
+                         (it usually ends in /api)?"
+                    )
+                } else {
+                    format!("{told}; are the resource server and the endpoint's path right?")
+                },
             }),
             300..=399 => Failure::Final(ConnectorError::Unavailable {
                 system,

@@ -133,7 +133,7 @@ pub(super) fn message_of_json(body: &[u8]) -> Option<String> {
 pub(super) fn is_html(body: &[u8]) -> bool {
     let start = String::from_utf8_lossy(&body[..body.len().min(256)]).to_lowercase();
     let start = start.trim_start_matches('\u{feff}').trim_start();
-    start.starts_with("<!doctype") || start.starts_with("<html") || start.starts_with("<head")
+    start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head")
 }
 
 fn title(html: &str) -> Option<&str> {

@@ -7,11 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::budget::{Forecast, at_least};
 use super::limiter::{Limiter, Permit};
 use super::message::Redactor;
 use super::retry::{Attempts, Failure};
 use super::time::{MachineTime, Timekeeper};
-use super::{Clock, Settings};
+use super::{Clock, RunSettings, Settings};
 use crate::connector::ConnectorError;
 
 /// What reading cost so far.
@@ -23,17 +24,29 @@ pub struct ReadReport {
     pub waited: Duration,
     /// Requests that were sent again after a failure.
     pub retries: u64,
+    /// Requests not sent because another person needed the same.
+    pub shared: u64,
+    /// Requests not sent because the person does not need it.
+    pub unneeded: u64,
+    /// Requests not sent because a young enough answer was kept.
+    pub cached: u64,
+    /// Answers not sent again because the server confirmed the one that was kept.
+    pub confirmed: u64,
 }
 
 /// The pace of one source.
 pub(super) struct Pace {
     /// Which system, for messages (`HaloITSM people`).
     pub(super) system: String,
+    /// Whether this is HaloITSM, whose ways and words are known.
+    pub(super) halo: bool,
     pub(super) redactor: Redactor,
     pub(super) time: Arc<dyn Timekeeper>,
     pub(super) clock: Clock,
     limiter: Limiter,
     patience: Duration,
+    rate: (u32, Duration),
+    run: RunSettings,
     report: Mutex<ReadReport>,
 }
 
@@ -42,16 +55,19 @@ impl Pace {
         let kind = if settings.halo { "HaloITSM" } else { "source" };
         Self {
             system: format!("{kind} {}", settings.name),
+            halo: settings.halo,
             redactor: Redactor::new([]),
             time: Arc::new(MachineTime::start()),
             clock: Arc::clone(&settings.clock),
             limiter: Limiter::new(settings.rate_requests, settings.rate_window),
             patience: settings.patience,
+            rate: (settings.rate_requests, settings.rate_window),
+            run: settings.run.clone(),
             report: Mutex::default(),
         }
     }
 
-    fn lock_report(&self) -> std::sync::MutexGuard<'_, ReadReport> {
+    pub(super) fn lock_report(&self) -> std::sync::MutexGuard<'_, ReadReport> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,8 +77,59 @@ impl Pace {
     }
 
     /// Counts a request that is about to be sent.
-    pub(super) fn count_request(&self) {
+    ///
+    /// # Errors
+    /// [`ConnectorError::OverBudget`] when the run has spent all it may.
+    pub(super) fn count_request(&self) -> Result<(), ConnectorError> {
+        self.run
+            .budget
+            .spend()
+            .map_err(|limit| ConnectorError::OverBudget {
+                system: self.system.clone(),
+                message: format!("all {limit} requests that this run may spend are spent"),
+            })?;
         self.lock_report().requests += 1;
+        Ok(())
+    }
+
+    /// Says what is going to be needed, and refuses to begin what the budget does not cover.
+    ///
+    /// # Errors
+    /// [`ConnectorError::OverBudget`].
+    pub(super) fn announce(
+        &self,
+        needed: Vec<(String, u64)>,
+        counted: bool,
+    ) -> Result<(), ConnectorError> {
+        let spent = self.lock_report().requests;
+        let mut forecast = Forecast {
+            spent,
+            needed,
+            counted,
+            at_least: Duration::ZERO,
+        };
+        let total = forecast.total();
+        forecast.at_least = at_least(total, spent, self.rate.0, self.rate.1);
+        if let Some(tell) = &self.run.forecast {
+            tell(&forecast);
+        }
+        self.run
+            .budget
+            .allows(total)
+            .map_err(|limit| ConnectorError::OverBudget {
+                system: self.system.clone(),
+                message: format!(
+                    "{}{total} more requests are needed ({}), {spent} are spent, and this run may spend {limit}",
+                    if counted { "" } else { "about " },
+                    forecast
+                        .needed
+                        .iter()
+                        .filter(|(_, count)| *count > 0)
+                        .map(|(name, count)| format!("{name} {count}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+            })
     }
 
     /// Counts a request that is sent again without waiting.

@@ -12,9 +12,10 @@ use hashbrown::HashSet;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::envelope::{Page, row_id};
-use super::http::send;
-use super::{LARGEST_PAGE, ReadReport, Reader, Settings, Timekeeper, TokenFacts};
+use super::envelope::row_id;
+use super::list::{Next, Pager, Pass, Rows};
+use super::reader::Reader;
+use super::{ReadReport, Settings, Timekeeper, TokenFacts};
 use crate::connector::ConnectorError;
 
 /// Headers by which servers tell their limit.
@@ -86,6 +87,18 @@ pub struct Walk {
     pub budget_spent: bool,
 }
 
+/// The rows of a page, until they are looked at.
+#[derive(Default)]
+struct Heap(Vec<Value>);
+
+impl Rows for Heap {
+    fn next_page(&mut self) {}
+
+    fn push(&mut self, row: Value) {
+        self.0.push(row);
+    }
+}
+
 /// Looks at one source.
 pub struct RestProbe {
     reader: Reader,
@@ -149,45 +162,38 @@ impl RestProbe {
         most: Option<u64>,
         mut each: impl FnMut(&Value),
     ) -> Result<Walk, ConnectorError> {
-        let endpoint = &self.reader.endpoint;
+        let endpoint = &self.reader.people;
         let mut walk = Walk {
-            page_size: u64::from(endpoint.page_size),
+            page_size: endpoint
+                .settings
+                .paging
+                .as_ref()
+                .map_or(0, |paging| u64::from(paging.page_size)),
             ..Walk::default()
         };
         let mut ids: HashSet<CompactString> = HashSet::new();
-        let mut first_id = None;
+        let mut pager = Pager::new(&self.reader, endpoint);
+        let mut pass = Pass::new(Heap::default());
         loop {
             if !self.may_ask() {
                 walk.budget_spent = true;
                 return Ok(walk);
             }
-            let Page { rows, total } = self.reader.page(walk.pages + 1).await?;
-            walk.pages += 1;
-            walk.total = total.or(walk.total);
-            if walk.pages == 1 {
-                walk.per_page = rows.len() as u64;
-            }
-            // Past the end some servers give the last page again.
-            let first = rows.first().and_then(|row| row_id(row, &endpoint.key));
-            if walk.pages > 1 && first.is_some() && first == first_id {
-                walk.whole = true;
-                return Ok(walk);
-            }
-            first_id = first;
-            let mut news = false;
-            for row in &rows {
+            let next = pass.take(pager.page(pass.rows).await?, endpoint);
+            walk.pages = pass.pages;
+            walk.total = pass.total;
+            walk.per_page = pass.per_page;
+            for row in std::mem::take(&mut pass.rows_taken.0) {
                 if most.is_some_and(|most| walk.rows >= most) {
-                    walk.whole = false;
                     return Ok(walk);
                 }
                 // A row without a key is looked at like any other: that it has none is worth seeing.
-                if row_id(row, &endpoint.key).is_none_or(|id| ids.insert(id)) {
-                    news = true;
+                if row_id(&row, &endpoint.settings.key).is_none_or(|id| ids.insert(id)) {
                     walk.rows += 1;
-                    each(row);
+                    each(&row);
                 }
             }
-            if !news || walk.total.is_some_and(|total| walk.rows >= total) {
+            if next == Next::End {
                 walk.whole = true;
                 return Ok(walk);
             }
@@ -204,7 +210,7 @@ impl RestProbe {
             return (Look::NotAsked, none);
         }
         let reader = &self.reader;
-        let mut url = reader.resource_server.clone();
+        let mut url = reader.resource_server().clone();
         let base = url.path().trim_end_matches('/').to_owned();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         url.set_path(&format!("{base}/{}", path.trim_start_matches('/')));
@@ -221,8 +227,11 @@ impl RestProbe {
             }
         }
         let permit = reader.pace.permit().await;
-        reader.pace.count_request();
-        let answer = send(&reader.http, request, LARGEST_PAGE).await;
+        if reader.pace.count_request().is_err() {
+            permit.give_back();
+            return (Look::NotAsked, none);
+        }
+        let answer = reader.send(request).await;
         drop(permit);
         match answer {
             Ok(answer) => {

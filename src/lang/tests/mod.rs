@@ -106,6 +106,7 @@ impl World {
     fn context(&self) -> PersonContext<'_> {
         PersonContext {
             person: &self.person,
+            account: &[],
             as_of: date(2026, 6, 2)
                 .at(9, 0, 0, 0)
                 .in_tz("Europe/London")

@@ -202,7 +202,7 @@ proptest! {
         };
         let tables = Tables::default();
         let as_of = date(2026, 6, 2).to_zoned(jiff::tz::TimeZone::UTC).unwrap();
-        let ours = compiled.render(&PersonContext { person: &person, as_of, tables: &tables });
+        let ours = compiled.render(&PersonContext { person: &person, account: &[], as_of, tables: &tables });
 
         let mut environment = minijinja::Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);

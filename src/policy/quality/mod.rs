@@ -252,7 +252,7 @@ impl Adding<'_> {
             *slot = Some(number);
         }
         let asks = format!("is {}", test::article(spec.fact_type));
-        self.add("type", spec.invalid, asks, None, Check::Type);
+        self.add("type", spec.invalid.severity(), asks, None, Check::Type);
         if let Some(severity) = spec.required.severity() {
             let check = Check::Required { delivered };
             self.add("required", severity, "is required".to_owned(), None, check);

@@ -55,6 +55,65 @@ const fn ranged(
     }
 }
 
+/// What a global catalog holds of an object ([MS-ADA1..3], `isMemberOfPartialAttributeSet`), as far as it is known here.
+pub(crate) const CATALOG: &[&str] = &[
+    "altSecurityIdentities",
+    "c",
+    "cn",
+    "dc",
+    "description",
+    "displayName",
+    "distinguishedName",
+    "dNSHostName",
+    "givenName",
+    "gPLink",
+    "groupType",
+    "homePhone",
+    "instanceType",
+    "ipPhone",
+    "isDeleted",
+    "isRecycled",
+    "l",
+    "lastLogonTimestamp",
+    "lDAPDisplayName",
+    "legacyExchangeDN",
+    "location",
+    "mail",
+    "manager",
+    "member",
+    "name",
+    "nTSecurityDescriptor",
+    "o",
+    "objectCategory",
+    "objectClass",
+    "objectGUID",
+    "objectSid",
+    "otherIpPhone",
+    "ou",
+    "primaryGroupID",
+    "rangeLower",
+    "rangeUpper",
+    "sAMAccountName",
+    "sAMAccountType",
+    "servicePrincipalName",
+    "sIDHistory",
+    "sn",
+    "st",
+    "street",
+    "telephoneNumber",
+    "userAccountControl",
+    "userCertificate",
+    "userPrincipalName",
+    "uSNChanged",
+    "uSNCreated",
+    "wellKnownObjects",
+    "whenChanged",
+    "whenCreated",
+];
+
+/// What Exchange setup puts there besides.
+pub(crate) const CATALOG_EXTENSION: &[&str] = &["mailNickname", "proxyAddresses", "targetAddress"];
+
 /// Attributes the default schema does not have, or says less about than a server must know.
 pub(crate) const SYSTEM: &[Row] = &[
     // Multi-valued in AD's schema; users and groups are held to one value by the server.
@@ -106,6 +165,7 @@ pub(crate) const SYSTEM: &[Row] = &[
     one("logonCount", Integer, System),
     one("isCriticalSystemObject", Boolean, System),
     one("systemFlags", Integer, System),
+    one("isMemberOfPartialAttributeSet", Boolean, System),
     one("nTSecurityDescriptor", SecurityDescriptor, Constructed),
     many("memberOf", Dn, BackLink),
     many("directReports", Dn, BackLink),

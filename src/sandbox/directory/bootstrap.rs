@@ -27,6 +27,26 @@ impl Directory {
     /// # Errors
     /// When a unit or an account of `config` is not acceptable to the directory itself.
     pub(crate) fn new(config: DirectoryConfig) -> Result<Self, Failure> {
+        let root = Dn::parse(&config.base()).map_err(|_| Failure::bad_name(&config.base()))?;
+        let others = config.other_domains.clone();
+        let mut directory = Self::in_forest(config, &root)?;
+        for (domain, number) in others.into_iter().zip(1..) {
+            let config = DirectoryConfig {
+                domain,
+                accounts: Vec::new(),
+                units: Vec::new(),
+                other_domains: Vec::new(),
+                // Identities are never those of the first domain.
+                seed: directory.config.seed.wrapping_add(number << 32),
+                ..directory.config.clone()
+            };
+            directory.others.push(Self::in_forest(config, &root)?);
+        }
+        Ok(directory)
+    }
+
+    /// One domain of the forest whose configuration and schema stand below `root`.
+    fn in_forest(config: DirectoryConfig, root: &Dn) -> Result<Self, Failure> {
         let mut random = Random(config.seed);
         let part = |random: &mut Random| u32::try_from(random.next() >> 33).unwrap_or(1);
         let domain_sid = Sid::new(
@@ -50,12 +70,13 @@ impl Directory {
             invocation: random.guid(),
             domain_sid,
             partitions: Vec::new(),
+            others: Vec::new(),
             next_rid: 1103,
             random,
             steps: 0,
             config,
         };
-        directory.lay_partitions(&base);
+        directory.lay_partitions(&base, root);
         directory.lay_accounts();
         directory.lay_configuration();
         directory.lay_schema();
@@ -125,7 +146,7 @@ impl Directory {
         }
     }
 
-    fn lay_partitions(&mut self, base: &Dn) {
+    fn lay_partitions(&mut self, base: &Dn, root: &Dn) {
         let policy = self.config.password_policy;
         let base_text = base.as_str();
         let domain = self.lay(
@@ -148,14 +169,14 @@ impl Directory {
         let configuration = self.lay(
             None,
             "configuration",
-            &format!("CN=Configuration,{base_text}"),
+            &format!("CN=Configuration,{}", root.as_str()),
             None,
             &[],
         );
         let schema = self.lay(
             None,
             "dMD",
-            &format!("CN=Schema,CN=Configuration,{base_text}"),
+            &format!("CN=Schema,CN=Configuration,{}", root.as_str()),
             None,
             &[("objectVersion", "88")],
         );
@@ -394,6 +415,9 @@ impl Directory {
             }
             rows.extend(def.lower.map(|n| ("rangeLower", n.to_string())));
             rows.extend(def.upper.map(|n| ("rangeUpper", n.to_string())));
+            if def.in_catalog {
+                rows.push(("isMemberOfPartialAttributeSet", "TRUE".to_owned()));
+            }
             rows.extend(def.link.map(|n| ("linkID", n.to_string())));
             let rows: Vec<(&str, &str)> = rows
                 .iter()

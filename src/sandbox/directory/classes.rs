@@ -343,6 +343,7 @@ pub(crate) const CLASSES: &[ClassRow] = &[
         may: &[
             "attributeID",
             "attributeSyntax",
+            "isMemberOfPartialAttributeSet",
             "isSingleValued",
             "lDAPDisplayName",
             "linkID",

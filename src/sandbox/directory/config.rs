@@ -19,6 +19,11 @@ pub struct DirectoryConfig {
     pub ldaps_port: u16,
     /// Port for plain LDAP with StartTLS; 0 lets the system choose.
     pub ldap_port: u16,
+    /// Port of the global catalog over TLS; 0 lets the system choose.
+    pub catalog_port: u16,
+    /// DNS names of further domains of the forest. They have no controller here: their objects are put in by hand
+    /// ([`super::DirectoryHandle::add_elsewhere`]) and seen through the global catalog only.
+    pub other_domains: Vec<String>,
     /// Password of `Administrator`.
     pub administrator_password: SecretString,
     /// Service accounts made at the start, in `CN=Users`.
@@ -112,6 +117,8 @@ impl Default for DirectoryConfig {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             ldaps_port: 0,
             ldap_port: 0,
+            catalog_port: 0,
+            other_domains: Vec::new(),
             administrator_password: SecretString::from("Adm1nistrator!"),
             accounts: vec![ServiceAccount::reader("svc-read", "Re4d-only-please")],
             units: Vec::new(),

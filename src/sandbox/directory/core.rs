@@ -53,6 +53,8 @@ pub(crate) struct Directory {
     pub(crate) domain_sid: Sid,
     pub(crate) invocation: Guid,
     pub(super) partitions: Vec<(DnKey, ObjectId)>,
+    /// The other domains of the forest, seen only through the global catalog.
+    pub(super) others: Vec<Directory>,
     pub(super) next_rid: u32,
     pub(super) random: Random,
     pub(super) steps: i64,

@@ -156,6 +156,28 @@ impl DirectoryHandle {
         Ok(directory.object(id).guid)
     }
 
+    /// Adds an object to another domain of the forest ([`super::DirectoryConfig::other_domains`]).
+    ///
+    /// # Errors
+    /// What that domain answers to an administrator; that there is no such object when no domain has the place.
+    pub fn add_elsewhere(&self, entry: &NewEntry) -> Result<Guid, Failure> {
+        let key = Dn::parse(&entry.dn)
+            .map_err(|_| Failure::bad_name(&entry.dn))?
+            .key();
+        let mut directory = self.shared.write();
+        let domain = directory
+            .others
+            .iter_mut()
+            .filter(|other| {
+                let head = other.partitions.first();
+                head.is_some_and(|(head, _)| key.is_at_or_under(head))
+            })
+            .max_by_key(|other| other.config.domain.len())
+            .ok_or_else(|| Failure::no_object(0x208d, ""))?;
+        let id = domain.add(Principal::System, true, entry)?;
+        Ok(domain.object(id).guid)
+    }
+
     /// Adds a user `cn=name` below a place. Without a `userAccountControl` among the attributes the account is
     /// enabled and needs no password (544), so that many can be made cheaply.
     ///

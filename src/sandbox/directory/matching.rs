@@ -63,6 +63,32 @@ const ANR: &[&str] = &[
     "legacyExchangeDN",
 ];
 
+impl Test {
+    /// Takes out what is asked of other attributes than these: nobody can say whether it holds.
+    pub(crate) fn keep(&mut self, known: &dyn Fn(AttrId) -> bool) {
+        let asked = match self {
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().for_each(|part| part.keep(known));
+                return;
+            }
+            Self::Not(part) => return part.keep(known),
+            Self::Present(id)
+            | Self::Equal(id, _)
+            | Self::Substring { attribute: id, .. }
+            | Self::Compare { attribute: id, .. }
+            | Self::Bits { attribute: id, .. }
+            | Self::PointsTo(id, _)
+            | Self::PointedFrom(_, id) => *id,
+            Self::Undefined | Self::Never | Self::OneOf(_) | Self::Class(_) | Self::Category(_) => {
+                return;
+            }
+        };
+        if !known(asked) {
+            *self = Self::Undefined;
+        }
+    }
+}
+
 impl Directory {
     pub(crate) fn compile(&self, filter: &Filter<'_>) -> Test {
         match filter {

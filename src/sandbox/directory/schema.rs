@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::attributes::{EXTENSION, EXTENSION_NUMBERED, Row, SYSTEM, TOP};
+use super::attributes::{
+    CATALOG, CATALOG_EXTENSION, EXTENSION, EXTENSION_NUMBERED, Row, SYSTEM, TOP,
+};
 use super::classes::{CLASSES, Category, ClassRow};
 use super::value::Kind;
 use crate::model::{Syntax, default_schema};
@@ -49,6 +51,8 @@ pub(crate) struct AttributeType {
     pub(crate) link: Option<u16>,
     /// Equality is answered from an index.
     pub(crate) indexed: bool,
+    /// Global catalogs hold it.
+    pub(crate) in_catalog: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -188,6 +192,7 @@ impl Schema {
                 origin: Origin::Stored,
                 link: None,
                 indexed: false,
+                in_catalog: false,
             });
         }
         let rows = SYSTEM.iter().chain(if extended { EXTENSION } else { &[] });
@@ -215,6 +220,7 @@ impl Schema {
                 origin,
                 link: None,
                 indexed: false,
+                in_catalog: false,
             };
             // A system row says more than the base one of the same name.
             match attributes.iter_mut().find(|found| found.name == name) {
@@ -232,6 +238,7 @@ impl Schema {
                 origin: Origin::Stored,
                 link: None,
                 indexed: false,
+                in_catalog: false,
             });
         }
         let mut attribute_names = HashMap::new();
@@ -241,6 +248,14 @@ impl Schema {
                 .find(|(name, _)| *name == attribute.name)
                 .map(|(_, link)| *link);
             attribute.indexed = INDEXED.contains(&attribute.name.as_str());
+            let in_list = |list: &[&str]| {
+                list.iter()
+                    .any(|name| name.eq_ignore_ascii_case(&attribute.name))
+            };
+            attribute.in_catalog = in_list(CATALOG)
+                || (extended
+                    && (in_list(CATALOG_EXTENSION)
+                        || attribute.name.starts_with("extensionAttribute")));
             let id = AttrId(u16::try_from(at).unwrap_or(u16::MAX));
             attribute_names.insert(attribute.name.to_ascii_lowercase(), id);
         }

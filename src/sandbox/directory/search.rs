@@ -13,6 +13,10 @@ use super::schema::{AttrId, Origin};
 use super::store::ObjectId;
 use super::value::Kind;
 use super::view::Lens;
+use crate::model::Dn;
+
+/// An object and its domain: 0 is our own, others are counted from 1.
+type Hit = (usize, ObjectId);
 
 /// A paged search under way.
 #[derive(Debug)]
@@ -20,7 +24,7 @@ pub(crate) struct Cursor {
     number: u64,
     /// Of the request: a cookie serves only the search it came from.
     fingerprint: u64,
-    found: Vec<ObjectId>,
+    found: Vec<Hit>,
     at: usize,
     references: bool,
     cut: bool,
@@ -73,14 +77,14 @@ impl Directory {
     /// Runs a search, writing entries and references; the caller writes the result.
     pub(crate) fn search(
         &self,
-        who: Principal,
+        lens: Lens,
         search: &Search<'_>,
         controls: &Controls,
         cursors: &mut Cursors,
         out: &mut Writer,
         id: i64,
     ) -> Found {
-        if who == Principal::Anonymous {
+        if lens.who == Principal::Anonymous {
             return Failure::ldap(
                 1,
                 0x4dc,
@@ -89,14 +93,15 @@ impl Directory {
             )
             .into();
         }
-        if search.base.is_empty() {
+        // Of a global catalog the empty name is the whole forest.
+        if search.base.is_empty() && !lens.catalog {
             return Failure::no_object(0x208d, "").into();
         }
         let lens = Lens {
-            who,
             extended: controls.extended_dn,
+            ..lens
         };
-        let selection = self.select(search, controls);
+        let selection = self.select(search, controls, lens.catalog);
         let mut hasher = DefaultHasher::new();
         format!("{} {:?} {:?}", search.base, search.scope, search.filter).hash(&mut hasher);
         let fingerprint = hasher.finish();
@@ -111,7 +116,7 @@ impl Directory {
                 None => return Failure::unwilling(0x57).into(),
             }
         } else {
-            match self.find(search, controls, lens) {
+            match self.find_all(search, controls, lens) {
                 Ok((found, references)) => cursors.begin(found, references, fingerprint),
                 Err(failure) => return failure.into(),
             }
@@ -128,12 +133,13 @@ impl Directory {
             .map_or(max, |page| page.size.min(max)) as usize;
         let end = cursor.found.len().min(cursor.at.saturating_add(take));
         let mut entries = 0;
-        for &object in &cursor.found[cursor.at..end] {
+        for &(domain, object) in &cursor.found[cursor.at..end] {
+            let home = self.domain(domain);
             // A page may come long after the search: what was deleted since is gone, unless asked for.
-            if self.object(object).deleted && !controls.show_deleted {
+            if home.object(object).deleted && !controls.show_deleted {
                 continue;
             }
-            self.render(out, id, object, &selection, search.types_only, lens);
+            home.render(out, id, object, &selection, search.types_only, lens);
             entries += 1;
         }
         cursor.at = end;
@@ -165,14 +171,95 @@ impl Directory {
         }
     }
 
-    /// The objects that match, and whether references to other partitions go with them.
-    fn find(
+    /// The domain with this number.
+    fn domain(&self, number: usize) -> &Self {
+        number
+            .checked_sub(1)
+            .and_then(|other| self.others.get(other))
+            .unwrap_or(self)
+    }
+
+    /// The objects of every domain the search reaches, and whether references to other partitions go with them.
+    fn find_all(
         &self,
         search: &Search<'_>,
         controls: &Controls,
         lens: Lens,
+    ) -> Result<(Vec<Hit>, bool), Failure> {
+        let ours = |found: Vec<ObjectId>| found.into_iter().map(|id| (0, id)).collect();
+        if !lens.catalog {
+            let (found, references) = self.find(search, search.base, controls, lens)?;
+            return Ok((ours(found), references));
+        }
+        let base = (!search.base.is_empty() && !search.base.starts_with('<'))
+            .then(|| Dn::parse(search.base).map_err(|_| Failure::bad_name(search.base)))
+            .transpose()?
+            .map(|dn| dn.key());
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut reached = false;
+        for number in 0..=self.others.len() {
+            let domain = self.domain(number);
+            // Rights are those of accounts of the first domain.
+            let lens = Lens {
+                who: if number == 0 {
+                    lens.who
+                } else {
+                    Principal::Anonymous
+                },
+                ..lens
+            };
+            // Configuration and schema belong to the first domain here.
+            let heads = domain.partitions.iter();
+            for (head, id) in heads.take(if number == 0 { usize::MAX } else { 1 }) {
+                let name = domain.store.dn(*id);
+                let whole = match &base {
+                    None => search.base.is_empty() && search.scope == Scope::Subtree,
+                    Some(base) => {
+                        search.scope == Scope::Subtree && base != head && head.is_at_or_under(base)
+                    }
+                };
+                if whole {
+                    reached = true;
+                    let found = domain.find(search, &name, controls, lens)?.0;
+                    hits.extend(found.into_iter().map(|id| (number, id)));
+                }
+            }
+            let here = match &base {
+                None => number == 0 && !search.base.is_empty(),
+                Some(base) => {
+                    domain
+                    .partitions
+                    .iter()
+                    .take(if number == 0 { usize::MAX } else { 1 })
+                    .any(|(head, _)| base.is_at_or_under(head))
+                    // A domain below ours by name answers for itself.
+                    && !(number == 0 && self.others.iter().any(|other| {
+                        other.partitions.first().is_some_and(|(head, _)| base.is_at_or_under(head))
+                    }))
+                }
+            };
+            if here {
+                reached = true;
+                let found = domain.find(search, search.base, controls, lens)?.0;
+                hits.extend(found.into_iter().map(|id| (number, id)));
+            }
+        }
+        if reached {
+            Ok((hits, false))
+        } else {
+            Err(Failure::no_object(0x208d, ""))
+        }
+    }
+
+    /// The objects that match, and whether references to other partitions go with them.
+    fn find(
+        &self,
+        search: &Search<'_>,
+        base: &str,
+        controls: &Controls,
+        lens: Lens,
     ) -> Result<(Vec<ObjectId>, bool), Failure> {
-        let base = self.resolve(search.base, controls.show_deleted)?;
+        let base = self.resolve(base, controls.show_deleted)?;
         let see_deleted = controls.show_deleted && self.reads_deleted(lens.who);
         // The container of deleted objects is itself seen only with the control.
         if (base == self.marks.deleted || self.object(base).deleted) && !see_deleted {
@@ -181,7 +268,10 @@ impl Directory {
                 &self.store.dn(self.marks.domain),
             ));
         }
-        let test = self.compile(&search.filter);
+        let mut test = self.compile(&search.filter);
+        if lens.catalog {
+            test.keep(&|id| self.schema.def(id).in_catalog);
+        }
         let visible = |id: ObjectId| {
             let object = self.object(id);
             (see_deleted || (!object.deleted && id != self.marks.deleted))
@@ -241,7 +331,7 @@ impl Directory {
         }
     }
 
-    fn select(&self, search: &Search<'_>, controls: &Controls) -> Selection {
+    fn select(&self, search: &Search<'_>, controls: &Controls, catalog: bool) -> Selection {
         let mut selection = Selection {
             plain: search.attributes.is_empty(),
             named: Vec::new(),
@@ -254,6 +344,7 @@ impl Directory {
             let (name, options) = wanted.split_once(';').unwrap_or((wanted, ""));
             // Unknown names, `1.1` and `+` select nothing.
             if let Some(id) = self.schema.attribute(name)
+                && (!catalog || self.schema.def(id).in_catalog)
                 && !selection.named.iter().any(|named| named.id == id)
             {
                 selection.named.push(Named {
@@ -283,7 +374,8 @@ impl Directory {
         write_entry(out, id, &self.shown_dn(object, lens), |out| {
             if selection.plain {
                 for attribute in self.plain_attributes(object) {
-                    if !selection.named.iter().any(|named| named.id == attribute) {
+                    let there = !lens.catalog || self.schema.def(attribute).in_catalog;
+                    if there && !selection.named.iter().any(|named| named.id == attribute) {
                         self.render_attribute(out, object, attribute, None, types_only, lens);
                     }
                 }
@@ -393,7 +485,7 @@ fn parse_range(options: &str) -> Option<(usize, Option<usize>)> {
 }
 
 impl Cursors {
-    fn begin(&mut self, found: Vec<ObjectId>, references: bool, fingerprint: u64) -> Cursor {
+    fn begin(&mut self, found: Vec<Hit>, references: bool, fingerprint: u64) -> Cursor {
         self.next += 1;
         Cursor {
             number: self.next,

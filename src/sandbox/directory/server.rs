@@ -31,6 +31,7 @@ pub struct DirectorySim {
     authority: Authority,
     ldaps: SocketAddr,
     ldap: SocketAddr,
+    catalog: SocketAddr,
     domain: String,
     closing: watch::Sender<bool>,
     listeners: JoinSet<()>,
@@ -50,7 +51,7 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 }
 
 impl DirectorySim {
-    /// Makes the domain, a certificate authority and a server certificate, and listens on two ports.
+    /// Makes the domain, a certificate authority and a server certificate, and listens on three ports.
     ///
     /// # Errors
     /// When the address is not a loopback one, a port is taken, or an account or unit of the configuration is not
@@ -80,16 +81,22 @@ impl DirectorySim {
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let ldaps = TcpListener::bind((config.address, config.ldaps_port)).await?;
         let ldap = TcpListener::bind((config.address, config.ldap_port)).await?;
+        let catalog = TcpListener::bind((config.address, config.catalog_port)).await?;
         let (ldaps_at, ldap_at) = (ldaps.local_addr()?, ldap.local_addr()?);
+        let catalog_at = catalog.local_addr()?;
         let directory = Directory::new(config).map_err(invalid)?;
         let shared = Arc::new(Shared::new(directory));
         let (closing, closed) = watch::channel(false);
         let mut listeners = JoinSet::new();
-        for (listener, direct) in [(ldaps, true), (ldap, false)] {
+        for (listener, port) in [
+            (ldaps, Port::Ldaps),
+            (ldap, Port::Ldap),
+            (catalog, Port::Catalog),
+        ] {
             listeners.spawn(listen(
                 listener,
                 acceptor.clone(),
-                direct,
+                port,
                 Arc::clone(&shared),
                 closed.clone(),
             ));
@@ -99,6 +106,7 @@ impl DirectorySim {
             authority,
             ldaps: ldaps_at,
             ldap: ldap_at,
+            catalog: catalog_at,
             domain,
             closing,
             listeners,
@@ -113,6 +121,11 @@ impl DirectorySim {
     /// `ldap://127.0.0.1:port`, for StartTLS.
     pub fn ldap_url(&self) -> String {
         format!("ldap://{}", self.ldap)
+    }
+
+    /// `ldaps://127.0.0.1:port` of the global catalog.
+    pub fn catalog_url(&self) -> String {
+        format!("ldaps://{}", self.catalog)
     }
 
     /// The certificate to trust.
@@ -145,10 +158,20 @@ impl DirectorySim {
     }
 }
 
+/// What is spoken where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Port {
+    Ldaps,
+    /// Plain, until TLS is asked for.
+    Ldap,
+    /// The global catalog over TLS.
+    Catalog,
+}
+
 async fn listen(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    direct: bool,
+    port: Port,
     shared: Arc<Shared>,
     mut closed: watch::Receiver<bool>,
 ) {
@@ -168,7 +191,7 @@ async fn listen(
         let (acceptor, shared, mut closed) =
             (acceptor.clone(), Arc::clone(&shared), closed.clone());
         connections.spawn(async move {
-            let conversation = converse(stream, acceptor, direct, &shared);
+            let conversation = converse(stream, acceptor, port, &shared);
             tokio::select! {
                 // Whatever ends a connection ends only that connection.
                 ended = conversation => {
@@ -186,12 +209,12 @@ async fn listen(
 async fn converse(
     mut stream: TcpStream,
     acceptor: TlsAcceptor,
-    direct: bool,
+    port: Port,
     shared: &Shared,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    if !direct {
-        let mut session = Session::new(false, None);
+    if port == Port::Ldap {
+        let mut session = Session::new(false, None, false);
         if serve(&mut stream, &mut session, shared).await? != Next::StartTls {
             return Ok(());
         }
@@ -203,7 +226,7 @@ async fn converse(
         .1
         .peer_certificates()
         .and_then(|chain| peer::names(chain.first()?).ok());
-    let mut session = Session::new(true, peer);
+    let mut session = Session::new(true, peer, port == Port::Catalog);
     serve(&mut stream, &mut session, shared).await?;
     stream.shutdown().await
 }

@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) who: Principal,
     pub(crate) sealed: bool,
     pub(crate) peer: Option<PeerNames>,
+    /// On the port of the global catalog: the whole forest, a part of the attributes, nothing to write.
+    pub(crate) catalog: bool,
     cursors: Cursors,
 }
 
@@ -72,11 +74,12 @@ fn entry_of(name: &str, attributes: &[(&str, Vec<&[u8]>)]) -> NewEntry {
 }
 
 impl Session {
-    pub(crate) fn new(sealed: bool, peer: Option<PeerNames>) -> Self {
+    pub(crate) fn new(sealed: bool, peer: Option<PeerNames>, catalog: bool) -> Self {
         Self {
             who: Principal::Anonymous,
             sealed,
             peer,
+            catalog,
             cursors: Cursors::default(),
         }
     }
@@ -171,7 +174,10 @@ impl Session {
             Request::Search(search) => {
                 let directory = shared.read();
                 let found = directory.search(
-                    self.who,
+                    Lens {
+                        catalog: self.catalog,
+                        ..Lens::plain(self.who)
+                    },
                     search,
                     controls,
                     &mut self.cursors,
@@ -280,6 +286,9 @@ impl Session {
     fn write(&self, shared: &Shared, message: &Message<'_>) -> Result<(), Failure> {
         if self.who == Principal::Anonymous {
             return Err(not_bound());
+        }
+        if self.catalog {
+            return Err(Failure::unwilling(0x2035));
         }
         let controls = &message.controls;
         let mut directory = shared.write();

@@ -16,6 +16,8 @@ use super::value::{filetime, generalized_time};
 pub(crate) struct Lens {
     pub(crate) who: Principal,
     pub(crate) extended: Option<ExtendedDn>,
+    /// Only what global catalogs hold is there.
+    pub(crate) catalog: bool,
 }
 
 impl Lens {
@@ -23,6 +25,7 @@ impl Lens {
         Self {
             who,
             extended: None,
+            catalog: false,
         }
     }
 }

@@ -369,7 +369,7 @@ impl HaloPerson {
             };
             row.insert(name.to_owned(), moment.into());
         }
-        row.insert("departments".to_owned(), json!([]));
+        row.entry("departments").or_insert_with(|| json!([]));
         row.insert("roles".to_owned(), json!([]));
         row.insert(
             "site".to_owned(),

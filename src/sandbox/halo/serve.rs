@@ -340,7 +340,9 @@ impl Inner {
             }
             ("DELETE", "users", Some(id)) => users::delete(world, id).map(|value| (200, value)),
             ("GET", "site", None) => Ok((200, sites(world))),
+            ("GET", "site", Some(id)) => one_of(&sites(world)["sites"], id),
             ("GET", "client", None) => Ok((200, clients(world))),
+            ("GET", "client", Some(id)) => one_of(&clients(world)["clients"], id),
             ("GET", "fieldinfo", None) => Ok((200, world.field_info().into())),
             ("GET", "actions", None) => Ok((
                 200,
@@ -410,6 +412,16 @@ impl Inner {
             .unwrap_or(self.epoch);
         moment.strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
+}
+
+/// The one with this id, as its own record: the bare object.
+fn one_of(rows: &Value, id: &str) -> Result<(u16, Value), Refusal> {
+    rows.as_array()
+        .into_iter()
+        .flatten()
+        .find(|row| row["id"].as_i64() == id.parse().ok())
+        .map(|row| (200, row.clone()))
+        .ok_or_else(|| (404, "No such record".to_owned()))
 }
 
 /// The page people log in at. Its form comes back to the same address.

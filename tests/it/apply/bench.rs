@@ -39,6 +39,7 @@ pub(crate) fn text(name: &str, before: &[&str], after: &[&str]) -> AttributeChan
         rule: RuleIndex(0),
         facts: BTreeMap::new(),
         cut_from: None,
+        never_reuse: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! P6: killed anywhere and run again, with and without the journal, the end is that of an undisturbed run.
 
 use halosync::apply::Verdict;
+use halosync::plan::{Action, RuleIndex};
 use proptest::prelude::*;
 
-use super::bench::{Bench, Cut};
-use super::world::{Fault, Kind};
+use super::bench::{Bench, Cut, after, change, existing, person, plan, text};
+use super::world::{Fault, Kind, State, World, dn, guid};
 
 fn reference() -> (Bench, usize) {
     let bench = Bench::full();
@@ -228,4 +229,142 @@ proptest! {
         bench.dies_at_line = None;
         bench.assert_converged("after everything");
     }
+}
+
+/// What a changed surname brings about: attributes in one step, then the `cn`; beside it, values of ours among those of
+/// others.
+fn renamed() -> Bench {
+    let several = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    let mut state = State::default();
+    let old = [
+        ("userAccountControl", "66048"),
+        ("displayName", "Jane Doe"),
+        ("mail", "jane.doe@example.test"),
+    ];
+    state.put(1, &person("Jane Doe"), &old);
+    let jane = state.objects.get_mut(&guid(1)).unwrap();
+    for (name, values) in [
+        (
+            "proxyAddresses",
+            &["SMTP:jane.doe@example.test", "smtp:theirs@example.test"][..],
+        ),
+        ("otherTelephone", &["1", "2"][..]),
+    ] {
+        jane.attributes
+            .insert(name.to_lowercase(), (name.to_owned(), several(values)));
+    }
+    let jane = || existing(1, &person("Jane Doe"));
+    let mut phones = text("otherTelephone", &["1", "2"], &["2", "3"]);
+    phones.merge = true;
+    let addresses = text(
+        "proxyAddresses",
+        &["SMTP:jane.doe@example.test", "smtp:theirs@example.test"],
+        &[
+            "SMTP:jane.roe@example.test",
+            "smtp:jane.doe@example.test",
+            "smtp:theirs@example.test",
+        ],
+    );
+    let plan = plan(vec![
+        change(
+            "modify-jane",
+            jane(),
+            Action::Modify {
+                attributes: vec![
+                    text("displayName", &["Jane Doe"], &["Jane Roe"]),
+                    text(
+                        "mail",
+                        &["jane.doe@example.test"],
+                        &["jane.roe@example.test"],
+                    ),
+                    phones,
+                    addresses,
+                ],
+            },
+        ),
+        after(
+            change(
+                "rename-jane",
+                jane(),
+                Action::Rename {
+                    before: "Jane Doe".to_owned(),
+                    after: "Jane Roe".to_owned(),
+                    rule: RuleIndex(0),
+                },
+            ),
+            &["modify-jane"],
+        ),
+    ]);
+    Bench::new(World::new(state), plan)
+}
+
+/// Attributes written and `cn` not, values merged and not reported: the next apply ends where an undisturbed one does.
+#[test]
+fn a_rename_and_a_merge_are_finished_wherever_they_were_cut() {
+    let reference = renamed();
+    assert_eq!(reference.apply().verdict, Verdict::Applied);
+    let (writes, lines) = (
+        reference.world.edit(|state| state.writes),
+        reference.journal_text().lines().count(),
+    );
+    assert_eq!(writes, 2, "one step for the attributes, one for the name");
+    reference.world.edit(|state| {
+        let jane = &state.objects[&guid(1)];
+        assert_eq!(jane.dn, dn(&person("Jane Roe")));
+        let mut phones = state.get(guid(1), "otherTelephone");
+        phones.sort();
+        assert_eq!(phones, ["2", "3"]);
+    });
+    for forget in [false, true] {
+        for number in 0..writes {
+            for fault in [
+                Fault::KillBefore,
+                Fault::KillAfter,
+                Fault::Before(Kind::Unknown),
+                Fault::After(Kind::Unknown),
+            ] {
+                let about = format!("{fault:?} of write {number}, {forget}");
+                let mut bench = renamed();
+                bench
+                    .world
+                    .edit(|state| state.faults.insert(number, fault.clone()));
+                let died = bench.try_apply().is_none();
+                let kills = matches!(fault, Fault::KillBefore | Fault::KillAfter);
+                assert_eq!(died, kills, "{about}");
+                resume(&mut bench, forget, &reference, &about);
+            }
+        }
+        for number in 0..lines {
+            for cut in [Cut::Nothing, Cut::Half, Cut::All] {
+                let about = format!("{cut:?} of line {number}, {forget}");
+                let mut bench = renamed();
+                bench.dies_at_line = Some((number, cut));
+                assert!(bench.try_apply().is_none(), "{about}");
+                resume(&mut bench, forget, &reference, &about);
+            }
+        }
+    }
+}
+
+/// Between the attributes and the name somebody adds a number of their own: it stays, and the rename goes on.
+#[test]
+fn a_value_added_by_somebody_else_in_between_stays() {
+    let bench = renamed();
+    bench
+        .world
+        .edit(|state| state.faults.insert(1, Fault::KillBefore));
+    assert!(bench.try_apply().is_none());
+    bench.world.edit(|state| {
+        let jane = state.objects.get_mut(&guid(1)).unwrap();
+        let (_, values) = jane.attributes.get_mut("othertelephone").unwrap();
+        values.push("9".to_owned());
+    });
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.world.edit(|state| {
+        assert_eq!(state.objects[&guid(1)].dn, dn(&person("Jane Roe")));
+        let mut phones = state.get(guid(1), "otherTelephone");
+        phones.sort();
+        assert_eq!(phones, ["2", "3", "9"]);
+    });
+    bench.assert_converged("a value of somebody else");
 }

@@ -80,6 +80,7 @@ pub(crate) async fn embedded_directory() -> DirectorySim {
         ]
         .map(place)
         .into(),
+        other_domains: vec![format!("sales.{EMBEDDED_DOMAIN}")],
         ..DirectoryConfig::default()
     })
     .await

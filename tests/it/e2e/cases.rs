@@ -505,6 +505,83 @@ pub(super) async fn names_of_the_forest_come_from_the_global_catalog(lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// What another domain of the forest has is taken, also for people and attributes asked of the forest by name; what the
+/// catalog cannot tell is said, and where the rule insists, nobody is given a name.
+pub(super) async fn names_of_another_domain_are_not_given(lab: Lab) {
+    lab.map_names("name,person\n");
+    lab.add_elsewhere("jdoe", &[("mail", "Jane.Doe@example.test")]);
+    lab.add_elsewhere("x1", &[("proxyAddresses", "smtp:max.rich@example.test")]);
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Max", "Rich"));
+
+    // Without a catalog nobody knows.
+    let plan = lab.plan().await.expect(0);
+    assert!(!plan.stdout.contains("jane.doe2@"), "{}", plan.stdout);
+
+    lab.ask_global_catalog();
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("mail"), "jane.doe2@example.test");
+    assert_eq!(
+        jane.one("sAMAccountName"),
+        "jdoe",
+        "logon names are the domain's"
+    );
+    let max = lab.account("2").await.expect("an account");
+    assert_eq!(max.one("mail"), "max.rich2@example.test");
+    lab.assert_converged().await;
+
+    // Notes are not in the catalog.
+    let rule = "    info:\n      unique: {formats: [\"{{ person.surname | login }}\"], within: forest, numbered: true}\n    givenName:";
+    let names = include_str!("project/names.yaml");
+    lab.write("employees.yaml", &names.replace("    givenName:", rule));
+    lab.hire(Joiner::new(3, "Ida", "Ida"));
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("not-in-catalog"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("name-unproven"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("ida.ida@"), "{}", plan.stdout);
+    let proven = rule.replace("within: forest, ", "");
+    lab.write("employees.yaml", &names.replace("    givenName:", &proven));
+    let plan = lab.plan().await.expect(0);
+    assert!(plan.stdout.contains("not-in-catalog"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("name-unproven"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("ida.ida@"), "{}", plan.stdout);
+}
+
+/// The list of names once given grows by those of each apply, and by each once.
+pub(super) async fn names_given_are_kept(lab: Lab) {
+    lab.map_names("name,note,person\nold,\"kept, as it is\",9\n");
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Max", "Rich"));
+    lab.plan().await.expect(0);
+    let apply = lab.apply_and_keep_names("used.csv").await.expect(0);
+    assert!(apply.stdout.contains("Names given"), "{}", apply.stdout);
+    assert!(apply.stderr.contains("2 added"), "{}", apply.stderr);
+    let list = "name,note,person\nold,\"kept, as it is\",9\njdoe,,1\nmrich,,2\n";
+    assert_eq!(lab.read("used.csv"), list);
+    // Once more, as after an interruption.
+    lab.apply_and_keep_names("used.csv").await.expect(0);
+    assert_eq!(lab.read("used.csv"), list);
+    lab.apply_and_keep_names("another.csv").await.expect(0);
+    assert_eq!(lab.read("another.csv"), "name,person\njdoe,1\nmrich,2\n");
+    lab.assert_converged().await;
+
+    // The list in use: somebody else does not get the name, even when the account is gone.
+    lab.delete("2").await;
+    lab.edit(2, |person| person.inactive = true);
+    lab.hire(Joiner::new(3, "Mia", "Rich"));
+    lab.settle().await;
+    let mia = lab.account("3").await.expect("an account");
+    assert_eq!(mia.one("sAMAccountName"), "mrich2");
+
+    lab.write("wrong.csv", "a,b\n1,2\n");
+    lab.hire(Joiner::new(4, "Ida", "Ida"));
+    lab.plan().await.expect(0);
+    let apply = lab.apply_and_keep_names("wrong.csv").await.expect(64);
+    assert!(apply.stderr.contains("no column"), "{}", apply.stderr);
+    assert!(lab.account("4").await.is_none(), "nothing was written");
+}
+
 /// Names follow a surname in one plan, every former address stays, and the way back is as good.
 pub(super) async fn surnames_change_and_old_addresses_stay(lab: Lab) {
     lab.map_names("name,person\n");

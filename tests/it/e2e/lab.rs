@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 
+use halosync::sandbox::directory::{DirectoryHandle, NewEntry};
 use halosync::sandbox::halo::HaloPerson;
 
 use super::site;
@@ -127,6 +128,10 @@ pub(super) struct Site {
     pub(super) read: (String, String),
     pub(super) write: (String, String),
     pub(super) admin: (String, String),
+    /// Where its global catalog is, when not on the port such catalogs have.
+    pub(super) catalog: Option<String>,
+    /// The embedded directory, whose forest has a domain `sales` more.
+    pub(super) forest: Option<DirectoryHandle>,
     /// Ends the directory when dropped.
     pub(super) _keep: Box<dyn Any + Send + Sync>,
 }
@@ -242,9 +247,23 @@ impl Lab {
 
     /// From now on the global catalog is asked.
     pub(super) fn ask_global_catalog(&self) {
-        let target =
-            include_str!("project/target.yaml").replace("  base:", "  globalCatalog: {}\n  base:");
+        let catalog = match &self.site.catalog {
+            Some(url) => format!("  globalCatalog: {{servers: [\"{url}\"]}}\n  base:"),
+            None => "  globalCatalog: {}\n  base:".to_owned(),
+        };
+        let target = include_str!("project/target.yaml").replace("  base:", &catalog);
         std::fs::write(self.dir.path().join("target.yaml"), target).expect("writable");
+    }
+
+    /// Adds a user to the other domain of the forest.
+    pub(super) fn add_elsewhere(&self, name: &str, attributes: &[(&str, &str)]) {
+        let dn = format!("CN={name},CN=Users,DC=sales,{BASE}");
+        let mut entry = NewEntry::new(&dn, "user").with("sAMAccountName", name);
+        for (attribute, value) in attributes {
+            entry = entry.with(attribute, value);
+        }
+        let forest = self.site.forest.as_ref().expect("the embedded directory");
+        forest.add_elsewhere(&entry).expect("added");
     }
 
     /// The project's mapping becomes the one about names.
@@ -291,6 +310,16 @@ impl Lab {
     pub(super) async fn show(&self, format: &str) -> Run {
         let file = self.plan_file();
         self.run(&["show", &file, "--format", format]).await
+    }
+
+    /// Applies, and keeps the list of names given.
+    pub(super) async fn apply_and_keep_names(&self, list: &str) -> Run {
+        let file = self.plan_file();
+        self.run(&["apply", &file, "--names", list]).await
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).expect("readable")
     }
 
     pub(super) async fn apply(&self) -> Run {

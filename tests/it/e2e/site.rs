@@ -16,6 +16,8 @@ pub(super) async fn samba() -> Site {
         read: own(samba::READER),
         write: own(samba::WRITER),
         admin: own(samba::ADMIN),
+        catalog: None,
+        forest: None,
         _keep: Box::new(controller),
     }
 }
@@ -30,6 +32,8 @@ pub(super) async fn embedded() -> Site {
         read: own(samba::READER),
         write: own(samba::WRITER),
         admin: own(EMBEDDED_ADMIN),
+        catalog: Some(sim.catalog_url()),
+        forest: Some(sim.state()),
         _keep: Box::new(sim),
     }
 }

@@ -4,6 +4,7 @@
 
 mod anything;
 mod reading;
+mod robust;
 mod simulator;
 mod trouble;
 
@@ -14,18 +15,18 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use halosync::connector::rest::{
-    Authorisation, AuthorisationServer, EndpointSettings, OAuth, ReadFacts, RestReader, RowSink,
-    Settings, Timekeeper,
+    Authorisation, AuthorisationServer, EndpointSettings, Joining, OAuth, ReadFacts, RestReader,
+    RowSink, RunSettings, Settings, Timekeeper,
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
+use halosync::lang::Record;
 use halosync::model::{Name, PeopleSnapshot, Person, PersonKey, Verdict};
 use halosync::sandbox::halo::{HaloPerson, HaloSim, SimConfig};
 use secrecy::SecretString;
-use serde_json::Value;
 
 /// A clock that jumps instead of waiting.
 #[derive(Debug, Clone, Default)]
-pub(super) struct JumpingTime(Arc<AtomicU64>);
+pub(crate) struct JumpingTime(Arc<AtomicU64>);
 
 impl JumpingTime {
     fn nanos(length: Duration) -> u64 {
@@ -51,13 +52,17 @@ impl Timekeeper for JumpingTime {
 
 /// Keeps the ids of the rows that came.
 #[derive(Default)]
-pub(super) struct Heap(BTreeSet<i64>);
+pub(crate) struct Heap(BTreeSet<i64>);
 
 impl RowSink for Heap {
     fn next_page(&mut self) {}
 
-    fn push(&mut self, row: &Value) {
-        self.0.insert(row["id"].as_i64().unwrap());
+    fn push(&mut self, record: &Record<'_>) {
+        self.0.insert(record.parts[0].1["id"].as_i64().unwrap());
+    }
+
+    fn hold(&mut self, _: &Record<'_>, reason: String) {
+        panic!("nothing is joined: {reason}");
     }
 
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
@@ -131,6 +136,8 @@ impl Stage {
             rate_requests: 100_000,
             rate_window: Duration::from_secs(300),
             endpoint: EndpointSettings::users(),
+            joining: Joining::default(),
+            run: RunSettings::default(),
             sentinels: Vec::new(),
             floor: 0,
             patience: Settings::PATIENCE,
@@ -172,7 +179,7 @@ pub(super) fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
 }
 
-pub(super) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
+pub(crate) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
     snapshot
         .people
         .iter()
@@ -181,7 +188,7 @@ pub(super) fn keys(snapshot: &PeopleSnapshot) -> Vec<i64> {
 }
 
 /// The reasons of an unproven read; empty for a proven one.
-pub(super) fn reasons(snapshot: &PeopleSnapshot) -> Vec<String> {
+pub(crate) fn reasons(snapshot: &PeopleSnapshot) -> Vec<String> {
     match &snapshot.header.completeness.verdict {
         Verdict::Proven => Vec::new(),
         Verdict::Unproven { reasons } => {

@@ -103,7 +103,7 @@ async fn the_page_is_as_large_as_the_server_makes_it() {
         })
         .await;
         let mut settings = stage.settings();
-        settings.endpoint.page_size = asked;
+        settings.endpoint.paging.as_mut().unwrap().page_size = asked;
         let snapshot = stage.reader(settings).read_people().await.unwrap();
         assert_whole(&snapshot, 987, 1);
         let lists = stage.sim.state().requests_to("/api/Users");
@@ -262,7 +262,7 @@ async fn sentinels_and_floor_notice_an_agent_who_sees_less() {
     .await;
     let settings = || {
         let mut settings = stage.settings();
-        settings.sentinels = vec![17, 250];
+        settings.sentinels = vec!["17".to_owned(), "250".to_owned()];
         settings.floor = 250;
         settings
     };
@@ -283,12 +283,12 @@ async fn paging_by_another_parameter_and_reading_by_pointers_work() {
     let stage = Stage::of(250).await;
     let mut settings = stage.settings();
     settings.endpoint = EndpointSettings {
-        path: "Users/".to_owned(),
+        path: "/Users/".to_owned(),
         records: Some("/users".to_owned()),
         total: Some("/record_count".to_owned()),
-        page_parameter: "PAGE_NO".to_owned(),
         ..EndpointSettings::users()
     };
+    settings.endpoint.paging.as_mut().unwrap().parameter = "PAGE_NO".to_owned();
     assert_whole(&stage.reader(settings).read_people().await.unwrap(), 250, 1);
 }
 
@@ -328,7 +328,13 @@ async fn rows_become_people_through_an_intake() {
     }))
     .unwrap();
     let mut settings = stage.settings();
-    settings.endpoint = EndpointSettings::from(&spec.endpoints["users"]);
+    settings.endpoint = EndpointSettings::new(
+        "users",
+        &spec.endpoints["users"],
+        Vec::new(),
+        None,
+        spec.preset,
+    );
     let document = Document {
         name: Name::new("people"),
         spec,
@@ -391,15 +397,13 @@ fn an_endpoint_as_configured_keeps_what_is_said_and_the_usual_otherwise() {
         "repeat": {"pageSize": 40, "start": 0},
     }))
     .unwrap();
-    let settings = EndpointSettings::from(&endpoint);
-    assert_eq!(settings.page_parameter, "page_no");
+    let halo = Some(kinds::Preset::Haloitsm);
+    let settings = EndpointSettings::new("users", &endpoint, Vec::new(), None, halo);
+    let paging = settings.paging.unwrap();
+    assert_eq!(paging.parameter, "page_no");
     assert_eq!(
-        (
-            settings.page_start,
-            settings.page_increment,
-            settings.page_size
-        ),
-        (0, 1, 40)
+        (paging.start, paging.increment, paging.page_size),
+        (0, Some(1), 40)
     );
     assert_eq!(settings.key, "id");
     let query: Vec<_> = settings
@@ -408,12 +412,13 @@ fn an_endpoint_as_configured_keeps_what_is_said_and_the_usual_otherwise() {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     assert_eq!(query, ["exclude_agents=true", "search=x", "toplevel_id=4"]);
-    assert_eq!(
-        EndpointSettings::from(&kinds::Endpoint {
-            repeat: None,
-            ..endpoint
-        })
-        .page_size,
-        EndpointSettings::users().page_size
-    );
+    let unpaged = kinds::Endpoint {
+        repeat: None,
+        ..endpoint
+    };
+    let settings = EndpointSettings::new("users", &unpaged, Vec::new(), None, halo);
+    assert_eq!(settings.paging.unwrap().page_size, 100);
+    // Without a preset one request is everything, because nobody said otherwise.
+    let settings = EndpointSettings::new("users", &unpaged, Vec::new(), None, None);
+    assert!(settings.paging.is_none());
 }

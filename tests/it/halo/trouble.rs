@@ -105,7 +105,7 @@ async fn a_token_is_renewed_before_it_ends() {
     for (people, window) in [(700, 60), (120, 700)] {
         let stage = Stage::of(people).await;
         let mut settings = stage.settings();
-        settings.endpoint.page_size = 10;
+        settings.endpoint.paging.as_mut().unwrap().page_size = 10;
         settings.rate_requests = 1;
         settings.rate_window = Duration::from_secs(window);
         let reader = stage.reader(settings);
@@ -132,7 +132,7 @@ async fn the_own_limit_keeps_below_the_servers() {
     })
     .await;
     let mut settings = stage.settings();
-    settings.endpoint.page_size = 10;
+    settings.endpoint.paging.as_mut().unwrap().page_size = 10;
     settings.rate_requests = 280;
     let reader = stage.reader(settings);
     assert_whole(&reader.read_people().await.unwrap(), 4000, 1);
@@ -150,7 +150,7 @@ async fn patience_outlasts_a_full_window_when_others_use_it_too() {
         })
         .await;
         let mut settings = stage.settings();
-        settings.endpoint.page_size = 10;
+        settings.endpoint.paging.as_mut().unwrap().page_size = 10;
         let reader = stage.reader(settings);
         assert_whole(&reader.read_people().await.unwrap(), 4000, 1);
         let report = reader.report();

@@ -9,6 +9,7 @@ mod cases;
 mod claims;
 mod file;
 mod golden;
+mod names;
 mod properties;
 mod quality;
 mod templates;

@@ -72,6 +72,7 @@ fn people() -> PeopleSnapshot {
             fields: taken.fields,
             completeness: proven(taken.people.len()),
             rejected: taken.rejected,
+            joined: Vec::new(),
         },
         people: taken.people,
     }
@@ -166,6 +167,7 @@ fn directory(config: &Config) -> DirectorySnapshot {
             read_at: "2026-11-23T08:59:41Z".parse().unwrap(),
             attributes,
             unknown_attributes: Vec::new(),
+            not_in_catalog: Vec::new(),
             bound_as: None,
             completeness: proven(entries.len()),
         },

@@ -251,6 +251,7 @@ fn every_name_in_the_world_gives_a_sign_in_name() {
     for person in acme.people.iter().filter(|person| person.in_scope) {
         let context = PersonContext {
             person,
+            account: &[],
             as_of: "2026-11-23T09:00[Europe/London]".parse().unwrap(),
             tables: &tables,
         };

@@ -47,6 +47,7 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
         counts,
         stopped: Vec::new(),
         changes,
+        names: Vec::new(),
         password_files: Vec::new(),
     }
 }

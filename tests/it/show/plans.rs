@@ -261,6 +261,7 @@ pub(super) fn attribute(
         merge: false,
         rule,
         cut_from: None,
+        never_reuse: None,
         facts: facts(pairs),
     }
 }
@@ -382,6 +383,7 @@ pub(super) fn everything() -> Plan {
                     rule: TITLE,
                     facts: facts(&[("managerNumber", "E1026")]),
                     cut_from: None,
+                    never_reuse: None,
                 },
                 attribute("telephoneNumber", &["+44 20 7946 0027"], &[], PHONE, &[]),
             ],

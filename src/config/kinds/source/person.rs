@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::normalise::{DateFormats, Normalise, SelectValues};
-use super::quality::{QualityRule, Required, Severity, Unique};
+use super::quality::{Invalid, QualityRule, Required, Unique};
 use crate::model::FactType;
 
 /// Who is a person, and what is known of them.
@@ -41,10 +41,10 @@ pub struct FieldSpec {
     /// What happens to people who share a value: `true` (the same as `hold`), `false`, `warn`, `hold` or `stop`.
     #[serde(default)]
     pub unique: Unique,
-    /// What happens to a person whose value is not of the field's type, for example a date that is none. With `warn`
-    /// they count as having no value.
-    #[serde(default, skip_serializing_if = "Severity::is_hold")]
-    pub invalid: Severity,
+    /// What happens to a person whose value is not of the field's type, for example a date that is none. Where
+    /// a bad value should only be reported, read the field as text, with a `pattern` of severity `warn`.
+    #[serde(default, skip_serializing_if = "Invalid::is_hold")]
+    pub invalid: Invalid,
     /// Values that mean "none" besides the usual ones (empty, 1899-12-30, 1900-01-01, 0001-01-01).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub none: Vec<String>,

@@ -28,11 +28,33 @@ pub enum Severity {
     Stop,
 }
 
-impl Severity {
+/// What happens to a person with a value that cannot be understood. To go on without the value is no choice: an end
+/// date nobody can read must neither keep an account open nor clear anything.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Invalid {
+    /// The person is held and reported; everyone else goes on.
+    #[default]
+    Hold,
+    /// No plan is made at all, for anybody.
+    Stop,
+}
+
+impl Invalid {
     /// Whether it is what goes without saying.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
     pub(super) fn is_hold(&self) -> bool {
         *self == Self::Hold
+    }
+
+    /// What happens.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Hold => Severity::Hold,
+            Self::Stop => Severity::Stop,
+        }
     }
 }
 

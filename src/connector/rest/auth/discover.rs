@@ -38,7 +38,7 @@ pub(super) async fn ask_instance(
     loop {
         let outcome = {
             let _permit = pace.permit().await;
-            pace.count_request();
+            pace.count_request()?;
             ask(pace, &http, &url).await
         };
         match outcome {

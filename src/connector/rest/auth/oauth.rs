@@ -262,7 +262,7 @@ impl Flow {
         loop {
             let outcome = {
                 let _permit = pace.permit().await;
-                pace.count_request();
+                pace.count_request()?;
                 self.ask(pace, endpoint, exchange).await
             };
             match outcome {

@@ -1,0 +1,766 @@
+//! The endpoints of a `Source`: paths, bodies, paging, and how they hang together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use url::Url;
+
+use super::auth::{http_address, is_halo};
+use super::source::{is_identifier, is_users};
+use super::{Entry, Report, halo};
+use crate::config::diagnostic::{did_you_mean, list, quoted};
+use crate::config::kinds::{
+    AnswerType, Body, Endpoint, Method, ParameterPlace, Repeat, RepeatBy, Setting, Source,
+};
+use crate::config::pattern::Pattern;
+use crate::config::yaml::{Doc, join};
+use crate::config::{DurationError, codes, parse_duration, secrets};
+use crate::lang::{self, Scope};
+
+/// Headers the reader sets itself.
+const OWN_HEADERS: &[&str] = &[
+    "accept",
+    "authorization",
+    "content-length",
+    "content-type",
+    "host",
+    "if-none-match",
+    "transfer-encoding",
+];
+
+pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
+    let doc = &source.doc;
+    let spec = &source.spec;
+    let names: BTreeSet<String> = spec.endpoints.keys().cloned().collect();
+    if names.is_empty() && spec.preset.is_none() {
+        report.error_key(
+            doc,
+            "/spec",
+            codes::MISSING_FIELD,
+            "without a preset a source needs `endpoints`",
+            Some("name at least the list people come from".to_owned()),
+        );
+    }
+    for (index, server) in spec.credentials_to.iter().enumerate() {
+        let pointer = join("/spec/credentialsTo", &index.to_string());
+        http_address(
+            doc,
+            &pointer,
+            &Setting::Literal(server.clone()),
+            false,
+            report,
+        );
+    }
+    let one = One {
+        doc,
+        spec,
+        names: &names,
+    };
+    for (name, endpoint) in &spec.endpoints {
+        one.check(name, endpoint, report);
+    }
+    order(source, report);
+    joins(source, &names, report);
+}
+
+/// What one endpoint is checked against.
+struct One<'a> {
+    doc: &'a Doc,
+    spec: &'a Source,
+    names: &'a BTreeSet<String>,
+}
+
+impl One<'_> {
+    fn check(&self, name: &str, endpoint: &Endpoint, report: &mut Report) {
+        let doc = self.doc;
+        let pointer = join("/spec/endpoints", name);
+        if !is_identifier(name) || name == "page" || name == "person" {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::INVALID_FIELD_NAME,
+                format!("{} cannot be written as `NAME.member`", quoted(name)),
+                Some(
+                    "use letters, digits and `_`, begin with a letter or `_`, and leave `page` and `person` alone"
+                        .to_owned(),
+                ),
+            );
+        }
+        self.path(&pointer, endpoint, report);
+        for (member, value) in [("records", &endpoint.records), ("total", &endpoint.total)] {
+            if let Some(value) = value {
+                self.place(&join(&pointer, member), value, member == "total", report);
+            }
+        }
+        if endpoint.key.is_empty() {
+            report.error(
+                doc,
+                &join(&pointer, "key"),
+                codes::EMPTY_VALUE,
+                "this is empty",
+                None,
+            );
+        }
+        if endpoint.answer == AnswerType::Xml
+            && endpoint.records.is_none()
+            && endpoint.for_each.is_none()
+            && endpoint.for_each_distinct.is_none()
+        {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::BAD_REQUEST,
+                "an XML answer has no list of its own",
+                Some("name the elements that repeat: `records: /People/Person`".to_owned()),
+            );
+        }
+        self.headers(&join(&pointer, "headers"), endpoint, report);
+        parameters(self, &join(&pointer, "query"), endpoint, report);
+        self.body(&pointer, endpoint, report);
+        if let Some(repeat) = &endpoint.repeat {
+            self.repeat(&join(&pointer, "repeat"), endpoint, repeat, report);
+        }
+        self.dependent(&pointer, name, endpoint, report);
+        if let Some(age) = endpoint
+            .cache
+            .as_ref()
+            .and_then(|rule| rule.max_age.as_deref())
+            && let Err(error) = parse_duration(age)
+        {
+            report.error(
+                doc,
+                &format!("{pointer}/cache/maxAge"),
+                codes::BAD_DURATION,
+                error.to_string(),
+                Some(match error {
+                    DurationError::TooLong => "at most a year".to_owned(),
+                    _ => "for example `12h` or `2d`".to_owned(),
+                }),
+            );
+        }
+    }
+
+    fn path(&self, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+        let doc = self.doc;
+        let pointer = join(pointer, "path");
+        let path = &endpoint.path;
+        // What stands in `{{ }}` is language and may hold anything.
+        let constant: String = constants(path).collect();
+        if constant.contains(['?', '#']) {
+            report.error(
+                doc,
+                &pointer,
+                codes::INVALID_VALUE,
+                "a path has no query",
+                Some("put parameters under `query`".to_owned()),
+            );
+            return;
+        }
+        if path.starts_with('/') {
+            return self.pattern(&pointer, path, endpoint, report);
+        }
+        let scheme = path.find("://");
+        let server = scheme.map(|at| {
+            let after = at + 3;
+            &path[..path[after..]
+                .find('/')
+                .map_or(path.len(), |slash| after + slash)]
+        });
+        let Some(server) = server else {
+            report.error(
+                doc,
+                &pointer,
+                codes::INVALID_VALUE,
+                "a path begins with `/`",
+                Some("for example `/Users`, or a full address with `https://`".to_owned()),
+            );
+            return;
+        };
+        if server.contains("{{") {
+            report.error(
+                doc,
+                &pointer,
+                codes::BAD_REQUEST,
+                "a record's value cannot choose the server",
+                Some("write the server out; values belong in the path after it".to_owned()),
+            );
+            return;
+        }
+        http_address(
+            doc,
+            &pointer,
+            &Setting::Literal(server.to_owned()),
+            false,
+            report,
+        );
+        self.pattern(&pointer, path, endpoint, report);
+        let Ok(url) = Url::parse(server) else { return };
+        let known = |text: &str| Url::parse(text).is_ok_and(|known| known.origin() == url.origin());
+        let own = [&self.spec.resource_server, &self.spec.instance]
+            .into_iter()
+            .any(|setting| matches!(setting, Some(Setting::Literal(text)) if known(text)));
+        if !own && !self.spec.credentials_to.iter().any(|text| known(text)) {
+            report.warn(
+                doc,
+                &pointer,
+                codes::UNAUTHORISED_SERVER,
+                format!("{} is asked without credentials", quoted(server)),
+                Some(format!(
+                    "if it is to have them, add it to `credentialsTo`: [\"{server}\"]"
+                )),
+            );
+        }
+    }
+
+    /// A text that may hold values of records; only endpoints asked for each of them have any.
+    fn pattern(&self, pointer: &str, text: &str, endpoint: &Endpoint, report: &mut Report) {
+        if !text.contains("{{") {
+            return;
+        }
+        if endpoint.for_each.is_none() && endpoint.for_each_distinct.is_none() {
+            report.error(
+                self.doc,
+                pointer,
+                codes::BAD_REQUEST,
+                "whose values are to be put in is not said",
+                Some(
+                    "add `forEach: ENDPOINT`, or `forEachDistinct: ENDPOINT.member`, to the endpoint"
+                        .to_owned(),
+                ),
+            );
+            return;
+        }
+        let scope = Scope::Record {
+            endpoints: self.names,
+        };
+        if let Err(errors) = Pattern::compile(text, &scope) {
+            report.language(self.doc, pointer, errors);
+        }
+    }
+
+    /// Where something stands in an answer.
+    fn place(&self, pointer: &str, text: &str, header: bool, report: &mut Report) {
+        let is_header = header
+            && text
+                .strip_prefix("header:")
+                .is_some_and(|name| !name.trim().is_empty());
+        if !text.is_empty() && !text.starts_with('/') && !is_header {
+            report.error(
+                self.doc,
+                pointer,
+                codes::INVALID_VALUE,
+                "a place in an answer begins with `/`",
+                Some(if header {
+                    "for example `/total`, or `header:X-Total-Count`".to_owned()
+                } else {
+                    "for example `/users`, in XML `/People/Person`".to_owned()
+                }),
+            );
+        }
+    }
+
+    fn headers(&self, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+        for (name, value) in &endpoint.headers {
+            let pointer = join(pointer, name);
+            let fine = !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+            if !fine {
+                report.error_key(
+                    self.doc,
+                    &pointer,
+                    codes::BAD_REQUEST,
+                    format!("{} is no header name", quoted(name)),
+                    None,
+                );
+            } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+                report.error_key(
+                    self.doc,
+                    &pointer,
+                    codes::RESERVED_PARAMETER,
+                    format!("{} is set by halosync itself", quoted(name)),
+                    Some(
+                        "credentials belong under `auth`, the type under `body` and `answer`"
+                            .to_owned(),
+                    ),
+                );
+            }
+            if let Setting::Literal(text) = value
+                && text.chars().any(|c| c.is_control() || !c.is_ascii())
+            {
+                report.error(
+                    self.doc,
+                    &pointer,
+                    codes::BAD_REQUEST,
+                    "a header carries printable ASCII only",
+                    None,
+                );
+            }
+        }
+    }
+
+    fn body(&self, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+        let Some(body) = &endpoint.body else { return };
+        if endpoint.method == Method::Get {
+            report.error_key(
+                self.doc,
+                &join(pointer, "body"),
+                codes::BAD_BODY,
+                "a GET request carries no body",
+                Some("add `method: POST`, or put it under `query`".to_owned()),
+            );
+        }
+        let pointer = join(pointer, "body");
+        match body {
+            Body::Json(value) => self.json(&join(&pointer, "json"), value, endpoint, report),
+            Body::Form(fields) => {
+                let pointer = join(&pointer, "form");
+                for (name, value) in fields {
+                    self.pattern(&join(&pointer, name), &value.text(), endpoint, report);
+                }
+            }
+            Body::Xml(text) => self.pattern(&join(&pointer, "xml"), text, endpoint, report),
+        }
+    }
+
+    fn json(
+        &self,
+        pointer: &str,
+        value: &serde_json::Value,
+        endpoint: &Endpoint,
+        report: &mut Report,
+    ) {
+        match value {
+            serde_json::Value::String(text) => self.pattern(pointer, text, endpoint, report),
+            serde_json::Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.json(&join(pointer, &index.to_string()), item, endpoint, report);
+                }
+            }
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    self.json(&join(pointer, name), value, endpoint, report);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn repeat(&self, pointer: &str, endpoint: &Endpoint, repeat: &Repeat, report: &mut Report) {
+        let doc = self.doc;
+        let mut wrong = |member: &str, message: String, help: &str| {
+            report.error_key(
+                doc,
+                &if member.is_empty() {
+                    pointer.to_owned()
+                } else {
+                    join(pointer, member)
+                },
+                codes::BAD_PAGING,
+                message,
+                Some(help.to_owned()),
+            );
+        };
+        if endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some() {
+            wrong(
+                "",
+                "an endpoint asked for each record gives one page".to_owned(),
+                "take `repeat` out; a list that belongs to people is joined with `join`",
+            );
+        }
+        if repeat.by == RepeatBy::Cursor {
+            if repeat.next.is_none() {
+                wrong(
+                    "",
+                    "where the cursor stands in an answer is not said".to_owned(),
+                    "for example `next: /nextCursor`, or `next: \"header:X-Next-Cursor\"`",
+                );
+            }
+            if repeat.parameter.is_none() {
+                wrong(
+                    "",
+                    "which parameter the cursor is sent in is not said".to_owned(),
+                    "for example `parameter: cursor`",
+                );
+            }
+        }
+        let counts = matches!(repeat.by, RepeatBy::Counter | RepeatBy::Offset);
+        if counts && repeat.next.is_some() {
+            wrong(
+                "next",
+                "pages that are counted name no next one".to_owned(),
+                "write `by: cursor` or `by: link`, or take it out",
+            );
+        }
+        if !counts {
+            for (member, given) in [
+                ("start", repeat.start.is_some()),
+                ("increment", repeat.increment.is_some()),
+            ] {
+                if given {
+                    wrong(
+                        member,
+                        format!("{} counts pages, and these are not counted", quoted(member)),
+                        "take it out",
+                    );
+                }
+            }
+        }
+        if repeat.by == RepeatBy::Link && repeat.parameter.is_some() {
+            wrong(
+                "parameter",
+                "the next page's address says everything".to_owned(),
+                "take it out",
+            );
+        }
+        if repeat.place == ParameterPlace::Body
+            && !matches!(
+                endpoint.body,
+                Some(Body::Json(serde_json::Value::Object(_)) | Body::Form(_))
+            )
+        {
+            wrong(
+                "in",
+                "there is no JSON object and no form to put parameters in".to_owned(),
+                "add `body: {json: {}}` or `body: {form: {}}`",
+            );
+        }
+        if let Some(next) = &repeat.next {
+            self.place(&join(pointer, "next"), next, true, report);
+        }
+        if let Some(until) = &repeat.until {
+            let pointer = join(pointer, "until");
+            let page = BTreeSet::from(["page".to_owned()]);
+            match lang::compile_condition(until, &Scope::Record { endpoints: &page }) {
+                Err(errors) => report.language(doc, &pointer, errors),
+                Ok(condition) => {
+                    for (_, member) in condition.members_used() {
+                        let outer = member.split('.').next().unwrap_or(&member).to_owned();
+                        if !PAGE.contains(&outer.as_str()) {
+                            report.error(
+                                doc,
+                                &pointer,
+                                codes::UNKNOWN_MEMBER,
+                                format!("a page has no {}", quoted(&outer)),
+                                did_you_mean(&outer, PAGE.iter().copied()).or_else(|| {
+                                    Some(format!("it has {}", list(PAGE.iter().copied())))
+                                }),
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn dependent(&self, pointer: &str, name: &str, endpoint: &Endpoint, report: &mut Report) {
+        let doc = self.doc;
+        let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
+        if endpoint.for_each.is_some() && endpoint.for_each_distinct.is_some() {
+            report.error_key(
+                doc,
+                &join(pointer, "forEachDistinct"),
+                codes::BAD_REQUEST,
+                "`forEach` and `forEachDistinct` exclude each other",
+                Some("keep one of them".to_owned()),
+            );
+        }
+        let people = people(self.spec);
+        if dependent && people == Some(name) {
+            report.error_key(
+                doc,
+                pointer,
+                codes::BAD_ENDPOINT_ORDER,
+                "people cannot come from an endpoint that is asked for each of them",
+                Some("`person.key` names the list people come from".to_owned()),
+            );
+        }
+        if let Some(other) = &endpoint.for_each {
+            self.known(&join(pointer, "forEach"), other, report);
+        }
+        let scope = Scope::Record {
+            endpoints: self.names,
+        };
+        if let Some(text) = &endpoint.for_each_distinct {
+            let pointer = join(pointer, "forEachDistinct");
+            if let Err(errors) = lang::compile_expression(text, &scope) {
+                report.language(doc, &pointer, errors);
+            }
+        }
+        if let Some(text) = &endpoint.only_if {
+            let pointer = join(pointer, "onlyIf");
+            if dependent {
+                if let Err(errors) = lang::compile_condition(text, &scope) {
+                    report.language(doc, &pointer, errors);
+                }
+            } else {
+                report.error_key(
+                    doc,
+                    &pointer,
+                    codes::BAD_REQUEST,
+                    "a list is not asked for anybody in particular",
+                    Some("use `person.include` to leave people out".to_owned()),
+                );
+            }
+        }
+        if endpoint.cache.is_some() && !dependent {
+            report.error_key(
+                doc,
+                &join(pointer, "cache"),
+                codes::BAD_REQUEST,
+                "lists are read anew every time, they are the proof",
+                Some("take it out".to_owned()),
+            );
+        }
+        if dependent && !endpoint.path.contains("{{") && endpoint.body.is_none() {
+            let varies = endpoint
+                .query
+                .values()
+                .any(|value| value.text().contains("{{"));
+            if !varies {
+                report.error_key(
+                    doc,
+                    &join(pointer, "path"),
+                    codes::BAD_REQUEST,
+                    "the request is the same for everybody",
+                    Some(
+                        "put the record's value in, for example `/Users/{{ users.id }}`".to_owned(),
+                    ),
+                );
+            }
+        }
+    }
+
+    fn known(&self, pointer: &str, name: &str, report: &mut Report) {
+        if !self.names.contains(name) {
+            report.error(
+                self.doc,
+                pointer,
+                codes::UNKNOWN_ENDPOINT,
+                format!("there is no endpoint {}", quoted(name)),
+                did_you_mean(name, self.names.iter().map(String::as_str)),
+            );
+        }
+    }
+}
+
+/// Members of `page` in `until`.
+const PAGE: &[&str] = &["body", "number", "rows", "total"];
+
+/// The endpoint people come from.
+fn people(spec: &Source) -> Option<&str> {
+    spec.person.key.split_once('.').map(|(name, _)| name)
+}
+
+/// The texts around `{{ }}`.
+fn constants(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{")
+        .enumerate()
+        .map(|(index, part)| match (index, part.split_once("}}")) {
+            (0, _) => part,
+            (_, Some((_, after))) => after,
+            (_, None) => "",
+        })
+}
+
+fn parameters(one: &One<'_>, pointer: &str, endpoint: &Endpoint, report: &mut Report) {
+    let doc = one.doc;
+    let halo = is_halo(one.spec);
+    let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, value) in &endpoint.query {
+        let pointer = join(pointer, name);
+        let lower = name.to_ascii_lowercase();
+        let page = endpoint.repeat.as_ref().is_some_and(|repeat| {
+            [&repeat.parameter, &repeat.page_size_parameter]
+                .into_iter()
+                .flatten()
+                .any(|own| own.eq_ignore_ascii_case(name))
+        });
+        if page || (halo && !dependent && halo::RESERVED.contains(&lower.as_str())) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::RESERVED_PARAMETER,
+                format!("{} is sent anyway and cannot be set here", quoted(name)),
+                Some("a read can only be proven complete when paging, order and activity flags are as they must be; use `person.include` to leave people out".to_owned()),
+            );
+        } else if secrets::is_secret_name(name) {
+            // Reported as a literal secret.
+        } else if halo && is_users(&endpoint.path) && !halo::PARAMETERS.contains(&lower.as_str()) {
+            report.warn_key(
+                doc,
+                &pointer,
+                codes::UNKNOWN_PARAMETER,
+                format!("HaloITSM documents no parameter {} here, and ignores unknown ones without a word", quoted(name)),
+                did_you_mean(&lower, halo::PARAMETERS.iter().copied()),
+            );
+        }
+        // Elsewhere two spellings are two parameters.
+        if halo && let Some(first) = seen.insert(lower, name) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::DUPLICATE_KEY,
+                format!(
+                    "{} and {} are one parameter to the server",
+                    quoted(first),
+                    quoted(name)
+                ),
+                None,
+            );
+        }
+        one.pattern(&pointer, &value.text(), endpoint, report);
+    }
+}
+
+/// Endpoints that wait for each other.
+fn order(source: &Entry<Source>, report: &mut Report) {
+    let spec = &source.spec;
+    let people = people(spec);
+    let mut there: BTreeSet<&str> = people.into_iter().collect();
+    let mut waiting: BTreeMap<&str, BTreeSet<String>> = spec
+        .endpoints
+        .iter()
+        .filter(|(name, _)| Some(name.as_str()) != people)
+        .map(|(name, _)| (name.as_str(), spec.needs(name)))
+        .collect();
+    while let Some(next) = waiting
+        .iter()
+        .find(|(_, needs)| needs.iter().all(|need| there.contains(need.as_str())))
+        .map(|(name, _)| *name)
+    {
+        waiting.remove(next);
+        there.insert(next);
+    }
+    for (name, needs) in &waiting {
+        // What is not there at all is said where it is named.
+        if needs.iter().all(|need| spec.endpoints.contains_key(need)) {
+            report.error_key(
+                &source.doc,
+                &join("/spec/endpoints", name),
+                codes::BAD_ENDPOINT_ORDER,
+                format!(
+                    "{} waits for {}, which in turn waits for it",
+                    quoted(name),
+                    list(needs.iter().map(String::as_str))
+                ),
+                Some("begin with the list people come from, and let each endpoint need only those before it".to_owned()),
+            );
+        }
+    }
+}
+
+fn joins(source: &Entry<Source>, names: &BTreeSet<String>, report: &mut Report) {
+    let doc = &source.doc;
+    let spec = &source.spec;
+    let people = people(spec);
+    let mut joined: BTreeSet<&str> = BTreeSet::new();
+    for (index, one) in spec.join.iter().enumerate() {
+        let pointer = join("/spec/join", &index.to_string());
+        let name = one.endpoint.as_str();
+        let Some(endpoint) = spec.endpoints.get(name) else {
+            report.error(
+                doc,
+                &join(&pointer, "endpoint"),
+                codes::UNKNOWN_ENDPOINT,
+                format!("there is no endpoint {}", quoted(name)),
+                did_you_mean(name, names.iter().map(String::as_str)),
+            );
+            continue;
+        };
+        let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
+        if !joined.insert(name) {
+            report.error(
+                doc,
+                &join(&pointer, "endpoint"),
+                codes::BAD_JOIN,
+                format!("{} is joined twice", quoted(name)),
+                Some("name all its columns in one `on`".to_owned()),
+            );
+        }
+        if people == Some(name) {
+            report.error(
+                doc,
+                &join(&pointer, "endpoint"),
+                codes::BAD_JOIN,
+                "people come from here; others are joined to it",
+                None,
+            );
+        }
+        if dependent && !one.on.is_empty() {
+            report.error_key(
+                doc,
+                &join(&pointer, "on"),
+                codes::BAD_JOIN,
+                "the request already says whose record comes",
+                Some("take `on` out".to_owned()),
+            );
+        }
+        if !dependent && one.on.is_empty() {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::BAD_JOIN,
+                "nothing says which records belong together",
+                Some(format!(
+                    "add `on: {{{}.MEMBER: {name}.{}}}`",
+                    people.unwrap_or("users"),
+                    endpoint.key
+                )),
+            );
+        }
+        for (left, right) in &one.on {
+            let pointer = join(&join(&pointer, "on"), left);
+            let scope = Scope::Record { endpoints: names };
+            let mut side = |text: &str, own: bool| match lang::compile_expression(text, &scope) {
+                Err(errors) => {
+                    for error in errors {
+                        report.error(doc, &pointer, error.code, error.message, error.help);
+                    }
+                }
+                Ok(expression) => {
+                    let used = expression.members_used();
+                    let fits = !used.is_empty() && used.iter().all(|(of, _)| (of == name) == own);
+                    if !fits {
+                        report.error(
+                            doc,
+                            &pointer,
+                            codes::BAD_JOIN,
+                            if own {
+                                format!("{} is no member of {}", quoted(text), quoted(name))
+                            } else {
+                                format!(
+                                    "{} must be a member of people or of an endpoint joined before",
+                                    quoted(text)
+                                )
+                            },
+                            Some(format!(
+                                "write `{}.MEMBER: {name}.MEMBER`",
+                                people.unwrap_or("users")
+                            )),
+                        );
+                    }
+                }
+            };
+            side(left, false);
+            side(right, true);
+        }
+    }
+    for (name, endpoint) in &spec.endpoints {
+        let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
+        if !dependent && people != Some(name) && !joined.contains(name.as_str()) {
+            report.error_key(
+                doc,
+                &join("/spec/endpoints", name),
+                codes::NOT_JOINED,
+                format!("{} is not joined to people", quoted(name)),
+                Some(format!(
+                    "add `join: [{{endpoint: {name}, on: {{{}.MEMBER: {name}.{}}}}}]`, or take it out",
+                    people.unwrap_or("users"),
+                    endpoint.key
+                )),
+            );
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A mapping's document, its templates and the states of its lifecycle become rules.
+//!
+//! Knows which rules there are and where they come from; what a single one means is in `rule`, which of them is in
+//! force for whom in `compose`. Keeps that a rule for an attribute the directory does not have is left out and noted,
+//! and that everything else either compiles or is refused where it is written.
+
+use super::account::{Spoken, arrange};
+use super::compose::in_order;
+use super::naming::{Naming, default_cn};
+use super::schema::{attribute, escape_pointer};
+use super::{AttributeRule, Key, Lacking, Mapping, Origin};
+use crate::config::{Document, Positions, kinds};
+use crate::lifecycle::{Compiler, Lifecycle, NotCompiled};
+use crate::model::DirectoryHeader;
+
+impl Mapping {
+    /// Compiles a document with the templates that extend it (of those given) and the states of its lifecycle.
+    ///
+    /// # Errors
+    /// A template that does not compile against the fields of the read, or an attribute the read lacks.
+    pub fn compile(
+        document: &Document<kinds::Mapping>,
+        templates: &[&Document<kinds::Template>],
+        lifecycle: &Lifecycle,
+        states: &Document<kinds::Lifecycle>,
+        header: &DirectoryHeader,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Self, NotCompiled> {
+        let positions = &document.positions;
+        let spec = &document.spec;
+        let own = in_order(&document.name, templates.iter().copied());
+        let mut adopt = Vec::with_capacity(spec.matching.adopt.len());
+        for (at, key) in spec.matching.adopt.iter().enumerate() {
+            adopt.push(Key::compile(
+                header,
+                positions,
+                &format!("/spec/match/adopt/{at}"),
+                &key.attribute,
+                &key.value,
+                compiler,
+            )?);
+        }
+        let mut mapping = Self {
+            name: document.name.clone(),
+            applies_to: spec
+                .applies_to
+                .as_deref()
+                .map(|text| compiler.test(positions, "/spec/appliesTo", text))
+                .transpose()?,
+            anchor: Key::compile(
+                header,
+                positions,
+                "/spec/match/anchor",
+                &spec.matching.anchor.attribute,
+                &spec.matching.anchor.value,
+                compiler,
+            )?,
+            adopt,
+            placement: compiler.formula(positions, "/spec/placement", &spec.placement)?,
+            placement_when: spec.placement_when,
+            password: spec.initial_password.clone(),
+            rule: compiler.rule(
+                positions,
+                "/spec/attributes",
+                &format!("mapping {}", document.name),
+            ),
+            unknown: Vec::new(),
+            lacking: Vec::new(),
+            renames: spec.rename.is_some(),
+            spoken: spoken(spec, header),
+            templates: Vec::with_capacity(own.len()),
+            attributes: Vec::new(),
+            base: Vec::new(),
+            states: Vec::with_capacity(lifecycle.states.len()),
+            classes: hashbrown::HashMap::new(),
+        };
+        let naming = Naming {
+            header,
+            rename: spec.rename.as_ref(),
+        };
+        let speak_of: Vec<String> = mapping.spoken.iter().map(|one| one.name.clone()).collect();
+        compiler.speak_of(speak_of.iter().map(String::as_str));
+        mapping.base = mapping.add_rules(
+            &spec.attributes,
+            positions,
+            "/spec/attributes",
+            Origin::Mapping,
+            &naming,
+            compiler,
+        )?;
+        compiler.speak_of([]);
+        for (at, state) in states.spec.states.iter().enumerate() {
+            let rules = mapping.add_rules(
+                &state.account.attributes,
+                &states.positions,
+                &format!("/spec/states/{at}/account/attributes"),
+                Origin::State,
+                &naming,
+                compiler,
+            )?;
+            mapping.states.push(rules);
+        }
+        compiler.speak_of(speak_of.iter().map(String::as_str));
+        let fallback = default_cn(
+            document,
+            header,
+            &mut mapping.attributes,
+            &mapping.base,
+            compiler,
+        )?;
+        compiler.speak_of([]);
+        if let Some(at) = fallback {
+            naming.on_rename(&mut mapping.attributes[at as usize]);
+            mapping.base.push(at);
+        }
+        if let Some(rule) = naming.addresses(document, &mapping, compiler)? {
+            let at = u32::try_from(mapping.attributes.len()).unwrap_or(u32::MAX);
+            mapping.base.push(at);
+            mapping.attributes.push(rule);
+        }
+        mapping.add_templates(&own, &naming, compiler)?;
+        arrange(&mut mapping.attributes, &mapping.base, &mapping.spoken).map_err(|at| {
+            let rule = &mapping.attributes[at as usize];
+            NotCompiled {
+                location: compiler.location(rule.rule),
+                message: format!(
+                    "the rule for {} speaks of an attribute whose rule speaks of it in turn",
+                    rule.name
+                ),
+            }
+        })?;
+        mapping.unknown.sort();
+        mapping.unknown.dedup();
+        Ok(mapping)
+    }
+
+    /// Compiles rules and gives their places; those for attributes the directory does not have are left out.
+    pub(super) fn add_rules(
+        &mut self,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        positions: &Positions,
+        pointer: &str,
+        origin: Origin,
+        naming: &Naming<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Vec<u32>, NotCompiled> {
+        let mut places = Vec::with_capacity(spec.len());
+        for (name, rule) in spec {
+            let pointer = format!("{pointer}/{}", escape_pointer(name));
+            let Some((id, def)) = attribute(naming.header, name, positions, &pointer)? else {
+                if rule.full().if_unknown == kinds::IfUnknown::Hold {
+                    self.lacking.push(Lacking {
+                        name: name.clone(),
+                        origin,
+                        state: self.states.len(),
+                        rule: compiler.rule(positions, &pointer, name),
+                    });
+                }
+                self.unknown.push(name.clone());
+                continue;
+            };
+            places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
+            let mut compiled =
+                AttributeRule::compile(id, def, rule, positions, &pointer, compiler, naming)?;
+            compiled.origin = origin;
+            naming.on_rename(&mut compiled);
+            let written = rule.full();
+            let known = self.classes.entry(id).or_default();
+            let class = known.iter().position(|other| *other == written);
+            compiled.class = u32::try_from(class.unwrap_or(known.len())).unwrap_or(u32::MAX);
+            if class.is_none() {
+                known.push(written);
+            }
+            self.attributes.push(compiled);
+        }
+        Ok(places)
+    }
+}
+
+impl Key {
+    fn compile(
+        header: &DirectoryHeader,
+        positions: &Positions,
+        pointer: &str,
+        name: &str,
+        value: &str,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Self, NotCompiled> {
+        let at = format!("{pointer}/attribute");
+        let Some((id, def)) = attribute(header, name, positions, &at)? else {
+            return Err(NotCompiled {
+                location: positions.value(&at),
+                message: format!(
+                    "the schema of {} has no attribute {name}; no account can be recognised by it",
+                    header.target
+                ),
+            });
+        };
+        Ok(Self {
+            name: def.name.clone(),
+            id,
+            def,
+            formula: compiler.formula(positions, &format!("{pointer}/value"), value)?,
+        })
+    }
+}
+
+/// The attributes the rules of a mapping may speak of, in the order of their names.
+fn spoken(spec: &kinds::Mapping, header: &DirectoryHeader) -> Vec<Spoken> {
+    spec.attributes
+        .iter()
+        .filter(|(_, rule)| rule.gives_one_text())
+        .map(|(name, _)| Spoken {
+            name: name.clone(),
+            id: header.attribute(name),
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! Why a change is made, in words and facts.
+//!
+//! Keeps that a reason shows the facts a rule read and no others, and that a plan repeats no fact of great length.
+
+use std::collections::BTreeMap;
+
+use super::Reason;
+use super::changes::{Making, index};
+use super::draft::listed;
+use super::steps::One;
+use super::target::Subject;
+use crate::lifecycle::{Facts, RuleId};
+use crate::mapping::{AttributeRule, Origin, RoleTemplate};
+use crate::model::Name;
+
+/// Why names change together.
+pub(super) const RENAMED: &str = "the person's name has changed, and names follow";
+
+impl Making<'_, '_> {
+    pub(super) fn facts(&self, subject: &Subject, fields: &[Name]) -> BTreeMap<String, String> {
+        let side = self.target.side(subject);
+        let mut facts = Facts {
+            header: &side.people.header,
+            person: side.person(subject.person),
+        }
+        .of(fields);
+        for fact in facts.values_mut() {
+            bounded(fact);
+        }
+        facts
+    }
+
+    /// The facts that put a subject into its state.
+    pub(super) fn state_facts(&self, subject: &Subject) -> BTreeMap<String, String> {
+        let side = self.target.side(subject);
+        let facts = Facts {
+            header: &side.people.header,
+            person: side.person(subject.person),
+        };
+        side.lifecycle
+            .deciding_facts(usize::from(subject.state), &facts)
+    }
+
+    /// The facts behind what a rule gives an attribute; of a rule that a state sets, also those behind the state.
+    pub(super) fn rule_facts(
+        &self,
+        subject: &Subject,
+        rule: &AttributeRule,
+    ) -> BTreeMap<String, String> {
+        let mut facts = self.facts(subject, &rule.fields);
+        if rule.origin == Origin::State {
+            facts.extend(self.state_facts(subject));
+        }
+        if let Some(template) = self.target.mapping(subject).template_of(rule) {
+            facts.extend(self.template_facts(subject, template));
+        }
+        facts
+    }
+
+    /// The facts that say whether a template concerns a subject.
+    fn template_facts(
+        &self,
+        subject: &Subject,
+        template: &RoleTemplate,
+    ) -> BTreeMap<String, String> {
+        template
+            .when
+            .as_ref()
+            .map(|test| self.facts(subject, test.condition.fields_used()))
+            .unwrap_or_default()
+    }
+
+    /// The facts behind the place an account stands in by the mapping or a template.
+    pub(super) fn place_facts(&self, subject: &Subject, rule: RuleId) -> BTreeMap<String, String> {
+        let mapping = self.target.mapping(subject);
+        let given = mapping.templates.iter().find_map(|template| {
+            let formula = template.placement.as_ref()?;
+            (formula.rule == rule).then_some((template, formula))
+        });
+        let Some((template, formula)) = given else {
+            return self.facts(subject, mapping.placement.template.fields_used());
+        };
+        let mut facts = self.facts(subject, formula.template.fields_used());
+        facts.extend(self.template_facts(subject, template));
+        facts
+    }
+}
+
+impl One<'_, '_, '_> {
+    /// The state as a reason: its text for this person, and the facts that led there.
+    pub(super) fn state(&self) -> Reason {
+        let target = self.making.target;
+        let side = target.side(self.subject);
+        let state = target.state(self.subject);
+        let text = state
+            .reason
+            .as_ref()
+            .and_then(|reason| {
+                let context = target.moment.of(side.person(self.subject.person));
+                reason.text(&context).ok()
+            })
+            .filter(|text| !text.is_empty())
+            .map_or_else(|| format!("state {}", state.name), |text| text.to_string());
+        Reason {
+            text,
+            rule: index(state.rule),
+            facts: self.making.state_facts(self.subject),
+        }
+    }
+
+    /// Why attributes are set: what the rules that set them belong to.
+    pub(super) fn rules_reason<'r>(
+        &self,
+        rules: impl Iterator<Item = &'r AttributeRule>,
+    ) -> Reason {
+        let mapping = self.making.target.mapping(self.subject);
+        let mut own = false;
+        let mut templates: Vec<&RoleTemplate> = Vec::new();
+        for rule in rules {
+            match mapping.template_of(rule) {
+                Some(template) => templates.push(template),
+                None => own = true,
+            }
+        }
+        templates.sort_by_key(|template| &template.name);
+        templates.dedup_by_key(|template| &template.name);
+        let names: Vec<Name> = templates
+            .iter()
+            .map(|template| template.name.clone())
+            .collect();
+        let many = if names.len() == 1 {
+            "template"
+        } else {
+            "templates"
+        };
+        let (text, rule) = match (own || names.is_empty(), templates.as_slice()) {
+            (true, []) => (
+                format!("the account differs from mapping {}", mapping.name),
+                mapping.rule,
+            ),
+            (true, _) => (
+                format!(
+                    "the account differs from mapping {} and {many} {}",
+                    mapping.name,
+                    listed(&names)
+                ),
+                mapping.rule,
+            ),
+            (false, [first, ..]) => (
+                format!("the account differs from {many} {}", listed(&names)),
+                first.rule,
+            ),
+            (false, []) => (String::new(), mapping.rule),
+        };
+        Reason {
+            text,
+            rule: index(rule),
+            facts: BTreeMap::new(),
+        }
+    }
+}
+
+/// How many bytes of a fact a plan repeats; a picture stands in it once, as the value.
+const SHOWN: usize = 1024;
+
+fn bounded(fact: &mut String) {
+    if fact.len() > SHOWN {
+        let length = fact.len();
+        let mut end = 64;
+        while !fact.is_char_boundary(end) {
+            end -= 1;
+        }
+        fact.truncate(end);
+        fact.push_str(&format!("… ({length} bytes)"));
+    }
+}

@@ -1,0 +1,8 @@
+//! Any REST source: endpoints, paging, message types, joins, budget and cache, without a preset.
+
+mod cache;
+mod faults;
+mod golden;
+mod halo;
+pub(crate) mod project;
+pub(crate) mod server;
