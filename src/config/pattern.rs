@@ -82,6 +82,21 @@ impl Pattern {
             .any(|piece| matches!(piece, Piece::Value(_)))
     }
 
+    /// The one value in the last segment of a path: what a request for a single record asks for. `None` when that
+    /// segment holds none, or is made of several.
+    pub fn last_value(&self) -> Option<&Expression> {
+        let mut found = None;
+        for piece in self.pieces.iter().rev() {
+            match piece {
+                Piece::Text(text) if text.contains('/') => break,
+                Piece::Text(_) => {}
+                Piece::Value(_) if found.is_some() => return None,
+                Piece::Value(expression) => found = Some(&**expression),
+            }
+        }
+        found
+    }
+
     /// The members of records it reads, as (endpoint, member).
     pub fn members_used(&self) -> Vec<(String, String)> {
         self.pieces
@@ -139,12 +154,26 @@ impl Pattern {
                     match value.as_deref().map(plain) {
                         None | Some(Ok(None)) => return Ok(Filled::NoValue),
                         Some(Ok(Some(text))) => filled.push_str(&encode(&text)),
-                        Some(Err(reason)) => return Err(reason.to_owned()),
+                        Some(Err(reason)) => {
+                            return Err(match value.as_deref() {
+                                Some(value) => format!("{reason}: {}", refused(value)),
+                                None => reason.to_owned(),
+                            });
+                        }
                     }
                 }
             }
         }
         Ok(Filled::Text(filled))
+    }
+}
+
+/// A refused value, short enough to be shown; as JSON, so that control characters are escaped.
+pub fn refused(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((cut, _)) => format!("`{}…`", &text[..cut]),
+        None => format!("`{text}`"),
     }
 }
 

@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
                 Ok(number) => Value::Integer(number),
                 Err(date) => Value::Date(date),
             },
-            Op::Filetime => Value::Integer(dates::filetime(moment()?).map_err(failed)?),
+            Op::Filetime => Value::Integer(dates::filetime_of(when, zone).map_err(failed)?),
             Op::Unix => Value::Integer(moment()?.as_second()),
             Op::GeneralisedTime => Value::made(dates::generalised_time(moment()?).map_err(failed)?),
             _ => Value::Date(date),

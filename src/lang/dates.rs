@@ -20,6 +20,8 @@ pub(super) type Reason = String;
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 /// FILETIME counts intervals of 100 ns.
 const INTERVALS: i64 = 10_000_000;
+/// Why a day at the end of time has no moment, and the way out.
+const BEYOND: &str = "is beyond the calendar; for an account that never expires, give accountExpires the date itself or `never`";
 /// How much of a text that cannot be read is shown.
 const SHOWN: usize = 80;
 
@@ -154,7 +156,7 @@ pub(super) fn read_moment(
 /// back, the first of the two.
 pub(super) fn at(date: Date, time: Time, zone: &TimeZone) -> Result<Timestamp, Reason> {
     zone.to_timestamp(date.to_datetime(time))
-        .map_err(|_| format!("{date} is beyond the calendar"))
+        .map_err(|_| format!("{date} {BEYOND}"))
 }
 
 pub(super) fn plus(date: Date, unit: Unit, count: i64) -> Result<Date, Reason> {
@@ -169,7 +171,7 @@ pub(super) fn plus(date: Date, unit: Unit, count: i64) -> Result<Date, Reason> {
         _ => "days",
     };
     span.and_then(|span| date.checked_add(span))
-        .map_err(|_| format!("{date} and {count} {named} is beyond the calendar"))
+        .map_err(|_| format!("{date} and {count} {named} {BEYOND}"))
 }
 
 pub(super) fn plus_seconds(
@@ -217,6 +219,21 @@ pub(super) fn part(date: Date, part: Part) -> Result<i64, Date> {
         Part::EndOfMonth => Err(date.last_of_month()),
         Part::StartOfYear => Err(date.first_of_year()),
         Part::EndOfYear => Err(date.last_of_year()),
+    }
+}
+
+/// Intervals of 100 ns from 1601 to a moment or the beginning of a day. The last day of the calendar, which so many
+/// systems take for `never`, has no moment of its own and is counted from the last but two.
+pub(super) fn filetime_of(when: When, zone: &TimeZone) -> Result<i64, Reason> {
+    const DAYS: i64 = 2;
+    match (when.moment(zone), when) {
+        (Ok(moment), _) => filetime(moment),
+        (Err(reason), When::Date(date)) => {
+            let earlier = plus(date, Unit::Days, -DAYS)?;
+            let count = filetime(at(earlier, Time::midnight(), zone).map_err(|_| reason.clone())?)?;
+            count.checked_add(DAYS * 86_400 * INTERVALS).ok_or(reason)
+        }
+        (Err(reason), When::Moment(_)) => Err(reason),
     }
 }
 
@@ -377,6 +394,14 @@ mod tests {
                 "{never}"
             );
         }
+        // 2650467744000000000 is the count of 10000-01-01T00:00:00Z.
+        let last = When::Date(date(9999, 12, 31));
+        assert_eq!(
+            filetime_of(last, &TimeZone::UTC),
+            Ok(2_650_467_744_000_000_000 - 86_400 * INTERVALS)
+        );
+        let ended = plus(date(9999, 12, 31), Unit::Days, 1).unwrap_err();
+        assert!(ended.contains("`never`"), "{ended}");
         assert!(filetime(Timestamp::MIN).is_err());
         assert!(filetime(Timestamp::MAX).is_ok());
     }

@@ -343,8 +343,8 @@ impl<'a> Run<'a> {
                     Arithmetic::Add => left.checked_add(right),
                     Arithmetic::Subtract => left.checked_sub(right),
                     Arithmetic::Multiply => left.checked_mul(right),
-                    Arithmetic::Divide => left.checked_div_euclid(right),
-                    Arithmetic::Remainder => left.checked_rem_euclid(right),
+                    Arithmetic::Divide => floor_div(left, right),
+                    Arithmetic::Remainder => floor_rem(left, right),
                 };
                 Value::Integer(
                     result.ok_or_else(|| failed("the result is not a number that fits"))?,
@@ -525,4 +525,47 @@ fn custom_field<'a>(record: &Record<'a>, name: &str) -> Option<&'a serde_json::V
         .find(|field| field.get("name").and_then(serde_json::Value::as_str) == Some(name))
         .and_then(|field| field.get("value"))
         .filter(|value| !value.is_null())
+}
+
+/// The quotient rounded down, as `//` gives it in Python and Jinja.
+fn floor_div(left: i64, right: i64) -> Option<i64> {
+    let quotient = left.checked_div(right)?;
+    let inexact = left % right != 0;
+    Some(quotient - i64::from(inexact && (left < 0) != (right < 0)))
+}
+
+/// What is left over after [`floor_div`]: its sign is that of the divisor.
+fn floor_rem(left: i64, right: i64) -> Option<i64> {
+    // The smallest number by -1 leaves nothing, though its quotient does not fit.
+    if right == -1 {
+        return Some(0);
+    }
+    let rest = left.checked_rem(right)?;
+    Some(if rest != 0 && (rest < 0) != (right < 0) {
+        rest + right
+    } else {
+        rest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn division_rounds_down() {
+        for (left, right, quotient, rest) in [
+            (7, 2, 3, 1),
+            (7, -2, -4, -1),
+            (-7, 2, -4, 1),
+            (-7, -2, 3, -1),
+            (6, -2, -3, 0),
+            (i64::MIN, 2, i64::MIN / 2, 0),
+        ] {
+            assert_eq!(super::floor_div(left, right), Some(quotient));
+            assert_eq!(super::floor_rem(left, right), Some(rest));
+        }
+        assert_eq!(super::floor_div(i64::MIN, -1), None);
+        assert_eq!(super::floor_rem(i64::MIN, -1), Some(0));
+        assert_eq!(super::floor_div(1, 0), None);
+        assert_eq!(super::floor_rem(1, 0), None);
+    }
 }

@@ -116,7 +116,10 @@ pub(super) fn capitalize(text: &str) -> CompactString {
     let mut letters = text.chars();
     let mut capitalized = CompactString::with_capacity(text.len());
     if let Some(first) = letters.next() {
-        capitalized.extend(first.to_uppercase());
+        // Of a letter that is two when large only the first stays large: `ß` begins as `Ss`.
+        let mut large = first.to_uppercase();
+        capitalized.extend(large.next());
+        capitalized.extend(large.flat_map(char::to_lowercase));
         capitalized.push_str(&lower(letters.as_str()));
     }
     capitalized
@@ -422,6 +425,7 @@ mod tests {
         assert_eq!(title("anne-marie o'brien"), "Anne-Marie O'Brien");
         assert_eq!(title("ST JOHN'S ROAD"), "St John's Road");
         assert_eq!(title("éMILE"), "Émile");
+        assert_eq!((title("ß").as_str(), title("ﬁNN").as_str()), ("Ss", "Finn"));
         assert_eq!(title(""), "");
     }
 

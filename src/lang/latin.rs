@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// A known transliteration.
@@ -252,6 +253,15 @@ pub fn latin<'a>(text: &'a str, locale: &Locale) -> Cow<'a, str> {
     let mut before = None;
     let mut letters = composed.chars().peekable();
     while let Some(letter) = letters.next() {
+        if is_symbol(letter) {
+            // The space on one side goes with it.
+            if (spelled.is_empty() || spelled.ends_with(' ')) && letters.peek() == Some(&' ') {
+                letters.next();
+            } else if letters.peek().is_none() {
+                spelled.truncate(spelled.trim_end().len());
+            }
+            continue;
+        }
         let neighbour = letters.peek().copied().filter(|c| c.is_alphabetic());
         spell(letter, neighbour.or(before), locale, &mut spelled);
         before = Some(letter);
@@ -293,6 +303,22 @@ fn spell(letter: char, neighbour: Option<char>, locale: &Locale, out: &mut Strin
             out.push_str(rest.as_str());
         }
     }
+}
+
+/// Whether a character is neither letter, mark, number nor punctuation: an emoji, a pictogram, a sign for a currency
+/// or a brand. They would be spelled out in words nobody has in a name.
+fn is_symbol(c: char) -> bool {
+    // What joins pictograms, and makes one of a sign, goes with them.
+    if matches!(c, '\u{200d}' | '\u{fe0e}' | '\u{fe0f}') {
+        return true;
+    }
+    if c.is_ascii() || c.is_alphanumeric() || c.is_whitespace() || is_combining_mark(c) {
+        return false;
+    }
+    // Arrows to miscellaneous symbols, and all pictograms.
+    matches!(u32::from(c), 0x2190..=0x2BFF | 0x1F000..)
+        || deunicode::deunicode_char(c)
+            .is_some_and(|spelled| spelled.bytes().any(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -391,6 +417,24 @@ mod tests {
             assert!(name.len() >= 2, "{text} gave {name:?}");
         }
         assert_eq!(login("北京", &LOCALES[0]), "beijing");
+    }
+
+    #[test]
+    fn symbols_are_left_out_and_punctuation_is_not() {
+        for (text, expected) in [
+            ("☎ Bob", "Bob"),
+            ("Bob 👍", "Bob"),
+            ("👨\u{200d}👩\u{200d}👧 Bob", "Bob"),
+            ("Ana ❤\u{fe0f} Bob", "Ana Bob"),
+            ("Bob™ €", "Bob"),
+            ("O’Brien – Müller", "O'Brien - Muller"),
+            ("北京 👍", "Bei Jing"),
+            ("👍", ""),
+        ] {
+            assert_eq!(spelled("default", text), expected, "{text}");
+        }
+        assert_eq!(login("☎ Bob", &LOCALES[0]), "bob");
+        assert_eq!(login("👨\u{200d}👩\u{200d}👧 Bob", &LOCALES[0]), "bob");
     }
 
     #[test]

@@ -40,11 +40,32 @@ pub(super) fn unique(items: &[CompactString]) -> Vec<CompactString> {
         .collect()
 }
 
-/// By small letters first, so that capitals do not come before everything; the order depends on nothing else.
+/// Whole numbers by their size when there is nothing else; texts by their small letters without marks, then by their
+/// small letters, then as they stand, so that the order depends on nothing but the texts.
 pub(super) fn sort(items: &[CompactString]) -> Vec<CompactString> {
+    if let Some(mut numbers) = items.iter().map(whole).collect::<Option<Vec<_>>>() {
+        numbers.sort_unstable();
+        return numbers
+            .into_iter()
+            .map(|number| compact_str::format_compact!("{number}"))
+            .collect();
+    }
     let mut sorted = items.to_vec();
-    sorted.sort_by_cached_key(|item| (super::filters::lower(item), item.clone()));
+    sorted.sort_by_cached_key(|item| {
+        let small = super::filters::lower(item);
+        (
+            super::filters::strip_diacritics(&small),
+            small,
+            item.clone(),
+        )
+    });
     sorted
+}
+
+/// The number an item is, written as numbers are: `007` and `+7` are texts.
+fn whole(item: &CompactString) -> Option<i64> {
+    let number: i64 = item.parse().ok()?;
+    (compact_str::format_compact!("{number}") == *item).then_some(number)
 }
 
 /// Without items that are empty or nothing but white space.
@@ -81,6 +102,15 @@ mod tests {
             sort(&list(&["b", "Z", "a", "A"])),
             list(&["A", "a", "b", "Z"])
         );
+        assert_eq!(
+            sort(&list(&["b", "A", "ä", "z", "Ö"])),
+            list(&["A", "ä", "b", "Ö", "z"])
+        );
+        assert_eq!(
+            sort(&list(&["10", "9", "-1", "100"])),
+            list(&["-1", "9", "10", "100"])
+        );
+        assert_eq!(sort(&list(&["10", "9", "007"])), list(&["007", "10", "9"]));
         assert_eq!(compact(&list(&["", "a", " "])), list(&["a"]));
     }
 }

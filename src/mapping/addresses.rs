@@ -82,6 +82,15 @@ pub fn kept(
             kept.push(value.clone());
         }
     }
+    if !kept.iter().any(|value| is_primary(value))
+        && let Some(first) = observed.iter().find(|value| is_primary(value))
+    {
+        // A rule that names it as an alias makes no other the primary one, and mail is sent from somewhere.
+        let folded = fold_text(first);
+        if let Some(same) = kept.iter_mut().find(|one| fold_text(one) == folded) {
+            *same = format_compact!("SMTP:{}", bare(same));
+        }
+    }
     if let Some(Moved { from, .. }) = mail {
         let former = format_compact!("{PREFIX}{from}");
         if !has(&kept, &former) {
@@ -162,6 +171,11 @@ mod tests {
             texts(&["SMTP:office@example.test", "smtp:doe@example.test"])
         );
         assert_eq!(kept(&other, Vec::new(), None), other);
+        // A rule that gives no primary address takes none away.
+        assert_eq!(
+            kept(&other, texts(&["smtp:office@example.test"]), None),
+            other
+        );
         // The rule's spelling wins, and an address stands once.
         assert_eq!(
             kept(

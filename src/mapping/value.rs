@@ -136,6 +136,10 @@ pub fn canonical(
                 }
                 return Ok(number.to_compact_string());
             }
+            // The last day of the calendar means never wherever it is written.
+            if expires && text == "9999-12-31" {
+                return Ok(NEVER_EXPIRES.into());
+            }
             let moment = moment(text, zone, expires)
                 .ok_or_else(|| wrong("a number, a date, a moment or never"))?;
             let filetime = moment
@@ -450,6 +454,10 @@ mod tests {
             stored("accountExpires", "2023-06-30T23:00:00Z").unwrap()
         );
         assert_eq!(stored("accountExpires", "never").unwrap(), NEVER_EXPIRES);
+        assert_eq!(
+            stored("accountExpires", "9999-12-31").unwrap(),
+            NEVER_EXPIRES
+        );
         assert_eq!(stored("accountExpires", "0").unwrap(), NEVER_EXPIRES);
         assert!(stored("accountExpires", "soon").is_err());
     }

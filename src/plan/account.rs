@@ -3,6 +3,8 @@
 //! What such a rule sees of an attribute is what the account will have after the plan: the value given in it, else the
 //! one observed. A rule that speaks of a name still to be found waits until it is.
 
+use std::borrow::Cow;
+
 use compact_str::{CompactString, format_compact};
 
 use super::draft::Draft;
@@ -12,6 +14,18 @@ use super::target::Target;
 use crate::lang::PersonContext;
 use crate::mapping::{AttributeRule, Moved, Problem, RuleKind, Slot, Spoken, Wanted, kept};
 use crate::model::Fact;
+
+impl<'a> Evaluation<'_, '_, 'a> {
+    /// What is there before rules add to it: all that was, with a former `mail` as an alias where addresses are kept.
+    pub(super) fn standing(&self, rule: &AttributeRule) -> Cow<'a, [CompactString]> {
+        let observed = self.entry.map_or(&[][..], |entry| entry.values(rule.id));
+        let moved = if rule.keeps { self.moved_mail() } else { None };
+        match &moved {
+            None => Cow::Borrowed(observed),
+            Some((from, to)) => Cow::Owned(kept(observed, Vec::new(), Some(Moved { from, to }))),
+        }
+    }
+}
 
 impl<'t> Evaluation<'_, 't, '_> {
     /// Takes a subject up again, with what has been found about it so far.
@@ -99,6 +113,24 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
     }
 
+    /// The account's `mail`, when it becomes another.
+    pub(super) fn moved_mail(&self) -> Option<(CompactString, CompactString)> {
+        let mapping = self.target.mapping(self.subject);
+        let (at, one) = mapping
+            .spoken
+            .iter()
+            .enumerate()
+            .find(|(_, one)| one.name.eq_ignore_ascii_case("mail"))?;
+        let before = self.entry?.value(one.id?)?;
+        let fields = self.target.side(self.subject).people.header.fields.len();
+        let at = u16::try_from(fields + at).ok()?;
+        let Fact::Text(after) = self.context.fact(crate::model::FieldIndex(at))? else {
+            return None;
+        };
+        let same = |text: &str| format_compact!("{}", text.trim()).to_lowercase();
+        (same(before) != same(after)).then(|| (CompactString::from(before), after.clone()))
+    }
+
     /// Addresses of which none is lost, whoever gives further ones.
     pub(super) fn addresses(&mut self, rules: &[u32]) -> Result<(), Draft> {
         let mapping = self.target.mapping(self.subject);
@@ -131,21 +163,12 @@ impl<'t> Evaluation<'_, 't, '_> {
                 Wanted::Leave | Wanted::Clear => {}
             }
         }
-        let Some(rule) = speaker else { return Ok(()) };
-        let mail = mapping
-            .spoken
-            .iter()
-            .enumerate()
-            .find(|(_, one)| one.name.eq_ignore_ascii_case("mail"));
-        let moved = mail.and_then(|(at, one)| {
-            let before = self.entry?.value(one.id?)?;
-            let at = u16::try_from(self.target.side(self.subject).people.header.fields.len() + at);
-            let Fact::Text(after) = self.context.fact(crate::model::FieldIndex(at.ok()?))? else {
-                return None;
-            };
-            let same = |text: &str| format_compact!("{}", text.trim()).to_lowercase();
-            (same(before) != same(after)).then(|| (CompactString::from(before), after.clone()))
-        });
+        let moved = self.moved_mail();
+        // A rule without a say keeps the former address all the same.
+        let silent = rules.first().filter(|_| moved.is_some());
+        let Some(rule) = speaker.or_else(|| silent.map(|at| mapping.rule(*at))) else {
+            return Ok(());
+        };
         let moved = moved.as_ref().map(|(from, to)| Moved { from, to });
         let values = kept(self.observed(rule), wanted, moved);
         if values.is_empty() {

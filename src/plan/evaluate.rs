@@ -246,7 +246,12 @@ impl<'t> Evaluation<'_, 't, '_> {
         if let Some(first) = slot.rules().first()
             && mapping.rule(*first).keeps
         {
-            return self.addresses(slot.rules());
+            // What adds to the values of others never decides which of them is the primary address, and what is kept
+            // is not taken back either.
+            return match &slot.decides {
+                Decides::Together(rules) => self.together(rules, &[]),
+                _ => self.addresses(slot.rules()),
+            };
         }
         match &slot.decides {
             Decides::Nobody => self.left(&slot.leaving),

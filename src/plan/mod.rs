@@ -5,6 +5,7 @@
 
 mod absent;
 mod account;
+mod addresses;
 mod artifact;
 mod assemble;
 mod attribute;

@@ -4,8 +4,11 @@
 //! Keeps that nothing is chosen between rules of equal precedence, that `merge` takes no value of others away, and
 //! that a value is taken back only where it is exactly what the template would give.
 
+use std::borrow::Cow;
+
 use compact_str::CompactString;
 
+use super::addresses::{PRIMARY, has_addresses};
 use super::draft::Draft;
 use super::evaluate::{After, Delta, Evaluation};
 use crate::lifecycle::Formula;
@@ -178,24 +181,40 @@ impl<'t> Evaluation<'_, 't, '_> {
         let mut wanted: Vec<CompactString> = Vec::new();
         let mut by: Vec<&'t AttributeRule> = Vec::new();
         let mut add: Vec<CompactString> = Vec::new();
+        // What rules add to. Another `mail` may have changed it already.
+        let decider = rules.first().map(|at| mapping.rule(*at));
+        let standing = decider.map_or(Cow::Borrowed(&[][..]), |rule| self.standing(rule));
+        let moved = decider.filter(|rule| *standing != *self.observed(rule));
         for at in rules {
             let rule = mapping.rule(*at);
             if rule.blind.is_some() {
                 continue;
             }
             let values = self.values(rule).map_err(|draft| draft.rule(rule.rule))?;
-            let before = add.len();
+            let mut adds = false;
             for value in values {
-                let value = self.beside_primary(rule, &add, value);
                 let known = |other: &CompactString| is_same_value(&rule.def, other, &value);
-                if !self.observed(rule).iter().chain(&add).any(known) {
-                    add.push(value.clone());
+                if !standing.iter().any(known) {
+                    adds |= add_beside(rule, &standing, &mut add, &value);
                 }
                 wanted.push(value);
             }
-            if add.len() > before {
+            if adds {
                 by.push(rule);
             }
+        }
+        if let Some(rule) = moved {
+            let with: Vec<_> = by
+                .into_iter()
+                .filter(|one| !std::ptr::eq(*one, rule))
+                .collect();
+            let before = self.outcome.attributes.len();
+            self.many(rule, standing.iter().cloned().chain(add).collect())
+                .map_err(|draft| draft.rule(rule.rule))?;
+            if let Some(delta) = self.outcome.attributes.get_mut(before) {
+                delta.with = with;
+            }
+            return Ok(());
         }
         let mut remove: Vec<CompactString> = Vec::new();
         // What a rule nobody can evaluate wants may be what a template leaves behind.
@@ -229,29 +248,6 @@ impl<'t> Evaluation<'_, 't, '_> {
             after: After::Merged { add, remove },
         });
         Ok(())
-    }
-
-    /// A primary address beside one that is there already is an alias: which one people write from is not ours to
-    /// change under `merge`, and two of them are none.
-    fn beside_primary(
-        &self,
-        rule: &AttributeRule,
-        ours: &[CompactString],
-        value: CompactString,
-    ) -> CompactString {
-        let Some(address) = value.strip_prefix(PRIMARY).filter(|_| has_addresses(rule)) else {
-            return value;
-        };
-        let primary = self
-            .observed(rule)
-            .iter()
-            .chain(ours)
-            .any(|other| other.starts_with(PRIMARY));
-        if primary {
-            compact_str::format_compact!("smtp:{address}")
-        } else {
-            value
-        }
     }
 
     /// Values of the account that a template no more in force gave, but for those still wanted.
@@ -397,11 +393,33 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 }
 
-/// Begins the address Exchange sends from: upper case is the primary one, and there is one at most.
-const PRIMARY: &str = "SMTP:";
-
-fn has_addresses(rule: &AttributeRule) -> bool {
-    rule.name.eq_ignore_ascii_case("proxyAddresses")
+/// Adds a value that is not there yet, once; tells whether it changed what is added. A primary address beside another
+/// is an alias: which one people write from is not ours to change under `merge`, and two of them are none.
+fn add_beside(
+    rule: &AttributeRule,
+    standing: &[CompactString],
+    add: &mut Vec<CompactString>,
+    value: &CompactString,
+) -> bool {
+    let address = value
+        .strip_prefix(PRIMARY)
+        .filter(|_| has_addresses(rule))
+        .map(|address| compact_str::format_compact!("smtp:{address}"));
+    let primary = standing
+        .iter()
+        .chain(&*add)
+        .any(|other| other.starts_with(PRIMARY));
+    let twin = add
+        .iter()
+        .position(|other| is_same_value(&rule.def, other, value));
+    match (twin, address) {
+        // Of two rules the one that says it is the primary address decides, as within one rule.
+        (Some(at), Some(_)) if !primary => add[at] = value.clone(),
+        (Some(_), _) => return false,
+        (None, Some(alias)) if primary => add.push(alias),
+        (None, _) => add.push(value.clone()),
+    }
+    true
 }
 
 fn same_place(one: &str, other: &str) -> bool {

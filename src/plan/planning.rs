@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::absent::{Anchored, anchored, report};
+use super::addresses;
 use super::assemble::held;
 use super::changes::Making;
 use super::coverage;
@@ -138,7 +139,8 @@ impl<'a> Planning<'a> {
                 |(places, seen), at| evaluate(target, at, places, seen),
             )
             .collect();
-        let given = name_all(target, &mut outcomes);
+        let mut given = name_all(target, &mut outcomes);
+        addresses::settle(target, &mut outcomes, &mut given);
         drop_unreachable(&mut outcomes);
         let broken = order::circles(&outcomes);
         let making = Making {

@@ -101,8 +101,11 @@ fn names_in(config: &Config, target: &Name) -> Vec<String> {
                 kinds::AttributeSpec::Template(_) => None,
             };
             let address = is_address(attribute);
-            if address && (unique.is_some() || attribute.eq_ignore_ascii_case("userPrincipalName"))
-            {
+            // Whoever is given an address or a principal name, nobody else may have it.
+            let anybodys = ["userPrincipalName", "proxyAddresses"]
+                .iter()
+                .any(|name| attribute.eq_ignore_ascii_case(name));
+            if address && (unique.is_some() || anybodys) {
                 for name in ADDRESSES {
                     names.add(name);
                 }

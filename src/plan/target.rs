@@ -4,12 +4,13 @@ use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
+use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
 use super::draft::Draft;
 use super::people::{Assessed, Side};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::mapping::{AttributeRule, Composition, Flavour, Key, RuleKind};
+use crate::mapping::{ADDRESSES, AttributeRule, Composition, Flavour, Key, RuleKind};
 use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
 };
@@ -188,6 +189,10 @@ impl<'a> Target<'a> {
                 recognised.insert(key.id, key.def.clone());
             }
             for rule in mapping.all_rules() {
+                if has_addresses(rule) {
+                    let all = ADDRESSES.iter().filter_map(|name| header.attribute(name));
+                    unique.extend(all.map(|id| (id, header.definition(id).clone())));
+                }
                 if let RuleKind::Name(names) = &rule.kind
                     && names.flavour != Flavour::Cn
                 {

@@ -37,6 +37,7 @@ codes! {
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
+        DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
         DUPLICATE_VALUE "duplicate-value" "give each of these people a value of their own in HaloITSM";
         FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
@@ -50,6 +51,7 @@ codes! {
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
+        PRIMARY_ADDRESS "primary-address" "let one rule give one SMTP: address, or correct the addresses of the account";
         PROTECTED "protected" "change the account by hand; protected accounts are never touched";
         PROTECTED_GROUP "protected-group" "add the group's place to groupsUnder, or take the rule out; protected groups are never touched";
         QUALITY "quality" "correct the value in HaloITSM, or the rule";

@@ -131,6 +131,12 @@ fn bytes_that_are_not_utf8_are_located() {
 }
 
 #[test]
+fn a_file_may_have_thousands_of_documents() {
+    let many = read_text(&"---\na: 1\n".repeat(3_000));
+    assert_eq!((many.docs.len(), many.diagnostics.len()), (3_000, 0));
+}
+
+#[test]
 fn bombs_are_refused_quickly() {
     let started = std::time::Instant::now();
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();

@@ -14,10 +14,11 @@ use serde_json::Value;
 use super::cache::{Cache, Entry, digest};
 use super::envelope;
 use super::http::Answer;
+use super::message;
 use super::reader::Reader;
 use super::request::{Endpoint, PageRef, Prepared};
 use super::settings::Dependent;
-use crate::config::pattern::plain;
+use crate::config::pattern::{plain, refused};
 use crate::connector::ConnectorError;
 use crate::intake::join::projected;
 use crate::lang::Record;
@@ -55,10 +56,21 @@ pub(super) enum Need {
 /// What came of one request.
 #[derive(Debug)]
 pub(super) enum Fetched {
-    /// The records in the answer.
-    Rows(Vec<Value>),
+    /// What stands in the answer for records, not yet known to be the one asked for.
+    Rows {
+        rows: Vec<Value>,
+        /// What the server says, when a row has no key and so may be no record at all.
+        said: Option<String>,
+    },
     /// There is nothing there, in words.
     Missing(String),
+}
+
+impl Fetched {
+    /// Rows about which the server says nothing more.
+    fn kept(rows: Vec<Value>) -> Self {
+        Self::Rows { rows, said: None }
+    }
 }
 
 /// What came of all of them.
@@ -96,7 +108,9 @@ impl Calls {
                 Err(error) => return Need::Impossible(format!("forEachDistinct: {error}")),
                 Ok(None) => return Need::NoKey,
                 Ok(Some(value)) => match plain(&value) {
-                    Err(reason) => return Need::Impossible(reason.to_owned()),
+                    Err(reason) => {
+                        return Need::Impossible(format!("{reason}: {}", refused(&value)));
+                    }
                     Ok(None) => return Need::NoKey,
                     // HaloITSM writes 0 and -1 where an id is none.
                     Ok(Some(text)) if reader.pace.halo && matches!(&*text, "0" | "-1") => {
@@ -242,7 +256,7 @@ impl Reader {
         {
             self.pace.lock_report().cached += 1;
             return Ok(Outcome {
-                fetched: Fetched::Rows(kept.rows.clone()),
+                fetched: Fetched::kept(kept.rows.clone()),
                 unconfirmed: true,
                 entry: Some(kept.clone()),
             });
@@ -263,7 +277,7 @@ impl Reader {
                 }
                 self.pace.check_status(answer)?;
                 if answer.status == StatusCode::NO_CONTENT {
-                    return Ok(Came::Rows(Vec::new(), None));
+                    return Ok(Came::Rows(Vec::new(), None, None));
                 }
                 let rows = self.parsed(endpoint, answer, |answer, shape| {
                     envelope::records_of(
@@ -272,7 +286,16 @@ impl Reader {
                         &endpoint.settings.key,
                     )
                 })?;
-                Ok(Came::Rows(rows, strong_etag(answer)))
+                // A refusal that comes with status 200 looks like a record without values.
+                let said = rows
+                    .iter()
+                    .find(|row| envelope::row_id(row, &endpoint.settings.key).is_none())
+                    .map(|row| {
+                        let said = message::message_of_json(&answer.body)
+                            .unwrap_or_else(|| envelope::describe_row(row));
+                        self.pace.redactor.line(&said)
+                    });
+                Ok(Came::Rows(rows, strong_etag(answer), said))
             })
             .await?;
         Ok(match came {
@@ -285,7 +308,7 @@ impl Reader {
                 let entry = kept.map(|kept| kept.clone().seen_at(now, call.record.clone()));
                 self.pace.lock_report().confirmed += 1;
                 Outcome {
-                    fetched: Fetched::Rows(
+                    fetched: Fetched::kept(
                         entry
                             .as_ref()
                             .map(|entry| entry.rows.clone())
@@ -295,7 +318,7 @@ impl Reader {
                     entry,
                 }
             }
-            Came::Rows(rows, etag) => {
+            Came::Rows(rows, etag, said) => {
                 let other = expected.as_ref().and_then(|expected| {
                     rows.iter()
                         .filter_map(|row| envelope::row_id(row, &endpoint.settings.key))
@@ -310,14 +333,20 @@ impl Reader {
                         entry: None,
                     });
                 }
-                let rows: Vec<Value> = rows.iter().map(|row| projected(row, members)).collect();
-                let keep =
-                    self.cache.is_some() && (etag.is_some() || endpoint.settings.max_age.is_some());
+                let key = &endpoint.settings.key;
+                let rows: Vec<Value> = rows
+                    .iter()
+                    .map(|row| envelope::with_key(projected(row, members), row, key))
+                    .collect();
+                // What may be no record is not kept.
+                let keep = self.cache.is_some()
+                    && said.is_none()
+                    && (etag.is_some() || endpoint.settings.max_age.is_some());
                 Outcome {
                     entry: keep.then(|| {
                         Entry::new(&call.identity, call.record.clone(), etag, now, rows.clone())
                     }),
-                    fetched: Fetched::Rows(rows),
+                    fetched: Fetched::Rows { rows, said },
                     unconfirmed: false,
                 }
             }
@@ -334,7 +363,7 @@ struct Outcome {
 impl Outcome {
     fn nothing() -> Self {
         Self {
-            fetched: Fetched::Rows(Vec::new()),
+            fetched: Fetched::kept(Vec::new()),
             unconfirmed: false,
             entry: None,
         }
@@ -342,7 +371,7 @@ impl Outcome {
 }
 
 enum Came {
-    Rows(Vec<Value>, Option<String>),
+    Rows(Vec<Value>, Option<String>, Option<String>),
     Confirmed,
     Missing(String),
 }

@@ -12,9 +12,49 @@ pub(super) struct Page {
     pub(super) rows: Vec<Value>,
     pub(super) total: Option<u64>,
     /// The cursor or address of the next page.
-    pub(super) next: Option<String>,
+    pub(super) next: NextPage,
+    /// What a `Link` header says of a next page, whatever the source looks at.
+    pub(super) linked: NextPage,
     /// The answer without its rows.
     pub(super) rest: Value,
+}
+
+/// What an answer says of the page after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum NextPage {
+    /// None: the place is missing, null or empty.
+    #[default]
+    None,
+    /// Its cursor or address.
+    Named(String),
+    /// Something stands there, and nobody can tell whether a page follows: why.
+    Odd(String),
+}
+
+impl NextPage {
+    /// What a value in a body says. Only what is missing, null or empty says that no page follows.
+    fn of(value: Option<&Value>) -> Self {
+        let kind = match value {
+            None | Some(Value::Null) => return Self::None,
+            Some(Value::Bool(flag)) => return Self::Odd(flag.to_string()),
+            Some(Value::Array(_)) => "a list",
+            Some(Value::Object(_)) => "an object",
+            Some(value) => {
+                return match crate::config::pattern::plain(value) {
+                    Ok(Some(text)) => Self::Named(text.into_owned()),
+                    _ => Self::None,
+                };
+            }
+        };
+        Self::Odd(kind.to_owned())
+    }
+
+    pub(super) fn named(&self) -> Option<&str> {
+        match self {
+            Self::Named(next) => Some(next),
+            Self::None | Self::Odd(_) => None,
+        }
+    }
 }
 
 /// Where rows and total stand in an answer.
@@ -67,16 +107,13 @@ pub(super) fn page_of(mut answer: Value, shape: Shape<'_>) -> Result<Page, NoPag
     }
     .and_then(whole)
     .and_then(|number| u64::try_from(number).ok());
-    let next = shape
-        .next
-        .and_then(|pointer| answer.pointer(pointer))
-        .and_then(|value| crate::config::pattern::plain(value).ok().flatten())
-        .map(std::borrow::Cow::into_owned);
+    let next = NextPage::of(shape.next.and_then(|pointer| answer.pointer(pointer)));
     let rows = rows(&mut answer, shape, total)?;
     Ok(Page {
         rows,
         total,
         next,
+        linked: NextPage::None,
         rest: answer,
     })
 }
@@ -158,6 +195,25 @@ pub(super) fn records_of(
         Value::Null => Ok(Vec::new()),
         _ => Err(NoPage::NoList("the answer is a single value".to_owned())),
     }
+}
+
+/// What stands in place of a record, by the names of its members alone: their values may be anybody's.
+pub(super) fn describe_row(row: &Value) -> String {
+    match row {
+        Value::Object(members) => describe(members),
+        _ => "the answer is a single value".to_owned(),
+    }
+}
+
+/// A row with the member that identifies it under the name the source gives it, however the server spells that.
+pub(super) fn with_key(mut kept: Value, row: &Value, key: &str) -> Value {
+    if let (Value::Object(kept), Some(members)) = (&mut kept, row.as_object())
+        && !kept.contains_key(key)
+        && let Some(value) = member(members, key)
+    {
+        kept.insert(key.to_owned(), value.clone());
+    }
+    kept
 }
 
 fn describe(members: &Map<String, Value>) -> String {

@@ -2,19 +2,20 @@
 //!
 //! Knows how records are fetched only by name. Invariants: an endpoint that is not known to be whole gives nobody
 //! anything, so its fields count as not delivered and nothing is cleared because of it; whoever has a key that leads
-//! to none or to several records is noted, and held unless the source says otherwise; the order in which answers come
-//! changes nothing.
+//! to none or to several records is noted, and held unless the source says otherwise; an answer that is not shown to be
+//! the record asked for is believed in nothing, not even that there is none, and holds whom it was asked for; the order
+//! in which answers come changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::RowSink;
 use super::cache::digest;
 use super::dependent::{Calls, Fetched, Need};
-use super::envelope::row_id;
+use super::envelope::{describe_row, row_id};
 use super::list::{Pass, Rows};
 use super::reader::Reader;
 use super::request::Endpoint;
@@ -346,51 +347,74 @@ impl Reader {
             records: Vec::new(),
             of: vec![NOBODY; current.len()],
         };
-        // Per request: index of its one record, or what is wrong.
-        let mut places: Vec<Result<u32, Trouble>> = Vec::with_capacity(answers.fetched.len());
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for (one, other) in &endpoint.settings.on {
+            left.push(self.expression(endpoint, one)?);
+            right.push(self.expression(endpoint, other)?);
+        }
+        // Per request: where its rows stand and what the server said, or why there are none.
+        let mut places = Vec::with_capacity(answers.fetched.len());
         for fetched in answers.fetched {
             places.push(match fetched {
-                Fetched::Missing(why) => Err(Trouble::None(why)),
-                Fetched::Rows(mut rows) => match rows.len() {
-                    0 => Err(Trouble::None("the answer holds no record".to_owned())),
-                    1 => {
-                        let at = u32::try_from(joined.records.len()).unwrap_or(NOBODY);
-                        joined.records.append(&mut rows);
-                        Ok(at)
-                    }
-                    count => Err(Trouble::Several(count)),
-                },
+                Fetched::Missing(why) => Err(why),
+                Fetched::Rows { mut rows, said } => {
+                    let start = joined.records.len();
+                    joined.records.append(&mut rows);
+                    Ok((start..joined.records.len(), said))
+                }
             });
         }
-        read.records = joined.records.len() as u64;
+        let mut used: HashSet<u32, foldhash::fast::RandomState> = HashSet::default();
         for (person, need) in needs.into_iter().enumerate() {
-            match need {
-                Need::Nothing | Need::NoKey => {}
+            let found = match need {
+                Need::Nothing | Need::NoKey => continue,
                 Need::Impossible(reason) => {
-                    self.note(&mut read.unmatched, assembly, person, &reason);
-                    assembly.hold(person, endpoint.settings.unmatched, || {
-                        format!("{name} cannot be asked: {reason}")
-                    });
+                    Err(Trouble::Unknown(format!("it cannot be asked: {reason}")))
                 }
                 Need::Call(call) => match places.get(call as usize) {
-                    Some(Ok(at)) => joined.of[person] = *at,
-                    Some(Err(Trouble::None(why))) => {
-                        self.note(&mut read.unmatched, assembly, person, why);
-                        assembly.hold(person, endpoint.settings.unmatched, || {
-                            format!("{name} has no record: {why}")
-                        });
+                    None => continue,
+                    Some(Err(why)) => Err(Trouble::None(why.clone())),
+                    Some(Ok((place, said))) => {
+                        let parts = assembly.parts(person);
+                        chosen(
+                            endpoint,
+                            &Record { parts: &parts },
+                            (&left, &right),
+                            joined.records.get(place.clone()).unwrap_or_default(),
+                            said.as_deref(),
+                        )
+                        .map(|at| u32::try_from(place.start + at).unwrap_or(NOBODY))
                     }
-                    Some(Err(Trouble::Several(count))) => {
-                        let found = format!("{count} records");
-                        self.note(&mut read.ambiguous, assembly, person, &found);
-                        assembly.hold(person, endpoint.settings.duplicate, || {
-                            format!("{name} gave {count} records for one person")
-                        });
-                    }
-                    None => {}
                 },
+            };
+            match found {
+                Ok(at) => {
+                    joined.of[person] = at;
+                    used.insert(at);
+                }
+                Err(Trouble::None(why)) => {
+                    self.note(&mut read.unmatched, assembly, person, &why);
+                    assembly.hold(person, endpoint.settings.unmatched, || {
+                        format!("{name} has no record: {why}")
+                    });
+                }
+                // Not even that there is none is known, so nobody goes on without.
+                Err(Trouble::Unknown(why)) => {
+                    self.note(&mut read.unmatched, assembly, person, &why);
+                    assembly.hold(person, JoinTrouble::Hold, || {
+                        format!("what {name} has is not known: {why}")
+                    });
+                }
+                Err(Trouble::Several(count)) => {
+                    let found = format!("{count} records");
+                    self.note(&mut read.ambiguous, assembly, person, &found);
+                    assembly.hold(person, endpoint.settings.duplicate, || {
+                        format!("{name} gave {count} records for one person")
+                    });
+                }
             }
         }
+        read.records = used.len() as u64;
         assembly.joined.push((name, joined));
         Ok(read)
     }
@@ -426,9 +450,87 @@ impl Reader {
     }
 }
 
+/// Why a request gave nobody a record.
 enum Trouble {
+    /// The server says that there is none.
     None(String),
+    /// It was not asked, or what it said is not about the record asked for.
+    Unknown(String),
     Several(usize),
+}
+
+/// Which of the rows of an answer is the record that was asked for: the one equal in the columns of `on`, else the one
+/// whose key is the value asked with. Where the request does not tell, the only one, if it is a record at all.
+fn chosen(
+    endpoint: &Endpoint,
+    person: &Record<'_>,
+    (left, right): (&[Expression], &[Expression]),
+    rows: &[Value],
+    said: Option<&str>,
+) -> Result<usize, Trouble> {
+    let settings = &endpoint.settings;
+    let id = |row: &Value| row_id(row, &settings.key);
+    let own = |row: &Value| {
+        let row = [(settings.name.as_str(), row)];
+        spelled(right, &Record { parts: &row })
+    };
+    let (asked, found): (_, Vec<_>) = if !left.is_empty() {
+        (Some(spelled(left, person)), rows.iter().map(own).collect())
+    } else {
+        (endpoint.asked_for(person), rows.iter().map(id).collect())
+    };
+    if rows.is_empty() {
+        return Err(Trouble::None("the answer holds no record".to_owned()));
+    }
+    let no_record = || {
+        let member = if left.is_empty() {
+            settings.key.clone()
+        } else {
+            let columns: Vec<&str> = settings.on.iter().map(|(_, own)| own.as_str()).collect();
+            columns.join(", ")
+        };
+        let said = said.map_or_else(|| describe_row(&rows[0]), str::to_owned);
+        Trouble::Unknown(format!(
+            "the answer is not a record, it has no usable `{member}`: {said}"
+        ))
+    };
+    let fits: Vec<usize> = match &asked {
+        Some(None) => {
+            return Err(Trouble::Unknown(
+                "the value asked with cannot be compared with the answer".to_owned(),
+            ));
+        }
+        Some(asked) => (0..rows.len()).filter(|at| found[*at] == *asked).collect(),
+        None if found.iter().any(Option::is_none) => return Err(no_record()),
+        None => (0..rows.len()).collect(),
+    };
+    match (fits.as_slice(), &asked) {
+        ([only], _) => Ok(*only),
+        ([], Some(Some(asked))) => match found.iter().flatten().next() {
+            None => Err(no_record()),
+            Some(other) => Err(Trouble::Unknown(format!(
+                "record {} was asked for, and the server answered with record {}",
+                join::shown(asked),
+                join::shown(other)
+            ))),
+        },
+        (several, _) => Err(Trouble::Several(several.len())),
+    }
+}
+
+/// The values of columns in one spelling, `18.0` written as a text included.
+fn spelled(columns: &[Expression], record: &Record<'_>) -> Option<CompactString> {
+    let values: Option<Vec<Value>> = columns
+        .iter()
+        .map(|column| {
+            let value = column.evaluate(record).ok().flatten()?;
+            Some(match crate::intake::identity(&value) {
+                Ok(id) => Value::from(id.as_str()),
+                Err(_) => value.into_owned(),
+            })
+        })
+        .collect();
+    join::key(values?.iter().map(Some))
 }
 
 fn key_of(columns: &[Expression], record: &Record<'_>) -> Option<CompactString> {

@@ -2,21 +2,23 @@
 //!
 //! Knows nothing of tokens, retries and joins. Invariants: the end of a list is where the server's own total says,
 //! where the server says that nothing follows, or where nothing new comes, and only the first two can prove
-//! anything; a short page alone ends nothing unless the source says so; a list that never ends is cut off and never
+//! anything; a next page that is named is followed, and one that is named in a way nobody understands is doubted; a
+//! short page alone ends nothing unless the source says so, and the first page is never short; a list that never ends is cut off and never
 //! proven; a next page is never looked for on another server.
 
 use compact_str::CompactString;
 use futures::StreamExt as _;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::envelope::{self, NoPage, Page, Shape, row_id};
+use super::envelope::{self, NextPage, NoPage, Page, Shape, row_id};
 use super::http::Answer;
 use super::message;
 use super::reader::Reader;
 use super::request::{Endpoint, PageRef, same_origin};
 use super::retry::Failure;
+use super::settings::PagingSettings;
 use crate::config::kinds::{AnswerType, RepeatBy};
 use crate::connector::ConnectorError;
 use crate::lang::Record;
@@ -46,6 +48,10 @@ pub(super) struct Pass<R> {
     pub(super) total: Option<u64>,
     /// Rows on the first page: what the server gives per page, whatever was asked for.
     pub(super) per_page: u64,
+    /// Rows on the largest page so far.
+    largest: u64,
+    /// The first page with fewer rows than the step to the next one: its number and its rows.
+    gap: Option<(u64, u64)>,
     first_id: Option<CompactString>,
     /// Pages without anybody new, in a row.
     barren: u64,
@@ -84,6 +90,8 @@ impl<R: Rows> Pass<R> {
             duplicates: 0,
             total: None,
             per_page: 0,
+            largest: 0,
+            gap: None,
             first_id: None,
             barren: 0,
             seen: HashSet::new(),
@@ -125,20 +133,31 @@ impl<R: Rows> Pass<R> {
         if self.pages == 1 {
             self.per_page = count;
         }
+        let leads_on =
+            paging.is_some_and(|paging| matches!(paging.by, RepeatBy::Cursor | RepeatBy::Link));
         let first_id = page.rows.first().and_then(|row| row_id(row, key));
         // Past the end some servers give the last page again; its rows are no duplicates of moved ones.
         if self.pages > 1 && first_id.is_some() && first_id == self.first_id {
+            if leads_on && page.next != NextPage::None {
+                self.doubt(format!(
+                    "page {} is the page before again, and still names a next one: the server may not know how it \
+                     is asked for the next page",
+                    self.pages
+                ));
+            }
             return Err(Ended::Dried);
         }
         if first_id.is_some() {
             self.first_id = first_id;
         }
+        self.look_for_gap(count, paging);
+        self.look_for_rivals(&page.rows, key);
         let mut news = false;
         self.rows_taken.next_page();
         for (index, row) in std::mem::take(&mut page.rows).into_iter().enumerate() {
             self.rows += 1;
             let id = row_id(&row, key);
-            // Whatever it is, it is handed on: of rows with one id the later counts, those without it are named.
+            // Whatever it is, it is handed on: of rows with one id the later page's counts, those without it are named.
             self.rows_taken.push(row);
             match id {
                 Some(id) => {
@@ -156,19 +175,38 @@ impl<R: Rows> Pass<R> {
             }
         }
         let Some(paging) = paging else {
+            self.look_for_more(&page.linked, None);
             return Err(Ended::Said);
         };
         if self.says_until(&page, count, endpoint) {
             return Err(Ended::Said);
         }
-        if self.total.is_some_and(|total| self.distinct() >= total) {
+        let reached = self.total.is_some_and(|total| self.distinct() >= total);
+        // A total that is only the rows of this page must not hide the next one: what is named is followed.
+        let follows = if leads_on {
+            page.next != NextPage::None
+        } else {
+            page.linked != NextPage::None
+        };
+        if reached && !follows {
+            self.look_for_more(&page.linked, Some(paging.by));
             return Err(Ended::Total);
         }
-        let leads_on = matches!(paging.by, RepeatBy::Cursor | RepeatBy::Link);
         if leads_on {
             match page.next {
-                None => return Err(Ended::Said),
-                Some(next) => {
+                NextPage::None => {
+                    self.look_for_more(&page.linked, Some(paging.by));
+                    return Err(Ended::Said);
+                }
+                NextPage::Odd(what) => {
+                    self.doubt(format!(
+                        "page {} names a next page in a way that is not understood ({what}), so rows may be missing; \
+                         `repeat.next` must lead to the cursor or address itself, or `until` say where the list ends",
+                        self.pages
+                    ));
+                    return Err(Ended::Dried);
+                }
+                NextPage::Named(next) => {
                     if !self.seen.insert(next) {
                         self.doubt("the pages lead in a circle".to_owned());
                         return Err(Ended::Dried);
@@ -176,11 +214,13 @@ impl<R: Rows> Pass<R> {
                 }
             }
         } else if count == 0 {
+            self.look_for_more(&page.linked, Some(paging.by));
             return Err(Ended::Said);
         }
-        if paging.short_page_ends
-            && (count < self.per_page || (self.pages == 1 && count < u64::from(paging.page_size)))
-        {
+        // What was asked for says nothing: servers cap it. Only a larger page shows what a whole one is.
+        let largest = self.largest;
+        self.largest = largest.max(count);
+        if paging.short_page_ends && count < largest && !follows {
             return Err(Ended::Said);
         }
         if news {
@@ -204,6 +244,59 @@ impl<R: Rows> Pass<R> {
             return Err(Ended::Dried);
         }
         Ok(())
+    }
+
+    /// Doubts rows that come after a page smaller than the step to the next one: what lay between was never asked
+    /// for, or the server gives fewer rows per page than the source believes.
+    fn look_for_gap(&mut self, count: u64, paging: Option<&PagingSettings>) {
+        let Some(step) = paging
+            .filter(|paging| paging.by == RepeatBy::Offset)
+            .and_then(|paging| paging.increment)
+        else {
+            return;
+        };
+        if count == 0 {
+            return;
+        }
+        if let Some((number, rows)) = self.gap.take() {
+            self.doubt(format!(
+                "page {number} brought {rows} rows, fewer than `increment: {step}`, and further rows came after it: \
+                 those between may be missing; leave `increment` out to go on after the rows that came"
+            ));
+        }
+        if count < u64::from(step) {
+            self.gap = Some((self.pages, count));
+        }
+    }
+
+    /// Doubts different rows with one id on one page: no edit while reading explains them, and neither is the later.
+    fn look_for_rivals(&mut self, rows: &[Value], key: &str) {
+        let mut first: HashMap<CompactString, &Value> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let Some(id) = row_id(row, key) else { continue };
+            match first.get(&id) {
+                Some(other) if *other != row => self.doubt(format!(
+                    "two different rows of page {} have the {key} {id}, and nothing says which of them counts",
+                    self.pages
+                )),
+                Some(_) => {}
+                None => {
+                    first.insert(id, row);
+                }
+            }
+        }
+    }
+
+    /// Doubts an end where a `Link` header still names a next page.
+    fn look_for_more(&mut self, linked: &NextPage, by: Option<RepeatBy>) {
+        if *linked == NextPage::None || by == Some(RepeatBy::Link) {
+            return;
+        }
+        self.doubt(format!(
+            "the list ends here for this source, but page {} names a next one in its Link header; \
+             `repeat: {{by: link}}` follows it",
+            self.pages
+        ));
     }
 
     /// Whether the source's own stop condition holds for a page.
@@ -298,6 +391,7 @@ impl Endpoint {
         &self,
         number: u64,
         rows: u64,
+        came: Option<u64>,
         next: Option<&str>,
         at: &Url,
     ) -> Result<PageRef, String> {
@@ -306,6 +400,16 @@ impl Endpoint {
         };
         match paging.by {
             RepeatBy::Counter | RepeatBy::Offset => Ok(match paging.increment {
+                // After a page smaller than the step the rest of the step is asked for: when it is the last, nothing
+                // comes; when the server gives fewer rows than believed, what would have been skipped shows.
+                Some(step)
+                    if paging.by == RepeatBy::Offset
+                        && came.is_some_and(|came| came < u64::from(step)) =>
+                {
+                    let before = u64::from(paging.start)
+                        .saturating_add(number.saturating_sub(2).saturating_mul(u64::from(step)));
+                    PageRef::Counted(before.saturating_add(came.unwrap_or_default()))
+                }
                 Some(_) => self.counted(number),
                 None => PageRef::Counted(u64::from(paging.start).saturating_add(rows)),
             }),
@@ -397,6 +501,7 @@ impl Reader {
         {
             page.total = header(name).and_then(|value| value.parse().ok());
         }
+        page.linked = next_link(&answer.headers);
         if let Some(paging) = &endpoint.settings.paging {
             match paging
                 .next
@@ -404,11 +509,11 @@ impl Reader {
                 .map(|place| place.strip_prefix(HEADER))
             {
                 Some(Some(name)) if name.trim().eq_ignore_ascii_case("link") => {
-                    page.next = next_link(&answer.headers);
+                    page.next = page.linked.clone();
                 }
-                Some(Some(name)) => page.next = header(name).map(str::to_owned),
+                Some(Some(name)) => page.next = next_header(&answer.headers, name.trim()),
                 Some(None) => {}
-                None if paging.by == RepeatBy::Link => page.next = next_link(&answer.headers),
+                None if paging.by == RepeatBy::Link => page.next = page.linked.clone(),
                 None => {}
             }
         }
@@ -475,7 +580,10 @@ impl Reader {
                     return Ok(pass);
                 }
             }
-            pager.number = expected.max(1);
+            if expected > 1 {
+                pager.number = expected;
+                pager.came = None;
+            }
         }
         loop {
             let page = pager.page(pass.rows).await?;
@@ -525,8 +633,10 @@ pub(super) struct Pager<'a> {
     endpoint: &'a Endpoint,
     /// Pages so far.
     number: u64,
+    /// Rows of the page before, when it was read here.
+    came: Option<u64>,
     /// What the page before names as the next.
-    next: Option<String>,
+    next: NextPage,
     /// Where the page before was.
     at: Option<Url>,
 }
@@ -537,7 +647,8 @@ impl<'a> Pager<'a> {
             reader,
             endpoint,
             number: 0,
-            next: None,
+            came: None,
+            next: NextPage::None,
             at: None,
         }
     }
@@ -549,7 +660,7 @@ impl<'a> Pager<'a> {
             None => self.endpoint.counted(1),
             Some(at) => self
                 .endpoint
-                .after(self.number, rows, self.next.as_deref(), at)
+                .after(self.number, rows, self.came, self.next.named(), at)
                 .map_err(|reason| ConnectorError::Unavailable {
                     system: self.reader.pace.system.clone(),
                     message: format!(
@@ -561,21 +672,39 @@ impl<'a> Pager<'a> {
         };
         let (page, at) = self.reader.page(self.endpoint, &wanted).await?;
         self.at = Some(at);
+        self.came = Some(page.rows.len() as u64);
         self.next.clone_from(&page.next);
         Ok(page)
     }
 }
 
+/// The cursor or address in a header of its own.
+fn next_header(headers: &::http::HeaderMap, name: &str) -> NextPage {
+    match headers.get(name).map(::http::HeaderValue::to_str) {
+        None => NextPage::None,
+        Some(Ok(value)) if value.trim().is_empty() => NextPage::None,
+        Some(Ok(value)) => NextPage::Named(value.trim().to_owned()),
+        Some(Err(_)) => NextPage::Odd(format!("a {name} header that is not text")),
+    }
+}
+
 /// The target of `rel="next"` among `Link` headers (RFC 8288 section 3).
-fn next_link(headers: &::http::HeaderMap) -> Option<String> {
+fn next_link(headers: &::http::HeaderMap) -> NextPage {
+    let mut odd = NextPage::None;
     for value in headers.get_all(::http::header::LINK) {
-        let Ok(value) = value.to_str() else { continue };
-        let mut rest = value;
-        while let Some(open) = rest.find('<') {
-            let after = &rest[open + 1..];
-            let close = after.find('>')?;
-            let target = after[..close].trim();
-            let parameters = &after[close + 1..];
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let mut rest = text.trim_start_matches(LIST);
+        while !rest.is_empty() {
+            let Some((target, parameters)) = rest
+                .strip_prefix('<')
+                .and_then(|after| after.split_once('>'))
+            else {
+                // Not a link; what it says of a next page cannot be told.
+                if rest.to_ascii_lowercase().contains("next") {
+                    odd = NextPage::Odd("a Link header that is not written as `<address>`".into());
+                }
+                break;
+            };
             // The next link begins after a comma outside quotes.
             let mut quoted = false;
             let end = parameters
@@ -592,19 +721,22 @@ fn next_link(headers: &::http::HeaderMap) -> Option<String> {
                     name.trim().eq_ignore_ascii_case("rel")
                         && value
                             .trim()
-                            .trim_matches('"')
+                            .trim_matches(['"', '\''])
                             .split_ascii_whitespace()
                             .any(|relation| relation.eq_ignore_ascii_case("next"))
                 })
             });
             if is_next {
-                return Some(target.to_owned());
+                return NextPage::Named(target.trim().to_owned());
             }
-            rest = &parameters[end..];
+            rest = parameters[end..].trim_start_matches(LIST);
         }
     }
-    None
+    odd
 }
+
+/// What stands between the links of a header.
+const LIST: [char; 3] = [',', ' ', '\t'];
 
 #[cfg(test)]
 mod tests {
@@ -723,7 +855,7 @@ mod tests {
 
     fn linked(next: Option<&str>, ids: impl IntoIterator<Item = u64>) -> Page {
         Page {
-            next: next.map(str::to_owned),
+            next: next.map_or(NextPage::None, |next| NextPage::Named(next.to_owned())),
             ..page(ids, None)
         }
     }
@@ -825,18 +957,22 @@ mod tests {
         };
         add("<https://a.example/1,2>; rel=\"prev\"; title=\"a, b\", </p?c=x>; rel=\"last next\"");
         add("</wrong>; rel=next");
-        assert_eq!(next_link(&headers).as_deref(), Some("/p?c=x"));
-        for value in [
-            "",
-            "<",
-            "</a>",
-            "</a>; rel=prev",
-            "rel=next",
-            "</a; rel=next",
-        ] {
+        assert_eq!(next_link(&headers).named(), Some("/p?c=x"));
+        let of = |value: &str| {
             let mut headers = ::http::HeaderMap::new();
             headers.append("link", ::http::HeaderValue::from_str(value).unwrap());
-            assert_eq!(next_link(&headers), None, "{value}");
+            next_link(&headers)
+        };
+        for value in ["", "<", "</a>", "</a>; rel=prev", ",", "</a>; rel=prev, x"] {
+            assert_eq!(of(value), NextPage::None, "{value}");
+        }
+        for value in [
+            "rel=next",
+            "</a; rel=next",
+            "/people?at=10; rel=next",
+            "</a>; rel=prev, /b; rel=\"next\"",
+        ] {
+            assert!(matches!(of(value), NextPage::Odd(_)), "{value}");
         }
     }
 
@@ -845,7 +981,7 @@ mod tests {
         let endpoint = by(RepeatBy::Link, false);
         let at = Url::parse("https://hr.example.com/people?x=1").unwrap();
         assert_eq!(
-            endpoint.after(2, 3, Some("?page=2"), &at),
+            endpoint.after(2, 3, None, Some("?page=2"), &at),
             Ok(PageRef::Link(
                 Url::parse("https://hr.example.com/people?page=2").unwrap()
             ))
@@ -857,7 +993,10 @@ mod tests {
             "https://hr.example.com:8443/people",
             "file:///etc/passwd",
         ] {
-            assert!(endpoint.after(2, 3, Some(next), &at).is_err(), "{next}");
+            assert!(
+                endpoint.after(2, 3, None, Some(next), &at).is_err(),
+                "{next}"
+            );
         }
     }
 }

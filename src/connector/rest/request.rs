@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -19,6 +20,7 @@ use super::xml;
 use crate::config::kinds::{AnswerType, Body, Method, ParameterPlace, RepeatBy};
 use crate::config::pattern::{Filled, Pattern};
 use crate::connector::ConnectorError;
+use crate::intake;
 use crate::lang::{self, Condition, Expression, Record, Scope};
 
 /// An endpoint with everything in it compiled.
@@ -263,6 +265,45 @@ impl Endpoint {
             .rfind(|segment| !segment.is_empty() && !segment.contains("{{"))
     }
 
+    /// The value that the record asked for must have as its key: the request's parameter or member of that name, else
+    /// the last segment of the path. The outer `None` says that the request does not tell; the inner one that it does,
+    /// and the value cannot be a key.
+    #[expect(
+        clippy::option_option,
+        reason = "nothing to compare and nothing comparable are different answers"
+    )]
+    pub(super) fn asked_for(&self, record: &Record<'_>) -> Option<Option<CompactString>> {
+        // The preset knows by itself which ids HaloITSM's answers must have.
+        if self.halo {
+            return None;
+        }
+        let is_key = |name: &str| name.eq_ignore_ascii_case(&self.settings.key);
+        let form = match &self.body {
+            Some(BodyPattern::Form(fields)) => fields.as_slice(),
+            _ => &[],
+        };
+        let named = self
+            .query
+            .iter()
+            .chain(form)
+            .find(|(name, _)| is_key(name))
+            .map(|(_, pattern)| pattern);
+        let member = match &self.body {
+            Some(BodyPattern::Json(JsonPattern::Object(members))) => {
+                members.iter().find_map(|(name, value)| match value {
+                    JsonPattern::Text(pattern) if is_key(name) => Some(pattern),
+                    _ => None,
+                })
+            }
+            _ => None,
+        };
+        let value = match named.or(member).and_then(|pattern| pattern.value(record)) {
+            Some(value) => value.ok().flatten(),
+            None => self.path.last_value()?.evaluate(record).ok().flatten(),
+        };
+        Some(value.and_then(|value| intake::identity(&value).ok()))
+    }
+
     /// Path for messages.
     pub(super) fn shown(&self) -> &str {
         self.settings.path.trim_end_matches('/')
@@ -316,7 +357,10 @@ impl Endpoint {
                 .split('/')
                 .any(|part| matches!(part.replace("%2E", ".").as_str(), "." | ".."))
         {
-            return Err("a value of `.` or `..` cannot be part of a path".to_owned());
+            return Err(format!(
+                "a value of `.` or `..` cannot be part of a path: `{}`",
+                path.replace("%2E", ".")
+            ));
         }
         let mut url = self.base.clone();
         let base = url.path().trim_end_matches('/').to_owned();

@@ -94,9 +94,19 @@ fn the_order_of_the_input_does_not_matter() {
             }
         }
         let found = to_bytes(&seal(plan(&case.config, &case.people, &case.directory)));
+        let (found, expected) = (
+            String::from_utf8(found).unwrap(),
+            String::from_utf8(expected).unwrap(),
+        );
+        let differing: Vec<_> = found
+            .lines()
+            .zip(expected.lines())
+            .filter(|(found, expected)| found != expected)
+            .take(8)
+            .collect();
         assert!(
             found == expected,
-            "{}: the plan depends on the order",
+            "{}: the plan depends on the order: {differing:#?}",
             case.name
         );
     }

@@ -4,6 +4,7 @@
 //! they give. After a change on purpose, `BLESS=1 cargo test --test it plan` writes the plans anew; read the
 //! difference before committing it.
 
+mod addresses;
 mod applied;
 mod cases;
 mod claims;

@@ -300,3 +300,211 @@ async fn without_a_preset_no_word_of_any_product_is_said_or_sent() {
         }
     }
 }
+
+/// The read with `change` made to its paging is not proven, for this reason.
+async fn doubted(
+    server: &Server,
+    by: Option<RepeatBy>,
+    change: impl FnOnce(&mut EndpointSettings),
+    word: &str,
+) {
+    let mut settings = settings(server, by);
+    change(&mut settings.endpoint);
+    let snapshot = read(settings).await.unwrap();
+    let reasons = reasons(&snapshot);
+    assert!(
+        reasons.iter().any(|reason| reason.contains(word)),
+        "{word}: {reasons:?}"
+    );
+}
+
+fn paging_of(endpoint: &mut EndpointSettings) -> &mut PagingSettings {
+    endpoint.paging.as_mut().unwrap()
+}
+
+#[tokio::test]
+async fn a_next_page_that_is_not_understood_is_a_doubt_and_not_an_end() {
+    for next in [
+        json!({"href": "/deps?after=2"}),
+        json!({"after": 2}),
+        json!([2]),
+        json!(true),
+        json!(false),
+    ] {
+        for by in [RepeatBy::Cursor, RepeatBy::Link] {
+            let body = json!({"rows": [{"id": 1}], "next": next, "total": 1});
+            let server = Server::start(move |_| Reply::json(&body)).await;
+            for total in [None, Some("/total".to_owned())] {
+                let change = |endpoint: &mut EndpointSettings| {
+                    endpoint.records = Some("/rows".to_owned());
+                    endpoint.total = total;
+                    paging_of(endpoint).next = Some("/next".to_owned());
+                };
+                doubted(&server, Some(by), change, "not understood").await;
+            }
+        }
+    }
+    for body in [
+        json!({"rows": [{"id": 1}]}),
+        json!({"rows": [{"id": 1}], "next": null}),
+        json!({"rows": [{"id": 1}], "next": ""}),
+    ] {
+        let server = Server::start(move |_| Reply::json(&body)).await;
+        let mut settings = settings(&server, Some(RepeatBy::Cursor));
+        settings.endpoint.records = Some("/rows".to_owned());
+        paging_of(&mut settings.endpoint).next = Some("/next".to_owned());
+        assert!(
+            read(settings)
+                .await
+                .unwrap()
+                .header
+                .completeness
+                .is_proven()
+        );
+    }
+    let server = Server::start(|_| {
+        Reply::json(&json!([{"id": 1}])).header("link", "/people?at=10; rel=next")
+    })
+    .await;
+    doubted(&server, Some(RepeatBy::Link), |_| {}, "Link header").await;
+}
+
+#[tokio::test]
+async fn a_total_of_one_page_hides_no_next_page() {
+    // The total counts the rows of its page, and there are two pages.
+    let server = Server::start(|seen| {
+        Reply::json(&match page_of(seen) {
+            1 => json!({"rows": [{"id": 1}, {"id": 2}], "total": 2, "next": "2"}),
+            _ => json!({"rows": [{"id": 3}, {"id": 4}], "total": 2, "next": null}),
+        })
+    })
+    .await;
+    let change = |endpoint: &mut EndpointSettings| {
+        endpoint.records = Some("/rows".to_owned());
+        endpoint.total = Some("/total".to_owned());
+        paging_of(endpoint).next = Some("/next".to_owned());
+    };
+    doubted(&server, Some(RepeatBy::Cursor), change, "claims 2").await;
+    // Counted pages: the Link header names the next one.
+    let server = Server::start(|seen| match page_of(seen) {
+        1 => Reply::json(&json!({"rows": [{"id": 1}, {"id": 2}], "total": 2}))
+            .header("link", "</people?page=2>; rel=\"next\""),
+        _ => Reply::json(&json!({"rows": [{"id": 3}, {"id": 4}], "total": 2})),
+    })
+    .await;
+    let change = |endpoint: &mut EndpointSettings| {
+        endpoint.records = Some("/rows".to_owned());
+        endpoint.total = Some("/total".to_owned());
+    };
+    doubted(&server, Some(RepeatBy::Counter), change, "claims 2").await;
+    // The parameter is wrong: the same page under every cursor.
+    let server = Server::start(|_| {
+        Reply::json(&json!({"rows": [{"id": 1}, {"id": 2}], "total": 2, "next": "2"}))
+    })
+    .await;
+    let change = |endpoint: &mut EndpointSettings| {
+        endpoint.records = Some("/rows".to_owned());
+        endpoint.total = Some("/total".to_owned());
+        paging_of(endpoint).next = Some("/next".to_owned());
+    };
+    doubted(&server, Some(RepeatBy::Cursor), change, "page before again").await;
+}
+
+#[tokio::test]
+async fn the_first_page_is_never_short() {
+    // Asked for 100 and capped at 2, with or without a parameter for it.
+    for parameter in [None, Some("size".to_owned())] {
+        let server = Server::start(|seen| {
+            Reply::json(&match page_of(seen) {
+                1 => json!([{"id": 1}, {"id": 2}]),
+                2 => json!([{"id": 3}, {"id": 4}]),
+                3 => json!([{"id": 5}]),
+                _ => json!([]),
+            })
+        })
+        .await;
+        let mut settings = settings(&server, Some(RepeatBy::Counter));
+        let paging = paging_of(&mut settings.endpoint);
+        paging.page_size = 100;
+        paging.page_size_parameter = parameter;
+        paging.short_page_ends = true;
+        let snapshot = read(settings).await.unwrap();
+        assert_eq!(keys(&snapshot), [1, 2, 3, 4, 5]);
+        assert!(snapshot.header.completeness.is_proven());
+        assert_eq!(server.seen().len(), 3);
+    }
+}
+
+/// Gives ten of `people` from where it is asked on, however many are asked for.
+async fn tens(people: u64) -> Server {
+    Server::start(move |seen| {
+        let from = page_of(seen);
+        let rows: Vec<_> = (from..people.min(from + 10))
+            .map(|id| json!({"id": id + 1}))
+            .collect();
+        Reply::json(&json!(rows))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn pages_smaller_than_the_increment_leave_gaps_that_are_doubted() {
+    let by_twenty = |endpoint: &mut EndpointSettings| {
+        let paging = paging_of(endpoint);
+        paging.start = 0;
+        paging.increment = Some(20);
+    };
+    for people in [11, 15, 25, 30] {
+        let server = tens(people).await;
+        doubted(&server, Some(RepeatBy::Offset), by_twenty, "increment: 20").await;
+    }
+    // The last page may be smaller.
+    for people in [5, 10, 19, 20] {
+        let server = tens(people).await;
+        let mut settings = settings(&server, Some(RepeatBy::Offset));
+        let paging = paging_of(&mut settings.endpoint);
+        paging.start = 0;
+        paging.increment = Some(10);
+        let snapshot = read(settings).await.unwrap();
+        assert_eq!(keys(&snapshot).len() as u64, people);
+        assert!(snapshot.header.completeness.is_proven());
+    }
+}
+
+#[tokio::test]
+async fn a_next_page_in_the_link_header_is_noticed_by_sources_that_do_not_follow_it() {
+    for by in [None, Some(RepeatBy::Counter)] {
+        let server = Server::start(|seen| {
+            Reply::json(&match page_of(seen) {
+                1 => json!([{"id": 1}]),
+                _ => json!([]),
+            })
+            .header("link", "</people?page=2>; rel=\"next\"")
+        })
+        .await;
+        doubted(&server, by, |_| {}, "repeat: {by: link}").await;
+    }
+}
+
+#[tokio::test]
+async fn two_different_rows_of_one_key_on_one_page_are_doubted() {
+    let of = |first: serde_json::Value, second: serde_json::Value| async move {
+        let server = Server::start(move |_| Reply::json(&json!([first, second]))).await;
+        reasons(&read(settings(&server, None)).await.unwrap())
+    };
+    let rivals = of(
+        json!({"id": 1001, "active": true}),
+        json!({"id": 1001, "active": false}),
+    )
+    .await;
+    assert!(
+        rivals.iter().any(|reason| reason.contains("1001")),
+        "{rivals:?}"
+    );
+    let same = of(
+        json!({"id": 7, "active": true}),
+        json!({"id": 7, "active": true}),
+    )
+    .await;
+    assert!(same.is_empty(), "{same:?}");
+}

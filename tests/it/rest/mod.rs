@@ -6,3 +6,4 @@ mod golden;
 mod halo;
 pub(crate) mod project;
 pub(crate) mod server;
+mod single;

@@ -168,7 +168,8 @@ pub struct Repeat {
     /// First value of the parameter. Defaults to 1 (counter) and 0 (offset).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<u32>,
-    /// What is added for each further page. Defaults to 1 (counter) and to the rows that came (offset).
+    /// What is added for each further page. Defaults to 1 (counter) and to the rows that came (offset), which is safer:
+    /// a list is not proven when a page brings fewer rows than `increment` and further rows come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub increment: Option<u32>,
@@ -187,7 +188,8 @@ pub struct Repeat {
     /// with the page for which it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// True when a page with fewer rows than the first, or than `pageSize`, is the last.
+    /// True when a page with fewer rows than an earlier one is the last. The first page never is: servers give fewer
+    /// rows than `pageSize` asks for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub short_page_ends: bool,
 }
