@@ -37,6 +37,7 @@ pub(crate) const PROJECT: &[(&str, &str)] = example![
     "tables/sites.csv",
     "targets/corp.yaml",
     "templates/customers.yaml",
+    "tests/customers.yaml",
     "tests/held.yaml",
     "tests/joiner.yaml",
     "tests/leaver.yaml",

@@ -9,7 +9,8 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::workspace::Workspace;
-use crate::config::Config;
+use crate::config::diagnostic::Severity;
+use crate::config::{Config, codes};
 use crate::render::diagnostics::{self, Format};
 
 /// A validated project.
@@ -34,7 +35,21 @@ impl Project {
 
 /// Loads the project, or shows everything that is wrong with it and fails.
 pub(crate) fn load(context: &Context, arguments: &ProjectArgs) -> Result<Project, Failure> {
-    let workspace = open(context, arguments)?;
+    loaded(context, open(context, arguments)?)
+}
+
+/// The same for a look at systems, which comes before there are mappings: patterns may match nothing yet.
+pub(crate) fn load_begun(context: &Context, arguments: &ProjectArgs) -> Result<Project, Failure> {
+    let mut workspace = open(context, arguments)?;
+    for problem in &mut workspace.problems {
+        if problem.code == codes::INCLUDE_MATCHES_NOTHING {
+            problem.severity = Severity::Warning;
+        }
+    }
+    loaded(context, workspace)
+}
+
+fn loaded(context: &Context, workspace: Workspace) -> Result<Project, Failure> {
     let root = workspace.root.clone();
     let loaded = workspace.load();
     let worth_showing = loaded.config.is_none() || !context.printer.quiet;

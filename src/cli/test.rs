@@ -21,8 +21,9 @@ pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
     let project = project::load(context, &verb.project)?;
     let tests = chosen(context, &project, &verb.tests)?;
     if tests.is_empty() {
-        context.printer.note(
-            "there are no tests; write `kind: MappingTest` documents, docs/testing.md shows how",
+        // A job that tests nothing must not look like one whose tests pass.
+        context.printer.complain(
+            "error: there are no tests\n  help: write `kind: MappingTest` documents that the project's `include` matches; docs/testing.md shows how",
         );
     }
     let cover = verb.coverage || verb.min_coverage.is_some();
@@ -74,7 +75,7 @@ pub(crate) fn run(context: &Context, verb: &Test) -> Result<Exit, Failure> {
         ));
     }
     let failed = reports.iter().any(|report| !report.passed());
-    Ok(if failed || too_little.is_some() {
+    Ok(if failed || tests.is_empty() || too_little.is_some() {
         Exit::TestsFailed
     } else {
         Exit::Success

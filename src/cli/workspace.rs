@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::{self, DataError, InputFile, Loaded, MAX_FILE_BYTES, codes};
+use crate::config::{self, DataError, IncludePattern, InputFile, Loaded, MAX_FILE_BYTES, codes};
 use crate::model::Location;
 
 /// Name of the project's own file.
@@ -84,7 +84,8 @@ impl Workspace {
                 });
             }
         };
-        let include = globs(&config::include_patterns(&bytes));
+        let patterns = config::include_patterns(PROJECT_FILE, &bytes);
+        let include = globs(&patterns);
         let mut walk = Walk {
             root: &root,
             include: &include,
@@ -114,22 +115,7 @@ impl Workspace {
                 "make it readable, or leave it out of the project's `include`",
             ));
         }
-        for pattern in config::include_patterns(&bytes) {
-            let name = pattern.strip_prefix("./").unwrap_or(&pattern);
-            let literal = !name.contains(['*', '?', '[', '{']);
-            let troubled = walk
-                .troubles
-                .iter()
-                .any(|(path, _)| name.starts_with(path.as_str()));
-            if literal && !walk.found.contains_key(name) && !troubled {
-                problems.push(problem(
-                    codes::FILE_UNREADABLE,
-                    PROJECT_FILE,
-                    format!("`include` names {name}, and there is no such file"),
-                    "correct the name, or take it out of `include`",
-                ));
-            }
-        }
+        problems.extend(without_files(&patterns, &walk));
         let mut found = walk.found;
         found.remove(PROJECT_FILE);
         let mut files = vec![InputFile {
@@ -188,6 +174,44 @@ fn problem(code: &'static str, path: &str, message: String, help: &str) -> Diagn
     }
 }
 
+/// Patterns that lead to no file. Rules that are not read are not applied, and what they gave would be taken away.
+fn without_files(patterns: &[IncludePattern], walk: &Walk<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    // What is not looked at may match.
+    if walk.full {
+        return found;
+    }
+    for pattern in patterns.iter().filter(|pattern| pattern.is_own()) {
+        let name = relative_to_root(&pattern.text);
+        let literal = !name.contains(['*', '?', '[', '{']);
+        // One that cannot be used is told by the check of the project.
+        let Some(glob) = glob(&pattern.text) else {
+            continue;
+        };
+        let matcher = glob.compile_matcher();
+        let troubled = walk.troubles.iter().any(|(path, _)| {
+            matcher.is_match(path) || (literal && name.starts_with(path.as_str()))
+        });
+        if troubled || walk.found.keys().any(|path| matcher.is_match(path)) {
+            continue;
+        }
+        found.push(if literal {
+            pattern.error(
+                codes::FILE_UNREADABLE,
+                format!("`include` names {name}, and there is no such file"),
+                "correct the name, or take it out of `include`",
+            )
+        } else {
+            pattern.error(
+                codes::INCLUDE_MATCHES_NOTHING,
+                format!("no file matches {name}"),
+                "correct the pattern, or take it out of `include`: what is not read is not applied",
+            )
+        });
+    }
+    found
+}
+
 fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
     let unreadable = |source| WorkspaceError::Read {
         path: start.to_owned(),
@@ -209,15 +233,25 @@ fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
 }
 
 /// Patterns that are none are left out; checking the project reports them.
-fn globs(patterns: &[String]) -> GlobSet {
+fn globs(patterns: &[IncludePattern]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-        if let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() {
+        if let Some(glob) = glob(&pattern.text) {
             set.add(glob);
         }
     }
     set.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+fn glob(pattern: &str) -> Option<globset::Glob> {
+    GlobBuilder::new(relative_to_root(pattern))
+        .literal_separator(true)
+        .build()
+        .ok()
+}
+
+fn relative_to_root(pattern: &str) -> &str {
+    pattern.strip_prefix("./").unwrap_or(pattern)
 }
 
 struct Walk<'a> {
@@ -411,6 +445,32 @@ mod tests {
         }
         let workspace = Workspace::open(folder.path()).unwrap();
         assert_eq!(paths(&workspace), ["conf/b.yaml", PROJECT_FILE]);
+    }
+
+    #[test]
+    fn a_pattern_that_leads_to_no_file_is_an_error_where_it_stands() {
+        let folder =
+            project("  include: [conf/*.yaml, \"group/*.yaml\", \"**/*.yml\", none.yaml]\n");
+        write(folder.path(), "conf/b.yaml", "");
+        let loaded = Workspace::open(folder.path()).unwrap().load();
+        assert!(loaded.config.is_none());
+        let told: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|found| {
+                (
+                    found.code,
+                    found.location.as_ref().map(|at| (at.line, at.column)),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("include-matches-nothing", Some((6, 26))),
+                ("file-unreadable", Some((6, 54)))
+            ]
+        );
     }
 
     #[test]

@@ -60,6 +60,7 @@ codes! {
     FILE_TOO_LARGE = "file-too-large";
     FILE_UNREADABLE = "file-unreadable";
     FORBIDDEN_CHARACTER = "forbidden-character";
+    INCLUDE_MATCHES_NOTHING = "include-matches-nothing";
     INSECURE_URL = "insecure-url";
     INVALID_FIELD_NAME = "invalid-field-name";
     INVALID_NAME = "invalid-name";
@@ -103,6 +104,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     TABLE_NEEDS_ROWS = "table-needs-rows";
+    TEST_CONTRADICTS_ITSELF = "test-contradicts-itself";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
@@ -113,6 +115,7 @@ codes! {
     UNKNOWN_ATTRIBUTE = "unknown-attribute";
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
+    UNKNOWN_HELD_CODE = "unknown-held-code";
     UNKNOWN_KIND = "unknown-kind";
     UNKNOWN_MAPPING = "unknown-mapping";
     UNKNOWN_MEMBER = "unknown-member";

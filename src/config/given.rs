@@ -82,7 +82,22 @@ pub fn fact(given: &GivenFact, fact_type: FactType) -> Result<Fact, NotGiven> {
             }
             Ok(Fact::List(items.into_boxed_slice()))
         }
-        _ => Err(NotGiven::Type { wanted, help }),
+        (fact_type, given) => Err(NotGiven::Type {
+            wanted,
+            help: other_type(given, fact_type).unwrap_or(help),
+        }),
+    }
+}
+
+/// The way out where what is written is not merely quoted, or not quoted, by mistake.
+fn other_type(given: &GivenFact, wanted: FactType) -> Option<&'static str> {
+    match (wanted, given) {
+        (FactType::Boolean, GivenFact::Text(text)) if text.parse::<bool>().is_ok() => None,
+        (FactType::Boolean, _) => Some("write `true` or `false`"),
+        (FactType::Integer, GivenFact::Text(text)) if text.parse::<i64>().is_ok() => None,
+        (FactType::Integer, _) => Some("write a whole number, such as 42"),
+        (FactType::Text, GivenFact::List(_)) => Some("write one text; the field holds no list"),
+        _ => None,
     }
 }
 
@@ -121,6 +136,32 @@ fn empty() -> NotGiven {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_out_fits_what_is_written() {
+        let text = |text: &str| GivenFact::Text(text.to_owned());
+        for (given, wanted, expected) in [
+            (text("maybe"), FactType::Boolean, "write `true` or `false`"),
+            (text("true"), FactType::Boolean, "write it without quotes"),
+            (text("7"), FactType::Integer, "write it without quotes"),
+            (
+                text("many"),
+                FactType::Integer,
+                "write a whole number, such as 42",
+            ),
+            (GivenFact::Integer(7), FactType::Text, "put it in quotes"),
+            (
+                GivenFact::List(vec!["1".to_owned()]),
+                FactType::Text,
+                "write one text; the field holds no list",
+            ),
+        ] {
+            let Err(NotGiven::Type { help, .. }) = fact(&given, wanted) else {
+                panic!("{given:?} is not of the type");
+            };
+            assert_eq!(help, expected, "{given:?}");
+        }
+    }
 
     #[test]
     fn facts_have_the_type_of_their_field() {

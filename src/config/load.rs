@@ -362,22 +362,52 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
+/// One pattern of a project's `include`.
+#[derive(Debug, Clone)]
+pub struct IncludePattern {
+    /// The pattern.
+    pub text: String,
+    /// Where it is written, and how long it is; `None` of a default.
+    place: Option<diagnostic::Place>,
+}
+
+impl IncludePattern {
+    /// An error at the pattern, or at the project's first line where nothing is written.
+    pub fn error(&self, code: &'static str, message: String, help: &str) -> Diagnostic {
+        Diagnostic::error(code, self.place.clone(), message).help(help.to_owned())
+    }
+
+    /// Whether the pattern is written in the project, and is none of the defaults.
+    pub fn is_own(&self) -> bool {
+        self.place.is_some() && !super::kinds::default_include().contains(&self.text)
+    }
+}
+
 /// The project's `include` patterns, read before anything is checked, so that the files to check can be found. The
 /// defaults when the file has no usable ones.
-pub fn include_patterns(bytes: &[u8]) -> Vec<String> {
-    let read = yaml::read(&"".into(), bytes);
-    let patterns = read
+pub fn include_patterns(file: &str, bytes: &[u8]) -> Vec<IncludePattern> {
+    let read = yaml::read(&file.into(), bytes);
+    let written = read
         .docs
         .iter()
         .find(|doc| doc.value.get("kind").and_then(Value::as_str) == Some("Project"))
-        .and_then(|doc| doc.value.pointer("/spec/include")?.as_array())
-        .map(|patterns| {
-            patterns
-                .iter()
-                .filter_map(|pattern| pattern.as_str().map(str::to_owned))
-                .collect()
-        });
-    patterns.unwrap_or_else(super::kinds::default_include)
+        .and_then(|doc| Some((doc, doc.value.pointer("/spec/include")?.as_array()?)));
+    match written {
+        Some((doc, patterns)) => patterns
+            .iter()
+            .enumerate()
+            .filter_map(|(index, pattern)| {
+                Some(IncludePattern {
+                    text: pattern.as_str()?.to_owned(),
+                    place: Some(doc.value_place(&format!("/spec/include/{index}"))),
+                })
+            })
+            .collect(),
+        None => super::kinds::default_include()
+            .into_iter()
+            .map(|text| IncludePattern { text, place: None })
+            .collect(),
+    }
 }
 
 #[cfg(test)]

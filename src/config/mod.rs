@@ -21,7 +21,7 @@ pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, parse_duration};
 pub use effective::{Claim, Effective, effective};
-pub use load::{include_patterns, load, load_found};
+pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
 /// Compiles the regular expression of a quality rule, with a limit on its size.

@@ -29,8 +29,14 @@ pub const MOST_FIELDS: usize = 2_000;
 pub const DISTINCT_EXACT: usize = 10_000;
 /// Deeper members are not looked into.
 const DEPTH: usize = 6;
-/// An object with more members than this is a map from data to data: its keys are not names.
+/// An object with more members than this is a map from data to data: its keys are not names. So is a smaller one of
+/// which a key looks like data.
 const MAP_KEYS: usize = 150;
+
+/// A longer key is no name of a member.
+const MEMBER_NAME: usize = 48;
+/// A key with more digits is a number of somebody's, whatever stands before it.
+const MEMBER_DIGITS: usize = 5;
 
 /// Statistics of the rows of one list.
 #[derive(Debug)]
@@ -128,14 +134,16 @@ impl Inventory {
     }
 
     fn object(&mut self, path: &mut String, members: &Map<String, Value>, depth: usize) {
-        let is_map = depth > 0 && members.len() > MAP_KEYS;
+        let data = |name: &String| !self.keep_values && is_data(name);
+        let is_map = depth > 0 && (members.len() > MAP_KEYS || members.keys().any(data));
         for (name, value) in members {
             let length = path.len();
             if depth == 0 && name.eq_ignore_ascii_case("customfields") && self.custom_fields(value)
             {
                 continue;
             }
-            if is_map {
+            // A row's own members are names, unless they can be no name at all.
+            if is_map || (!self.keep_values && name.contains('@')) {
                 path.push_str(".*");
             } else {
                 push_member(path, name);
@@ -205,6 +213,16 @@ impl Inventory {
             }
         }
     }
+}
+
+/// Whether a key of a map says something about somebody instead of naming a member: an address, a number, a text.
+fn is_data(key: &str) -> bool {
+    let named = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let plain = key
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    !named || !plain || key.len() > MEMBER_NAME || digits > MEMBER_DIGITS
 }
 
 /// `.name`, or `['odd name']` where it is no plain name.

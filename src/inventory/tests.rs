@@ -149,6 +149,35 @@ fn what_never_ends_is_bounded() {
 }
 
 #[test]
+fn keys_that_say_something_about_somebody_are_not_named() {
+    let rows = [
+        json!({"contacts": {"jane.doe@example.com": 1}}),
+        json!({"contacts": {"Jane Doe": 1, "main": 2}}),
+        json!({"contacts": {"447700900123": 1}}),
+        json!({"sam.roe@example.com": true}),
+        json!({"address": {"line-1": "x", "post_code": "y"}}),
+    ];
+    let paths: Vec<String> = of(&rows).into_iter().map(|field| field.path).collect();
+    assert_eq!(
+        paths,
+        [
+            "users.*",
+            "users.address",
+            "users.address.post_code",
+            "users.address['line-1']",
+            "users.contacts",
+            "users.contacts.*",
+        ]
+    );
+    let mut shown = Inventory::new("users", true);
+    shown.push(&rows[0]);
+    assert_eq!(
+        shown.finish().0[1].path,
+        "users.contacts['jane.doe@example.com']"
+    );
+}
+
+#[test]
 fn attributes_of_a_directory_object_are_taken_as_they_come() {
     let mut inventory = Inventory::new("", false);
     let value = |text: &str| text.as_bytes().to_vec();

@@ -88,14 +88,40 @@ fn count(text: &str, in_expression: bool) -> Result<(), LangError> {
 }
 
 fn syntax_error(text: &str, error: &minijinja::Error) -> LangError {
+    let message = error
+        .detail()
+        .unwrap_or("this cannot be read")
+        .replace("template exceeds", "this exceeds");
+    let range = error.range().unwrap_or(0..text.len());
     LangError {
         code: "language-syntax",
-        message: error
-            .detail()
-            .unwrap_or("this cannot be read")
-            .replace("template exceeds", "this exceeds"),
-        help: None,
-        range: within(text, error.range().unwrap_or(0..text.len())),
+        help: Some(way_out(text, &message, &range).to_owned()),
+        message,
+        range: within(text, range),
+    }
+}
+
+/// What is most often behind a text that cannot be read.
+fn way_out(text: &str, message: &str, range: &Range<usize>) -> &'static str {
+    let count = |mark: &str| text.matches(mark).count();
+    let before = text.get(..range.start).unwrap_or(text).trim_end();
+    if message.contains("end of string") || count("'") % 2 == 1 || count("\"") % 2 == 1 {
+        "close the quotes: a text ends with the quote it begins with; a quote within it is written `\\'`"
+    } else if before.ends_with('|') {
+        "name a filter after `|`, as in `person.surname | lower`, or leave the `|` out"
+    } else if count("{{") != count("}}") {
+        "end each `{{` with `}}`"
+    } else if count("{%") != count("%}") {
+        "end each `{%` with `%}`"
+    } else if count("(") != count(")") || count("[") != count("]") {
+        "close each bracket that is opened"
+    } else if text.contains("{%") && message.contains("end of input") {
+        "end each `{% if … %}` with `{% endif %}`"
+    } else if message.contains("end of input") {
+        "something is missing at its end: write what follows the operator, or leave the operator out"
+    } else {
+        "between braces, and in conditions, stand fields such as `person.surname`, texts in quotes, numbers, operators, \
+         and filters after `|`"
     }
 }
 

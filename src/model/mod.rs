@@ -9,6 +9,7 @@ mod dn;
 mod fact;
 mod folding;
 mod guid;
+pub mod held_codes;
 mod location;
 mod name;
 mod people;

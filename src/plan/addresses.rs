@@ -109,6 +109,9 @@ fn unsound(there: &[CompactString], after: &After) -> Option<String> {
     }
 }
 
+/// Of how many objects that have one address one is named.
+const TOLD: usize = 20;
+
 /// Who has which address, in the read and after the plan.
 struct Holders<'t, 'a> {
     target: &'t Target<'a>,
@@ -167,16 +170,16 @@ impl<'t, 'a> Holders<'t, 'a> {
         if own.is_some_and(|own| self.has(own, &address)) {
             return None;
         }
-        let other = self.holder(&address);
-        if let Some(object) = other {
-            let dn = &self.target.index.entry(object).dn;
-            return Some(
-                Draft::new(
-                    held::DUPLICATE_ADDRESS,
-                    format!("{}: {value:?} is an address of {dn}", rule.name),
-                )
-                .accounts(vec![object]),
-            );
+        let others = self.holders(&address);
+        if let Some(object) = others.first() {
+            let dn = &self.target.index.entry(*object).dn;
+            let (whose, accounts) = if others.len() > TOLD {
+                ("many objects".to_owned(), Vec::new())
+            } else {
+                (dn.to_string(), vec![*object])
+            };
+            let reason = format!("{}: {value:?} is an address of {whose}", rule.name);
+            return Some(Draft::new(held::DUPLICATE_ADDRESS, reason).accounts(accounts));
         }
         let (first, second) = self.given.get(&address).copied()?;
         let other = if first == at { second? } else { first };
@@ -198,19 +201,27 @@ impl<'t, 'a> Holders<'t, 'a> {
         })
     }
 
-    /// An object of the read that has an address and is not deleted.
-    fn holder(&self, address: &str) -> Option<u32> {
+    /// Objects of the read that have an address and are not deleted, in an order of their own; of very many only so
+    /// many that it shows.
+    fn holders(&self, address: &str) -> Vec<u32> {
         let snapshot = self.target.index.snapshot;
         let marked = format_compact!("smtp:{address}");
-        let indexes = || {
-            self.attributes
-                .iter()
-                .filter_map(|id| self.target.taken.get(id))
-        };
-        let lives = |holder: &u32| self.target.index.entry(*holder).kind != EntryKind::Deleted;
-        [address, &marked]
-            .into_iter()
-            .find_map(|text| indexes().find_map(|index| index.get(snapshot, text).find(lives)))
+        let mut holders = Vec::new();
+        for index in self
+            .attributes
+            .iter()
+            .filter_map(|id| self.target.taken.get(id))
+        {
+            for text in [address, &marked] {
+                let found = index
+                    .get(snapshot, text)
+                    .filter(|holder| self.target.index.entry(*holder).kind != EntryKind::Deleted);
+                holders.extend(found.take(TOLD + 1));
+            }
+        }
+        holders.sort_by_key(|holder| self.target.index.entry(*holder).guid);
+        holders.dedup();
+        holders
     }
 }
 

@@ -3,12 +3,11 @@
 //!
 //! Judges and never proposes. Its answers hold whatever rules and limits say (P2, P9).
 
-mod codes;
 mod completeness;
 mod quality;
 mod scope;
 
-pub use codes::{Code, HELD, WARNINGS, held, warning};
+pub use crate::model::held_codes::{Code, HELD, WARNINGS, held, warning};
 pub use completeness::{LastGoodRead, PartCounts, Proof, judge, judge_fall};
 pub use quality::{Finding, Findings, Quality, QualityRule};
 pub use scope::{OutOfBounds, Scope, relative_id};

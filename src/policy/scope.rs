@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::codes::{Code, warning};
 use crate::config::kinds;
 use crate::matching::{DirectoryIndex, Protection, Standing};
+use crate::model::held_codes::{Code, warning};
 use crate::model::{AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind};
 
 /// The managed scope.

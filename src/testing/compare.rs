@@ -13,7 +13,6 @@ use crate::config::kinds::{
 };
 use crate::mapping::{canonical, equal};
 use crate::model::{DirectoryHeader, Dn, Location, PersonKey, Syntax};
-use crate::policy;
 
 /// Something that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,17 +123,6 @@ impl Comparing<'_> {
         if expected == actual && said {
             return;
         }
-        let unknown = wanted.iter().find(|code| {
-            !policy::HELD.iter().any(|known| known.code == **code)
-                && **code != policy::warning::REJECTED_ROWS.code
-        });
-        let note = unknown.map(|code| {
-            let known = policy::HELD.iter().map(|known| known.code);
-            match crate::lang::closest(code, known) {
-                Some(near) => format!("there is no code {code:?}; did you mean {near:?}?"),
-                None => format!("there is no code {code:?}; docs/held.md lists them"),
-            }
-        });
         let shown: Vec<String> = self
             .actual
             .held
@@ -153,7 +141,7 @@ impl Comparing<'_> {
             [one] => Shown::Word(one.clone()),
             _ => Shown::List(shown),
         };
-        self.differ("held", expected, actual, rule, note);
+        self.differ("held", expected, actual, rule, None);
     }
 
     fn decisions(&mut self, expect: &Expectation, mapping: &str) {

@@ -14,7 +14,7 @@ use super::bench::Bench;
 use crate::config::given;
 use crate::config::kinds::{GivenAccount, GivenFact, GivenValue, MappingTest};
 use crate::mapping::NEVER_EXPIRES;
-use crate::model::{FactType, Syntax, default_schema};
+use crate::model::{Dn, DnKey, FactType, Syntax, default_schema};
 use crate::plan::Trace;
 
 /// Invents values, the same for the same.
@@ -23,6 +23,10 @@ pub(super) struct Redactor<'b> {
     days: i64,
     /// Texts of the configuration, in lower case.
     known: HashSet<String>,
+    /// Words of names of groups that rules make, in lower case.
+    group_words: HashSet<String>,
+    /// Groups and places that stand in the configuration.
+    places: HashSet<DnKey>,
     words: HashMap<String, String>,
     numbers: HashMap<String, String>,
     keys: HashMap<String, String>,
@@ -43,10 +47,50 @@ impl<'b> Redactor<'b> {
         for rule in &trace.rules {
             constants(&rule.text, &mut learn);
         }
+        let mut group_words = HashSet::new();
+        let mut places = HashSet::new();
+        let managed = bench
+            .config
+            .directories
+            .values()
+            .map(|one| &one.spec.managed);
+        let standing =
+            managed.flat_map(|managed| managed.under.iter().chain(&managed.groups_under));
+        let literal = bench
+            .groups
+            .iter()
+            .filter_map(|rule| rule.template.literal());
+        let mut stands = |text: &str| {
+            let mut at = Dn::parse(text.trim()).ok();
+            while let Some(dn) = at {
+                at = dn.parent();
+                places.insert(dn.key());
+            }
+        };
+        stands(bench.base.as_str());
+        standing.for_each(|text| stands(text));
+        literal.for_each(stands);
+        for rule in trace
+            .rules
+            .iter()
+            .filter(|rule| rule.pointer.ends_with("/group"))
+        {
+            // What is computed follows from the person.
+            for part in rule
+                .text
+                .split("{{")
+                .map(|part| part.rsplit("}}").next().unwrap_or(part))
+            {
+                let words = part.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
+                group_words.extend(words.filter(|word| !word.is_empty()).map(str::to_lowercase));
+            }
+        }
         Self {
             bench,
             days,
             known,
+            group_words,
+            places,
             words: HashMap::new(),
             numbers: HashMap::new(),
             keys: HashMap::new(),
@@ -142,6 +186,9 @@ impl<'b> Redactor<'b> {
                 GivenValue::Boolean(_) | GivenValue::Integer(_) => {}
             }
         }
+        for group in &mut account.groups {
+            *group = self.group(group);
+        }
         // Bytes have no form to keep.
         account
             .attributes
@@ -181,30 +228,82 @@ impl<'b> Redactor<'b> {
         if number < 0 { -invented } else { invented }
     }
 
-    /// An invented text of the same form.
+    /// An invented text of the same form. Addresses within it end at `example.com`, too.
     fn text(&mut self, text: &str) -> String {
         if self.is_known(text) {
             return text.to_owned();
         }
-        // `SMTP:jane.doe@…` as well as a plain address.
-        if let Some((local, domain)) = text.rsplit_once('@')
-            && domain.contains('.')
-            && !domain.contains(char::is_whitespace)
-        {
-            let (prefix, local) = match local.split_once(':') {
-                Some((prefix, local)) if prefix.eq_ignore_ascii_case("smtp") => {
-                    (format!("{prefix}:"), local)
+        let mut out = String::with_capacity(text.len());
+        let beside = |c: char| c.is_whitespace() || ",;<>()[]{}\"|".contains(c);
+        for piece in text.split_inclusive(beside) {
+            let body = piece.trim_end_matches(beside);
+            let sentence = body.trim_end_matches(['.', '!', '?', ':']);
+            match self.address(sentence) {
+                Some(address) => {
+                    out.push_str(&address);
+                    out.push_str(&piece[sentence.len()..]);
                 }
-                _ => (String::new(), local),
-            };
-            let domain = if self.is_known(domain) {
-                domain
-            } else {
-                "example.com"
-            };
-            return format!("{prefix}{}@{domain}", self.words(local));
+                None => out.push_str(&self.words(piece)),
+            }
         }
-        self.words(text)
+        out
+    }
+
+    /// An e-mail address; `SMTP:jane.doe@…` as well as a plain one.
+    fn address(&mut self, text: &str) -> Option<String> {
+        let (local, domain) = text.rsplit_once('@')?;
+        if local.is_empty() || !domain.contains('.') {
+            return None;
+        }
+        let (prefix, local) = match local.split_once(':') {
+            Some((prefix, local))
+                if ["smtp", "mailto", "sip"]
+                    .iter()
+                    .any(|known| prefix.eq_ignore_ascii_case(known)) =>
+            {
+                (format!("{prefix}:"), local)
+            }
+            _ => (String::new(), local),
+        };
+        let domain = if self.is_known(domain) {
+            domain
+        } else {
+            "example.com"
+        };
+        Some(format!("{prefix}{}@{domain}", self.words(local)))
+    }
+
+    /// A group with an invented name, in an invented place, as far as neither stands in the configuration.
+    fn group(&mut self, text: &str) -> String {
+        match Dn::parse(text) {
+            Ok(dn) => self.named(&dn).to_string(),
+            Err(_) => self.words(text),
+        }
+    }
+
+    fn named(&mut self, dn: &Dn) -> Dn {
+        if self.places.contains(&dn.key()) {
+            return dn.clone();
+        }
+        let Some(parent) = dn.parent() else {
+            return dn.clone();
+        };
+        let rdn = dn.rdn();
+        let mut invented = String::new();
+        let is_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
+        let mut rest = rdn.value.as_str();
+        while let Some(first) = rest.chars().next() {
+            let word = is_word(first);
+            let end = rest.find(|c| is_word(c) != word).unwrap_or(rest.len());
+            let (run, after) = rest.split_at(end);
+            if self.group_words.contains(&run.to_lowercase()) {
+                invented.push_str(run);
+            } else {
+                invented.push_str(&self.words(run));
+            }
+            rest = after;
+        }
+        self.named(&parent).child(&rdn.attribute, &invented)
     }
 
     fn is_known(&self, text: &str) -> bool {

@@ -336,8 +336,26 @@ async fn requests_are_counted_and_bounded() {
     let few = read(few);
     assert_eq!(lab.halo.state().requests() - before, 5);
     assert_eq!(few["cost"]["requests"], 5);
-    assert_eq!(few["lists"][0]["rows"], 200);
+    // The token, then people.
+    assert_eq!(few["lists"][0]["rows"], 400);
     assert!(codes(&few).contains("probe-budget-spent"));
+
+    // Too few to look at anybody: nothing is said of a list nobody asked for.
+    let none = lab
+        .run(&[
+            "probe",
+            "source",
+            "people",
+            "--max-requests",
+            "1",
+            "--format",
+            "json",
+        ])
+        .await
+        .expect(0);
+    let none = read(none);
+    assert!(codes(&none).contains("probe-budget-spent"));
+    assert!(!codes(&none).contains("probe-empty-list"));
 
     let sampled = read(
         lab.run(&[
@@ -384,11 +402,11 @@ async fn what_is_worth_attention_is_found() {
         "[\"read:customers\"]",
         "[all, admin]",
     );
-    // Requests of the API, in their order: AuthInfo, InstanceInfo, five pages, three details, both importers.
+    // Requests of the API, in their order: five pages, AuthInfo, InstanceInfo, three details, both importers.
     let state = lab.halo.state();
     let body = |text: &str| Fault::Body(text.to_owned());
     let other = r#"{"auth_url": "https://other.example/auth", "tenant_id": "other"}"#;
-    state.fault_at(On::Api, 1, body(other));
+    state.fault_at(On::Api, 6, body(other));
     state.fault_at(On::Api, 11, body(r#"[{"id": 1, "name": "corp"}]"#));
     let denied = Fault::Status(403, ErrorShape::Message, "You may not".to_owned());
     state.fault_at(On::Api, 12, denied);
@@ -467,7 +485,7 @@ async fn trouble_has_the_documented_codes() {
 
     state.clear_faults();
     let unauthorised = Fault::Status(401, ErrorShape::Plain, "Unauthorized".to_owned());
-    state.fault_from(On::Api, 2, unauthorised);
+    state.fault_from(On::Api, 1, unauthorised);
     lab.run(&probe).await.expect(77);
 
     state.clear_faults();
@@ -633,6 +651,22 @@ async fn a_first_mapping_is_valid_and_plans() {
     );
 
     std::fs::remove_file(lab.dir.path().join("sources/people.yaml")).unwrap();
+    // What is included and matches nothing is an error.
+    let left = std::fs::read_to_string(lab.dir.path().join("halosync.yaml")).unwrap();
+    for folder in ["sources", "templates", "tests", "tables"] {
+        let pattern = format!("    - {folder}/*.yaml\n");
+        let there = std::fs::read_dir(lab.dir.path().join(folder));
+        let yaml = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|end| end == "yaml")
+        };
+        if left.contains(&pattern) && !there.is_ok_and(|mut there| there.any(yaml)) {
+            lab.edit("halosync.yaml", &pattern, "");
+        }
+    }
     let valid = lab.run(&["validate"]).await.expect(0);
     assert!(!valid.stderr.contains("warning"), "{}", valid.stderr);
     let plan = lab.run(&["plan", "--detailed-exitcode"]).await.expect(2);
@@ -674,6 +708,7 @@ async fn a_scaffold_keeps_what_is_configured() {
         run.stdout
     );
     std::fs::remove_file(lab.dir.path().join("mappings/employees.yaml")).unwrap();
+    lab.edit("halosync.yaml", "    - mappings/*.yaml\n", "");
     lab.write("sources/people.yaml", &run.stdout);
     lab.run(&["validate"]).await.expect(0);
 

@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, verb: &ProbeDirectory) -> Result<Exit
         DIRECTORY_FORMAT,
         &format!("Directory {} at", common.name),
     )?;
-    let project = project::load(context, &common.project)?;
+    let project = project::load_begun(context, &common.project)?;
     let directory = project
         .config
         .directories

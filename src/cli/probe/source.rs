@@ -34,7 +34,7 @@ const ENOUGH: &str = "read:customers";
 pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, Failure> {
     let common = &verb.common;
     super::check_out(common, SOURCE_FORMAT, &format!("Source {} at", common.name))?;
-    let project = project::load(context, &common.project)?;
+    let project = project::load_begun(context, &common.project)?;
     let source = project
         .config
         .sources
@@ -43,8 +43,16 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
     super::warn_of_values(context, common);
     let report = probe(context, &project, source, verb).await?;
     let empty = report.lists.iter().all(|list| list.rows == 0);
+    let unasked = report.lists.iter().all(|list| list.pages == 0);
     if let Some(Scaffold::Mapping) = common.scaffold {
         super::note_warnings(context, &report.findings);
+        if unasked {
+            return Err(Failure::new(
+                Exit::Usage,
+                "the requests allowed were spent before anybody was looked at",
+            )
+            .help("allow more with --max-requests"));
+        }
         if empty {
             return Err(Failure::new(
                 Exit::Unavailable,
@@ -63,7 +71,7 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
         render::probe_source_text(&report, &super::super::show::text_options(context, false))
     })?;
     super::deliver(context, common.out.as_deref(), &text)?;
-    Ok(if empty {
+    Ok(if empty && !unasked {
         Exit::Unavailable
     } else {
         Exit::Success
@@ -164,28 +172,10 @@ async fn probe(
         ..SystemFacts::default()
     };
     let mut told = BTreeMap::new();
-    if halo {
-        // Without a token: it answers even when authorisation does not, and says why that may be.
-        let (answer, headers) = reader.look("AuthInfo", false).await;
-        told.extend(limits_told(&headers));
-        system.clock_offset_seconds =
-            server_time(&headers).map(|theirs| theirs.as_second() - context.now().as_second());
-        if let Look::Answer(answer) = answer {
-            system.tenant_told = text(&answer, "tenant_id");
-            system.authorisation_server_told = text(&answer, "auth_url");
-        }
-    }
     let token = reader.authorise().await?;
     context
         .printer
         .note(&format!("authorised to {}", source.name));
-    if halo && let (Look::Answer(answer), headers) = reader.look("InstanceInfo", true).await {
-        told.extend(limits_told(&headers));
-        system.version = ["app_version", "version"]
-            .iter()
-            .find_map(|name| text(&answer, name));
-    }
-
     let uses = usage::usage(spec);
     let mut inventory = Inventory::new(people, verb.common.show_values);
     let mut ids: Vec<Value> = Vec::new();
@@ -203,6 +193,23 @@ async fn probe(
         "looked at {} rows on {} pages",
         walk.rows, walk.pages
     ));
+    // People first: what else is asked must not spend the requests allowed.
+    if halo {
+        let (answer, headers) = reader.look("AuthInfo", false).await;
+        told.extend(limits_told(&headers));
+        system.clock_offset_seconds =
+            server_time(&headers).map(|theirs| theirs.as_second() - context.now().as_second());
+        if let Look::Answer(answer) = answer {
+            system.tenant_told = text(&answer, "tenant_id");
+            system.authorisation_server_told = text(&answer, "auth_url");
+        }
+    }
+    if halo && let (Look::Answer(answer), headers) = reader.look("InstanceInfo", true).await {
+        told.extend(limits_told(&headers));
+        system.version = ["app_version", "version"]
+            .iter()
+            .find_map(|name| text(&answer, name));
+    }
     let mut lists = vec![list(people, &path, &walk, inventory, &uses)];
     if halo {
         let detail = details(&reader, &path, &ids, verb.common.show_values).await;

@@ -138,7 +138,7 @@ pub(super) fn attribute_name(
 }
 
 /// What to do instead of writing an attribute.
-fn never_written(name: &str) -> Option<&'static str> {
+pub(super) fn never_written(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "memberof" | "member" => "memberships are given by rules in a `Groups` document",
         "name" | "distinguishedname" => "write a rule for `cn`; the place comes from `placement`",

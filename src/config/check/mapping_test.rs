@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::attributes::never_written;
 use super::{Context, Entry, Report};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::given::{self, DEFAULT_KEY, NotGiven};
 use crate::config::kinds::{
-    Expectation, ExpectedGroups, GivenAccount, GivenFact, GivenValue, MappingTest, Source,
+    AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenFact, GivenValue,
+    GroupsAmong, Mapping, MappingTest, Source,
 };
 use crate::config::yaml::{Doc, join};
-use crate::model::{Dn, default_schema};
+use crate::model::{Dn, default_schema, held_codes};
 
 type Facts = BTreeMap<String, Option<GivenFact>>;
 type Records = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
@@ -56,6 +58,12 @@ pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &m
         doc,
         source,
         base,
+        alone: mapping.is_some_and(|mapping| {
+            let of_pair = |other: &&Entry<Mapping>| {
+                other.spec.source == mapping.spec.source && other.spec.target == mapping.spec.target
+            };
+            !context.set.incomplete && context.set.mappings.iter().filter(of_pair).count() == 1
+        }),
         keys: BTreeSet::new(),
         report,
     };
@@ -85,9 +93,7 @@ pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &m
     if let Some(account) = &directory.account {
         checking.account("/spec/directory/account", account);
     }
-    for name in directory.taken.keys() {
-        checking.attribute(&join("/spec/directory/taken", name), name);
-    }
+    checking.attributes("/spec/directory/taken", directory.taken.keys());
     for (names, at) in [
         (&directory.places, "/spec/directory/places"),
         (&directory.groups, "/spec/directory/groups"),
@@ -130,6 +136,8 @@ struct Checking<'a> {
     doc: &'a Doc,
     source: Option<&'a Entry<Source>>,
     base: Option<Dn>,
+    /// Whether no other mapping could apply to the person.
+    alone: bool,
     /// Keys of the test's people.
     keys: BTreeSet<String>,
     report: &'a mut Report,
@@ -265,9 +273,7 @@ impl Checking<'_> {
     fn account(&mut self, pointer: &str, account: &GivenAccount) {
         self.name(&join(pointer, "placement"), &account.placement);
         let attributes = join(pointer, "attributes");
-        for name in account.attributes.keys() {
-            self.attribute(&join(&attributes, name), name);
-        }
+        self.attributes(&attributes, account.attributes.keys());
         let groups = join(pointer, "groups");
         for (index, name) in account.groups.iter().enumerate() {
             self.name(&join(&groups, &index.to_string()), name);
@@ -297,7 +303,49 @@ impl Checking<'_> {
         }
     }
 
-    fn attribute(&mut self, pointer: &str, name: &str) {
+    fn attributes<'n>(&mut self, pointer: &str, names: impl Iterator<Item = &'n String>) {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for name in names {
+            let at = join(pointer, name);
+            let expected = pointer.starts_with("/spec/expect");
+            self.attribute(&at, name, expected);
+            if let Some(first) = seen.insert(name.to_ascii_lowercase(), name) {
+                self.report.error_key(
+                    self.doc,
+                    &at,
+                    codes::DUPLICATE_KEY,
+                    format!(
+                        "{} and {} are one attribute to the directory",
+                        quoted(first),
+                        quoted(name)
+                    ),
+                    Some("keep one of them".to_owned()),
+                );
+            }
+        }
+    }
+
+    fn attribute(&mut self, pointer: &str, name: &str, expected: bool) {
+        let way_out = match name.to_ascii_lowercase().as_str() {
+            "memberof" | "member" => Some("`groups` says the memberships"),
+            "useraccountcontrol" => Some("`enabled` says whether the account is enabled"),
+            "name" | "distinguishedname" => {
+                Some("give `cn`; `placement` says where the account stands")
+            }
+            // What stands on an account may protect it, though no rule writes it.
+            _ if expected => never_written(name),
+            _ => None,
+        };
+        if let Some(way_out) = way_out {
+            self.report.error_key(
+                self.doc,
+                pointer,
+                codes::ATTRIBUTE_NEVER_WRITTEN,
+                format!("{} is no attribute that tests look at", quoted(name)),
+                Some(way_out.to_owned()),
+            );
+            return;
+        }
         if default_schema().get(name).is_some() {
             return;
         }
@@ -316,14 +364,85 @@ impl Checking<'_> {
         );
     }
 
+    /// No account, and something of it.
+    fn contradiction(&mut self, expect: &Expectation) {
+        if self.doc.is_broken("/spec/expect/account") {
+            return;
+        }
+        let about = if expect.account == Some(AccountFate::None) {
+            "account: none"
+        } else if expect.applies == Some(false) && self.alone {
+            "applies: false"
+        } else {
+            return;
+        };
+        let account = expect.account.is_some_and(|fate| fate != AccountFate::None);
+        let groups = match &expect.groups {
+            Some(ExpectedGroups::Exactly(names)) => !names.is_empty(),
+            Some(ExpectedGroups::Among(among)) => !among.include.is_empty(),
+            None => false,
+        };
+        let parts = [
+            ("account", account),
+            ("enabled", expect.enabled.is_some()),
+            ("placement", expect.placement.is_some()),
+            (
+                "attributes",
+                expect.attributes.values().any(Option::is_some),
+            ),
+            ("groups", groups),
+        ];
+        for (name, _) in parts.into_iter().filter(|(_, said)| *said) {
+            self.report.error_key(
+                self.doc,
+                &join("/spec/expect", name),
+                codes::TEST_CONTRADICTS_ITSELF,
+                format!("`{about}` and this cannot both come true"),
+                Some("keep one of them".to_owned()),
+            );
+        }
+    }
+
+    fn held(&mut self, held: Option<&ExpectedHeld>) {
+        let at = "/spec/expect/held";
+        let wanted: Vec<(String, &String)> = match held {
+            None => Vec::new(),
+            Some(ExpectedHeld::Code(code)) => vec![(at.to_owned(), code)],
+            Some(ExpectedHeld::Reason(reason)) => vec![(join(at, "code"), &reason.code)],
+            Some(ExpectedHeld::Several(codes)) => numbered(at, codes),
+        };
+        let known = || {
+            let held = held_codes::HELD.iter().map(|code| code.code);
+            held.chain([held_codes::warning::REJECTED_ROWS.code])
+        };
+        for (pointer, code) in wanted {
+            if !known().any(|known| known == code) {
+                self.report.error(
+                    self.doc,
+                    &pointer,
+                    codes::UNKNOWN_HELD_CODE,
+                    format!("nothing is held as {}", quoted(code)),
+                    did_you_mean(code, known())
+                        .or_else(|| Some("docs/held.md lists the codes".to_owned())),
+                );
+            }
+        }
+    }
+
     fn expectation(&mut self, expect: &Expectation, keys_known: bool) {
         let doc = self.doc;
         let at = "/spec/expect";
-        let without_held = Expectation {
+        let mut without_held = Expectation {
             held: None,
             complete: false,
             ..expect.clone()
         };
+        let compares_groups = without_held.groups.as_ref().is_none_or(
+            |groups| !matches!(groups, ExpectedGroups::Among(among) if *among == GroupsAmong::default()),
+        );
+        if !compares_groups {
+            without_held.groups = None;
+        }
         let held = doc.value.pointer("/spec/expect/held").is_some();
         if without_held == Expectation::default()
             && !held
@@ -337,13 +456,54 @@ impl Checking<'_> {
                 "a test that expects nothing cannot fail",
                 Some("say something about `state`, `attributes`, `groups` or `held`".to_owned()),
             );
+        } else {
+            if !compares_groups && !doc.is_incomplete("/spec/expect/groups") {
+                self.report.error_key(
+                    doc,
+                    "/spec/expect/groups",
+                    codes::TEST_EXPECTS_NOTHING,
+                    "this compares no group",
+                    Some(
+                        "name some under `include` or `exclude`; a list `[]` expects none at all"
+                            .to_owned(),
+                    ),
+                );
+            }
+            for name in [
+                "applies",
+                "state",
+                "account",
+                "enabled",
+                "placement",
+                "groups",
+            ] {
+                let pointer = join(at, name);
+                if doc
+                    .value
+                    .pointer(&pointer)
+                    .is_some_and(serde_json::Value::is_null)
+                {
+                    self.report.error(
+                        doc,
+                        &pointer,
+                        codes::TEST_EXPECTS_NOTHING,
+                        "null expects nothing here",
+                        Some(
+                            "leave it out; `account: none` expects that there is no account"
+                                .to_owned(),
+                        ),
+                    );
+                }
+            }
         }
+        self.contradiction(expect);
+        self.held(expect.held.as_ref());
         if let Some(placement) = &expect.placement {
             self.name("/spec/expect/placement", placement);
         }
+        self.attributes("/spec/expect/attributes", expect.attributes.keys());
         for (name, value) in &expect.attributes {
             let at = join("/spec/expect/attributes", name);
-            self.attribute(&at, name);
             if let Some(GivenValue::Person(reference)) = value
                 && keys_known
                 && !self.keys.contains(&reference.person)

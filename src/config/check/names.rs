@@ -15,20 +15,26 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);
     unique("MappingTest", &set.tests, report);
-    if let [first, others @ ..] = set.projects.as_slice() {
-        let first = first.doc.key_place("/kind").location;
-        for other in others {
+    // Files are read in the order of their names, which says nothing of which one is meant: all of them are named.
+    if let [first, second, ..] = set.projects.as_slice() {
+        for project in &set.projects {
+            let other = if std::ptr::eq(project, first) {
+                second
+            } else {
+                first
+            };
             report.error(
-                &other.doc,
+                &project.doc,
                 "/kind",
                 codes::SEVERAL_PROJECTS,
-                "this is a second Project",
+                format!("this is one of {} Projects", set.projects.len()),
                 Some(format!(
-                    "the first one is at {first}; a repository has exactly one"
+                    "a repository has exactly one; another is at {}: keep the one that is meant",
+                    other.doc.key_place("/kind").location
                 )),
             );
         }
-    } else if !set.incomplete {
+    } else if set.projects.is_empty() && !set.incomplete {
         report.diagnostics.push(
             Diagnostic::error(
                 codes::NO_PROJECT,

@@ -209,11 +209,12 @@ fn unique_is_one_thing_however_it_is_written() {
 
 #[test]
 fn include_patterns_are_found_without_checking_anything() {
-    assert_eq!(
-        include_patterns(PROJECT.as_bytes()),
-        ["**/*.yaml", "**/*.yml"]
-    );
-    assert_eq!(include_patterns(b"a: ["), ["**/*.yaml", "**/*.yml"]);
+    let found = |bytes: &[u8]| -> Vec<String> {
+        let patterns = include_patterns("halosync.yaml", bytes);
+        patterns.into_iter().map(|pattern| pattern.text).collect()
+    };
+    assert_eq!(found(PROJECT.as_bytes()), ["**/*.yaml", "**/*.yml"]);
+    assert_eq!(found(b"a: ["), ["**/*.yaml", "**/*.yml"]);
     let text = "kind: Project\nspec: {include: [conf/*.yaml, 5]}\n";
-    assert_eq!(include_patterns(text.as_bytes()), ["conf/*.yaml"]);
+    assert_eq!(found(text.as_bytes()), ["conf/*.yaml"]);
 }

@@ -156,7 +156,7 @@ impl<R: Rows> Pass<R> {
         self.rows_taken.next_page();
         for (index, row) in std::mem::take(&mut page.rows).into_iter().enumerate() {
             self.rows += 1;
-            let id = row_id(&row, key);
+            let id = row_id(&row, key).and_then(|id| endpoint.counted_by(id));
             // Whatever it is, it is handed on: of rows with one id the later page's counts, those without it are named.
             self.rows_taken.push(row);
             match id {

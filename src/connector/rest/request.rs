@@ -4,10 +4,10 @@
 //! another segment, parameter, member or element; credentials go to the resource server and to servers named for
 //! that, nowhere else.
 
+use compact_str::{CompactString, ToCompactString as _};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -222,6 +222,17 @@ impl Endpoint {
     }
 
     /// Whether it is a list of HaloITSM.
+    /// The id as this list counts people by it. HaloITSM's own ids are whole numbers: a row with another is nobody.
+    pub(super) fn counted_by(&self, id: CompactString) -> Option<CompactString> {
+        if self.is_halo_list() && self.settings.key.eq_ignore_ascii_case("id") {
+            return id
+                .parse::<i64>()
+                .ok()
+                .map(|number| number.to_compact_string());
+        }
+        Some(id)
+    }
+
     fn is_halo_list(&self) -> bool {
         self.halo && self.settings.dependent.is_none()
     }

@@ -126,6 +126,10 @@ fn of_list(list: &ListReport, found: &mut Vec<Finding>) {
             format!("{} was not looked at as far as asked: {why}", list.endpoint),
             "allow more with --max-requests",
         ));
+        // Nobody asked, so nothing is known of what it gives.
+        if list.pages == 0 {
+            return;
+        }
     }
     if list.rows == 0 {
         found.push(warning(

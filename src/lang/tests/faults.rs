@@ -264,6 +264,24 @@ fn types_are_checked() {
 }
 
 #[test]
+fn what_cannot_be_read_has_a_way_out() {
+    let world = World::new();
+    for (template, expected) in [
+        ("{{ person.team }", "with `}}`"),
+        ("{{ 'a\" }}", "close the quotes"),
+        ("{{ person.team | }}", "name a filter"),
+        ("{% if person.contractor }x{% endif %}", "with `%}`"),
+        ("{% if person.contractor %}x", "endif"),
+        ("{{ (person.team }}", "bracket"),
+        ("{{ person.team person.team }}", "filters after"),
+    ] {
+        let errors = compile_template(template, &world.scope()).unwrap_err();
+        let help = errors[0].help.as_deref().unwrap_or_default();
+        assert!(help.contains(expected), "{template}: {help}");
+    }
+}
+
+#[test]
 fn only_if_is_a_statement() {
     let world = World::new();
     for template in [

@@ -16,8 +16,8 @@ use crate::config::kinds::{FieldSpec, Severity};
 use crate::config::{Document, kinds};
 use crate::lang::Tables;
 use crate::lifecycle::{RuleBook, RuleId};
+use crate::model::held_codes::{Code, held};
 use crate::model::{FieldIndex, Name, PeopleHeader, PeopleSnapshot, Person};
-use crate::policy::codes::{Code, held};
 
 /// Everything a source asks of its people's values.
 #[derive(Debug)]

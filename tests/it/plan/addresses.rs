@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use halosync::config::{Config, DataError, InputFile, load};
-use halosync::model::{DirectorySnapshot, Values};
+use halosync::model::{DirectorySnapshot, Dn, Guid, Values};
 use halosync::plan::{Action, Plan, PlanValue};
 use halosync::snapshot::{read_directory, read_people};
 use proptest::prelude::*;
@@ -136,6 +136,27 @@ fn held<'p>(plan: &'p Plan, key: &str) -> Vec<(&'p str, bool)> {
         person.is_some_and(|person| person.key.as_str() == key)
     });
     of.map(|held| (held.code.as_str(), held.partial)).collect()
+}
+
+/// Two others have the address: which of them the reason names does not depend on the order of the read.
+#[test]
+fn who_has_an_address_is_told_the_same_in_every_order() {
+    let (people, mut directory) = read();
+    let config = config_of(&golden_root().join(FOLDER).join("config"));
+    let office = directory
+        .objects
+        .iter()
+        .find(|entry| entry.dn.rdn().value == "Office")
+        .unwrap();
+    let mut second = office.clone();
+    second.guid = Guid::parse("c0000000-0000-0000-0000-000000000001").unwrap();
+    second.dn = Dn::parse("CN=Old office,OU=Groups,DC=corp,DC=example,DC=test").unwrap();
+    directory.objects.push(second);
+    let first = plan(&config, &people, &directory);
+    directory.objects.reverse();
+    let turned = plan(&config, &people, &directory);
+    assert_eq!(held(&first, "4006"), [("duplicate-address", true)]);
+    assert_eq!(first.held, turned.held);
 }
 
 const RENAMES: &[&str] = &[

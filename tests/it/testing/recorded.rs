@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halosync::config::{Config, Document, Positions};
-use halosync::model::{DirectorySnapshot, Name, PeopleSnapshot};
+use halosync::model::{DirectorySnapshot, Entry, EntryKind, Guid, Name, PeopleSnapshot, Values};
 use halosync::snapshot::{read_directory, read_people};
 use halosync::testing::{self, Reads, Recorded};
 
@@ -129,6 +129,50 @@ fn redacted_tests_pass_and_hold_no_fact_of_the_person() {
         }
     }
     assert!(compared > 150, "{compared} facts");
+}
+
+#[test]
+fn names_of_groups_nobody_configured_are_invented_too() {
+    let mut met = 0;
+    for mut case in cases() {
+        let directory = case.directories.get_mut(&Name::new("corp")).unwrap();
+        let Some(member) = directory.header.attribute("member") else {
+            continue;
+        };
+        let users: Vec<compact_str::CompactString> = directory
+            .objects
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::User)
+            .map(|entry| entry.dn.as_str().into())
+            .collect();
+        directory.objects.push(Entry {
+            guid: Guid::numbered(u64::from(u32::MAX)),
+            dn: directory
+                .header
+                .identity
+                .naming_context
+                .child("OU", "Zweigstelle")
+                .child("CN", "Janine Dorsey Grievance"),
+            kind: EntryKind::Group,
+            attributes: Box::new([(member, Values::Many(users.into_boxed_slice()))]),
+        });
+        for person in &case.people[&Name::new("people")].people {
+            let wanted = format!("people/{}", person.key);
+            let plain = case.record(&wanted, None);
+            let redacted = case.record(&wanted, Some(-7 * 13));
+            case.passes(&redacted, &wanted);
+            let text = |recorded: &Recorded| serde_json::to_string(&recorded.test).unwrap();
+            met += usize::from(text(&plain).contains("Grievance"));
+            for word in ["Janine", "Dorsey", "Grievance", "Zweigstelle"] {
+                assert!(
+                    !text(&redacted).contains(word),
+                    "{word}: {}",
+                    text(&redacted)
+                );
+            }
+        }
+    }
+    assert!(met > 5, "{met} accounts in the group");
 }
 
 /// What a test tells of people and their accounts, in lower case. Descriptions say what the rules say.

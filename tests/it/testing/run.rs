@@ -47,7 +47,7 @@ pub(super) fn golden(name: &str, found: &str) {
 async fn the_examples_tests_pass_without_secrets() {
     let run = test(&root().join("examples/acme"), &[]).await.expect(0);
     assert!(
-        run.stdout.ends_with("5 tests: 5 passed, 0 failed\n"),
+        run.stdout.ends_with("6 tests: 6 passed, 0 failed\n"),
         "{}",
         run.stdout
     );
@@ -238,6 +238,22 @@ async fn a_value_begins_no_annotation_of_its_own() {
         assert!(
             line.starts_with("::error file=failing.yaml,line="),
             "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_tests_the_command_fails_in_every_form() {
+    let project = project();
+    for file in ["passing.yaml", "failing.yaml"] {
+        std::fs::remove_file(project.path().join(file)).unwrap();
+    }
+    for format in ["text", "json", "junit", "github"] {
+        let run = test(project.path(), &["--format", format]).await.expect(7);
+        assert!(
+            run.stderr.contains("error: there are no tests"),
+            "{format}: {}",
+            run.stderr
         );
     }
 }
