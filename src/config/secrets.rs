@@ -9,7 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::codes;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, suggest};
 use super::text::Source;
 use super::yaml::{Doc, push_step};
 
@@ -122,10 +122,13 @@ fn collect(
                 let cut = pointer.len();
                 push_step(pointer, member);
                 // In a reference to a secret everything but the reference is taken for the secret.
+                // A slip in the reference's own key is still a reference.
                 let reference = match value {
-                    Value::String(text) => {
-                        member == "file" || (member == "env" && is_variable_name(text))
-                    }
+                    Value::String(text) => match suggest(member, ["env", "file"]) {
+                        Some("file") => true,
+                        Some("env") => is_variable_name(text),
+                        _ => false,
+                    },
                     _ => true,
                 };
                 let hidden = if described {

@@ -7,7 +7,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::{Value, json};
 
 use super::{Finding, Mark, NAME_PATTERN, Repair};
-use crate::config::diagnostic::{did_you_mean, list, quoted};
+use crate::config::diagnostic::{did_you_mean, list, quoted, suggest};
 use crate::config::yaml::{join, push_step};
 use crate::config::{codes, secrets};
 
@@ -428,11 +428,18 @@ fn unknown_value(
 ) -> Finding {
     let options = || options.iter().map(String::as_str);
     match instance {
-        Value::String(given) => at_value(
-            codes::UNKNOWN_VALUE,
-            format!("{} is not one of {}", quoted(given), list(options())),
-            did_you_mean(given, options()),
-        ),
+        Value::String(given) => {
+            let mut finding = at_value(
+                codes::UNKNOWN_VALUE,
+                format!("{} is not one of {}", quoted(given), list(options())),
+                did_you_mean(given, options()),
+            );
+            // Taken for what was meant, so that a slip of the fingers is complained of once.
+            if let Some(meant) = suggest(given, options()) {
+                finding.repair.1 = Repair::Set(json!(meant));
+            }
+            finding
+        }
         other => at_value(
             codes::UNKNOWN_VALUE,
             format!("{} is not one of {}", described(other), list(options())),
