@@ -55,7 +55,7 @@ impl<'a> Translator<'a> {
                     out.push(Finding {
                         code: codes::UNKNOWN_FIELD,
                         message: format!("{} is not a field here", quoted(key)),
-                        help: did_you_mean(key, known.iter().copied()).or_else(|| {
+                        help: meant(key, &known).or_else(|| {
                             (!known.is_empty())
                                 .then(|| format!("fields here are {}", list(known.iter().copied())))
                         }),
@@ -213,8 +213,9 @@ bad_percentage(&at_value)
                             "one of {} is needed here",
                             list(tags.iter().map(String::as_str))
                         ),
-                        map.keys()
-                            .find_map(|key| did_you_mean(key, tags.iter().map(String::as_str))),
+                        map.keys().find_map(|key| {
+                            meant(key, &tags.iter().map(String::as_str).collect::<Vec<_>>())
+                        }),
                     );
                     let pointer = map
                         .keys()
@@ -413,6 +414,15 @@ bad_percentage(&at_value)
             _ => Value::Null,
         }
     }
+}
+
+/// `did you mean X?` for a key; where references stand, also for one that is written out.
+fn meant(key: &str, known: &[&str]) -> Option<String> {
+    did_you_mean(key, known.iter().copied()).or_else(|| {
+        let meant = secrets::reference_key(key)?;
+        let reference = known.iter().all(|known| ["env", "file"].contains(known));
+        (reference && known.contains(&meant)).then(|| format!("did you mean {}?", quoted(meant)))
+    })
 }
 
 fn text_of(value: &Value) -> String {
