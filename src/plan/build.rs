@@ -295,6 +295,9 @@ fn make(
             ),
         }
     }
+    let held = plan.held_counts();
+    plan.counts.held = held.held;
+    plan.counts.held_in_part = held.in_part;
     plan.warnings = warnings.into_plan();
     settle_rules(&mut plan, &book);
     if let Some(trace) = trace {

@@ -245,6 +245,16 @@ impl<'a> Planning<'a> {
                         attribute.clone(),
                     );
                 }
+                for attribute in &mapping.owned {
+                    warnings.add(
+                        warning::ATTRIBUTE_READ_ONLY,
+                        format!(
+                            "the schema of {} lets nobody write these attributes; their rules are left out",
+                            self.target.name
+                        ),
+                        attribute.clone(),
+                    );
+                }
                 let names = mapping
                     .all_rules()
                     .iter()
