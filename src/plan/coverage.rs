@@ -10,8 +10,9 @@ use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::draft::{Warnings, listed};
-use super::groups::GroupRule;
+
 use super::target::Target;
+use super::wishes::GroupRule;
 use crate::lang::{Looked, Mention, Tables};
 use crate::lifecycle::{Formula, Test};
 use crate::model::{Fact, FieldIndex, Name};
