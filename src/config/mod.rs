@@ -17,6 +17,7 @@ mod secrets;
 mod text;
 mod yaml;
 
+pub(crate) use check::callback_fault;
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, parse_duration};

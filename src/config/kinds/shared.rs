@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum SecretRef {
     /// Name of an environment variable.
     Env(String),
-    /// Path of a file holding nothing but the secret; one trailing line break is ignored.
+    /// Path of a regular file that holds nothing but the secret, in one line (private keys may have several) and UTF-8;
+    /// the line break at its end is not part of it.
     File(String),
 }
 

@@ -1,6 +1,7 @@
 //! Any REST source: endpoints, paging, message types, joins, budget and cache, without a preset.
 
 mod cache;
+mod example;
 mod faults;
 mod golden;
 mod halo;
