@@ -105,9 +105,17 @@ impl<'a> Resolver<'a> {
         place: &str,
     ) -> Option<SecretString> {
         match secret {
-            SecretRef::Env(name) => self
-                .variable(name, place)
-                .map(|value| without_line_break(&value)),
+            SecretRef::Env(name) => {
+                let value = self.variable(name, place).map(Zeroizing::new)?;
+                match take(value.as_bytes()) {
+                    Ok(secret) => Some(secret),
+                    Err(why) => {
+                        self.problems
+                            .push(format!("environment variable {name} {why} ({place})"));
+                        None
+                    }
+                }
+            }
             SecretRef::File(path) => {
                 let bytes = self.file(path, files::LARGEST_SECRET, place)?;
                 match take(&bytes) {

@@ -433,6 +433,17 @@ pub(super) fn http_address(
             example(),
         ),
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        report.error(
+            doc,
+            pointer,
+            codes::BAD_URL,
+            "an address holds no user name",
+            Some(
+                "leave out everything before `@`, and say under `auth` how to authorise".to_owned(),
+            ),
+        );
+    }
     if (url.query().is_some() && !query) || url.fragment().is_some() {
         report.error(
             doc,

@@ -27,7 +27,11 @@ impl<'a> Translator<'a> {
             .and_then(|(parent, _)| self.root.pointer(parent))
             .unwrap_or(&Value::Null);
         let instance = error.instance().as_ref();
-        if keyword.starts_with("/$defs/SecretRef/") && !instance.is_object() && !instance.is_null()
+        let empty = matches!(error.kind(), ValidationErrorKind::MinLength { .. });
+        if keyword.starts_with("/$defs/SecretRef/")
+            && !instance.is_object()
+            && !instance.is_null()
+            && !empty
         {
             out.push(Finding {
                 code: codes::LITERAL_SECRET,
@@ -162,7 +166,9 @@ bad_percentage(&at_value)
             | ValidationErrorKind::MinLength { limit } => {
                 out.push(at_value(
                     codes::EMPTY_VALUE,
-                    if *limit == 1 {
+                    if empty && *limit == 1 {
+                        "this is empty".to_owned()
+                    } else if *limit == 1 {
                         "this is empty; at least one entry is needed".to_owned()
                     } else {
                         format!("at least {limit} are needed here")

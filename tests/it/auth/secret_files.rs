@@ -39,6 +39,29 @@ async fn a_secret_file_is_taken_as_it_is_meant() {
     }
 }
 
+#[tokio::test]
+async fn a_secret_of_the_environment_is_held_to_the_same() {
+    let sim = halo(|_| {}).await;
+    let lines = LINES.replace("{file: secret}", "{env: SECRET}");
+    let mut desk = Desk::at(&sim, &lines).await;
+    desk.set("SECRET", &format!("{CANARY}\n"));
+    desk.run(&["login", "people", "--check"]).await.expect(0);
+    for (text, why) in [
+        (format!("{CANARY}\nsecond"), "holds more than one line"),
+        (" ".to_owned(), "is empty"),
+    ] {
+        desk.set("SECRET", &text);
+        let run = desk.run(&["login", "people", "--check"]).await.expect(65);
+        assert!(
+            run.stderr
+                .contains(&format!("environment variable SECRET {why}"))
+                && run.stderr.contains("(source.yaml:"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_is_not_waited_for_and_a_device_not_read() {
