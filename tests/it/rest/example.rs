@@ -71,6 +71,10 @@ async fn the_example_reads_plans_and_holds_as_it_says() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let held = content["held"].as_array().unwrap();
+    let held: Vec<&Value> = held
+        .iter()
+        .filter(|one| one["person"].is_object())
+        .collect();
     assert_eq!(held.len(), 1, "{held:#?}");
     assert_eq!(held[0]["person"]["key"], "2");
     assert_eq!(held[0]["code"], "join-unmatched");
