@@ -60,7 +60,10 @@ pub fn expiring(config: &Config, today: Date) -> Vec<Diagnostic> {
                             exception.expires
                         ),
                     )
-                    .help(format!("ask {}: it is held from the next day on", exception.owner)),
+                    .help(format!(
+                        "ask {}: it is held from the next day on",
+                        exception.owner
+                    )),
                 ),
                 Standing::Expired => found.push(
                     Diagnostic::error(

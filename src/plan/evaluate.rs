@@ -61,7 +61,10 @@ pub(super) fn evaluate<'t>(
         outcome = hold(outcome, draft, &subject.found);
     }
     if let Found::Adopt {
-        by: Recognised::Link { replaces: true, rule },
+        by: Recognised::Link {
+            replaces: true,
+            rule,
+        },
         ..
     } = &subject.found
         && !target.side(subject).proven
@@ -169,6 +172,14 @@ impl<'t> Evaluation<'_, 't, '_> {
         });
         match lacks {
             None => Ok(()),
+            Some(one) if one.owned => Err(Draft::new(
+                held::ATTRIBUTE_READ_ONLY,
+                format!(
+                    "the schema of {} lets nobody write attribute {}",
+                    self.target.name, one.name
+                ),
+            )
+            .rule(one.rule)),
             Some(one) => Err(Draft::new(
                 held::ATTRIBUTE_UNKNOWN,
                 format!(

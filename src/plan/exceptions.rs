@@ -392,10 +392,7 @@ pub(super) fn report(
             let subject = target.subject_of[number][person as usize];
             let why = if subject == NOBODY {
                 "the person is held, out of scope, or no mapping applies"
-            } else if matches!(
-                target.subjects[subject as usize].found,
-                Found::Conflict(_)
-            ) {
+            } else if matches!(target.subjects[subject as usize].found, Found::Conflict(_)) {
                 "nobody can say which account is theirs"
             } else {
                 continue;

@@ -57,7 +57,12 @@ impl Links {
                     let pointer = format!("/spec/{part}/{at}");
                     let text = format!("{part}: {}", link.account);
                     let rule = compiler.rule(&document.positions, &pointer, &text);
-                    named.push((link.person.to_string(), link.account.clone(), forbidden, rule));
+                    named.push((
+                        link.person.to_string(),
+                        link.account.clone(),
+                        forbidden,
+                        rule,
+                    ));
                 }
             }
         }

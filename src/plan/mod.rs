@@ -37,6 +37,7 @@ mod requests;
 mod steps;
 mod target;
 mod trace;
+mod wishes;
 
 pub use artifact::*;
 pub use build::{PlanError, PlanInput, build, build_traced, tables};

@@ -11,14 +11,15 @@ use super::assemble::held;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
-use super::exceptions;
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
-use super::groups::{GroupRule, memberships};
+use super::exceptions;
+use super::groups::memberships;
 use super::links;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
+use super::wishes::GroupRule;
 use super::{Change, Held, PlannedException};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
@@ -249,6 +250,16 @@ impl<'a> Planning<'a> {
                     warnings.add(
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
+                        attribute.clone(),
+                    );
+                }
+                for attribute in &mapping.owned {
+                    warnings.add(
+                        warning::ATTRIBUTE_READ_ONLY,
+                        format!(
+                            "the schema of {} lets nobody write these attributes; their rules are left out",
+                            self.target.name
+                        ),
                         attribute.clone(),
                     );
                 }

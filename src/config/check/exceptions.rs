@@ -20,7 +20,9 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let pointer = join("/spec/exceptions", &index.to_string());
             texts(&exceptions.doc, &pointer, exception, report);
             let concerned = effect(exceptions, &pointer, exception, context, report);
-            contradictions(exceptions, &pointer, exception, concerned, &mut seen, report);
+            contradictions(
+                exceptions, &pointer, exception, concerned, &mut seen, report,
+            );
         }
     }
 }
@@ -140,7 +142,11 @@ fn effect(
             people.template(doc, &at, report);
         }
     }
-    if exception.set.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
+    if exception
+        .set
+        .as_ref()
+        .is_some_and(std::collections::BTreeMap::is_empty)
+    {
         report.error_key(
             doc,
             &join(pointer, "set"),

@@ -57,10 +57,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             };
             let here = doc.value_place(&pointer).location;
             let person = of(link.person.to_string());
-            if let Some((_, first)) = seen
-                .people
-                .insert(person, (account.clone(), here.clone()))
-            {
+            if let Some((_, first)) = seen.people.insert(person, (account.clone(), here.clone())) {
                 let what = format!("person {} is linked", quoted(&link.person.to_string()));
                 twice(doc, &pointer, &what, &first, report);
             } else if let Some(first) = seen.accounts.insert(of(account), here) {
