@@ -39,6 +39,9 @@ pub enum Found {
     Conflict(Conflict),
 }
 
+/// What stands for the attribute where a link, and no attribute, recognised an account.
+pub const BY_LINK: &str = "";
+
 /// How an account is known to be a person's before it carries their anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recognised {
@@ -156,18 +159,34 @@ fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(Attribute
         .find_map(|id| entry.value(*id).map(|value| (*id, value)))
 }
 
-/// Looks for one person's account. `anchors` are the attributes that are an anchor under any mapping of the target:
-/// an account that carries one is somebody's already. `forbidden` accounts are nobody's find.
+/// The accounts of a target, as matching looks for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts<'a> {
+    /// The objects of the read.
+    pub index: &'a DirectoryIndex<'a>,
+    /// Who carries which value.
+    pub keys: &'a KeyIndexes,
+    /// What may be done to each object.
+    pub standing: &'a [Standing],
+    /// Attributes that are an anchor under any mapping of the target: an account that carries one is somebody's
+    /// already.
+    pub anchors: &'a [AttributeId],
+}
+
+/// Looks for one person's account. `forbidden` accounts are never theirs.
 pub fn find(
     mapping: &Mapping,
     anchor: &str,
     context: &PersonContext<'_>,
-    index: &DirectoryIndex<'_>,
-    keys: &KeyIndexes,
-    standing: &[Standing],
-    anchors: &[AttributeId],
+    accounts: Accounts<'_>,
     forbidden: &[u32],
 ) -> Found {
+    let Accounts {
+        index,
+        keys,
+        standing,
+        anchors,
+    } = accounts;
     let key = &mapping.anchor;
     let unmanaged = |object: u32, attribute: &str, value: &str| {
         Found::Conflict(Conflict::Unmanaged {
@@ -259,13 +278,13 @@ pub struct Rivalry {
 
 /// What somebody held, or left out, would claim under a mapping. The same rules as in [`find`], but whatever gives
 /// no answer is passed over: such a claim takes an account from others and never gives one.
-pub fn rivalry(
-    mapping: &Mapping,
-    context: &PersonContext<'_>,
-    index: &DirectoryIndex<'_>,
-    keys: &KeyIndexes,
-    anchors: &[AttributeId],
-) -> Rivalry {
+pub fn rivalry(mapping: &Mapping, context: &PersonContext<'_>, accounts: Accounts<'_>) -> Rivalry {
+    let Accounts {
+        index,
+        keys,
+        anchors,
+        ..
+    } = accounts;
     let snapshot = index.snapshot;
     let mut rivalry = Rivalry::default();
     let text = |key: &Key| {

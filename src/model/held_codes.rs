@@ -48,11 +48,11 @@ codes! {
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
-        LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
-        LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
         JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
         JOIN_UNMATCHED "join-unmatched" "add the record the key leads to, or correct the key; unmatched: report lets the person go on without";
+        LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
+        LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
@@ -79,9 +79,9 @@ codes! {
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
+        ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
         EXCEPTION_EXPIRES_SOON "exception-expires-soon" "exceptions whose last day is near";
         EXCEPTION_UNKNOWN_PERSON "exception-unknown-person" "exceptions of people whom the read does not have";
-        ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
@@ -99,8 +99,8 @@ codes! {
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
-        UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
+        UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
     }
 }

@@ -10,8 +10,9 @@ use super::exceptions::places;
 use super::people::Side;
 use crate::config::{Document, kinds};
 use crate::lifecycle::{Compiler, RuleId};
-use crate::matching::{Conflict, DirectoryIndex, Found, Recognised, Standing};
-use crate::model::{AttributeId, Dn, EntryKind, Guid, PeopleSnapshot};
+use crate::mapping::Key;
+use crate::matching::{Accounts, BY_LINK, Conflict, DirectoryIndex, Found, Recognised, Standing};
+use crate::model::{Dn, EntryKind, Guid, PeopleSnapshot};
 use crate::policy::warning;
 
 /// The links of one side, as they are written.
@@ -81,6 +82,11 @@ impl Links {
         links
     }
 
+    /// Whether anything is settled for a person.
+    pub(super) fn concern(&self, person: u32) -> bool {
+        self.written.iter().any(|one| one.person == person)
+    }
+
     /// Finds the accounts they name.
     pub(super) fn settle(&self, index: &DirectoryIndex<'_>) -> HashMap<u32, Settled> {
         let mut settled: HashMap<u32, Settled> = HashMap::new();
@@ -123,9 +129,8 @@ impl Settled {
     pub(super) fn applied(
         &self,
         found: Found,
-        standing: &[Standing],
-        index: &DirectoryIndex<'_>,
-        anchors: &[AttributeId],
+        accounts: Accounts<'_>,
+        (key, anchor): (&Key, &str),
     ) -> Found {
         let Some((object, written, rule)) = &self.account else {
             return found;
@@ -147,16 +152,22 @@ impl Settled {
                 linked: object,
                 rule: *rule,
             }),
-            _ if standing[object as usize] != Standing::Managed => {
+            _ if accounts.standing[object as usize] != Standing::Managed => {
                 Found::Conflict(Conflict::Unmanaged {
                     object,
-                    attribute: "link".to_owned(),
+                    attribute: BY_LINK.to_owned(),
                     value: written.as_str().into(),
                 })
             }
             _ => {
-                let entry = index.entry(object);
-                let replaces = anchors.iter().any(|id| entry.value(*id).is_some());
+                let entry = accounts.index.entry(object);
+                // Of several with the anchor, the one that is meant.
+                if let Some(value) = entry.value(key.id)
+                    && key.matches(value, anchor)
+                {
+                    return Found::Account(object);
+                }
+                let replaces = accounts.anchors.iter().any(|id| entry.value(*id).is_some());
                 Found::Adopt {
                     object,
                     by: Recognised::Link {

@@ -307,6 +307,7 @@ impl<'a> Target<'a> {
             .iter()
             .map(|side| side.links.settle(&self.index))
             .collect();
+        let accounts = self.accounts();
         subjects.par_chunks_mut(CHUNK).for_each(|chunk| {
             let mut context = None;
             for subject in chunk {
@@ -316,16 +317,13 @@ impl<'a> Target<'a> {
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
                     self.moment.seen(&mut context, side.person(subject.person)),
-                    &self.index,
-                    &self.keys,
-                    &self.standing,
-                    &self.anchors,
+                    accounts,
                     settled.map_or(&[], |settled| &settled.forbidden),
                 );
                 if let Some(settled) = settled {
                     let found = std::mem::replace(&mut subject.found, Found::Nothing);
-                    subject.found =
-                        settled.applied(found, &self.standing, &self.index, &self.anchors);
+                    let key = &side.mappings[usize::from(subject.mapping)].anchor;
+                    subject.found = settled.applied(found, accounts, (key, &subject.anchor));
                 }
             }
         });
@@ -383,6 +381,15 @@ impl<'a> Target<'a> {
         held_people
     }
 
+    fn accounts(&self) -> matching::Accounts<'_> {
+        matching::Accounts {
+            index: &self.index,
+            keys: &self.keys,
+            standing: &self.standing,
+            anchors: &self.anchors,
+        }
+    }
+
     /// What somebody nothing is planned for claims all the same. Whoever is held for a missing department may be the
     /// one an account belongs to, so nobody else gets it.
     fn rivals<'s>(
@@ -396,7 +403,7 @@ impl<'a> Target<'a> {
         let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
         let mut accounts = Vec::new();
         for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
-            let found = matching::rivalry(mapping, context, &self.index, &self.keys, &self.anchors);
+            let found = matching::rivalry(mapping, context, self.accounts());
             if let Some(value) = found.anchor {
                 let key = &mapping.anchor;
                 let known = anchors
@@ -452,9 +459,13 @@ impl<'a> Target<'a> {
                     Standing::Protected(why) => why.to_string(),
                     _ => "it stands outside the managed scope".to_owned(),
                 };
+                let which = match attribute.as_str() {
+                    matching::BY_LINK => "the account a link names".to_owned(),
+                    attribute => format!("the account with {attribute} {value:?}"),
+                };
                 Draft::new(
                     held::UNMANAGED_MATCH,
-                    format!("the account with {attribute} {value:?} is not managed: {why}"),
+                    format!("{which} is not managed: {why}"),
                 )
                 .accounts(vec![*object])
                 .rule(rule_of(attribute))

@@ -1,11 +1,12 @@
 //! Lays out a plan: what would happen, to whom, and why.
 //!
 //! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
-//! change of many people once), held people, warnings, and where the plan comes from. Decides nothing and leaves
+//! change of many people once), held people, exceptions, warnings, and where the plan comes from. Decides nothing and leaves
 //! nothing out; writers may, and say so.
 
 mod accounts;
 mod changes;
+mod exceptions;
 mod quality;
 mod verdict;
 
@@ -117,6 +118,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         items_are: "held people and accounts",
         essential: false,
         items: held_items(&context, &plan.held),
+    });
+    sections.push(Section {
+        title: "Exceptions".into(),
+        size: grouped(number(plan.exceptions.len())),
+        items_are: "exceptions",
+        essential: false,
+        items: exceptions::items(&context),
     });
     sections.push(Section {
         title: "Warnings".into(),
