@@ -19,7 +19,7 @@ mod yaml;
 
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};

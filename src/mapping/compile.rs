@@ -90,15 +90,18 @@ impl Mapping {
         )?;
         compiler.speak_of([]);
         for (at, state) in states.spec.states.iter().enumerate() {
-            let rules = mapping.add_rules(
-                &state.account.attributes,
-                &states.positions,
-                &format!("/spec/states/{at}/account/attributes"),
-                Origin::State,
-                &naming,
-                compiler,
-            )?;
-            mapping.states.push(rules);
+            for (number, step) in state.steps().into_iter().enumerate() {
+                let own = mapping.add_rules(
+                    step.attributes,
+                    &states.positions,
+                    &format!("/spec/states/{at}{}/attributes", step.pointer),
+                    Origin::State,
+                    &naming,
+                    compiler,
+                )?;
+                let before = (number > 0).then(|| mapping.states.len() - 1);
+                mapping.add_state(before, step.attributes, own);
+            }
         }
         compiler.speak_of(speak_of.iter().map(String::as_str));
         let fallback = default_cn(
@@ -132,6 +135,38 @@ impl Mapping {
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
+    }
+
+    /// Adds a state with its own rules and those of the stage before that it does not say otherwise.
+    fn add_state(
+        &mut self,
+        before: Option<usize>,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        own: Vec<u32>,
+    ) {
+        let Some(before) = before else {
+            self.states.push(own);
+            return;
+        };
+        let says = |name: &str| spec.keys().any(|other| other.eq_ignore_ascii_case(name));
+        let kept = self.states[before]
+            .iter()
+            .copied()
+            .filter(|at| !says(&self.attributes[*at as usize].name));
+        let rules: Vec<u32> = kept.chain(own).collect();
+        let lacking: Vec<Lacking> = self
+            .lacking
+            .iter()
+            .filter(|one| one.origin == Origin::State && one.state == before && !says(&one.name))
+            .map(|one| Lacking {
+                name: one.name.clone(),
+                origin: Origin::State,
+                state: self.states.len(),
+                rule: one.rule,
+            })
+            .collect();
+        self.lacking.extend(lacking);
+        self.states.push(rules);
     }
 
     /// Compiles rules and gives their places; those for attributes the directory does not have are left out.

@@ -58,6 +58,7 @@ codes! {
         REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
+        UNKNOWN_TIME_ZONE "unknown-time-zone" "correct the value in HaloITSM, or give its IANA name in a table";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
         VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template, or let the rule cut it (tooLong: truncate)";

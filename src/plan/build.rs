@@ -114,12 +114,11 @@ pub enum PlanError {
 /// The moment and the tables every condition and template sees.
 pub(super) struct Moment {
     pub(super) as_of: jiff::Zoned,
-    pub(super) zone: TimeZone,
     pub(super) tables: Tables,
 }
 
 impl Moment {
-    /// What templates and conditions see of a person.
+    /// What templates and conditions see of a person in the project's time zone.
     pub(super) fn of<'p>(&'p self, person: &'p Person) -> PersonContext<'p> {
         PersonContext {
             person,
@@ -127,19 +126,6 @@ impl Moment {
             as_of: self.as_of.clone(),
             tables: &self.tables,
         }
-    }
-}
-
-impl Moment {
-    /// Like [`Moment::of`], for one person after the other: the moment is not made anew for each.
-    pub(super) fn seen<'p, 's>(
-        &'p self,
-        last: &'s mut Option<PersonContext<'p>>,
-        person: &'p Person,
-    ) -> &'s PersonContext<'p> {
-        let context = last.get_or_insert_with(|| self.of(person));
-        context.person = person;
-        context
     }
 }
 
@@ -250,6 +236,7 @@ fn make(
                 tables: &tables,
                 book: &mut book,
                 judged: &judged,
+                moment: &moment,
             };
             let (side, rules) = compiling.side(
                 source,
@@ -330,8 +317,7 @@ fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Mom
     let name = &config.project.spec.time_zone;
     let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {
-        as_of: as_of.to_zoned(zone.clone()),
-        zone,
+        as_of: as_of.to_zoned(zone),
         tables,
     })
 }
@@ -349,6 +335,7 @@ struct Compiling<'c, 'a> {
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
     judged: &'a BTreeMap<Name, Judged>,
+    moment: &'a Moment,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -409,7 +396,7 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let side = Side::new(source, people, lifecycle, compiled, true, quality);
+        let side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
         Ok((side, rules))
     }
 }

@@ -35,6 +35,7 @@ mod requests;
 mod steps;
 mod target;
 mod trace;
+mod zones;
 
 pub use artifact::*;
 pub use build::{PlanError, PlanInput, build, build_traced, tables};

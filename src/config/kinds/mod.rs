@@ -18,7 +18,8 @@ mod template;
 pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
-    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
+    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage, StageAccount,
+    State, Step,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
