@@ -130,6 +130,8 @@ codes! {
     UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
+    UNPROVABLE_LIST = "unprovable-list";
+    UNUSED_SERVER = "unused-server";
     UNREACHABLE_STATE = "unreachable-state";
     UNUSED = "unused";
     VALUE_TOO_LONG = "value-too-long";

@@ -17,6 +17,7 @@ mod secrets;
 mod text;
 mod yaml;
 
+pub(crate) use check::callback_fault;
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
@@ -128,6 +129,8 @@ impl Positions {
 pub struct Document<T> {
     /// `metadata.name`.
     pub name: Name,
+    /// `metadata.description`.
+    pub description: Option<String>,
     /// `spec`.
     pub spec: T,
     /// Where everything in it stands. Pointers begin at the document's root: `/spec/attributes/sn`.

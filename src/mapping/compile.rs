@@ -1,8 +1,8 @@
 //! A mapping's document, its templates and the states of its lifecycle become rules.
 //!
 //! Knows which rules there are and where they come from; what a single one means is in `rule`, which of them is in
-//! force for whom in `compose`. Keeps that a rule for an attribute the directory does not have is left out and noted,
-//! and that everything else either compiles or is refused where it is written.
+//! force for whom in `compose`. Keeps that a rule for an attribute the directory does not have, or lets nobody write, is left
+//! out and noted, and that everything else either compiles or is refused where it is written.
 
 use super::account::{Spoken, arrange};
 use super::compose::in_order;
@@ -54,7 +54,8 @@ impl Mapping {
                 &spec.matching.anchor.attribute,
                 &spec.matching.anchor.value,
                 compiler,
-            )?,
+            )?
+            .written(header, positions)?,
             adopt,
             placement: compiler.formula(positions, "/spec/placement", &spec.placement)?,
             placement_when: spec.placement_when,
@@ -65,6 +66,7 @@ impl Mapping {
                 &format!("mapping {}", document.name),
             ),
             unknown: Vec::new(),
+            owned: Vec::new(),
             lacking: Vec::new(),
             renames: spec.rename.is_some(),
             spoken: spoken(spec, header),
@@ -122,7 +124,7 @@ impl Mapping {
             mapping.attributes.push(rule);
         }
         mapping.add_templates(&own, &naming, compiler)?;
-        arrange(&mut mapping.attributes, &mapping.base, &mapping.spoken).map_err(|at| {
+        arrange(&mut mapping.attributes, &mapping.spoken).map_err(|at| {
             let rule = &mapping.attributes[at as usize];
             NotCompiled {
                 location: compiler.location(rule.rule),
@@ -132,6 +134,8 @@ impl Mapping {
                 ),
             }
         })?;
+        mapping.owned.sort();
+        mapping.owned.dedup();
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
@@ -163,6 +167,7 @@ impl Mapping {
                 origin: Origin::State,
                 state: self.states.len(),
                 rule: one.rule,
+                owned: one.owned,
             })
             .collect();
         self.lacking.extend(lacking);
@@ -182,16 +187,24 @@ impl Mapping {
         let mut places = Vec::with_capacity(spec.len());
         for (name, rule) in spec {
             let pointer = format!("{pointer}/{}", escape_pointer(name));
-            let Some((id, def)) = attribute(naming.header, name, positions, &pointer)? else {
+            let found = attribute(naming.header, name, positions, &pointer)?;
+            let owned = found.as_ref().is_some_and(|(_, def)| def.read_only);
+            let Some((id, def)) = found.filter(|_| !owned) else {
                 if rule.full().if_unknown == kinds::IfUnknown::Hold {
                     self.lacking.push(Lacking {
                         name: name.clone(),
+                        owned,
                         origin,
                         state: self.states.len(),
                         rule: compiler.rule(positions, &pointer, name),
                     });
                 }
-                self.unknown.push(name.clone());
+                if owned {
+                    let place = positions.key(&pointer);
+                    self.owned.push(format!("{name} ({place})"));
+                } else {
+                    self.unknown.push(name.clone());
+                }
                 continue;
             };
             places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
@@ -213,6 +226,20 @@ impl Mapping {
 }
 
 impl Key {
+    /// Refuses an anchor nobody can write: accounts would be made that no later plan knows again.
+    fn written(self, header: &DirectoryHeader, positions: &Positions) -> Result<Self, NotCompiled> {
+        if self.def.read_only {
+            return Err(NotCompiled {
+                location: positions.value("/spec/match/anchor/attribute"),
+                message: format!(
+                    "{} is owned by the directory, as the schema of {} says, and cannot tie an account to a person: choose another attribute",
+                    self.name, header.target
+                ),
+            });
+        }
+        Ok(self)
+    }
+
     fn compile(
         header: &DirectoryHeader,
         positions: &Positions,

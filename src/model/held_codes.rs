@@ -31,6 +31,7 @@ codes! {
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        ATTRIBUTE_READ_ONLY "attribute-read-only" "take the rule out, or say ifUnknown: warn in it";
         ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
@@ -44,6 +45,9 @@ codes! {
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
+        JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
+        JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
+        JOIN_UNMATCHED "join-unmatched" "add the record the key leads to, or correct the key; unmatched: report lets the person go on without";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
@@ -70,6 +74,7 @@ codes! {
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
+        ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";

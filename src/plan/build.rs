@@ -6,13 +6,14 @@ use jiff::tz::TimeZone;
 
 use super::assemble::settle_rules;
 use super::draft::Warnings;
-use super::groups::GroupRule;
+
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
 use super::quality::{self, Judged};
 use super::target::Target;
 use super::trace::Trace;
+use super::wishes::GroupRule;
 use super::{Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople};
 use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
@@ -282,6 +283,9 @@ fn make(
             ),
         }
     }
+    let held = plan.held_counts();
+    plan.counts.held = held.held;
+    plan.counts.held_in_part = held.in_part;
     plan.warnings = warnings.into_plan();
     settle_rules(&mut plan, &book);
     if let Some(trace) = trace {

@@ -139,6 +139,8 @@ struct Gathered {
     examples: BTreeSet<String>,
     /// Examples in an order of their own.
     listed: Vec<String>,
+    /// How many values are not among those.
+    unlisted: u64,
 }
 
 /// How many examples a warning shows.
@@ -165,6 +167,7 @@ impl Warnings {
         message: impl Into<String>,
         count: u64,
         examples: Vec<String>,
+        unlisted: u64,
     ) {
         let gathered = self
             .gathered
@@ -173,6 +176,7 @@ impl Warnings {
         if count > gathered.count {
             gathered.count = count;
             gathered.listed = examples;
+            gathered.unlisted = unlisted;
         }
     }
 
@@ -214,6 +218,10 @@ impl Warnings {
                 code: code.to_owned(),
                 message,
                 count: gathered.count,
+                unnamed: match gathered.examples.len() as u64 {
+                    0 => gathered.unlisted,
+                    named => gathered.count.saturating_sub(named),
+                },
                 examples: gathered
                     .listed
                     .into_iter()

@@ -149,6 +149,14 @@ impl<'t> Evaluation<'_, 't, '_> {
         });
         match lacks {
             None => Ok(()),
+            Some(one) if one.owned => Err(Draft::new(
+                held::ATTRIBUTE_READ_ONLY,
+                format!(
+                    "the schema of {} lets nobody write attribute {}",
+                    self.target.name, one.name
+                ),
+            )
+            .rule(one.rule)),
             Some(one) => Err(Draft::new(
                 held::ATTRIBUTE_UNKNOWN,
                 format!(

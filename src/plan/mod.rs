@@ -35,6 +35,7 @@ mod requests;
 mod steps;
 mod target;
 mod trace;
+mod wishes;
 mod zones;
 
 pub use artifact::*;

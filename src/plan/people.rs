@@ -12,7 +12,7 @@ use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
 use crate::lifecycle::{Decided, Lifecycle};
 use crate::mapping::{Mapping, Problem};
-use crate::model::{Name, PeopleSnapshot, Person};
+use crate::model::{JoinHold, JoinWhy, Name, PeopleSnapshot, Person};
 use crate::policy::held;
 
 /// The people of one source as one target sees them.
@@ -181,6 +181,9 @@ impl<'a> Side<'a> {
             Some(draft) => Err(draft),
             None => Ok(()),
         };
+        if let Some(draft) = unjoined(&context.person.held) {
+            return Err(draft);
+        }
         held(true)?;
         let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
@@ -299,4 +302,16 @@ impl<'a> Side<'a> {
             });
         rules.chain(templates).collect()
     }
+}
+
+/// The hold of somebody whose record of another endpoint is not known; of several reasons the gravest gives the code.
+fn unjoined(held: &[JoinHold]) -> Option<Draft> {
+    let gravest = held.iter().map(|hold| hold.why).min()?;
+    let code = match gravest {
+        JoinWhy::Unknown => held::JOIN_UNKNOWN,
+        JoinWhy::Unmatched => held::JOIN_UNMATCHED,
+        JoinWhy::Duplicate => held::JOIN_DUPLICATE,
+    };
+    let reasons: Vec<&str> = held.iter().map(|hold| hold.reason.as_str()).collect();
+    Some(Draft::new(code, reasons.join("; ")))
 }

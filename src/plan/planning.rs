@@ -12,11 +12,12 @@ use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
-use super::groups::{GroupRule, memberships};
+use super::groups::memberships;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
+use super::wishes::GroupRule;
 use super::{Change, Held};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
@@ -242,6 +243,16 @@ impl<'a> Planning<'a> {
                     warnings.add(
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
+                        attribute.clone(),
+                    );
+                }
+                for attribute in &mapping.owned {
+                    warnings.add(
+                        warning::ATTRIBUTE_READ_ONLY,
+                        format!(
+                            "the schema of {} lets nobody write these attributes; their rules are left out",
+                            self.target.name
+                        ),
                         attribute.clone(),
                     );
                 }

@@ -179,6 +179,7 @@ fn person(
         in_scope: true,
         facts: slots.into_boxed_slice(),
         faults: Box::default(),
+        held: Box::default(),
     }))
 }
 

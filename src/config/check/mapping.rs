@@ -51,7 +51,7 @@ pub(super) fn check(mapping: &Entry<Mapping>, context: &Context<'_>, report: &mu
         target: context.directory(&spec.target),
     };
     attributes::check(&rules, &spec.attributes, report);
-    naming::circles(&rules, &spec.attributes, report);
+    naming::circles(&rules, &spec.attributes, [], report);
     naming::rename(mapping, report);
     if creates(mapping, context) && !doc.is_incomplete("/spec/attributes") {
         for needed in ["cn", "sAMAccountName"] {

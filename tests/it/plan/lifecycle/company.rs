@@ -197,6 +197,7 @@ impl Company {
             in_scope: true,
             facts,
             faults: Box::default(),
+            held: Box::default(),
         });
         self.people
             .people
