@@ -157,7 +157,7 @@ fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
     if doc.is_incomplete(&join(pointer, "stages")) || doc.is_incomplete(&join(pointer, "account")) {
         return;
     }
-    if state.account.is_some() == !state.stages.is_empty() {
+    if state.account.is_some() != state.stages.is_empty() {
         report.error(
             doc,
             &join(pointer, "name"),
@@ -243,6 +243,7 @@ fn once(state: &State, names: &mut HashSet<String>) -> bool {
     own.push(state.name.clone());
     own.sort();
     own.dedup();
-    own.into_iter()
-        .fold(true, |once, name| names.insert(name) && once)
+    // All of them are noted, also behind one that is known.
+    let twice = own.into_iter().filter(|name| !names.insert(name.clone()));
+    twice.count() == 0
 }
