@@ -104,6 +104,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     STAGE_ORDER = "stage-order";
+    STAMP_ATTRIBUTE = "stamp-attribute";
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_CONTRADICTS_ITSELF = "test-contradicts-itself";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";

@@ -6,6 +6,7 @@
 
 mod formula;
 mod stages;
+mod stamp;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub use formula::{
 };
 
 pub use stages::{Decided, Since, Undecided, UndecidedBy};
+pub use stamp::{ABSENT, Stamp};
 
 use crate::config::{Document, kinds};
 use crate::model::Name;

@@ -12,6 +12,7 @@ mod attribute;
 mod build;
 mod changes;
 mod contents;
+mod counting;
 mod coverage;
 mod draft;
 mod evaluate;

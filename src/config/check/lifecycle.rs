@@ -77,7 +77,10 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             }
             since(people, state, doc, &pointer, report);
         }
-        stages(state, doc, &pointer, report);
+        let stamped = context
+            .directory(&spec.target)
+            .is_none_or(|directory| directory.spec.stamp.is_some());
+        stages(state, doc, &pointer, stamped, report);
         for step in state.steps() {
             let account = format!("{pointer}{}", step.pointer);
             if let Some(people) = people {
@@ -153,7 +156,7 @@ fn since(people: People<'_>, state: &State, doc: &Doc, pointer: &str, report: &m
 }
 
 /// Stages: in order, from the beginning, and counted from something.
-fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
+fn stages(state: &State, doc: &Doc, pointer: &str, stamped: bool, report: &mut Report) {
     if doc.is_incomplete(&join(pointer, "stages")) || doc.is_incomplete(&join(pointer, "account")) {
         return;
     }
@@ -223,7 +226,7 @@ fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
             );
         }
     }
-    if state.stages.len() > 1 && state.since.is_none() {
+    if state.stages.len() > 1 && state.since.is_none() && !stamped {
         report.error(
             doc,
             &join(pointer, "name"),
@@ -232,7 +235,7 @@ fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
                 "nothing says since when somebody is in {}",
                 quoted(&state.name)
             ),
-            Some("add `since`, for example `{{ person.endsOn }}`".to_owned()),
+            Some("add `since`, for example `{{ person.endsOn }}`, or have the moment kept in an attribute (`stamp` of the target)".to_owned()),
         );
     }
 }

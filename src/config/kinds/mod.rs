@@ -15,7 +15,9 @@ mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
+pub use active_directory::{
+    ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
+};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage, StageAccount,

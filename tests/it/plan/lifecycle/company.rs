@@ -171,6 +171,13 @@ impl Company {
         *text = text.replace(from, to);
     }
 
+    /// With an attribute for stamps.
+    pub(super) fn stamping(mut self) -> Self {
+        let text = self.files.get_mut("directory.yaml").unwrap();
+        text.push_str("  stamp: {attribute: extensionAttribute15}\n");
+        self
+    }
+
     /// Gives a person these facts and no others.
     pub(super) fn person(&mut self, key: &str, facts: &[(&str, &str)]) {
         let facts = self
@@ -210,6 +217,12 @@ impl Company {
         self.people.header.completeness.rows = rows;
         self.people.header.completeness.distinct = rows;
         self.people.header.completeness.claimed_total = Some(rows);
+    }
+
+    /// Takes somebody out of the read.
+    pub(super) fn gone(&mut self, key: &str) {
+        self.people.people.retain(|one| one.key.as_str() != key);
+        self.count();
     }
 
     /// The read is not proven complete from now on, or is again.

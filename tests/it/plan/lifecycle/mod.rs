@@ -3,4 +3,5 @@
 
 mod company;
 mod stages;
+mod stamps;
 mod zones;
