@@ -15,6 +15,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ABSENT_STATE = "absent-state";
     ACCOUNT_CIRCLE = "account-circle";
     ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
 use super::target::{Subject, Target};
-use crate::lifecycle::{Since, Stamp};
+use crate::lifecycle::{ABSENT, Since, Stamp};
+use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
 /// What a subject's stages are counted from, and what becomes of the stamp on the account.
@@ -124,6 +125,12 @@ impl Target<'_> {
 }
 
 impl Evaluation<'_, '_, '_> {
+    fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
+        let observed = self.observed(rule).first();
+        let stamp = observed.and_then(|text| Stamp::parse(text));
+        stamp.is_some_and(|stamp| stamp.what == ABSENT)
+    }
+
     /// Writes or clears the stamp. It comes first: whoever is held for something else is shut all the same, and that
     /// is what is counted from.
     pub(super) fn stamp(&mut self) -> Result<(), Draft> {
@@ -133,6 +140,8 @@ impl Evaluation<'_, '_, '_> {
         let after = match &self.subject.counting.stamp {
             Work::Write(text) if self.entry.is_none() || self.may_take() => vec![text.clone()],
             Work::Clear => Vec::new(),
+            // It cannot be counted yet that they have left, but they are not missing.
+            Work::Write(_) if self.is_marked_absent(rule) => Vec::new(),
             Work::Unreadable => {
                 let shown: String = self
                     .observed(rule)

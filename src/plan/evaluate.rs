@@ -94,7 +94,13 @@ pub(super) fn hold<'t>(
     {
         draft.accounts.push(*object);
     }
-    draft.partial = leaver;
+    // Somebody who is seen is not missing any more, whatever else is wrong with them.
+    let kept = |delta: &Delta<'t>| {
+        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+            && (leaver || matches!(&delta.after, After::Values(values) if values.is_empty()))
+    };
+    let attributes: Vec<Delta<'t>> = outcome.attributes.into_iter().filter(kept).collect();
+    draft.partial = leaver || !attributes.is_empty();
     Outcome {
         whole: Some(draft),
         partial: outcome
@@ -103,11 +109,7 @@ pub(super) fn hold<'t>(
             .filter(|partial| partial.code == held::REMOVAL_UNPROVEN)
             .collect(),
         switch: leaver.then_some(false),
-        attributes: outcome
-            .attributes
-            .into_iter()
-            .filter(|delta| leaver && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule)))
-            .collect(),
+        attributes,
         ..Outcome::default()
     }
 }

@@ -19,6 +19,7 @@ mod evaluate;
 mod file;
 mod groups;
 mod lint;
+mod missing;
 mod naming;
 mod objects;
 mod order;

@@ -13,6 +13,7 @@ use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::memberships;
+use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
@@ -126,7 +127,10 @@ impl<'a> Planning<'a> {
             return self.unread(in_scope, managed);
         };
         let mut people = std::mem::take(&mut self.people);
-        let mut objects = report(&self.target, &anchors, warnings);
+        let found = report(&self.target, &anchors, warnings);
+        let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
+        let mut objects = found.drafts;
+        objects.extend(left.drafts);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
@@ -159,13 +163,15 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules);
+        let memberships = memberships(&making, &self.group_rules, &left.strips);
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
             touched[at as usize] = true;
             changes.push(change);
         }
+        changes.extend(left.changes);
+        changes.extend(memberships.stripped);
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);

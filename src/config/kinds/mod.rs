@@ -20,8 +20,8 @@ pub use active_directory::{
 };
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
-    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage, StageAccount,
-    State, Step,
+    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
+    StageAccount, State, Step,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halosync::config::{Config, InputFile, load};
 use halosync::model::{
     AttributeDef, AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Fact, FactType, Field,
-    Guid, Name, PeopleSnapshot, Person, PersonKey, Syntax, Values, Verdict,
+    Guid, Name, PeopleSnapshot, Person, PersonKey, RejectedRow, Syntax, Values, Verdict,
 };
 use halosync::plan::{Action, Change, Plan, PlanInput, PlanValue, build, lint};
 use halosync::snapshot::{read_directory, read_people};
@@ -234,6 +234,14 @@ impl Company {
                 reasons: vec!["page 2 failed".to_owned()],
             }
         };
+    }
+
+    /// A row of the read that could not become a person.
+    pub(super) fn rejected(&mut self, row: &str) {
+        self.people.header.rejected.push(RejectedRow {
+            row: row.to_owned(),
+            reason: "no id".to_owned(),
+        });
     }
 
     /// An enabled account of the person in its place, a member of Staff.
