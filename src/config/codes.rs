@@ -15,6 +15,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ABSENT_STATE = "absent-state";
     ACCOUNT_CIRCLE = "account-circle";
     ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";
@@ -109,12 +110,15 @@ codes! {
     SCOPE_TOO_WIDE = "scope-too-wide";
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
+    STAGE_ORDER = "stage-order";
+    STAMP_ATTRIBUTE = "stamp-attribute";
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_CONTRADICTS_ITSELF = "test-contradicts-itself";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
     UNCERTAIN_OVERLAP = "uncertain-overlap";
+    UNDATED_STAGES = "undated-stages";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";

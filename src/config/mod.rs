@@ -21,7 +21,7 @@ mod yaml;
 pub(crate) use check::callback_fault;
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
 pub use expiry::{SOON, Standing, expiring};
 pub use load::{IncludePattern, include_patterns, load, load_found};

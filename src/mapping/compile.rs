@@ -10,8 +10,8 @@ use super::naming::{Naming, default_cn};
 use super::schema::{attribute, escape_pointer};
 use super::{AttributeRule, Key, Lacking, Mapping, Origin};
 use crate::config::{Document, Positions, kinds};
-use crate::lifecycle::{Compiler, Lifecycle, NotCompiled};
-use crate::model::DirectoryHeader;
+use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, Stamp};
+use crate::model::{DirectoryHeader, Syntax};
 
 impl Mapping {
     /// Compiles a document with the templates that extend it (of those given) and the states of its lifecycle.
@@ -71,6 +71,7 @@ impl Mapping {
             renames: spec.rename.is_some(),
             spoken: spoken(spec, header),
             templates: Vec::with_capacity(own.len()),
+            stamp: None,
             attributes: Vec::new(),
             base: Vec::new(),
             states: Vec::with_capacity(lifecycle.states.len()),
@@ -92,15 +93,18 @@ impl Mapping {
         )?;
         compiler.speak_of([]);
         for (at, state) in states.spec.states.iter().enumerate() {
-            let rules = mapping.add_rules(
-                &state.account.attributes,
-                &states.positions,
-                &format!("/spec/states/{at}/account/attributes"),
-                Origin::State,
-                &naming,
-                compiler,
-            )?;
-            mapping.states.push(rules);
+            for (number, step) in state.steps().into_iter().enumerate() {
+                let own = mapping.add_rules(
+                    step.attributes,
+                    &states.positions,
+                    &format!("/spec/states/{at}{}/attributes", step.pointer),
+                    Origin::State,
+                    &naming,
+                    compiler,
+                )?;
+                let before = (number > 0).then(|| mapping.states.len() - 1);
+                mapping.add_state(before, step.attributes, own);
+            }
         }
         compiler.speak_of(speak_of.iter().map(String::as_str));
         let fallback = default_cn(
@@ -136,6 +140,97 @@ impl Mapping {
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
+    }
+
+    /// Has stamps kept in the attribute the target names.
+    ///
+    /// # Errors
+    /// The directory has no such attribute, or one that does not hold one text.
+    pub fn keep_stamps(
+        &mut self,
+        directory: &Document<kinds::ActiveDirectory>,
+        lifecycle: &Lifecycle,
+        header: &DirectoryHeader,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<(), NotCompiled> {
+        const POINTER: &str = "/spec/stamp/attribute";
+        let Some(stamp) = &directory.spec.stamp else {
+            return Ok(());
+        };
+        let positions = &directory.positions;
+        let name = &stamp.attribute;
+        let refuse = |why: String| NotCompiled {
+            location: positions.value(POINTER),
+            message: format!("no stamps can be kept in {name}: {why}"),
+        };
+        let Some((id, def)) = attribute(header, name, positions, POINTER)? else {
+            return Err(refuse(format!(
+                "the schema of {} has no such attribute",
+                header.target
+            )));
+        };
+        let longest = lifecycle
+            .written
+            .iter()
+            .map(|state| Stamp::longest(&state.name))
+            .max()
+            .unwrap_or_default();
+        let holds = def
+            .range_upper
+            .is_none_or(|upper| usize::try_from(upper).is_ok_and(|upper| longest <= upper));
+        if !def.single_valued
+            || !matches!(def.syntax, Syntax::Text | Syntax::CaseExactText)
+            || !holds
+        {
+            return Err(refuse(format!(
+                "in the schema of {} it does not hold one text of {longest} characters",
+                header.target
+            )));
+        }
+        let naming = Naming {
+            header,
+            rename: None,
+        };
+        let spec = kinds::AttributeSpec::Template(String::new());
+        let mut rule =
+            AttributeRule::compile(id, def, &spec, positions, POINTER, compiler, &naming)?;
+        rule.rule = compiler.rule(positions, POINTER, &format!("stamp in {name}"));
+        rule.origin = Origin::State;
+        self.stamp = Some(rule);
+        Ok(())
+    }
+
+    /// Adds a state with its own rules and those of the stage before that it does not say otherwise.
+    fn add_state(
+        &mut self,
+        before: Option<usize>,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        own: Vec<u32>,
+    ) {
+        let Some(before) = before else {
+            self.states.push(own);
+            return;
+        };
+        let says = |name: &str| spec.keys().any(|other| other.eq_ignore_ascii_case(name));
+        let kept = self.states[before]
+            .iter()
+            .copied()
+            .filter(|at| !says(&self.attributes[*at as usize].name));
+        let rules: Vec<u32> = kept.chain(own).collect();
+        let lacking: Vec<Lacking> = self
+            .lacking
+            .iter()
+            .filter(|one| one.origin == Origin::State && one.state == before && !says(&one.name))
+            .map(|one| Lacking {
+                name: one.name.clone(),
+                origin: Origin::State,
+                state: self.states.len(),
+                rule: one.rule,
+                owned: one.owned,
+            })
+            .collect();
+        self.lacking.extend(lacking);
+        self.states.push(rules);
     }
 
     /// Compiles rules and gives their places; those for attributes the directory does not have are left out.

@@ -117,12 +117,11 @@ pub enum PlanError {
 /// The moment and the tables every condition and template sees.
 pub(super) struct Moment {
     pub(super) as_of: jiff::Zoned,
-    pub(super) zone: TimeZone,
     pub(super) tables: Tables,
 }
 
 impl Moment {
-    /// What templates and conditions see of a person.
+    /// What templates and conditions see of a person in the project's time zone.
     pub(super) fn of<'p>(&'p self, person: &'p Person) -> PersonContext<'p> {
         PersonContext {
             person,
@@ -130,19 +129,6 @@ impl Moment {
             as_of: self.as_of.clone(),
             tables: &self.tables,
         }
-    }
-}
-
-impl Moment {
-    /// Like [`Moment::of`], for one person after the other: the moment is not made anew for each.
-    pub(super) fn seen<'p, 's>(
-        &'p self,
-        last: &'s mut Option<PersonContext<'p>>,
-        person: &'p Person,
-    ) -> &'s PersonContext<'p> {
-        let context = last.get_or_insert_with(|| self.of(person));
-        context.person = person;
-        context
     }
 }
 
@@ -254,7 +240,7 @@ fn make(
                 tables: &tables,
                 book: &mut book,
                 judged: &judged,
-                today: moment.as_of.date(),
+                moment: &moment,
             };
             let (side, rules) = compiling.side(
                 source,
@@ -339,8 +325,7 @@ fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Mom
     let name = &config.project.spec.time_zone;
     let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {
-        as_of: as_of.to_zoned(zone.clone()),
-        zone,
+        as_of: as_of.to_zoned(zone),
         tables,
     })
 }
@@ -358,8 +343,7 @@ struct Compiling<'c, 'a> {
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
     judged: &'a BTreeMap<Name, Judged>,
-    /// In the project's time zone.
-    today: jiff::civil::Date,
+    moment: &'a Moment,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -402,14 +386,16 @@ impl<'a> Compiling<'_, 'a> {
         let templates: Vec<_> = config.templates.values().collect();
         let mut compiled = Vec::new();
         for mapping in mappings.iter().filter(|doc| doc.spec.source == name) {
-            compiled.push(Mapping::compile(
+            let mut mapping = Mapping::compile(
                 mapping,
                 &templates,
                 &lifecycle,
                 states,
                 &snapshot.header,
                 &mut compiler,
-            )?);
+            )?;
+            mapping.keep_stamps(directory, &lifecycle, &snapshot.header, &mut compiler)?;
+            compiled.push(mapping);
         }
         let mut rules = Vec::new();
         for groups in config
@@ -420,7 +406,7 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let mut side = Side::new(source, people, lifecycle, compiled, true, quality);
+        let mut side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
         let of_pair = |of_source: &str, of_target: &str| {
             of_source == name && of_target == directory.name.as_str()
         };
@@ -435,7 +421,7 @@ impl<'a> Compiling<'_, 'a> {
             exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
             people,
             &snapshot.header,
-            self.today,
+            self.moment.as_of.date(),
             &mut compiler,
         )?;
         Ok((side, rules))

@@ -92,8 +92,9 @@ fn texts<'t>(target: &'t Target<'_>, groups: &'t [GroupRule], side: usize) -> Te
             texts.tests.extend(&template.when);
         }
     }
+    texts.formulas.extend(&one.lifecycle.time_zone);
     for state in &one.lifecycle.states {
-        texts.formulas.extend(&state.placement);
+        texts.formulas.extend(state.placement.as_deref());
     }
     for rule in groups.iter().filter(|rule| usize::from(rule.side) == side) {
         let (formula, when) = rule.texts();
@@ -142,10 +143,7 @@ impl One<'_, '_, '_> {
             for at in self.people {
                 let person = self.target.sides[self.side].person(*at);
                 let keys = |at: u32| -> Vec<CompactString> {
-                    let context = self
-                        .target
-                        .moment
-                        .of(self.target.sides[self.side].person(at));
+                    let context = self.target.sides[self.side].context(self.target.moment, at);
                     let mut keys: Vec<CompactString> = lookups
                         .iter()
                         .filter_map(|lookup| lookup.without_row(&context))
@@ -229,8 +227,8 @@ impl One<'_, '_, '_> {
             let uncovered: BTreeMap<CompactString, Tally> = values
                 .into_iter()
                 .filter(|(_, tally)| {
-                    let person = self.target.sides[self.side].person(tally.first[0]);
-                    let context = self.target.moment.of(person);
+                    let side = &self.target.sides[self.side];
+                    let context = side.context(self.target.moment, tally.first[0]);
                     !mentions.iter().any(|mention| mention.names(&context))
                 })
                 .map(|(value, tally)| (CompactString::from(value), tally))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lifecycle::{RuleId, Undecided};
+use crate::lifecycle::{RuleId, Undecided, UndecidedBy};
 use crate::mapping::{BadValue, Problem};
 use crate::model::Name;
 use crate::policy::{Code, held};
@@ -90,16 +90,25 @@ impl Draft {
     ) -> Self {
         match undecided {
             Undecided::NoState => Self::new(held::NO_STATE, "no state's condition holds"),
-            Undecided::NotDelivered { state: at, field } => {
+            Undecided::By {
+                state: at,
+                since,
+                why,
+            } => {
                 let (name, rule) = state(*at);
-                Self::not_delivered(&format!("the condition of state {name}"), field).rule(rule)
-            }
-            Undecided::Failed { state: at, error } => {
-                let (name, rule) = state(*at);
-                Self::problem(
-                    &format!("the condition of state {name}"),
-                    &Problem::of(error.clone()),
-                )
+                let what = if *since {
+                    format!("the beginning of state {name}")
+                } else {
+                    format!("the condition of state {name}")
+                };
+                match why {
+                    UndecidedBy::NotDelivered(field) => Self::not_delivered(&what, field),
+                    UndecidedBy::Failed(error) => Self::problem(&what, &Problem::of(error.clone())),
+                    UndecidedBy::NoDate(text) => Self::new(
+                        held::BAD_VALUE,
+                        format!("{what}: {text:?} is neither a date nor a moment"),
+                    ),
+                }
                 .rule(rule)
             }
         }

@@ -10,6 +10,7 @@ use super::naming::Given;
 pub(super) use super::outcome::{After, Delta, NameNeed, Outcome, Unresolved};
 use super::places::Places;
 use super::target::{Subject, Target};
+use super::zones::Seen;
 use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
@@ -26,7 +27,7 @@ pub(super) fn evaluate<'t>(
     target: &'t Target<'_>,
     at: u32,
     places: &mut Places,
-    seen: &mut Option<PersonContext<'t>>,
+    seen: &mut Option<Seen<'t>>,
 ) -> Option<Box<Outcome<'t>>> {
     let subject = &target.subjects[at as usize];
     if matches!(subject.found, Found::Conflict(_)) {
@@ -44,8 +45,8 @@ pub(super) fn evaluate<'t>(
         at,
         entry,
         context: target
-            .moment
-            .seen(seen, target.side(subject).person(subject.person)),
+            .side(subject)
+            .seen(target.moment, seen, subject.person),
         outcome: Outcome {
             create: entry.is_none(),
             ..Outcome::default()
@@ -53,12 +54,13 @@ pub(super) fn evaluate<'t>(
     };
     evaluation.switch(stopped);
     let result = evaluation
-        .possible()
+        .stamp()
+        .and_then(|()| evaluation.possible())
         .and_then(|()| evaluation.attributes())
         .and_then(|()| evaluation.placement(places));
     let mut outcome = evaluation.outcome;
     if let Err(draft) = result {
-        outcome = hold(outcome, draft, &subject.found);
+        outcome = hold(outcome, draft, target, subject);
     }
     if let Found::Adopt {
         by: Recognised::Link {
@@ -73,7 +75,7 @@ pub(super) fn evaluate<'t>(
             held::REMOVAL_UNPROVEN,
             "giving the account another anchor waits for a read that is proven complete",
         );
-        outcome = hold(outcome, draft.rule(*rule), &subject.found);
+        outcome = hold(outcome, draft.rule(*rule), target, subject);
     }
     let mapping = target.mapping(subject);
     outcome = exceptions.spare(subject.person, &subject.found, outcome, |slot| {
@@ -98,16 +100,29 @@ pub(super) fn evaluate<'t>(
     (!outcome.is_empty()).then(|| Box::new(outcome))
 }
 
-/// Takes everything back but the disabling of a leaver whose account is known: a missing department must not keep
-/// an account open.
-pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) -> Outcome<'t> {
+/// Takes everything back but the disabling of a leaver whose account is known, and the stamp that says since when: a
+/// missing department must not keep an account open.
+pub(super) fn hold<'t>(
+    outcome: Outcome<'t>,
+    mut draft: Draft,
+    target: &Target<'_>,
+    subject: &Subject,
+) -> Outcome<'t> {
+    let found = &subject.found;
+    let stamp = target.mapping(subject).stamp.as_ref();
     let leaver = outcome.switch == Some(false) && matches!(found, Found::Account(_));
     if draft.accounts.is_empty()
         && let Found::Account(object) | Found::Adopt { object, .. } = found
     {
         draft.accounts.push(*object);
     }
-    draft.partial = leaver;
+    // Somebody who is seen is not missing any more, whatever else is wrong with them.
+    let kept = |delta: &Delta<'t>| {
+        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+            && (leaver || matches!(&delta.after, After::Values(values) if values.is_empty()))
+    };
+    let attributes: Vec<Delta<'t>> = outcome.attributes.into_iter().filter(kept).collect();
+    draft.partial = leaver || !attributes.is_empty();
     Outcome {
         whole: Some(draft),
         partial: outcome
@@ -116,6 +131,7 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
             .filter(|partial| partial.code == held::REMOVAL_UNPROVEN)
             .collect(),
         switch: leaver.then_some(false),
+        attributes,
         ..Outcome::default()
     }
 }

@@ -8,10 +8,11 @@ use super::exceptions::Exceptions;
 use super::links::Links;
 use super::quality::{Judged, Labels};
 use super::target::CHUNK;
+use super::zones::{Seen, Zones};
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Decided, Lifecycle, Since};
 use crate::mapping::{Mapping, Problem};
 use crate::model::{JoinHold, JoinWhy, Name, PeopleSnapshot, Person};
 use crate::policy::held;
@@ -26,6 +27,7 @@ pub(super) struct Side<'a> {
     pub(super) mappings: Vec<Mapping>,
     /// The read proves enough for removals.
     pub(super) proven: bool,
+    zones: Zones,
     labels: Labels<'a>,
     doubtful: bool,
     quality: Option<&'a Judged>,
@@ -45,6 +47,7 @@ pub(super) enum Assessed {
     Subject {
         mapping: u16,
         state: u16,
+        since: Since,
         anchor: CompactString,
         templates: Concerned,
     },
@@ -60,7 +63,7 @@ impl<'a> Side<'a> {
         people: &'a PeopleSnapshot,
         lifecycle: Lifecycle,
         mappings: Vec<Mapping>,
-        proven: bool,
+        moment: &Moment,
         quality: Option<&'a Judged>,
     ) -> Self {
         let mut order: Vec<u32> =
@@ -97,9 +100,10 @@ impl<'a> Side<'a> {
             people,
             doubtful,
             order,
+            zones: Zones::new(lifecycle.time_zone.as_ref(), people, moment),
             lifecycle,
             mappings,
-            proven,
+            proven: true,
             labels: Labels::new(source, people),
             quality,
             exceptions: Exceptions::default(),
@@ -109,6 +113,32 @@ impl<'a> Side<'a> {
 
     pub(super) fn person(&self, at: u32) -> &'a Person {
         &self.people.people[at as usize]
+    }
+
+    /// What templates and conditions see of a person, in the person's time zone.
+    pub(super) fn context<'p>(&'p self, moment: &'p Moment, at: u32) -> PersonContext<'p> {
+        PersonContext {
+            person: self.person(at),
+            account: &[],
+            as_of: self.zones.as_of(at, moment).clone(),
+            tables: &moment.tables,
+        }
+    }
+
+    /// Like [`Side::context`], for one person after the other.
+    pub(super) fn seen<'p, 's>(
+        &'p self,
+        moment: &'p Moment,
+        last: &'s mut Option<Seen<'p>>,
+        at: u32,
+    ) -> &'s PersonContext<'p> {
+        let as_of = self.zones.as_of(at, moment);
+        Seen::next(last, || self.context(moment, at), self.person(at), as_of)
+    }
+
+    /// The plan's moment in a person's time zone.
+    pub(super) fn as_of<'p>(&'p self, moment: &'p Moment, at: u32) -> &'p jiff::Zoned {
+        self.zones.as_of(at, moment)
     }
 
     /// How reviewers know a person.
@@ -130,23 +160,24 @@ impl<'a> Side<'a> {
                 chunk
                     .iter()
                     .map(|at| {
-                        let context = moment.seen(&mut context, self.person(*at));
-                        self.assess_one(*at, context, moment)
+                        let context = self.seen(moment, &mut context, *at);
+                        self.assess_one(*at, context)
                     })
                     .collect::<Vec<_>>()
             })
             .collect()
     }
 
-    fn assess_one(&self, at: u32, context: &PersonContext<'_>, moment: &Moment) -> Assessed {
+    fn assess_one(&self, at: u32, context: &PersonContext<'_>) -> Assessed {
         if !context.person.in_scope {
             return Assessed::OutOfScope;
         }
-        match self.judge(at, context, moment) {
-            Ok(Some((mapping, state, anchor))) => Assessed::Subject {
+        match self.judge(at, context) {
+            Ok(Some((mapping, decided, anchor))) => Assessed::Subject {
                 templates: self.concerned(usize::from(mapping), context),
                 mapping,
-                state,
+                state: u16::try_from(decided.state).unwrap_or(u16::MAX),
+                since: decided.since,
                 anchor,
             },
             Ok(None) => Assessed::NotMapped,
@@ -158,8 +189,7 @@ impl<'a> Side<'a> {
         &self,
         at: u32,
         context: &PersonContext<'_>,
-        moment: &Moment,
-    ) -> Result<Option<(u16, u16, CompactString)>, Draft> {
+    ) -> Result<Option<(u16, Decided, CompactString)>, Draft> {
         let held = |early: bool| match self.quality.and_then(|found| found.draft(at, early)) {
             Some(draft) => Err(draft),
             None => Ok(()),
@@ -172,9 +202,12 @@ impl<'a> Side<'a> {
             return Ok(None);
         };
         held(false)?;
-        let state = self.lifecycle.decide(context).map_err(|undecided| {
+        if let Some(draft) = self.zones.wrong(at) {
+            return Err(draft);
+        }
+        let decided = self.lifecycle.decide(context).map_err(|undecided| {
             Draft::undecided(&undecided, |state| {
-                let state = &self.lifecycle.states[state];
+                let state = &self.lifecycle.written[state];
                 (state.name.clone(), state.rule)
             })
         })?;
@@ -190,11 +223,11 @@ impl<'a> Side<'a> {
                 Draft::new(held::MISSING_VALUE, "the anchor came out empty").rule(key.formula.rule)
             );
         }
-        let anchor = crate::mapping::canonical(&key.def, &anchor, &moment.zone)
+        let anchor = crate::mapping::canonical(&key.def, &anchor, context.as_of.time_zone())
             .map_err(|bad| Draft::bad_value(&key.name, &bad).rule(key.formula.rule))?;
         Ok(Some((
             u16::try_from(chosen).unwrap_or(u16::MAX),
-            u16::try_from(state).unwrap_or(u16::MAX),
+            decided,
             anchor,
         )))
     }
@@ -248,8 +281,7 @@ impl<'a> Side<'a> {
         at: u32,
         moment: &Moment,
     ) -> Vec<(crate::model::AttributeId, CompactString)> {
-        let person = self.person(at);
-        let context = moment.of(person);
+        let context = self.context(moment, at);
         self.mappings
             .iter()
             .filter_map(|mapping| {

@@ -15,6 +15,7 @@ use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
 use super::groups::memberships;
 use super::links;
+use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
@@ -129,11 +130,15 @@ impl<'a> Planning<'a> {
             return self.unread(in_scope, managed);
         };
         let mut people = std::mem::take(&mut self.people);
-        let mut objects = report(&self.target, &anchors, warnings);
+        let found = report(&self.target, &anchors, warnings);
+        let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
+        let mut objects = found.drafts;
+        objects.extend(left.drafts);
         exceptions::report(&self.target, &mut people, &mut objects, warnings);
         links::report(&self.target.sides, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        self.target.warn_of_stamps(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
@@ -163,13 +168,15 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules);
+        let memberships = memberships(&making, &self.group_rules, &left.strips);
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
             touched[at as usize] = true;
             changes.push(change);
         }
+        changes.extend(left.changes);
+        changes.extend(memberships.stripped);
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);

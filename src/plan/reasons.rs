@@ -152,7 +152,7 @@ impl One<'_, '_, '_> {
             .reason
             .as_ref()
             .and_then(|reason| {
-                let context = target.moment.of(side.person(self.subject.person));
+                let context = side.context(target.moment, self.subject.person);
                 reason.text(&context).ok()
             })
             .filter(|text| !text.is_empty())

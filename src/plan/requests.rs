@@ -51,7 +51,7 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             for lifecycle in config.lifecycles.values() {
                 if lifecycle.spec.target == target.as_str() {
                     for state in &lifecycle.spec.states {
-                        for name in state.account.attributes.keys() {
+                        for name in state.attribute_names() {
                             attributes.add(name);
                         }
                     }
@@ -67,6 +67,9 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                 for name in set.flat_map(|set| set.keys()) {
                     attributes.add(name);
                 }
+            }
+            if let Some(stamp) = &directory.spec.stamp {
+                attributes.add(&stamp.attribute);
             }
             let names_in = names_in(config, target);
             for name in &names_in {

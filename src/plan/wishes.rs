@@ -13,8 +13,8 @@ use super::changes::Making;
 use super::draft::Draft;
 use super::patterns::Pattern;
 use super::target::{CHUNK, Target};
+use super::zones::Seen;
 use crate::config::{Document, kinds, kinds::GroupsInState};
-use crate::lang::PersonContext;
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
 use crate::mapping::Problem;
 use crate::matching::{Found, Standing};
@@ -220,7 +220,7 @@ struct Wishing<'t> {
     wishes: Wishes,
     /// Groups a templated rule has named, by rule.
     rendered: Vec<HashMap<CompactString, Named>>,
-    seen: Option<PersonContext<'t>>,
+    seen: Option<Seen<'t>>,
 }
 
 impl<'t> Wishing<'t> {
@@ -246,8 +246,8 @@ impl<'t> Wishing<'t> {
             return;
         }
         let context = target
-            .moment
-            .seen(seen, target.side(subject).person(subject.person));
+            .side(subject)
+            .seen(target.moment, seen, subject.person);
         for (number, rule) in rules.iter().enumerate() {
             if rule.side != subject.side || rule.blind().is_some() {
                 continue;

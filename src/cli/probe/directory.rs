@@ -253,7 +253,7 @@ fn uses(project: &Project, directory: &Name) -> BTreeMap<String, Vec<String>> {
     for lifecycle in config.lifecycles.values() {
         if ours(&lifecycle.spec.target) {
             let states = lifecycle.spec.states.iter();
-            let mut attributes = states.flat_map(|state| state.account.attributes.keys());
+            let mut attributes = states.flat_map(kinds::State::attribute_names);
             note(&lifecycle.name, &mut attributes);
         }
     }

@@ -168,11 +168,7 @@ fn creates(mapping: &Entry<Mapping>, context: &Context<'_>) -> bool {
         None => true,
         Some(lifecycle) => {
             lifecycle.doc.is_incomplete("/spec/states")
-                || lifecycle
-                    .spec
-                    .states
-                    .iter()
-                    .any(|state| state.account.create.unwrap_or(state.account.enabled))
+                || lifecycle.spec.states.iter().any(|state| state.ever().1)
         }
     }
 }

@@ -17,11 +17,14 @@ mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
+pub use active_directory::{
+    ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
+};
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
-    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
+    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
+    StageAccount, State, Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{
