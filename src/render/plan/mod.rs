@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
-use crate::model::held_codes::{Code, warning};
+use crate::model::held_codes::{self, Code, warning};
 use crate::model::{Dn, Location};
 use crate::plan::{Change, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning};
 
@@ -240,6 +240,9 @@ fn held_name(context: &Context<'_>, line: Line, held: &Held) -> Line {
     match (&held.person, held.accounts.first()) {
         (Some(person), _) => line.name(context.labels.person(person)),
         (None, Some(account)) => line.code(account.dn.as_str()),
+        (None, None) if held.code == held_codes::held::STOP_UNREACHED.code => {
+            line.own("nobody of the read")
+        }
         (None, None) => line.own("everything"),
     }
 }
