@@ -279,6 +279,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                     group: object,
                     member,
                     present: matches!(change.action, Action::AddMember { .. }),
+                    privileged: change.privileged,
                 }
             }
             // Taken care of above.

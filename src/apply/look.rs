@@ -45,6 +45,8 @@ pub(super) enum Goal<'a> {
         group: Guid,
         member: Guid,
         present: bool,
+        /// The plan names the group as privileged.
+        privileged: bool,
     },
     /// An account with this name and these attributes exists.
     Added {
@@ -154,7 +156,8 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 group,
                 member,
                 present,
-            } => self.member(group, member, present).await,
+                privileged,
+            } => self.member(group, member, present, privileged).await,
             Goal::Added {
                 dn,
                 attributes,
@@ -170,19 +173,28 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         guid: Guid,
         attributes: impl Iterator<Item = &str>,
     ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
-        let mut names: Vec<String> = attributes.map(str::to_owned).collect();
-        names.push(ADMIN_COUNT.to_owned());
-        let Some(entry) = self.writer.fetch(guid, &names).await? else {
-            return Ok(Err(Look::Settled(ChangeOutcome::conflict(
-                "the object does not exist any more",
-            ))));
-        };
-        if is_protected(&entry) {
+        let fetched = self.fetch_any(guid, attributes).await?;
+        if fetched.as_ref().is_ok_and(is_protected) {
             return Ok(Err(Look::Settled(ChangeOutcome::conflict(
                 "the object is privileged (adminCount), which it was not when the plan was made",
             ))));
         }
-        Ok(Ok(entry))
+        Ok(fetched)
+    }
+
+    /// Fetches an object, privileged or not.
+    async fn fetch_any(
+        &self,
+        guid: Guid,
+        attributes: impl Iterator<Item = &str>,
+    ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
+        let mut names: Vec<String> = attributes.map(str::to_owned).collect();
+        names.push(ADMIN_COUNT.to_owned());
+        let gone = || {
+            let outcome = ChangeOutcome::conflict("the object does not exist any more");
+            Look::Settled(outcome)
+        };
+        Ok(self.writer.fetch(guid, &names).await?.ok_or_else(gone))
     }
 
     /// The present names of all objects some attributes refer to.
@@ -323,8 +335,14 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         group: Guid,
         member: Guid,
         present: bool,
+        privileged: bool,
     ) -> Result<Look, ConnectorError> {
-        let entry = match self.fetch(group, std::iter::empty()).await? {
+        let fetched = if privileged {
+            self.fetch_any(group, std::iter::empty()).await?
+        } else {
+            self.fetch(group, std::iter::empty()).await?
+        };
+        let entry = match fetched {
             Ok(entry) => entry,
             Err(settled) => return Ok(settled),
         };

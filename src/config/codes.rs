@@ -33,6 +33,7 @@ codes! {
     BAD_ENDPOINT_ORDER = "bad-endpoint-order";
     BAD_GLOB = "bad-glob";
     BAD_JOIN = "bad-join";
+    BAD_OBJECT_NAME = "bad-object-name";
     BAD_PAGING = "bad-paging";
     BAD_PATTERN = "bad-pattern";
     BAD_PERCENTAGE = "bad-percentage";

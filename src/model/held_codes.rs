@@ -42,15 +42,18 @@ codes! {
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
         DUPLICATE_VALUE "duplicate-value" "give each of these people a value of their own in HaloITSM";
         EXCEPTION_EXPIRED "exception-expired" "take the exception out, or give it a new last day";
+        EXCLUSIVE_OTHERS "exclusive-others" "take them out by hand, or name them in the rule's keep; only accounts whose people the read has are taken out";
         EXEMPT "exempt" "nothing, while the exception is meant; take it out to let the rules decide again";
         FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
         FORBIDDEN_MATCH "forbidden-match" "take the anchor off the account, or the forbidden match out of the Links document";
+        GROUP_AMBIGUOUS "group-ambiguous" "name the group by its distinguished name or its objectGUID";
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
         JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
         JOIN_UNMATCHED "join-unmatched" "add the record the key leads to, or correct the key; unmatched: report lets the person go on without";
+        KEEP_UNKNOWN "keep-unknown" "correct the name in the rule's keep, or take it out; until then nobody leaves the group";
         LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
         LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
@@ -61,6 +64,7 @@ codes! {
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
         PRIMARY_ADDRESS "primary-address" "let one rule give one SMTP: address, or correct the addresses of the account";
+        PRIVILEGED_GROUP "privileged-group" "take the rule out, or name the group in privileged of the Groups document when its members are to be kept by rule";
         PROTECTED "protected" "change the account by hand; protected accounts are never touched";
         PROTECTED_GROUP "protected-group" "add the group's place to groupsUnder, or take the rule out; protected groups are never touched";
         QUALITY "quality" "correct the value in HaloITSM, or the rule";
@@ -95,6 +99,7 @@ codes! {
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
+        PRIVILEGED_NOT_FOUND "privileged-not-found" "a privileged group that rules are allowed to change does not exist in the read, or is not privileged; correct or remove the name";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";
         QUALITY "quality" "values that are not as a rule of the source asks, of people for whom everything goes on";
         REFERENCE_CIRCLE "reference-circle" "people are, by way of others, their own manager; the references are written as the source has them";

@@ -12,6 +12,7 @@ mod guid;
 pub mod held_codes;
 mod location;
 mod name;
+mod object_name;
 mod people;
 
 pub use attribute::{AttributeDef, Schema, Syntax, default_schema};
@@ -26,6 +27,7 @@ pub(crate) use folding::folded;
 pub use guid::Guid;
 pub use location::Location;
 pub use name::{Name, PersonKey};
+pub use object_name::{ObjectName, ObjectNameError};
 pub use people::{
     CheckOutcome, Completeness, CompletenessCheck, Fault, Field, FieldIndex, JoinFinding, JoinHold,
     JoinWhy, JoinedRead, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,

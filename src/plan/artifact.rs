@@ -249,6 +249,10 @@ pub struct Change {
     pub risk: Risk,
     /// Whether it can be undone.
     pub recovery: Recovery,
+    /// True when the object is a privileged group that configuration names as one rules may change. Every other
+    /// privileged object is left alone when the plan is applied, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
 }
 
 /// A person as reviewers know them.

@@ -1,23 +1,27 @@
 //! Memberships: who is in the groups rules name, and what becomes of that.
 //!
 //! Who belongs where is known already. Members are compared by identity, and a group is judged once, however many
-//! people its rules name.
+//! people its rules name. Rules speak of direct membership; what is nested in a group is told and never touched. Keeps
+//! that nobody leaves a group while a name in its `keep` is nobody's, and that no privileged group is changed unless
+//! every rule that comes to it is from a document that names it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
-use super::draft::Draft;
+use super::draft::{Draft, Warnings};
 use super::missing::Strip;
+use super::named::{self, Unfound};
+use super::nesting::{Nested, Nesting};
+use super::strangers;
 use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::wishes::{GroupRule, Wishes, held_back, wishes};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
-use crate::config::kinds;
-use crate::config::kinds::GroupsInState;
-use crate::matching::{Found, Standing};
-use crate::policy::{held, relative_id};
+use crate::config::kinds::{GroupMode, GroupsInState};
+use crate::matching::{Found, Protection, Standing};
+use crate::policy::{held, relative_id, warning};
 
 /// What memberships come to.
 #[derive(Default)]
@@ -36,6 +40,7 @@ pub(super) fn memberships(
     making: &Making<'_, '_>,
     rules: &[GroupRule],
     strips: &HashMap<u32, Strip>,
+    warnings: &mut Warnings,
 ) -> Memberships {
     let mut found = Memberships::default();
     if rules.is_empty() {
@@ -45,16 +50,31 @@ pub(super) fn memberships(
     let mut wishes = wishes(making, rules);
     wishes.wanted.sort_unstable();
     let by_rule = |rule: u16| &rules[usize::from(rule)];
-    for ((rule, name), count) in &wishes.missing {
-        let text = format!("the group {name} does not exist; it was to have {count} of the people");
+    for ((rule, name, why), count) in &wishes.missing {
+        let (code, text) = match why {
+            Unfound::Missing => (
+                held::GROUP_MISSING,
+                format!("the group {name} does not exist"),
+            ),
+            Unfound::NoGroup => (held::GROUP_MISSING, format!("{name} is not a group")),
+            Unfound::Several(groups) => (
+                held::GROUP_AMBIGUOUS,
+                format!("{groups} groups have the name {name}"),
+            ),
+        };
+        let text = format!("{text}; it was to have {count} of the people");
         found
             .groups
-            .push(Draft::new(held::GROUP_MISSING, text).rule(by_rule(*rule).group.rule));
+            .push(Draft::new(code, text).rule(by_rule(*rule).group.rule));
     }
     let mut groups: Vec<u32> = wishes.named.iter().map(|(group, _)| *group).collect();
     groups.dedup();
     groups.sort_by_key(|group| target.index.key(*group).clone());
+    let mut nesting = Nesting::new(target);
+    nesting.ask(target, &groups);
+    warn_of_privileged(target, rules, &nesting, warnings);
     let comparison = Comparison {
+        nesting: &nesting,
         making,
         rules,
         wishes: &wishes,
@@ -117,7 +137,7 @@ pub(super) fn memberships(
 struct OneGroup {
     changes: Vec<(u32, Change)>,
     stripped: Vec<Change>,
-    held: Option<Draft>,
+    held: Vec<Draft>,
     /// Subjects who would leave, were the read proven and the account known by its anchor.
     unproven: Vec<u32>,
     /// Subjects who would enter or leave, were they not protected.
@@ -129,6 +149,7 @@ struct Comparison<'m, 't, 'a> {
     making: &'m Making<'t, 'a>,
     rules: &'m [GroupRule],
     wishes: &'m Wishes,
+    nesting: &'m Nesting,
     /// Which subject holds which account.
     holder: Vec<u32>,
     /// Accounts of missing people that leave every group.
@@ -157,15 +178,30 @@ impl Comparison<'_, '_, '_> {
         let Some(first) = naming.first() else {
             return one;
         };
-        if let Err(draft) = writable(target, group, wanted.len()) {
-            one.held = Some(draft.rule(first.group.rule));
+        let privileged = self.nesting.is_privileged(group);
+        let allowed = if privileged {
+            self.named_privileged(group, &naming)
+        } else {
+            Ok(())
+        };
+        let writable = allowed.and_then(|()| {
+            let writable = writable(target, group, privileged, wanted.len());
+            writable.map_err(|draft| draft.rule(first.group.rule))
+        });
+        if let Err(draft) = writable {
+            one.held.push(draft);
             return one;
         }
         let Some(members) = members(target, group) else {
             let text = "the read does not tell the group's members".to_owned();
             let draft = Draft::new(held::GROUP_UNREAD, text).accounts(vec![group]);
-            one.held = Some(draft.rule(first.group.rule));
+            one.held.push(draft.rule(first.group.rule));
             return one;
+        };
+        let way = Way {
+            group,
+            privileged,
+            nested: self.nesting.of(group),
         };
         for (at, rule) in &wanted {
             let subject = &target.subjects[*at as usize];
@@ -179,11 +215,17 @@ impl Comparison<'_, '_, '_> {
                 }
             }
             let rule = &self.rules[usize::from(*rule)];
-            let change = membership(self.making, group, *at, rule, true);
+            let change = membership(self.making, &way, *at, rule, true);
             one.changes.extend(change.map(|change| (*at, change)));
+        }
+        let (keep, unknown) = keep(target, group, &naming);
+        if !unknown.is_empty() {
+            one.held.extend(unknown);
+            return one;
         }
         let mut leaving: Vec<u32> = members
             .iter()
+            .filter(|member| !keep.contains(*member))
             .map(|member| self.holder[*member as usize])
             .filter(|at| *at != NOBODY)
             .filter(|at| {
@@ -193,25 +235,69 @@ impl Comparison<'_, '_, '_> {
             })
             .collect();
         leaving.sort_unstable();
+        let mut gone: HashSet<u32> = HashSet::new();
         for at in leaving {
             if let Some(rule) = self.leaves(at, &naming) {
-                self.leave(group, at, rule, &mut one);
+                gone.extend(target.subjects[at as usize].account());
+                self.leave(&way, at, rule, &mut one);
             }
         }
         if !self.strips.is_empty() {
-            let gone = members.iter().filter_map(|member| {
-                let strip = self.strips.get(member)?;
-                self.strip(group, *member, strip, &naming)
-            });
-            one.stripped.extend(gone);
+            let stripped = members
+                .iter()
+                .filter(|member| !keep.contains(*member))
+                .filter_map(|member| {
+                    let strip = self.strips.get(member)?;
+                    let change = self.strip(&way, *member, strip, &naming)?;
+                    gone.insert(*member);
+                    Some(change)
+                });
+            one.stripped.extend(stripped);
+        }
+        let exclusive = naming
+            .iter()
+            .find(|rule| rule.mode == GroupMode::Exclusive && rule.blind().is_none());
+        if let Some(rule) = exclusive {
+            let stays = |member: u32| {
+                let at = self.holder[member as usize];
+                let named = wanted.binary_search_by_key(&at, |(subject, _)| *subject);
+                named.is_err() && !gone.contains(&member) && !keep.contains(&member)
+            };
+            let draft = strangers::report(target, group, &members, &self.holder, stays);
+            one.held
+                .extend(draft.map(|draft| draft.rule(rule.group.rule)));
         }
         one
+    }
+
+    /// Whether every rule that comes to a privileged group is from a document that names it.
+    fn named_privileged(&self, group: u32, naming: &[&GroupRule]) -> Result<(), Draft> {
+        let target = self.making.target;
+        let refused = naming.iter().find(|rule| {
+            let mut names = rule.privileged.iter();
+            !names.any(|name| named::group(target, name) == Ok(group))
+        });
+        let Some(rule) = refused else { return Ok(()) };
+        let entry = target.index.entry(group);
+        let own = target
+            .scope
+            .gives_power(entry, entry.value(target.known.sam));
+        let why = if own {
+            "it gives its members power over the domain"
+        } else {
+            "it is nested in a group that gives its members power over the domain"
+        };
+        let name = &entry.dn;
+        let text = format!("{name} is not written: {why}, and the document does not name it");
+        Err(Draft::new(held::PRIVILEGED_GROUP, text)
+            .accounts(vec![group])
+            .rule(rule.group.rule))
     }
 
     /// The removal of an account whose person is missing, when a rule for the person's side names the group.
     fn strip(
         &self,
-        group: u32,
+        way: &Way<'_>,
         member: u32,
         strip: &Strip,
         naming: &[&GroupRule],
@@ -220,7 +306,7 @@ impl Comparison<'_, '_, '_> {
         naming
             .iter()
             .find(|rule| rule.side == strip.side && rule.blind().is_none())?;
-        let object = target.object(group);
+        let object = target.object(way.group);
         let guid = object.guid.map(|guid| guid.to_string()).unwrap_or_default();
         let account = target.index.entry(member).guid.to_string();
         Some(Change {
@@ -236,6 +322,7 @@ impl Comparison<'_, '_, '_> {
             cause: Cause::Source,
             risk: Risk::High,
             recovery: Recovery::Full,
+            privileged: way.privileged,
         })
     }
 
@@ -248,19 +335,31 @@ impl Comparison<'_, '_, '_> {
         }
         let of_side = || naming.iter().filter(|rule| rule.side == subject.side);
         let sighted = of_side().filter(|rule| rule.blind().is_none());
+        // Whose rule says that only those named stay speaks of everybody's people.
+        let exclusive = || {
+            let rules = naming.iter().filter(|rule| rule.blind().is_none());
+            rules
+                .filter(|rule| rule.mode == GroupMode::Exclusive)
+                .min_by_key(|rule| rule.rule)
+                .copied()
+        };
         match target.state(subject).groups {
             GroupsInState::Keep => None,
-            GroupsInState::Remove => sighted.min_by_key(|rule| rule.rule).copied(),
+            GroupsInState::Remove => sighted
+                .min_by_key(|rule| rule.rule)
+                .copied()
+                .or_else(exclusive),
             // A rule nobody can evaluate might name the person.
             GroupsInState::Rules if of_side().any(|rule| rule.blind().is_some()) => None,
             GroupsInState::Rules => sighted
-                .filter(|rule| rule.mode == kinds::GroupMode::Managed)
+                .filter(|rule| rule.mode.removes())
                 .min_by_key(|rule| rule.rule)
-                .copied(),
+                .copied()
+                .or_else(exclusive),
         }
     }
 
-    fn leave(&self, group: u32, at: u32, rule: &GroupRule, one: &mut OneGroup) {
+    fn leave(&self, way: &Way<'_>, at: u32, rule: &GroupRule, one: &mut OneGroup) {
         let target = self.making.target;
         let subject = &target.subjects[at as usize];
         let protected = subject.account().is_some_and(|object| {
@@ -269,7 +368,7 @@ impl Comparison<'_, '_, '_> {
         if protected {
             one.protected.push(at);
         } else if target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. }) {
-            let change = membership(self.making, group, at, rule, false);
+            let change = membership(self.making, way, at, rule, false);
             one.changes.extend(change.map(|change| (at, change)));
         } else {
             one.unproven.push(at);
@@ -317,9 +416,75 @@ fn is_primary(target: &Target<'_>, group: u32, account: u32) -> bool {
     of_group.is_some() && of_group == of_account
 }
 
-fn writable(target: &Target<'_>, group: u32, wanted: usize) -> Result<(), Draft> {
+/// The members that always stay, by any of the rules; for each name that is nobody's, what is held.
+fn keep(target: &Target<'_>, group: u32, naming: &[&GroupRule]) -> (HashSet<u32>, Vec<Draft>) {
+    let mut keep = HashSet::new();
+    let mut unknown = BTreeMap::new();
+    for rule in naming {
+        for name in &rule.keep {
+            match named::object(target, name) {
+                Ok(object) => {
+                    keep.insert(object);
+                }
+                Err(why) => {
+                    unknown.entry(name.to_string()).or_insert((why, rule));
+                }
+            }
+        }
+    }
+    let drafts = unknown
+        .into_iter()
+        .map(|(name, (why, rule))| {
+            let text = format!(
+                "keep names {name}, and {}; nobody is taken out of {}",
+                why.words(),
+                target.index.entry(group).dn
+            );
+            Draft::new(held::KEEP_UNKNOWN, text)
+                .accounts(vec![group])
+                .rule(rule.group.rule)
+        })
+        .collect();
+    (keep, drafts)
+}
+
+/// Names in `privileged` that allow nothing.
+fn warn_of_privileged(
+    target: &Target<'_>,
+    rules: &[GroupRule],
+    nesting: &Nesting,
+    warnings: &mut Warnings,
+) {
+    let mut told = BTreeSet::new();
+    for name in rules.iter().flat_map(|rule| rule.privileged.iter()) {
+        let known = named::group(target, name).is_ok_and(|group| nesting.is_privileged(group));
+        if !known && told.insert(name.to_string()) {
+            warnings.add(
+                warning::PRIVILEGED_NOT_FOUND,
+                format!(
+                    "privileged names what is no privileged group of {}",
+                    target.name
+                ),
+                name.to_string(),
+            );
+        }
+    }
+}
+
+/// A group on the way to its changes.
+struct Way<'n> {
+    group: u32,
+    /// It gives power over the domain, and configuration names it.
+    privileged: bool,
+    nested: Nested<'n>,
+}
+
+fn writable(target: &Target<'_>, group: u32, privileged: bool, wanted: usize) -> Result<(), Draft> {
     let why = match target.standing[group as usize] {
         Standing::Managed => return Ok(()),
+        Standing::Protected(Protection::Privileged | Protection::BuiltIn) if privileged => {
+            return Ok(());
+        }
         Standing::Outside => "it stands outside the places groups are managed in".to_owned(),
         Standing::Protected(why) => why.to_string(),
     };
@@ -333,7 +498,7 @@ fn writable(target: &Target<'_>, group: u32, wanted: usize) -> Result<(), Draft>
 
 fn membership(
     making: &Making<'_, '_>,
-    group: u32,
+    way: &Way<'_>,
     at: u32,
     rule: &GroupRule,
     enter: bool,
@@ -341,11 +506,11 @@ fn membership(
     let target = making.target;
     let subject = &target.subjects[at as usize];
     let member = making.account(at)?;
-    let object = target.object(group);
+    let object = target.object(way.group);
     let name = object.dn.rdn().value;
     let state = target.state(subject);
     let by_state = !enter && state.groups == GroupsInState::Remove;
-    let because = if by_state {
+    let mut because = if by_state {
         Reason {
             text: format!("state {} leaves every group that rules give", state.name),
             rule: index(state.rule),
@@ -363,6 +528,22 @@ fn membership(
             facts: making.facts(subject, &rule.fields()),
         }
     };
+    let through = subject
+        .account()
+        .and_then(|it| way.nested.through(target, it));
+    if let Some(nested) = through {
+        let nested = target.index.entry(nested).dn.rdn().value;
+        because.text.push_str(&if enter {
+            format!("; through {nested} the account is in it already, but not directly")
+        } else {
+            format!("; through {nested} the account stays in it")
+        });
+    }
+    if way.privileged {
+        because
+            .text
+            .push_str("; the group is privileged, hence the high risk");
+    }
     let guid = object.guid.map(|guid| guid.to_string()).unwrap_or_default();
     let mut depends_on: Vec<_> = member.created_by.iter().cloned().collect();
     depends_on.extend(making.adoption(at));
@@ -384,7 +565,12 @@ fn membership(
         } else {
             Cause::Undetermined
         },
-        risk: if enter { Risk::Medium } else { Risk::High },
+        risk: if enter && !way.privileged {
+            Risk::Medium
+        } else {
+            Risk::High
+        },
         recovery: Recovery::Full,
+        privileged: way.privileged,
     })
 }

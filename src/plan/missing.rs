@@ -372,6 +372,7 @@ impl<'t, 'a> Here<'t, 'a> {
             cause: Cause::Source,
             risk,
             recovery: Recovery::Full,
+            privileged: false,
         }
     }
 

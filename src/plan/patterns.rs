@@ -3,14 +3,18 @@
 //! The last person to leave a group takes with them the only fact that named it. The rule still answers for the
 //! group when the texts around its values set the group apart from groups it has nothing to do with.
 
+use compact_str::CompactString;
+
 use crate::lang::Template;
-use crate::model::{Dn, DnKey};
+use crate::model::{Dn, DnKey, folded};
 use crate::policy::Scope;
 
 /// The names a template can give: literal pieces with one value between each two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pieces: Vec<String>,
+    /// They are account names, not distinguished ones.
+    account: bool,
 }
 
 /// Stands for a value while the pieces are brought into the form names are compared in.
@@ -23,6 +27,9 @@ impl Pattern {
     /// The names of a template; `None` when nothing in it sets its groups apart.
     pub(super) fn of(template: &Template, scope: &Scope) -> Option<Self> {
         let texts = template.texts()?;
+        if !texts.iter().any(|text| text.contains('=')) {
+            return Self::of_account(&texts);
+        }
         let sample = texts.join(VALUE);
         if sample.matches(VALUE).count() + 1 != texts.len() {
             return None;
@@ -39,13 +46,45 @@ impl Pattern {
             spelt.chars().any(char::is_alphanumeric) && spelt.trim().chars().count() >= TELLING;
         let parent = key.parent()?;
         let housed = !parent.as_str().contains(VALUE) && !scope.is_group_base(&parent);
-        (named || housed).then_some(Self { pieces })
+        (named || housed).then_some(Self {
+            pieces,
+            account: false,
+        })
+    }
+
+    fn of_account(texts: &[CompactString]) -> Option<Self> {
+        let mut pieces: Vec<String> = texts.iter().map(|text| folded_text(text)).collect();
+        if let Some(first) = pieces.first_mut() {
+            *first = first.trim_start().to_owned();
+        }
+        if let Some(last) = pieces.last_mut() {
+            *last = last.trim_end().to_owned();
+        }
+        let spelt: String = pieces.concat();
+        let telling =
+            spelt.chars().any(char::is_alphanumeric) && spelt.trim().chars().count() >= TELLING;
+        (telling && pieces.len() > 1).then_some(Self {
+            pieces,
+            account: true,
+        })
     }
 
     /// Whether a group could have been named: values are one name each and never structure.
-    pub(super) fn fits(&self, key: &DnKey) -> bool {
+    pub(super) fn fits(&self, key: &DnKey, account_name: Option<&str>) -> bool {
+        if self.account {
+            return account_name.is_some_and(|name| self.matches(&folded_text(name.trim())));
+        }
         let text = key.as_str();
-        let ([first, middle @ .., last], commas) = (self.pieces.as_slice(), ',') else {
+        let spelt: usize = self
+            .pieces
+            .iter()
+            .map(|piece| piece.matches(',').count())
+            .sum();
+        text.matches(',').count() == spelt && self.matches(text)
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let [first, middle @ .., last] = self.pieces.as_slice() else {
             return false;
         };
         let Some(mut rest) = text
@@ -60,13 +99,13 @@ impl Pattern {
                 None => return false,
             }
         }
-        let spelt: usize = self
-            .pieces
-            .iter()
-            .map(|piece| piece.matches(commas).count())
-            .sum();
-        text.matches(commas).count() == spelt
+        true
     }
+}
+
+/// As account names are compared.
+fn folded_text(text: &str) -> String {
+    text.chars().flat_map(folded).collect()
 }
 
 #[cfg(test)]
@@ -76,11 +115,12 @@ mod tests {
     fn pattern(pieces: &[&str]) -> Pattern {
         Pattern {
             pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(),
+            account: false,
         }
     }
 
     fn fits(pattern: &Pattern, dn: &str) -> bool {
-        pattern.fits(&Dn::parse(dn).unwrap().key())
+        pattern.fits(&Dn::parse(dn).unwrap().key(), None)
     }
 
     #[test]
@@ -97,5 +137,19 @@ mod tests {
         let deep = pattern(&["cn=dept ", ",ou=", ",dc=test"]);
         assert!(fits(&deep, "CN=Dept Sales,OU=North,DC=test"));
         assert!(!fits(&deep, "CN=Dept Sales,DC=test"));
+    }
+    #[test]
+    fn account_names_are_known_by_what_is_spelt_out() {
+        let texts = |texts: &[&str]| -> Vec<CompactString> {
+            texts.iter().map(|text| (*text).into()).collect()
+        };
+        let pattern = Pattern::of_account(&texts(&["App-", "-Users"])).unwrap();
+        let key = Dn::parse("CN=x,DC=test").unwrap().key();
+        assert!(pattern.fits(&key, Some("APP-mail-users")));
+        assert!(!pattern.fits(&key, Some("app-mail-admins")));
+        assert!(!pattern.fits(&key, None));
+        assert_eq!(Pattern::of_account(&texts(&["", ""])), None);
+        assert_eq!(Pattern::of_account(&texts(&["-", ""])), None);
+        assert_eq!(Pattern::of_account(&texts(&["App"])), None);
     }
 }

@@ -168,7 +168,7 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules, &left.strips);
+        let memberships = memberships(&making, &self.group_rules, &left.strips, warnings);
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {

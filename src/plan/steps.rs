@@ -58,6 +58,7 @@ impl One<'_, '_, '_> {
             cause,
             risk,
             recovery,
+            privileged: false,
         });
         id
     }

@@ -4,6 +4,7 @@
 //! out of nothing, and that a group is found once for each name, however many people a rule gives it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use compact_str::CompactString;
 use hashbrown::HashMap;
@@ -11,14 +12,16 @@ use rayon::prelude::*;
 
 use super::changes::Making;
 use super::draft::Draft;
+use super::named::{self, Unfound};
 use super::patterns::Pattern;
 use super::target::{CHUNK, Target};
 use super::zones::Seen;
 use crate::config::{Document, kinds, kinds::GroupsInState};
+use crate::lang::{EvalError, PersonContext};
 use crate::lifecycle::{Compiler, Formula, NotCompiled, RuleId, Test};
 use crate::mapping::Problem;
 use crate::matching::{Found, Standing};
-use crate::model::{EntryKind, Name};
+use crate::model::{EntryKind, Name, ObjectName};
 use crate::policy::Scope;
 
 /// A group rule of one side.
@@ -27,6 +30,9 @@ pub(super) struct GroupRule {
     pub(super) group: Formula,
     pub(super) when: Option<Test>,
     pub(super) mode: kinds::GroupMode,
+    pub(super) keep: Vec<ObjectName>,
+    /// The privileged groups the rule's document names.
+    pub(super) privileged: Arc<[ObjectName]>,
     pub(super) rule: RuleId,
 }
 
@@ -38,6 +44,11 @@ impl GroupRule {
         compiler: &mut Compiler<'_>,
     ) -> Result<Vec<Self>, NotCompiled> {
         let positions = &document.positions;
+        let names = |texts: &[String]| {
+            let names = texts.iter().filter_map(|text| ObjectName::parse(text).ok());
+            names.collect::<Vec<_>>()
+        };
+        let privileged: Arc<[ObjectName]> = names(&document.spec.privileged).into();
         document
             .spec
             .rules
@@ -58,6 +69,8 @@ impl GroupRule {
                     group,
                     when,
                     mode: rule.mode,
+                    keep: names(&rule.keep),
+                    privileged: privileged.clone(),
                 })
             })
             .collect()
@@ -78,7 +91,7 @@ impl GroupRule {
     /// Whether people can stay in a group of the rule because nobody is left for whom the rule comes to it.
     pub(super) fn forgets(&self, target: &Target<'_>) -> bool {
         let states = &target.sides[usize::from(self.side)].lifecycle.states;
-        let removes = self.mode == kinds::GroupMode::Managed
+        let removes = self.mode.removes()
             || states
                 .iter()
                 .any(|state| state.groups == GroupsInState::Remove);
@@ -108,8 +121,8 @@ pub(super) struct Wishes {
     pub(super) wanted: Vec<(u32, u32, u16)>,
     /// Groups some rule of a side names.
     pub(super) named: BTreeSet<(u32, u16)>,
-    /// Groups rules name that do not exist, with how many people it concerns.
-    pub(super) missing: BTreeMap<(u16, CompactString), u64>,
+    /// What rules name and is no group, with how many people it concerns.
+    pub(super) missing: BTreeMap<(u16, CompactString, Unfound), u64>,
     /// People a rule gave no answer for.
     pub(super) uncertain: HashMap<u32, Draft>,
 }
@@ -175,9 +188,9 @@ pub(super) fn wishes(making: &Making<'_, '_>, rules: &[GroupRule]) -> Wishes {
         if let Some(Ok(group)) = known {
             all.named
                 .insert((*group, u16::try_from(at).unwrap_or(u16::MAX)));
-        } else if let Some(Err(name)) = known {
+        } else if let Some(Err((name, why))) = known {
             all.missing
-                .entry((u16::try_from(at).unwrap_or(u16::MAX), name.clone()))
+                .entry((u16::try_from(at).unwrap_or(u16::MAX), name.clone(), *why))
                 .or_default();
         }
     }
@@ -206,14 +219,17 @@ fn possible(target: &Target<'_>, rules: &[GroupRule]) -> Vec<(u32, u16)> {
         .flat_map_iter(|(at, _)| {
             let group = u32::try_from(at).unwrap_or(u32::MAX);
             let key = target.index.key(group);
-            let fitting = patterns.iter().filter(|(_, pattern)| pattern.fits(key));
+            let account_name = target.index.entry(group).value(target.known.sam);
+            let fitting = patterns
+                .iter()
+                .filter(move |(_, pattern)| pattern.fits(key, account_name));
             fitting.map(move |(rule, _)| (group, *rule))
         })
         .collect()
 }
 
-/// A group by name, or the name of one that does not exist.
-type Named = Result<u32, CompactString>;
+/// A group, or the name that is none's and why.
+type Named = Result<u32, (CompactString, Unfound)>;
 
 /// One task's wishes, with what it has looked up already.
 struct Wishing<'t> {
@@ -280,7 +296,7 @@ impl<'t> Wishing<'t> {
                     found.clone()
                 }
                 None if !holds && groups != GroupsInState::Remove => continue,
-                None => match rule.group.template.render_dn(context) {
+                None => match group_name(rule, context) {
                     Ok(text) => match rendered[usize::from(number)].get(&text) {
                         Some(known) => known.clone(),
                         None => {
@@ -306,18 +322,27 @@ impl<'t> Wishing<'t> {
             match found {
                 Ok(group) if holds => wishes.wanted.push((group, at, number)),
                 Ok(_) => {}
-                Err(name) if holds => *wishes.missing.entry((number, name)).or_default() += 1,
+                Err((name, why)) if holds => {
+                    *wishes.missing.entry((number, name, why)).or_default() += 1;
+                }
                 Err(_) => {}
             }
         }
     }
 }
 
+/// What a templated rule calls the group for one person. Only in a distinguished name are values escaped.
+fn group_name(rule: &GroupRule, context: &PersonContext<'_>) -> Result<CompactString, EvalError> {
+    let template = &rule.group.template;
+    let text = template.render_dn(context)?;
+    if text.contains('\\') && !text.contains('=') {
+        return template.render(context);
+    }
+    Ok(text)
+}
+
 /// The group with this name, else the name.
 fn group(target: &Target<'_>, text: &str) -> Named {
-    target
-        .index
-        .by_text(text)
-        .filter(|object| target.index.entry(*object).kind == EntryKind::Group)
-        .ok_or_else(|| text.into())
+    let name = ObjectName::parse(text).map_err(|_| (text.into(), Unfound::Missing))?;
+    named::group(target, &name).map_err(|why| (text.into(), why))
 }

@@ -29,6 +29,17 @@ pub enum OutOfBounds {
     Protected,
 }
 
+/// Relative identifiers of groups of a domain whose members have power over it, or can get it ([MS-DTYP] 2.4.2.4):
+/// the domain, schema, enterprise and key administrators, those who own group policy, and domain controllers.
+const POWERFUL: &[u32] = &[498, 512, 516, 518, 519, 520, 521, 526, 527];
+
+/// Groups of the BUILTIN domain of which the same holds: administrators, and operators of accounts, servers, printers,
+/// backups and replication.
+const POWERFUL_BUILTIN: &[u32] = &[544, 548, 549, 550, 551, 552];
+
+/// Its members can have a domain controller load their own code; it has no fixed identifier.
+const DNS_ADMINS: &str = "DnsAdmins";
+
 /// Relative identifiers of built-in accounts and groups with power over the domain ([MS-DTYP] 2.4.2.4).
 const BUILT_IN: &[u32] = &[
     498, 500, 501, 502, 512, 513, 514, 515, 516, 517, 518, 519, 520, 521, 522, 525, 526, 527,
@@ -113,6 +124,15 @@ impl Scope {
         }
     }
 
+    /// Whether a group by itself gives its members power over the domain: `adminCount` marks it, its identifier is one
+    /// of those known to, or it is DnsAdmins.
+    pub fn gives_power(&self, group: &Entry, account_name: Option<&str>) -> bool {
+        let value = |attribute: Option<AttributeId>| attribute.and_then(|id| group.value(id));
+        value(self.admin_count).is_some_and(|count| count.trim() != "0")
+            || value(self.sid).is_some_and(is_powerful)
+            || account_name.is_some_and(|name| name.trim().eq_ignore_ascii_case(DNS_ADMINS))
+    }
+
     /// Whether this is one of the places groups are managed in, not something below one.
     pub fn is_group_base(&self, key: &DnKey) -> bool {
         self.groups_under.contains(key)
@@ -144,12 +164,24 @@ pub fn relative_id(sid: &str) -> Option<u32> {
     Some(u32::from_le_bytes(*last))
 }
 
-fn is_built_in(sid: &str) -> bool {
-    // S-1-5-32-…: the BUILTIN domain has one part before the relative identifier, 32.
-    let builtin_domain = STANDARD.decode(sid).is_ok_and(|bytes| {
+/// S-1-5-32-…: the BUILTIN domain has one part before the relative identifier, 32.
+fn is_of_builtin_domain(sid: &str) -> bool {
+    STANDARD.decode(sid).is_ok_and(|bytes| {
         bytes.get(1) == Some(&2) && bytes.get(8..12) == Some(&32u32.to_le_bytes()[..])
-    });
-    builtin_domain || relative_id(sid).is_some_and(|id| BUILT_IN.contains(&id))
+    })
+}
+
+fn is_built_in(sid: &str) -> bool {
+    is_of_builtin_domain(sid) || relative_id(sid).is_some_and(|id| BUILT_IN.contains(&id))
+}
+
+fn is_powerful(sid: &str) -> bool {
+    let known = if is_of_builtin_domain(sid) {
+        POWERFUL_BUILTIN
+    } else {
+        POWERFUL
+    };
+    relative_id(sid).is_some_and(|id| known.contains(&id))
 }
 
 #[cfg(test)]
@@ -171,6 +203,14 @@ mod tests {
         assert!(is_built_in(&sid(&[32, 544])));
         assert!(!is_built_in(&sid(&[21, 1, 2, 3, 1105])));
         assert!(!is_built_in("nonsense"));
+        assert!(is_powerful(&sid(&[21, 1, 2, 3, 519])));
+        assert!(is_powerful(&sid(&[32, 551])));
+        // Domain Users, Remote Desktop Users, and groups made by hand.
+        assert!(!is_powerful(&sid(&[21, 1, 2, 3, 513])));
+        assert!(!is_powerful(&sid(&[32, 555])));
+        assert!(!is_powerful(&sid(&[21, 1, 2, 3, 544])));
+        assert!(!is_powerful(&sid(&[21, 1, 2, 3, 1105])));
+        assert!(!is_powerful("nonsense"));
         assert_eq!(relative_id(&sid(&[21, 1, 2, 3, 1105])), Some(1105));
     }
 }

@@ -13,13 +13,19 @@ pub struct Groups {
     /// The rules.
     #[schemars(length(min = 1))]
     pub rules: Vec<GroupRule>,
+    /// Privileged groups these rules may change nevertheless, each by distinguished name, `objectGUID` or
+    /// `sAMAccountName`. Without being named here a group with power over the domain, or nested in one, is never
+    /// changed; named, every change of its members has a high risk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privileged: Vec<String>,
 }
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GroupRule {
-    /// Distinguished name of the group, or a template of one. The group must exist; it is never created.
+    /// The group: its distinguished name, its `objectGUID` in dashed form, or its `sAMAccountName`; or a template of
+    /// one. The group must exist; it is never created.
     pub group: String,
     /// Condition over `person`; who fulfils it is a member. Left out, everyone is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +33,10 @@ pub struct GroupRule {
     /// What happens to members the rule does not name.
     #[serde(default)]
     pub mode: GroupMode,
+    /// Members that always stay, whatever rules and states say, each by distinguished name, `objectGUID` or
+    /// `sAMAccountName`. While one of these names belongs to nobody, nobody is taken out of the group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
 }
 
 /// What happens to members no rule names.
@@ -41,4 +51,23 @@ pub enum GroupMode {
     /// People we manage and no rule names are removed; other members stay. For a templated group this holds for
     /// every group the template has produced for anyone in this run.
     Managed,
+    /// Only whom rules name stays: as `managed`, but people of every source are removed, and every direct member that
+    /// stays without a rule naming it is reported, until somebody takes it out or names it in `keep`.
+    Exclusive,
+}
+
+impl GroupMode {
+    /// The word a document uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Additive => "additive",
+            Self::Managed => "managed",
+            Self::Exclusive => "exclusive",
+        }
+    }
+
+    /// Whether people whom no rule names are taken out.
+    pub fn removes(self) -> bool {
+        self != Self::Additive
+    }
 }

@@ -20,8 +20,8 @@ use crate::model::{
 
 /// People and services that sign in. Computers have another category.
 const USERS: &str = "(&(objectCategory=person)(objectClass=user))";
-/// Everything else: whatever it is, it occupies a name.
-const OTHERS: &str = "(!(&(objectCategory=person)(objectClass=user)))";
+/// Everything else but groups: whatever it is, it occupies a name.
+const OTHERS: &str = "(&(!(&(objectCategory=person)(objectClass=user)))(!(objectClass=group)))";
 const GROUPS: &str = "(objectClass=group)";
 
 /// Read of every user, whoever asked for it or not.
@@ -44,7 +44,7 @@ const NAMES: &[&str] = &[
     "userPrincipalName",
 ];
 /// Read of groups in use, and of deleted objects.
-const SPECIAL: &[&str] = &["lastKnownParent", "member"];
+const SPECIAL: &[&str] = &["lastKnownParent", "member", "memberOf"];
 
 /// Reads one directory from one domain controller.
 pub struct LdapReader {
@@ -336,16 +336,22 @@ impl Run<'_> {
             Some(window) => format!("member;range=0-{}", window - 1),
             None => "member".to_owned(),
         };
-        let attributes = self.named(NAMES, &[&member]);
+        // What groups are in, of all of them: who is nested in a privileged group is privileged.
+        let attributes = self.named(NAMES, &["memberOf"]);
+        let with_members = self.named(NAMES, &["memberOf", &member]);
         let mut all = Part::default();
         let places = request.groups_under.iter().map(|dn| (dn, Scope::Subtree));
         let single = request.groups.iter().map(|dn| (dn, Scope::Base));
-        for (dn, scope) in places.chain(single) {
+        let asked = places
+            .chain(single)
+            .map(|(dn, scope)| (dn.as_str(), scope, &with_members));
+        // Of two entries for one group the first stays: the one with members.
+        for (base, scope, attributes) in asked.chain([(self.base(), Scope::Subtree, &attributes)]) {
             let search = Search {
-                base: dn.as_str(),
+                base,
                 scope,
                 filter: GROUPS,
-                attributes: &attributes,
+                attributes,
                 show_deleted: false,
             };
             match self.search(session, search, |_| EntryKind::Group).await {
@@ -359,7 +365,7 @@ impl Run<'_> {
                     all.pages.undecodable += part.pages.undecodable;
                 }
                 // No such place, no such group: whoever needs it finds it missing among the objects.
-                Err(ConnectorError::NotFound { .. }) => {}
+                Err(ConnectorError::NotFound { .. }) if base != self.base() => {}
                 Err(error) => return Err(error),
             }
         }

@@ -96,6 +96,7 @@ pub(crate) fn change(id: &str, object: ObjectRef, action: Action) -> Change {
         cause: Cause::Source,
         risk: Risk::Low,
         recovery: Recovery::Full,
+        privileged: false,
     }
 }
 

@@ -98,6 +98,63 @@ pub(super) async fn movers_change_attributes_name_place_and_groups(lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// P2, P9: a group by account name is for those alone whom the rule names; strangers in it are told, a group nested in
+/// a privileged one is refused until the document names it.
+pub(super) async fn groups_are_named_three_ways_and_privileged_ones_are_refused(lab: Lab) {
+    let rules = lab.read("groups.yaml").replace(
+        "\"CN=Sales,OU=Groups,DC=corp,DC=example,DC=test\", when: \"person.department == 'Sales'\", mode: managed",
+        "sales, when: \"person.department == 'Sales'\", mode: exclusive",
+    );
+    assert!(rules.contains("group: sales,"));
+    lab.write("groups.yaml", &rules);
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account").dn;
+    assert_eq!(lab.members("Sales").await.len(), 2);
+
+    let research = lab.dn("CN=Research,OU=Groups");
+    let otto = lab.account("2").await.expect("an account").dn;
+    lab.set_group("Sales", "member", &[&jane, &otto, &research])
+        .await;
+    lab.edit(2, |person| person.department = "Research".into());
+    // What is in a privileged group is privileged, without any mark of its own.
+    lab.set_group("Everyone", "adminCount", &["1"]).await;
+    lab.set_group("Everyone", "member", &[&jane, &otto, &research])
+        .await;
+    let plan = lab.plan().await.expect(0);
+    for part in ["privileged-group", "exclusive-others", "1 nested groups"] {
+        assert!(plan.stdout.contains(part), "{part}: {}", plan.stdout);
+    }
+    lab.apply().await;
+    assert_eq!(
+        lab.members("Sales").await,
+        sorted([&jane, &research]),
+        "the mover has left, the nested group has not"
+    );
+    assert_eq!(lab.members("Research").await, Vec::<String>::new());
+
+    let named = rules.replace(
+        "  target: corp\n",
+        "  target: corp\n  privileged: [Research, Everyone]\n",
+    );
+    lab.write(
+        "groups.yaml",
+        &named.replace("mode: exclusive", "mode: exclusive, keep: [Research]"),
+    );
+    let plan = lab.plan().await.expect(0);
+    assert!(!plan.stdout.contains("privileged-group"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("the group is privileged"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await.expect(0);
+    let otto = lab.account("2").await.expect("an account").dn;
+    assert_eq!(lab.members("Research").await, sorted([&otto]));
+    lab.assert_converged().await;
+}
+
 /// Leavers by flag and by date are disabled (one bit), moved, and leave the groups; nobody else is touched.
 pub(super) async fn leavers_are_disabled_and_moved(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));

@@ -37,6 +37,7 @@ on_both!(
     joiners_with_managers_and_groups,
     movers_change_attributes_name_place_and_groups,
     leavers_are_disabled_and_moved,
+    groups_are_named_three_ways_and_privileged_ones_are_refused,
     returners_are_enabled,
     adoption_writes_the_anchor_only,
     conflicts_skip_the_object_and_nothing_else,

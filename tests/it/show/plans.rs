@@ -227,6 +227,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
         cause: Cause::Undetermined,
         risk,
         recovery,
+        privileged: false,
     }
 }
 
