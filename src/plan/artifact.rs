@@ -53,6 +53,9 @@ pub struct Plan {
     pub counts: Counts,
     /// True when removals were held because a read was not proven complete.
     pub removals_held: bool,
+    /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowed>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
     /// The changes, in the order they are applied when nothing runs at the same time.
@@ -64,6 +67,18 @@ pub struct Plan {
     pub exceptions: Vec<PlannedException>,
     /// What a reviewer should know besides.
     pub warnings: Vec<Warning>,
+}
+
+/// A plan for some of those it was judged for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Narrowed {
+    /// Whom or what it was narrowed to, as it was asked for.
+    pub to: Vec<String>,
+    /// How many changes of the whole plan are left out.
+    pub changes_left_out: u64,
+    /// How many held of the whole plan are left out.
+    pub held_left_out: u64,
 }
 
 /// What a plan was made from.
