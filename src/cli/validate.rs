@@ -37,7 +37,7 @@ impl Verdict {
 /// Validates the project of a folder and writes what there is to say.
 ///
 /// Machine formats get nothing but the diagnostics; text ends with a line that counts them, and, when they are asked
-/// for and nothing is wrong, the rules about each attribute.
+/// for and nothing is wrong, the rules about each attribute. What has expired is judged by `now`.
 ///
 /// # Errors
 /// See [`ValidateError`]; an invalid configuration is not one.
@@ -47,6 +47,7 @@ pub fn run(
     out: &mut dyn Write,
     colour: bool,
     effective: bool,
+    now: jiff::Timestamp,
 ) -> Result<Verdict, ValidateError> {
     let workspace = Workspace::open(project)?;
     let prefix = match format {
@@ -55,6 +56,7 @@ pub fn run(
         Format::Text | Format::Json => None,
     };
     let mut loaded = workspace.load();
+    loaded.dated(now);
     if let Some(prefix) = prefix {
         for location in loaded
             .diagnostics
@@ -109,9 +111,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("halosync.yaml"), text).unwrap();
         let mut out = Vec::new();
-        let verdict = run(folder.path(), format, &mut out, false, false).unwrap();
+        let verdict = run(folder.path(), format, &mut out, false, false, NOW).unwrap();
         (verdict, String::from_utf8(out).unwrap())
     }
+
+    const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
     const PROJECT: &str =
         "apiVersion: halosync/v1\nkind: Project\nmetadata: {name: a}\nspec: {timeZone: UTC}\n";
@@ -136,7 +140,7 @@ mod tests {
     fn the_rules_about_each_attribute_are_listed_in_order() {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/template/config");
         let mut out = Vec::new();
-        run(&golden, Format::Text, &mut out, false, true).unwrap();
+        run(&golden, Format::Text, &mut out, false, true, NOW).unwrap();
         let out = String::from_utf8(out).unwrap();
         let start = out.find("  physicalDeliveryOfficeName\n").unwrap();
         let offices: Vec<&str> = out[start..].lines().skip(1).take(3).collect();
@@ -179,7 +183,7 @@ mod tests {
             (Format::Text, "--> halosync.yaml:"),
         ] {
             let mut out = Vec::new();
-            run(&folder, format, &mut out, false, false).unwrap();
+            run(&folder, format, &mut out, false, false, NOW).unwrap();
             let out = String::from_utf8(out).unwrap();
             assert!(out.contains(expected), "{out}");
         }

@@ -8,6 +8,7 @@ mod date_format;
 pub mod diagnostic;
 mod duration;
 mod effective;
+pub mod expiry;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -162,6 +163,10 @@ pub struct Config {
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: Guards`, by name.
+    pub guards: BTreeMap<Name, Document<kinds::Guards>>,
+    /// `kind: Waiver`, by name.
+    pub waivers: BTreeMap<Name, Document<kinds::Waiver>>,
     /// `kind: MappingTest`, by name.
     pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.
@@ -175,6 +180,10 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Sorted by file, line, column, code.
     pub diagnostics: Vec<diagnostic::Diagnostic>,
+    /// What ends on a date; [`Loaded::dated`] judges it.
+    pub expiring: Vec<expiry::Expiring>,
+    /// The project's time zone, as written.
+    zone: String,
     /// How many files belong, those that could not be read included.
     pub files: usize,
     /// Texts of the files that belong, by path, for showing lines of them: literal secrets are covered.

@@ -43,6 +43,9 @@ codes! {
         FIELD_NOT_DELIVERED "field-not-delivered" "make HaloITSM deliver the field, or take it out of the rule";
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
+        GUARD_BREAK_GLASS "guard-break-glass" "change the account by hand; no plan changes accounts kept for emergencies";
+        GUARD_LIMIT "guard-limit" "see to what brings this about, or let it pass once with a Waiver";
+        GUARD_MINIMUM_MEMBERS "guard-minimum-members" "give the group other enabled members first, and plan again";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
@@ -69,12 +72,16 @@ codes! {
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
+        BREAK_GLASS_DISABLED "break-glass-disabled" "an account kept for emergencies is disabled, so it would be of no use";
+        BREAK_GLASS_NOT_FOUND "break-glass-not-found" "an account kept for emergencies does not exist in the read; correct or remove its name";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
         JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
         JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";
         MANAGED_NOT_FOUND "managed-not-found" "a place of the managed scope does not exist in the read, so nothing below it is managed";
+        MINIMUM_NOT_MET "minimum-not-met" "a group has fewer enabled members than it must; nothing is taken from it";
+        NO_GUARDS "no-guards" "no Guards document limits what one plan may do to a target";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
@@ -88,5 +95,7 @@ codes! {
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
         UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
+        WAIVER_ENDING "waiver-ending" "a waiver's last day is near";
+        WAIVER_EXPIRED "waiver-expired" "a waiver has expired and releases nothing; remove it, or decide anew";
     }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::groups::GroupRule;
+use super::guards::Guards;
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
@@ -213,6 +214,8 @@ fn make(
         counts: Counts::default(),
         removals_held: false,
         rules: Vec::new(),
+        guards: Vec::new(),
+        waivers: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
@@ -262,7 +265,11 @@ fn make(
             group_rules.extend(rules);
         }
         let target = Target::new(directory, snapshot, &moment, sides)?;
-        let planning = Planning::new(config, target, group_rules, &mut proofs);
+        // One invented person is no company: tests of rules are not judged by what a company may do at once.
+        let guards = trace
+            .is_none()
+            .then(|| Guards::compile(config, &directory.name, &moment, &mut book));
+        let planning = Planning::new(config, target, group_rules, guards, &mut proofs);
         if let Some(trace) = trace.as_deref_mut() {
             let assessed = planning.assessed(&book);
             trace.people.extend(assessed);
@@ -276,6 +283,8 @@ fn make(
         plan.counts.unchanged += planned.unchanged;
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
+        plan.guards.extend(planned.guards);
+        plan.waivers.extend(planned.waivers);
     }
     plan.changes = order::sort(plan.changes);
     record_reads(&mut plan, input, &proofs, &judged);

@@ -17,6 +17,7 @@ mod draft;
 mod evaluate;
 mod file;
 mod groups;
+mod guards;
 mod lint;
 mod naming;
 mod objects;

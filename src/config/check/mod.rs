@@ -8,6 +8,7 @@ mod auth;
 mod directory;
 mod endpoint;
 mod groups;
+mod guards;
 mod halo;
 mod lifecycle;
 mod mapping;
@@ -53,6 +54,8 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) guards: Vec<Entry<kinds::Guards>>,
+    pub(crate) waivers: Vec<Entry<kinds::Waiver>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
@@ -90,6 +93,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         lifecycle::check(lifecycle, &context, report);
     }
     groups::check(&context, report);
+    guards::check(&context, report);
     for test in &set.tests {
         mapping_test::check(test, &context, report);
     }

@@ -5,6 +5,7 @@
 
 mod active_directory;
 mod groups;
+mod guards;
 mod lifecycle;
 mod mapping;
 mod mapping_test;
@@ -17,6 +18,9 @@ mod template;
 
 pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
 pub use groups::{GroupMode, GroupRule, Groups};
+pub use guards::{
+    ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
+};
 pub use lifecycle::{
     AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
 };

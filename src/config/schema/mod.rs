@@ -25,11 +25,13 @@ pub(crate) enum Kind {
     Table,
     Groups,
     Lifecycle,
+    Guards,
+    Waiver,
     MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
@@ -38,6 +40,8 @@ impl Kind {
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
+        Self::Guards,
+        Self::Waiver,
         Self::MappingTest,
     ];
 
@@ -52,6 +56,8 @@ impl Kind {
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
+            Self::Guards => "Guards",
+            Self::Waiver => "Waiver",
             Self::MappingTest => "MappingTest",
         }
     }
@@ -67,6 +73,8 @@ impl Kind {
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
+            Self::Guards => "guards",
+            Self::Waiver => "waiver",
             Self::MappingTest => "mapping-test",
         }
     }
@@ -114,6 +122,8 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
+        Kind::Guards => generator.subschema_for::<kinds::Guards>(),
+        Kind::Waiver => generator.subschema_for::<kinds::Waiver>(),
         Kind::MappingTest => generator.subschema_for::<kinds::MappingTest>(),
     };
     let definitions = generator.take_definitions(true);
@@ -323,6 +333,8 @@ mod tests {
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
+                Kind::Guards => serde_json::from_value::<kinds::Guards>(loads).err(),
+                Kind::Waiver => serde_json::from_value::<kinds::Waiver>(loads).err(),
                 Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),
             };
             assert!(error.is_none(), "{kind:?}: {error:?}");

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod changes;
+mod guards;
 mod quality;
 mod verdict;
 
@@ -113,6 +114,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         items_are: "held people and accounts",
         essential: false,
         items: held_items(&context, &plan.held),
+    });
+    sections.push(Section {
+        title: "Guards".into(),
+        size: grouped(number(plan.guards.len())),
+        items_are: "guards and waivers",
+        essential: false,
+        items: guards::items(&context),
     });
     sections.push(Section {
         title: "Warnings".into(),
