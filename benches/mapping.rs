@@ -259,6 +259,7 @@ fn person(number: usize, site: &str) -> Person {
         key: PersonKey::new(number.to_string()),
         in_scope: true,
         faults: Box::default(),
+        held: Box::default(),
         facts: [
             pick(GIVEN, 1),
             pick(FAMILY, 8),

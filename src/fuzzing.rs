@@ -5,6 +5,7 @@
 //! the assertions hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::config::{self, DataError, InputFile};
 use crate::connector::rest;
@@ -159,6 +160,7 @@ fn person() -> Person {
         key: PersonKey::new("1042"),
         in_scope: true,
         faults: Box::default(),
+        held: Box::default(),
         facts: [
             Some(Fact::Text("Jörg".into())),
             Some(Fact::Text("van der O'Brien-Müller".into())),
@@ -210,21 +212,63 @@ spec:
 /// # Panics
 /// When a row is neither a person, nor rejected with a reason, nor another of the same id.
 pub fn response(bytes: &[u8]) {
-    static INTAKE: std::sync::LazyLock<Option<Intake>> = std::sync::LazyLock::new(|| {
-        let file = InputFile {
-            path: "project.yaml".into(),
-            bytes: PROJECT.as_bytes().to_vec(),
-        };
-        let loaded = config::load(vec![file], &|_| Ok::<_, DataError>(Vec::new()));
-        let source = loaded.config?.sources.into_values().next()?;
-        Intake::compile(&source, &jiff::tz::TimeZone::UTC).ok()
-    });
+    static INTAKE: LazyLock<Option<Intake>> = LazyLock::new(|| intake_of(PROJECT));
     assert!(INTAKE.is_some(), "the source of this target is right");
-    let (Some(intake), Ok(rows)) = (&*INTAKE, rest::rows_of_answer(bytes)) else {
-        return;
+    if let (Some(intake), Ok(rows)) = (&*INTAKE, rest::rows_of_answer(bytes)) {
+        every_row_counts(intake, &rows);
+    }
+}
+
+/// A source that answers in XML.
+const XML_PROJECT: &str = r#"
+apiVersion: halosync/v1
+kind: Project
+metadata: {name: fuzz}
+spec: {timeZone: Europe/London}
+---
+apiVersion: halosync/v1
+kind: Source
+metadata: {name: people}
+spec:
+  resourceServer: https://hr.example.test/api
+  auth: {none: {}}
+  endpoints:
+    people: {path: /people, answer: xml, records: /People/Person, total: "/People/@count", key: "@id"}
+  person:
+    key: people.@id
+    include: people['@kind'] != 'guest'
+    fields:
+      text: {from: people.Name}
+      inner: {from: "people.Name['#text']"}
+      day: {from: people.Start, type: date}
+      list: {from: people.Phone, type: list}
+"#;
+
+/// The same of an answer in XML.
+///
+/// # Panics
+/// As [`response`].
+pub fn xml_response(bytes: &[u8]) {
+    static INTAKE: LazyLock<Option<Intake>> = LazyLock::new(|| intake_of(XML_PROJECT));
+    assert!(INTAKE.is_some(), "the source of this target is right");
+    if let (Some(intake), Ok(rows)) = (&*INTAKE, rest::rows_of_xml_answer(bytes)) {
+        every_row_counts(intake, &rows);
+    }
+}
+
+fn intake_of(project: &str) -> Option<Intake> {
+    let file = InputFile {
+        path: "project.yaml".into(),
+        bytes: project.as_bytes().to_vec(),
     };
+    let loaded = config::load(vec![file], &|_| Ok::<_, DataError>(Vec::new()));
+    let source = loaded.config?.sources.into_values().next()?;
+    Intake::compile(&source, &jiff::tz::TimeZone::UTC).ok()
+}
+
+fn every_row_counts(intake: &Intake, rows: &[serde_json::Value]) {
     let mut taker = Taker::new(intake);
-    for row in &rows {
+    for row in rows {
         taker.push(row);
     }
     let distinct: BTreeSet<PersonKey> = rows.iter().filter_map(|row| intake.key_of(row)).collect();

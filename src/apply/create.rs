@@ -8,9 +8,10 @@ use std::sync::PoisonError;
 
 use futures::FutureExt;
 
+use super::control::Finish;
 use super::execute::{Reached, Run, Tries, overtaken, with_causes};
 use super::history::{Line, Step, StepResult, StepState};
-use super::look::{Eyes, Finish, Goal};
+use super::look::{Eyes, Goal};
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::{NewPassword, generate};
 use crate::connector::{ConnectorError, DirectoryWriter};

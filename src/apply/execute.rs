@@ -535,7 +535,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let kind = match error {
             ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
             ConnectorError::Denied { .. } => FailureKind::Denied,
-            ConnectorError::Invalid { .. } => FailureKind::Refused,
+            ConnectorError::Invalid { .. } | ConnectorError::Setup { .. } => FailureKind::Refused,
             // What the new place needs may be missing there; else it is an object of the plan that is gone.
             ConnectorError::NotFound { .. } => match change.action {
                 Action::Create { .. } | Action::Move { .. } | Action::Rename { .. } => {

@@ -6,23 +6,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::compare::{self, Verdict};
-use super::history::StepState;
+use super::control::{
+    ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
+};
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
 use crate::model::{Dn, Guid, Rdn};
 use crate::plan::{AttributeChange, ChangeId, ObjectRef};
 
-/// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16).
-const ACCOUNT_DISABLED: i64 = 0x2;
-/// `PASSWD_NOTREQD`. Set on an account whose creation is under way and cleared by the last step: it tells an account
-/// still to be finished from one that somebody disabled afterwards, even when the journal is lost.
-const PASSWORD_NOT_REQUIRED: i64 = 0x20;
-/// `userAccountControl` of an account just added: `NORMAL_ACCOUNT`, disabled, unfinished. Also what the directory
-/// itself gives a user added without one.
-const UNFINISHED: i64 = 0x200 | ACCOUNT_DISABLED | PASSWORD_NOT_REQUIRED;
-
-const UAC: &str = "userAccountControl";
 const PWD_LAST_SET: &str = "pwdLastSet";
 const ADMIN_COUNT: &str = "adminCount";
 
@@ -63,23 +55,6 @@ pub(super) enum Goal<'a> {
     },
     /// The account made by this plan is as it is to remain.
     Finished(Finish),
-}
-
-/// The last step of a create.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Finish {
-    pub(super) guid: Guid,
-    pub(super) enable: bool,
-    /// Whether the initial password is to be changed at first logon.
-    pub(super) must_change: bool,
-    /// True when the password was set in this very run.
-    pub(super) fresh_password: bool,
-    /// `pwdLastSet` right after our password was set. Another value means that somebody set another one since.
-    pub(super) stamp: Option<i64>,
-    /// True when this plan is known to have added the account.
-    pub(super) ours: bool,
-    /// Where this step stands according to the journal.
-    pub(super) earlier: Option<StepState>,
 }
 
 impl Goal<'_> {
@@ -559,36 +534,6 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     }
 }
 
-impl Finish {
-    /// True when nothing is left to do for the account, given its `userAccountControl`.
-    fn is_over(&self, found: i64, announced: bool) -> bool {
-        if self.earlier == Some(StepState::Done) {
-            return true;
-        }
-        if found & PASSWORD_NOT_REQUIRED != 0 {
-            return false;
-        }
-        if !self.ours {
-            return true;
-        }
-        // Known to be ours, without the mark: the last step happened, or this server does not keep the mark.
-        if self.enable {
-            found & ACCOUNT_DISABLED == 0
-        } else {
-            announced || self.earlier == Some(StepState::Open)
-        }
-    }
-
-    fn wanted(&self, found: i64) -> i64 {
-        let cleared = found & !PASSWORD_NOT_REQUIRED & !ACCOUNT_DISABLED;
-        if self.enable {
-            cleared
-        } else {
-            cleared | ACCOUNT_DISABLED
-        }
-    }
-}
-
 /// Attributes of an object that are not as planned.
 pub(super) fn differences(
     entry: &LiveEntry,
@@ -609,19 +554,6 @@ pub(super) fn differences(
         .collect()
 }
 
-/// Whether an account is disabled; `None` when that cannot be read.
-pub(super) fn is_disabled(entry: &LiveEntry) -> Option<bool> {
-    account_control(entry).map(|found| found & ACCOUNT_DISABLED != 0)
-}
-
-fn account_control(entry: &LiveEntry) -> Option<i64> {
-    number(entry.values(UAC))
-}
-
-fn number(values: &[String]) -> Option<i64> {
-    values.first()?.trim().parse().ok()
-}
-
 fn unreadable_account_control() -> Look {
     Look::Settled(ChangeOutcome::failed(
         FailureKind::Missing,
@@ -634,13 +566,6 @@ fn is_protected(entry: &LiveEntry) -> bool {
         .values(ADMIN_COUNT)
         .iter()
         .any(|value| value.trim() != "0")
-}
-
-fn replace_number(attribute: &str, found: i64, wanted: i64) -> Vec<Modification> {
-    vec![
-        Modification::Delete(attribute.to_owned(), vec![found.to_string()]),
-        Modification::Add(attribute.to_owned(), vec![wanted.to_string()]),
-    ]
 }
 
 fn write(entry: &LiveEntry, operation: Operation, before: BTreeMap<String, Vec<String>>) -> Look {

@@ -9,6 +9,7 @@
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
 mod compare;
+mod control;
 mod create;
 mod execute;
 mod history;

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use futures::FutureExt;
 use futures::stream::StreamExt;
 
+use super::control::is_disabled;
 use super::execute::Run;
 use super::history::{Step, StepResult};
-use super::look::{Eyes, differences, is_disabled};
+use super::look::{Eyes, differences};
 use super::outcome::{ChangeOutcome, ChangeReport, FailureKind};
 use crate::connector::{DirectoryWriter, LiveEntry};
 use crate::model::{Dn, Guid, Name};

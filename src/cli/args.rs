@@ -126,6 +126,13 @@ pub(crate) struct Test {
     /// Write the recorded test to this file, which must not exist yet, instead of printing it.
     #[arg(short, long, value_name = "FILE", requires = "record")]
     pub(crate) out: Option<PathBuf>,
+    /// Refuse to send more requests than this to all sources together, tokens and repetitions included. What is
+    /// known to be needed is refused before it is begun.
+    #[arg(long, value_name = "N", requires = "record", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+    /// Use and keep answers about single people in this directory, as `plan --cache` does.
+    #[arg(long, value_name = "DIR", requires = "record", conflicts_with = "from")]
+    pub(crate) cache: Option<PathBuf>,
     /// Name of the recorded test. Default: the file's name, or `recorded-KEY`.
     #[arg(long, value_name = "NAME", requires = "record")]
     pub(crate) name: Option<String>,

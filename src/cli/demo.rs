@@ -8,6 +8,7 @@ use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{apply, check, plan, show};
+use crate::plan::HeldCounts;
 use crate::render;
 
 /// Marks a folder as ours to replace.
@@ -39,7 +40,7 @@ pub(crate) async fn run(context: &Context, verb: &Demo) -> Result<Exit, Failure>
 
     let shown = verb.dir.display();
     context.printer.result(&format!(
-        "\n{} people and {} accounts met: {} changes were planned, shown and applied, {} people or accounts held for somebody to decide.\n\
+        "\n{} people and {} accounts met: {} changes were planned, shown and applied, {} for somebody to decide.\n\
          Planning again found nothing to do. All of it took {:.1} s.\n\
          Look at {shown}/plan.md (what a reviewer sees), report.md (what happened), journal.jsonl (each write, before and after).\n\
          The new accounts' initial passwords are in {shown}/passwords-*.age, encrypted to the key named in acme/halosync.yaml.\n\
@@ -47,7 +48,7 @@ pub(crate) async fn run(context: &Context, verb: &Demo) -> Result<Exit, Failure>
         summary.people,
         summary.accounts,
         summary.changes,
-        summary.held,
+        render::held_words(summary.held),
         started.elapsed().as_secs_f64(),
     ))?;
     Ok(Exit::Success)
@@ -77,7 +78,7 @@ struct Summary {
     people: u64,
     accounts: u64,
     changes: usize,
-    held: usize,
+    held: HeldCounts,
 }
 
 impl Steps<'_> {
@@ -153,7 +154,7 @@ impl Steps<'_> {
             people: content.counts.people,
             accounts: content.counts.managed_accounts,
             changes: content.changes.len(),
-            held: content.held.len(),
+            held: content.held_counts(),
         })
     }
 

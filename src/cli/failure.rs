@@ -62,7 +62,9 @@ impl From<ConnectorError> for Failure {
         let exit = match &error {
             ConnectorError::Denied { .. } => Exit::Denied,
             // Before anything is asked of a system, what is invalid are its settings.
-            ConnectorError::Invalid { .. } => Exit::InvalidConfiguration,
+            ConnectorError::Invalid { .. } | ConnectorError::Setup { .. } => {
+                Exit::InvalidConfiguration
+            }
             ConnectorError::OverBudget { .. } => Exit::Held,
             ConnectorError::Transient { .. }
             | ConnectorError::Unavailable { .. }

@@ -1,9 +1,10 @@
 //! The list of names that are not given again: a CSV file that `apply` adds rows to.
 //!
 //! Must not know plans. Keeps: rows there are never changed; the file is replaced whole or not at all; a name is added
-//! once, however often the same plan is applied.
+//! once, however often the same plan is applied; what another `apply` on this machine adds meanwhile is not lost.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -138,6 +139,15 @@ impl NamesFile {
     /// # Errors
     /// The file cannot be read or replaced; it is then as it was.
     pub(super) fn add(&self, names: &[NameGiven]) -> Result<Kept, Failure> {
+        let wanted: Vec<&NameGiven> = names
+            .iter()
+            .filter(|given| self.tables.is_empty() || self.tables.contains(&given.table))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(Kept::default());
+        }
+        // From looking at the rows until the new file stands in its place nobody else does the same.
+        let _locked = self.lock()?;
         let mut content = match self.read()? {
             Some(content) => content,
             None => Content {
@@ -154,10 +164,7 @@ impl NamesFile {
         if content.bytes.is_empty() {
             writer.write_record(&content.headers).map_err(failed)?;
         }
-        for given in names {
-            if !self.tables.is_empty() && !self.tables.contains(&given.table) {
-                continue;
-            }
+        for given in wanted {
             // An address is listed without its kind, as it is asked for.
             let name = crate::mapping::bare(&given.name);
             let person = given.person.key.as_str();
@@ -185,6 +192,45 @@ impl NamesFile {
             self.replace(content.bytes, &more)?;
         }
         Ok(kept)
+    }
+
+    /// Waits until nobody else adds to the file, and keeps others out for as long as the answer lives. The lock is
+    /// advisory: editors do not ask for it. Where there is no file yet, an empty one is made to hold the lock.
+    fn lock(&self) -> Result<File, Failure> {
+        // What follows reads and replaces; a link, a pipe or a folder is refused before it is opened.
+        self.read()?;
+        let failure = |error: std::io::Error| Failure::file("lock", &self.path, &error);
+        loop {
+            let file = File::options()
+                .read(true)
+                .append(true)
+                .create(true)
+                .open(&self.path)
+                .map_err(failure)?;
+            file.lock().map_err(failure)?;
+            // Whoever had the lock before has put another file in its place, and that one is locked by nobody.
+            if self.is_still(&file).map_err(failure)? {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Whether a file that was opened still stands at the path.
+    #[cfg(unix)]
+    fn is_still(&self, file: &File) -> std::io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        let opened = file.metadata()?;
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(now) => Ok((now.dev(), now.ino()) == (opened.dev(), opened.ino())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where files have no identity to compare, a replaced one is told by its size: rows are only ever added.
+    #[cfg(not(unix))]
+    fn is_still(&self, file: &File) -> std::io::Result<bool> {
+        Ok(std::fs::symlink_metadata(&self.path)?.len() == file.metadata()?.len())
     }
 
     /// The rows there, byte by byte, and these: beside the file first, then in its place.
@@ -216,4 +262,93 @@ impl NamesFile {
 /// A name as tables compare keys.
 fn folded(name: &str) -> String {
     name.trim().nfc().collect::<String>().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PersonKey;
+    use crate::plan::PersonRef;
+
+    fn given(number: usize) -> NameGiven {
+        NameGiven {
+            table: Name::new("used-names"),
+            attribute: "mail".to_owned(),
+            name: format!("name{number}"),
+            person: PersonRef {
+                source: Name::new("people"),
+                key: PersonKey::new(number.to_string()),
+                label: String::new(),
+            },
+        }
+    }
+
+    fn register(path: &Path) -> NamesFile {
+        NamesFile {
+            path: path.to_owned(),
+            columns: (COLUMNS.0.to_owned(), COLUMNS.1.to_owned()),
+            tables: Vec::new(),
+        }
+    }
+
+    /// Reading, adding and replacing by several at once loses nothing, also when there was no file to begin with.
+    #[test]
+    fn what_several_add_at_once_is_all_there() {
+        const WRITERS: usize = 8;
+        const EACH: usize = 12;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("used.csv");
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let path = &path;
+                scope.spawn(move || {
+                    for at in 0..EACH {
+                        let kept = register(path).add(&[given(writer * EACH + at)]).unwrap();
+                        assert_eq!(kept.added, 1);
+                    }
+                });
+            }
+        });
+        let content = register(&path).read().unwrap().unwrap();
+        assert_eq!(content.rows.len(), WRITERS * EACH);
+        let text = String::from_utf8(content.bytes).unwrap();
+        assert_eq!(text.lines().next(), Some("name,person"));
+        assert_eq!(text.lines().count(), WRITERS * EACH + 1);
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 1, "nothing is left beside the list");
+    }
+
+    /// Whoever adds waits for the one who is at it, and sees what that one wrote.
+    #[test]
+    fn a_locked_list_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("used.csv");
+        std::fs::write(&path, "name,person\nold,1\n").unwrap();
+        let lock = register(&path).lock().unwrap();
+        let adding = std::thread::spawn({
+            let path = path.clone();
+            move || register(&path).add(&[given(2)]).unwrap().added
+        });
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!adding.is_finished());
+        // As the other one does: beside the file first, then in its place.
+        let other = folder.path().join("other");
+        std::fs::write(&other, "name,person\nold,1\nname9,9\n").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        drop(lock);
+        assert_eq!(adding.join().unwrap(), 1);
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "name,person\nold,1\nname9,9\nname2,2\n"
+        );
+    }
+
+    /// Nothing to add leaves no trace.
+    #[test]
+    fn no_file_is_made_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("used.csv");
+        assert_eq!(register(&path).add(&[]).unwrap().added, 0);
+        assert!(!path.exists());
+    }
 }

@@ -38,11 +38,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
         None => {
-            let run = RunSettings {
-                budget: Arc::new(Budget::new(verb.max_requests)),
-                cache: verb.cache.as_ref().map(|dir| context.current_dir.join(dir)),
-                forecast: None,
-            };
+            let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
             read(context, &project, &run).await?
         }
     };
@@ -60,6 +56,19 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     }
     print(context, verb, &file)?;
     Ok(exit(verb, &file))
+}
+
+/// What a run may spend, and where it keeps answers.
+pub(crate) fn run_settings(
+    context: &Context,
+    max_requests: Option<u64>,
+    cache: Option<&Path>,
+) -> RunSettings {
+    RunSettings {
+        budget: Arc::new(Budget::new(max_requests)),
+        cache: cache.map(|dir| context.current_dir.join(dir)),
+        forecast: None,
+    }
 }
 
 /// Plans from reads.

@@ -10,9 +10,10 @@ use super::args::Test;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{plan, project};
+use super::project::Project;
+use super::{plan, project, workspace};
 use crate::config::API_VERSION;
-use crate::connector::rest::RunSettings;
+use crate::model::Name;
 use crate::testing::{self, NotRecorded, Reads, Recorded};
 
 /// Weeks by which dates move at most when a test is redacted. Whole weeks, so that a Monday stays one.
@@ -31,9 +32,13 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
         .help("a name has letters, digits, `.`, `_` and `-`, at most 63"));
     }
     let project = project::load(context, &verb.project)?;
+    check_place(context, &project, verb)?;
     let reads = match &verb.from {
         Some(dir) => plan::recorded(&project, dir)?,
-        None => plan::read(context, &project, &RunSettings::default()).await?,
+        None => {
+            let run = plan::run_settings(context, verb.max_requests, verb.cache.as_deref());
+            plan::read(context, &project, &run).await?
+        }
     };
     let as_of = verb
         .as_of
@@ -57,7 +62,7 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
             crate::render::plain(note)
         ));
     }
-    let text = document(&recorded, verb)?;
+    let text = document(&recorded, &project, verb)?;
     match &verb.out {
         Some(out) => {
             check_new(out)?;
@@ -85,6 +90,40 @@ fn refused(error: NotRecorded) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
+/// Says, before anything is read, what would keep the test from being one of the project's.
+fn check_place(context: &Context, project: &Project, verb: &Test) -> Result<(), Failure> {
+    let taken = |name: &str| project.config.tests.get(&Name::new(name));
+    let wanted = verb.name.clone().or_else(|| Some(stem(verb)));
+    if let Some(name) = wanted.filter(|name| is_name(name))
+        && let Some(known) = taken(&name)
+    {
+        let message = format!(
+            "there is a test called {name} already, in {}",
+            known.positions.file
+        );
+        if verb.out.is_some() {
+            return Err(Failure::new(Exit::Usage, message)
+                .help("give the new one another with --name; two tests of one name are an error"));
+        }
+        context.printer.complain(&format!("warning: {message}"));
+    }
+    let Some(out) = &verb.out else { return Ok(()) };
+    let loads = workspace::loads(
+        &project.root,
+        &project.config.project.spec.include,
+        &context.current_dir.join(out),
+    );
+    if !loads {
+        context.printer.complain(&format!(
+            "warning: the project's `include` does not match {}, so `halosync test` will not run what is recorded there\n  \
+             help: name a file that a pattern matches ({}), or add one to halosync.yaml",
+            out.display(),
+            project.config.project.spec.include.join(", ")
+        ));
+    }
+    Ok(())
+}
+
 /// Nothing is overwritten: a test that somebody wrote is worth more than one that can be recorded again.
 fn check_new(out: &Path) -> Result<(), Failure> {
     if std::fs::symlink_metadata(out).is_ok() {
@@ -94,18 +133,31 @@ fn check_new(out: &Path) -> Result<(), Failure> {
         )
         .help("name another file"));
     }
+    let folder = out.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "{} cannot be written: there is no folder {}",
+                out.display(),
+                folder.display()
+            ),
+        )
+        .help("make the folder first; nothing was read"));
+    }
     Ok(())
 }
 
 /// The document as YAML.
-fn document(recorded: &Recorded, verb: &Test) -> Result<String, Failure> {
+fn document(recorded: &Recorded, project: &Project, verb: &Test) -> Result<String, Failure> {
     let key = recorded.test.key.as_deref().unwrap_or_default();
     let name = match &verb.name {
         Some(name) => name.clone(),
         // Every redacted key is the first one, so the file says which test this is.
         None => [stem(verb), format!("recorded-{key}")]
             .into_iter()
-            .find(|name| is_name(name))
+            .chain((2..).map(|number| format!("recorded-{number}")))
+            .find(|name| is_name(name) && !project.config.tests.contains_key(&Name::new(name)))
             .unwrap_or_else(|| "recorded".to_owned()),
     };
     let unexpected = |error: String| Failure::new(Exit::Unexpected, error);

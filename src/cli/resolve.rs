@@ -4,13 +4,15 @@
 //! part of a message.
 
 mod authorisation;
+mod files;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -18,9 +20,6 @@ use crate::config::kinds::{self, SecretRef, Setting};
 use crate::config::{Document, Positions};
 use crate::connector::{ldap, rest};
 use crate::model::Dn;
-
-/// Largest secret or certificate file that is read, in bytes.
-const LARGEST_FILE: u64 = 1 << 20;
 
 /// Resolves the references of one project.
 pub(crate) struct Resolver<'a> {
@@ -77,15 +76,9 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn file(&mut self, path: &str, place: &str) -> Option<Vec<u8>> {
+    fn file(&mut self, path: &str, most: u64, place: &str) -> Option<Zeroizing<Vec<u8>>> {
         let path: PathBuf = self.root.join(path);
-        let read = std::fs::metadata(&path).and_then(|found| {
-            if found.len() > LARGEST_FILE {
-                return Err(std::io::Error::other("the file is larger than 1 MiB"));
-            }
-            std::fs::read(&path)
-        });
-        match read {
+        match files::read(&path, most) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
                 self.problems
@@ -95,25 +88,44 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// A secret of one line.
     fn secret(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
+        self.secret_as(secret, files::one_line, place)
+    }
+
+    /// A secret that may have several lines, as keys have.
+    fn secret_lines(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
+        self.secret_as(secret, files::lines, place)
+    }
+
+    fn secret_as(
+        &mut self,
+        secret: &SecretRef,
+        take: fn(&[u8]) -> Result<SecretString, &'static str>,
+        place: &str,
+    ) -> Option<SecretString> {
         match secret {
-            SecretRef::Env(name) => self
-                .variable(name, place)
-                .map(|value| without_line_break(&value)),
-            SecretRef::File(path) => {
-                let bytes = self.file(path, place)?;
-                let Ok(text) = String::from_utf8(bytes) else {
-                    self.problems
-                        .push(format!("secret file {path} is not UTF-8 ({place})"));
-                    return None;
-                };
-                let secret = without_line_break(&text);
-                if secret.expose_secret().is_empty() {
-                    self.problems
-                        .push(format!("secret file {path} is empty ({place})"));
-                    return None;
+            SecretRef::Env(name) => {
+                let value = self.variable(name, place).map(Zeroizing::new)?;
+                match take(value.as_bytes()) {
+                    Ok(secret) => Some(secret),
+                    Err(why) => {
+                        self.problems
+                            .push(format!("environment variable {name} {why} ({place})"));
+                        None
+                    }
                 }
-                Some(secret)
+            }
+            SecretRef::File(path) => {
+                let bytes = self.file(path, files::LARGEST_SECRET, place)?;
+                match take(&bytes) {
+                    Ok(secret) => Some(secret),
+                    Err(why) => {
+                        self.problems
+                            .push(format!("secret file {path} {why} ({place})"));
+                        None
+                    }
+                }
             }
         }
     }
@@ -269,11 +281,16 @@ impl<'a> Resolver<'a> {
             Access::Read => ("read", &spec.read),
             Access::Write => ("write", &spec.write),
         };
+        let bind_from;
         let bind = match bind {
             kinds::Bind::Simple { user, password } => {
                 let user = self.setting(user, &at(&format!("/spec/{section}/simple/user")));
-                let password =
-                    self.secret(password, &at(&format!("/spec/{section}/simple/password")));
+                let place = at(&format!("/spec/{section}/simple/password"));
+                bind_from = Some(format!(
+                    "the password comes from {}",
+                    from(password, &place)
+                ));
+                let password = self.secret(password, &place);
                 ldap::BindSettings::Simple {
                     user: user?,
                     password: password?,
@@ -282,8 +299,10 @@ impl<'a> Resolver<'a> {
             kinds::Bind::External { certificate, key } => {
                 let where_ = at(&format!("/spec/{section}/external/certificate"));
                 let path = self.setting(certificate, &where_)?;
-                let certificate_pem = self.file(&path, &where_);
-                let key_pem = self.secret(key, &at(&format!("/spec/{section}/external/key")));
+                let certificate_pem = self.certificate_file(&path, &origin(certificate, &where_));
+                let place = at(&format!("/spec/{section}/external/key"));
+                let key_pem = self.secret_lines(key, &place);
+                bind_from = Some(format!("the certificate comes from {where_}"));
                 ldap::BindSettings::External {
                     certificate_pem: certificate_pem?,
                     key_pem: key_pem?,
@@ -296,6 +315,7 @@ impl<'a> Resolver<'a> {
             start_tls: spec.tls.start_tls,
             ca_pem: ca_pem?,
             bind,
+            bind_from,
             base: Dn::parse(&spec.base).ok()?,
             page_size: spec.page_size,
             catalogs: catalogs?,
@@ -312,7 +332,18 @@ impl<'a> Resolver<'a> {
     fn certificates(&mut self, file: Option<&Setting>, place: &str) -> Option<Option<Vec<u8>>> {
         let Some(file) = file else { return Some(None) };
         let path = self.setting(file, place)?;
-        self.file(&path, place).map(Some)
+        self.certificate_file(&path, &origin(file, place)).map(Some)
+    }
+
+    /// A file of certificates, looked at here because here it is known who names it.
+    fn certificate_file(&mut self, path: &str, place: &str) -> Option<Vec<u8>> {
+        let pem = self.file(path, files::LARGEST_CERTIFICATES, place)?;
+        if let Some(why) = files::certificate_fault(&pem) {
+            self.problems
+                .push(format!("certificate file {path} {why} ({place})"));
+            return None;
+        }
+        Some(pem.to_vec())
     }
 }
 
@@ -329,6 +360,22 @@ pub(crate) enum Access {
 fn without_line_break(text: &str) -> SecretString {
     let text = text.strip_suffix('\n').unwrap_or(text);
     SecretString::from(text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// Where a setting comes from, as far as more than its place is needed to mend it.
+fn origin(setting: &Setting, place: &str) -> String {
+    match setting {
+        Setting::Literal(_) => place.to_owned(),
+        Setting::Environment(from) => format!("environment variable {}, {place}", from.env),
+    }
+}
+
+/// Where a secret comes from, for messages about what a system made of it.
+fn from(secret: &SecretRef, place: &str) -> String {
+    match secret {
+        SecretRef::Env(name) => format!("environment variable {name} ({place})"),
+        SecretRef::File(path) => format!("file {path} ({place})"),
+    }
 }
 
 fn place(positions: &Positions, pointer: &str) -> String {

@@ -232,6 +232,35 @@ fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
         })
 }
 
+/// Whether a file of this path would be among the project's files, if it were there.
+pub(crate) fn loads(root: &Path, include: &[String], path: &Path) -> bool {
+    // Links are resolved as those of the root were; the file itself need not exist.
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else {
+        return false;
+    };
+    let Ok(folder) = fs::canonicalize(folder) else {
+        return false;
+    };
+    let full = folder.join(name);
+    let Ok(below) = full.strip_prefix(root) else {
+        return false;
+    };
+    let parts: Option<Vec<&str>> = below
+        .components()
+        .map(|part| part.as_os_str().to_str())
+        .collect();
+    let Some(parts) = parts else { return false };
+    let entered = parts
+        .iter()
+        .all(|part| !part.starts_with('.') && !matches!(*part, "target" | "node_modules"));
+    entered
+        && parts.len() <= MAX_FOLDERS + 1
+        && include
+            .iter()
+            .filter_map(|pattern| glob(pattern))
+            .any(|glob| glob.compile_matcher().is_match(parts.join("/")))
+}
+
 /// Patterns that are none are left out; checking the project reports them.
 fn globs(patterns: &[IncludePattern]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
@@ -445,6 +474,27 @@ mod tests {
         }
         let workspace = Workspace::open(folder.path()).unwrap();
         assert_eq!(paths(&workspace), ["conf/b.yaml", PROJECT_FILE]);
+    }
+
+    #[test]
+    fn whether_a_file_would_be_found_is_known_before_it_is_there() {
+        let dir = project("[\"tests/*.yaml\"]");
+        let root = fs::canonicalize(dir.path()).unwrap();
+        for folder in ["tests", ".hidden", "other"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let include = ["tests/*.yaml".to_owned(), "./.hidden/*.yaml".to_owned()];
+        for (path, found) in [
+            ("tests/new.yaml", true),
+            ("tests/../tests/new.yaml", true),
+            ("tests/new.txt", false),
+            ("other/new.yaml", false),
+            (".hidden/new.yaml", false),
+            ("missing/new.yaml", false),
+            ("../new.yaml", false),
+        ] {
+            assert_eq!(loads(&root, &include, &root.join(path)), found, "{path}");
+        }
     }
 
     #[test]

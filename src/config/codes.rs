@@ -107,12 +107,14 @@ codes! {
     SCOPE_TOO_WIDE = "scope-too-wide";
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
+    STAGE_ORDER = "stage-order";
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_CONTRADICTS_ITSELF = "test-contradicts-itself";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
     UNCERTAIN_OVERLAP = "uncertain-overlap";
+    UNDATED_STAGES = "undated-stages";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";
     UNKNOWN_API_VERSION = "unknown-api-version";
@@ -133,6 +135,8 @@ codes! {
     UNKNOWN_TABLE = "unknown-table";
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
+    UNPROVABLE_LIST = "unprovable-list";
+    UNUSED_SERVER = "unused-server";
     UNREACHABLE_STATE = "unreachable-state";
     UNUSED = "unused";
     VALUE_TOO_LONG = "value-too-long";

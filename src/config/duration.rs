@@ -67,9 +67,52 @@ pub fn parse_duration(text: &str) -> Result<SignedDuration, DurationError> {
     }
 }
 
+/// The longest time a stage can be after its state's beginning: ten years.
+pub const LONGEST_DAYS: u32 = 3660;
+
+/// Reads whole days (`0d`, `30d`) or weeks (`4w`); calendar days, however many hours they have.
+///
+/// # Errors
+/// See [`DurationError`]; [`DurationError::TooLong`] beyond [`LONGEST_DAYS`].
+pub fn parse_days(text: &str) -> Result<u32, DurationError> {
+    let (number, days) = match text.as_bytes() {
+        [number @ .., b'd'] => (number, 1),
+        [number @ .., b'w'] => (number, 7),
+        _ => return Err(DurationError::Form),
+    };
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) {
+        return Err(DurationError::Form);
+    }
+    text[..number.len()]
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(days))
+        .filter(|days| *days <= LONGEST_DAYS)
+        .ok_or(DurationError::TooLong)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{DurationError, parse_duration};
+    use super::{DurationError, parse_days, parse_duration};
+
+    #[test]
+    fn days() {
+        for (text, days) in [
+            ("0d", 0),
+            ("30d", 30),
+            ("4w", 28),
+            ("007d", 7),
+            ("3660d", 3660),
+        ] {
+            assert_eq!(parse_days(text), Ok(days), "{text}");
+        }
+        for text in ["", "d", "30", "-1d", "1d12h", "30D", "1.5d", "٣d", " 3d"] {
+            assert_eq!(parse_days(text), Err(DurationError::Form), "{text}");
+        }
+        for text in ["3661d", "99999999999999d", "4294967295w"] {
+            assert_eq!(parse_days(text), Err(DurationError::TooLong), "{text}");
+        }
+    }
 
     #[test]
     fn durations() {

@@ -47,17 +47,20 @@ pub fn effective(config: &Config) -> Vec<Effective> {
             });
             for lifecycle in states {
                 for (at, state) in lifecycle.spec.states.iter().enumerate() {
-                    let owner = Owner {
-                        name: format!("state {}", state.name),
-                        priority: None,
-                        when: state.when.as_ref(),
-                        positions: &lifecycle.positions,
-                    };
-                    let pointer = format!("/spec/states/{at}/account");
-                    for (name, rule) in &state.account.attributes {
-                        rules.add(&owner, &format!("{pointer}/attributes"), name, rule.full());
+                    // A later stage decides before the one it follows.
+                    for step in state.steps().into_iter().rev() {
+                        let owner = Owner {
+                            name: format!("state {}", step.name),
+                            priority: None,
+                            when: state.when.as_ref(),
+                            positions: &lifecycle.positions,
+                        };
+                        let pointer = format!("/spec/states/{at}{}", step.pointer);
+                        for (name, rule) in step.attributes {
+                            rules.add(&owner, &format!("{pointer}/attributes"), name, rule.full());
+                        }
+                        rules.place(&owner, &pointer, step.placement);
                     }
-                    rules.place(&owner, &pointer, state.account.placement.as_ref());
                 }
             }
             let mut templates: Vec<_> = config

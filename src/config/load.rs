@@ -195,6 +195,9 @@ impl Loader {
         covers.extend(hidden);
         let findings = schema::validate(kind, &doc.value);
         for finding in &findings {
+            if misspelt(finding, &findings) {
+                continue;
+            }
             let place = match finding.mark {
                 Mark::Key => doc.key_place(&finding.pointer),
                 Mark::Value => doc.value_place(&finding.pointer),
@@ -234,6 +237,23 @@ impl Loader {
         };
         self.set.incomplete |= !fits;
     }
+}
+
+/// Whether a field only seems to be missing: another finding says that it is there, misspelt.
+fn misspelt(missing: &schema::Finding, findings: &[schema::Finding]) -> bool {
+    let Some(name) = missing
+        .message
+        .strip_suffix(" is missing")
+        .filter(|_| missing.code == codes::MISSING_FIELD)
+    else {
+        return false;
+    };
+    let meant = format!("did you mean {name}?");
+    findings.iter().any(|other| {
+        other.code == codes::UNKNOWN_FIELD
+            && other.help.as_ref() == Some(&meant)
+            && other.pointer.rsplit_once('/').map(|(parent, _)| parent) == Some(&*missing.pointer)
+    })
 }
 
 /// Loads a document's `spec` into its type; false when that cannot be done.
@@ -375,6 +395,7 @@ fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {
 fn document<T>(entry: Entry<T>) -> Document<T> {
     Document {
         name: entry.name,
+        description: entry.doc.text("/metadata/description").map(str::to_owned),
         spec: entry.spec,
         positions: Arc::new(entry.doc.positions()),
     }

@@ -18,9 +18,10 @@ mod secrets;
 mod text;
 mod yaml;
 
+pub(crate) use check::callback_fault;
 pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
@@ -129,6 +130,8 @@ impl Positions {
 pub struct Document<T> {
     /// `metadata.name`.
     pub name: Name,
+    /// `metadata.description`.
+    pub description: Option<String>,
     /// `spec`.
     pub spec: T,
     /// Where everything in it stands. Pointers begin at the document's root: `/spec/attributes/sn`.

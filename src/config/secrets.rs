@@ -9,7 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::codes;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, suggest};
 use super::text::Source;
 use super::yaml::{Doc, push_step};
 
@@ -53,6 +53,16 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     ]
     .iter()
     .any(|end| name.ends_with(end))
+}
+
+/// The key of a reference that a misspelt or written-out one (`environment`) most probably stands for.
+pub(crate) fn reference_key(word: &str) -> Option<&'static str> {
+    suggest(word, ["env", "file"]).or_else(|| {
+        let lower = word.to_ascii_lowercase();
+        ["env", "file"]
+            .into_iter()
+            .find(|key| lower.starts_with(key))
+    })
 }
 
 /// True for what can be the name of an environment variable. Anything else where one is expected is likely the secret
@@ -122,10 +132,13 @@ fn collect(
                 let cut = pointer.len();
                 push_step(pointer, member);
                 // In a reference to a secret everything but the reference is taken for the secret.
+                // A slip in the reference's own key is still a reference.
                 let reference = match value {
-                    Value::String(text) => {
-                        member == "file" || (member == "env" && is_variable_name(text))
-                    }
+                    Value::String(text) => match reference_key(member) {
+                        Some("file") => true,
+                        Some(_) => is_variable_name(text),
+                        None => false,
+                    },
                     _ => true,
                 };
                 let hidden = if described {
@@ -404,5 +417,19 @@ mod tests {
             assert_eq!(cover(text), text);
         }
         assert!(cover("x:\n  password: |\n    hunter2\n  y: shown\n").contains("y: shown"));
+    }
+
+    #[test]
+    fn a_slip_in_the_key_of_a_reference_is_still_a_reference() {
+        for (word, key) in [
+            ("enviroment", Some("env")),
+            ("environmentVariable", Some("env")),
+            ("fil", Some("file")),
+            ("fileName", Some("file")),
+            ("hunter2", None),
+            ("", None),
+        ] {
+            assert_eq!(reference_key(word), key, "{word}");
+        }
     }
 }

@@ -59,6 +59,14 @@ pub enum ConnectorError {
         /// What is wrong with it.
         message: String,
     },
+    /// Something on this machine or in the settings keeps the system from being asked; the system has no part in it.
+    #[error("{system}: {message}")]
+    Setup {
+        /// Which system.
+        system: String,
+        /// What is wrong, where, and what to do.
+        message: String,
+    },
     /// The system cannot be reached or does not answer as itself (TLS, HTML instead of JSON, wrong tenant).
     #[error("{system}: unavailable: {message}")]
     Unavailable {

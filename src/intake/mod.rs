@@ -27,7 +27,9 @@ use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::lang::{Condition, Expression, Record};
-use crate::model::{FactType, Fault, Field, FieldIndex, Name, Person, PersonKey, RejectedRow};
+use crate::model::{
+    FactType, Fault, Field, FieldIndex, JoinHold, Name, Person, PersonKey, RejectedRow,
+};
 
 pub use normalise::identity;
 pub use taker::{Taken, Taker};
@@ -174,6 +176,32 @@ impl Intake {
     /// When the id is missing or unusable, or nobody can say whether the person is in scope. `row` then holds the id,
     /// or is empty when there is none.
     pub fn person(&self, records: &Record<'_>) -> Result<Person, RejectedRow> {
+        self.person_or_held(records, Box::default())
+    }
+
+    /// The same of somebody about whom other endpoints did not say what is known: what reads a record that is not
+    /// there is a fault, since nobody knows what it would give.
+    ///
+    /// # Errors
+    /// As [`Intake::person`], and when `include` reads such a record.
+    pub fn held_person(
+        &self,
+        records: &Record<'_>,
+        held: Box<[JoinHold]>,
+    ) -> Result<Person, RejectedRow> {
+        self.person_or_held(records, held)
+    }
+
+    fn person_or_held(
+        &self,
+        records: &Record<'_>,
+        held: Box<[JoinHold]>,
+    ) -> Result<Person, RejectedRow> {
+        let there = |endpoint: &str| records.parts.iter().any(|(name, _)| *name == endpoint);
+        // Custom fields may stand in any record, so in one that is not there, too.
+        let unknown = |used: &[(String, String)], custom: bool| {
+            !held.is_empty() && (custom || used.iter().any(|(endpoint, _)| !there(endpoint)))
+        };
         let row = records
             .parts
             .iter()
@@ -195,6 +223,18 @@ impl Intake {
             row: key.to_string(),
             reason,
         };
+        if let Some(include) = &self.include
+            && let Some(first) = held.first()
+            && unknown(
+                &include.members_used(),
+                !include.custom_fields_used().is_empty(),
+            )
+        {
+            return Err(reject(format!(
+                "whether it is in scope cannot be told: {}",
+                first.reason
+            )));
+        }
         let in_scope = !(self.halo && row.is_some_and(is_pseudo_person))
             && match &self.include {
                 None => true,
@@ -213,6 +253,17 @@ impl Intake {
                     None => Ok(None),
                     Some(value) => field.reading.fact(&value, &self.zone),
                 });
+            let fact = match (fact, held.first()) {
+                (Ok(found), Some(first))
+                    if unknown(
+                        &field.from.members_used(),
+                        found.is_none() && !field.from.custom_fields_used().is_empty(),
+                    ) =>
+                {
+                    Err(first.reason.clone())
+                }
+                (fact, _) => fact,
+            };
             facts.push(match fact {
                 Ok(fact) => fact,
                 Err(_) if !in_scope => None,
@@ -231,6 +282,7 @@ impl Intake {
             in_scope,
             facts: facts.into_boxed_slice(),
             faults: faults.into_boxed_slice(),
+            held: if in_scope { held } else { Box::default() },
         })
     }
 

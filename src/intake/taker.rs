@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::Intake;
 use crate::lang::Record;
-use crate::model::{Field, Person, PersonKey, RejectedRow};
+use crate::model::{Field, JoinHold, Person, PersonKey, RejectedRow};
 
 /// Collects people from rows.
 ///
@@ -69,24 +69,25 @@ impl<'a> Taker<'a> {
 
     /// Takes the records of one person: the row of the person's endpoint and what is joined to it.
     pub fn push_record(&mut self, record: &Record<'_>) {
+        self.see(record);
+        let person = self.intake.person(record);
+        self.settle(record, person);
+    }
+
+    /// Takes a person whose record of another endpoint is not known, with the reasons.
+    pub fn hold(&mut self, record: &Record<'_>, reasons: Box<[JoinHold]>) {
+        self.see(record);
+        let person = self.intake.held_person(record, reasons);
+        self.settle(record, person);
+    }
+
+    fn see(&mut self, record: &Record<'_>) {
         for (seen, origin) in self.seen.iter_mut().zip(&self.intake.origins) {
             // Nearly always settled by the first few rows.
             if !*seen {
                 *seen = self.intake.stands_in(origin, record);
             }
         }
-        let person = self.intake.person(record);
-        self.settle(record, person);
-    }
-
-    /// Takes a person whose records are known not to be right: held with this reason.
-    pub fn hold(&mut self, record: &Record<'_>, reason: String) {
-        let row = self
-            .own(record)
-            .and_then(|row| self.intake.key_of(row))
-            .map(|key| key.to_string())
-            .unwrap_or_default();
-        self.settle(record, Err(RejectedRow { row, reason }));
     }
 
     fn own<'r>(&self, record: &Record<'r>) -> Option<&'r serde_json::Value> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Document, Positions, kinds};
-use crate::model::Fact;
+use crate::model::{Fact, JoinHold, JoinWhy};
 
 fn source(person: Value) -> Document<kinds::Source> {
     let spec = json!({
@@ -21,6 +21,7 @@ fn source(person: Value) -> Document<kinds::Source> {
     });
     Document {
         name: Name::new("people"),
+        description: None,
         spec: serde_json::from_value(spec).unwrap(),
         positions: Arc::new(Positions::default()),
     }
@@ -515,7 +516,8 @@ fn what_cannot_be_compiled_is_reported_whole() {
             "language-unknown-variable"
         ]
     );
-    let mut other = source(json!({"fields": {"a": {"from": "sites.name"}}}));
+    let mut other =
+        source(json!({"fields": {"a": {"from": "sites.name"}, "b": {"from": "users.name"}}}));
     other.spec.endpoints = ["users", "sites"]
         .into_iter()
         .map(|name| {
@@ -537,15 +539,45 @@ fn what_cannot_be_compiled_is_reported_whole() {
     });
     taker.hold(
         &Record {
-            parts: &[("users", &json!({"id": 2}))],
+            parts: &[("users", &json!({"id": 2, "name": "Ann"}))],
         },
-        "no site".to_owned(),
+        no_site(),
     );
     let taken = taker.finish();
+    // What is known of somebody held is kept; what reads the record that is not there is a fault, and no empty value.
+    let held = &taken.people[1];
+    assert_eq!((held.key.as_str(), &held.held), ("2", &no_site()));
+    assert_eq!(held.facts[1], Some(Fact::Text("Ann".into())));
+    assert_eq!((held.faults.len(), held.faults[0].field.0), (1, 0));
+    assert!(taken.rejected.is_empty());
+    // Unless nobody can tell whether they are in scope.
+    other.spec.person.include = Some("sites.name != 'Oslo'".to_owned());
+    let scoped = Intake::compile(&other, &london()).unwrap();
+    let mut unscoped = Taker::new(&scoped);
+    unscoped.hold(
+        &Record {
+            parts: &[("users", &json!({"id": 2}))],
+        },
+        no_site(),
+    );
+    let unscoped = unscoped.finish();
+    assert!(unscoped.people.is_empty());
+    assert!(
+        unscoped.rejected[0].reason.ends_with("no site"),
+        "{:?}",
+        unscoped.rejected
+    );
     assert!(taken.fields[0].delivered);
     assert_eq!(taken.people[0].facts[0], Some(Fact::Text("Leeds".into())));
-    assert_eq!(taken.rejected[0].row, "2");
     assert_eq!(taken.distinct, 2);
+}
+
+fn no_site() -> Box<[JoinHold]> {
+    Box::new([JoinHold {
+        why: JoinWhy::Unmatched,
+        endpoint: "sites".to_owned(),
+        reason: "no site".to_owned(),
+    }])
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

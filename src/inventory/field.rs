@@ -99,6 +99,49 @@ impl Field {
         }
     }
 
+    /// How often it came.
+    pub(super) fn occurrences(&self) -> u64 {
+        self.types.values().sum()
+    }
+
+    /// Takes in what was seen under another name of the same thing. A row that has both counts twice, so the counts of
+    /// rows are upper bounds then.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.present.count += other.present.count;
+        self.filled.count += other.filled.count;
+        self.values += other.values;
+        for (kind, count) in other.types {
+            *self.types.entry(kind).or_default() += count;
+        }
+        for (sentinel, count) in other.sentinels {
+            *self.sentinels.entry(sentinel).or_default() += count;
+        }
+        for (mine, theirs) in self.guesses.iter_mut().zip(other.guesses) {
+            *mine += theirs;
+        }
+        for (hour, count) in other.hours {
+            *self.hours.entry(hour).or_default() += count;
+        }
+        self.uneven_times += other.uneven_times;
+        self.over |= other.over;
+        self.unsure |= other.unsure;
+        self.repeated |= other.repeated;
+        for hash in other.seen {
+            self.repeated |= !self.seen.insert(hash);
+        }
+        for (mine, theirs) in [
+            (&mut self.length, other.length),
+            (&mut self.items, other.items),
+        ] {
+            if let Some(range) = theirs {
+                LengthRange::join(mine, range);
+            }
+        }
+        for example in other.examples {
+            self.example(example);
+        }
+    }
+
     fn saw(&mut self, row: u64, json: JsonType) {
         self.present.see(row);
         *self.types.entry(json).or_default() += 1;
@@ -298,9 +341,9 @@ impl Field {
             path: path.to_owned(),
             label: self.label,
             custom_field_id: self.custom_field_id,
-            present: self.present.count,
-            filled: self.filled.count,
-            fill_rate: rate(self.filled.count, rows),
+            present: self.present.count.min(rows),
+            filled: self.filled.count.min(rows),
+            fill_rate: rate(self.filled.count.min(rows), rows),
             types: self.types,
             sentinels: self.sentinels,
             distinct: Distinct {

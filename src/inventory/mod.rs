@@ -9,6 +9,7 @@
 mod field;
 pub mod findings;
 mod kind;
+mod maps;
 mod redact;
 pub mod report;
 pub mod suggest;
@@ -49,6 +50,8 @@ pub struct Inventory {
     fields: Vec<Field>,
     left_out: u64,
     budget: Budget,
+    /// Inner objects seen, by path.
+    objects: HashMap<CompactString, u64>,
 }
 
 impl Inventory {
@@ -63,6 +66,7 @@ impl Inventory {
             fields: Vec::new(),
             left_out: 0,
             budget: Budget::default(),
+            objects: HashMap::new(),
         }
     }
 
@@ -110,12 +114,24 @@ impl Inventory {
     /// What was found, in order of path.
     pub fn finish(self) -> (Vec<FieldReport>, u64) {
         let rows = self.rows;
-        let mut names: Vec<(CompactString, usize)> = self.names.into_iter().collect();
-        names.sort_unstable();
-        let mut fields: Vec<Option<Field>> = self.fields.into_iter().map(Some).collect();
-        let reports = names
+        let names: HashMap<usize, CompactString> = self
+            .names
             .into_iter()
-            .filter_map(|(path, at)| Some(fields.get_mut(at)?.take()?.report(&path, rows)))
+            .map(|(path, at)| (at, path))
+            .collect();
+        let mut found: Vec<(CompactString, Field)> = self
+            .fields
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, field)| Some((names.get(&at)?.clone(), field)))
+            .collect();
+        if !self.keep_values {
+            found = maps::folded(found, &self.objects);
+        }
+        found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let reports = found
+            .into_iter()
+            .map(|(path, field)| field.report(&path, rows))
             .collect();
         (reports, self.left_out)
     }
@@ -136,6 +152,13 @@ impl Inventory {
     fn object(&mut self, path: &mut String, members: &Map<String, Value>, depth: usize) {
         let data = |name: &String| !self.keep_values && is_data(name);
         let is_map = depth > 0 && (members.len() > MAP_KEYS || members.keys().any(data));
+        if depth > 0 {
+            if let Some(count) = self.objects.get_mut(path.as_str()) {
+                *count += 1;
+            } else if self.objects.len() < MOST_FIELDS {
+                self.objects.insert(path.as_str().into(), 1);
+            }
+        }
         for (name, value) in members {
             let length = path.len();
             if depth == 0 && name.eq_ignore_ascii_case("customfields") && self.custom_fields(value)
@@ -166,7 +189,7 @@ impl Inventory {
             let Some(name) = item.get("name").and_then(Value::as_str) else {
                 continue;
             };
-            let mut path = format!("customField('{}')", name.replace(['\\', '\''], "_"));
+            let mut path = custom_field(name);
             if let Some(field) = self.field(&path) {
                 field.describe(
                     item.get("id").and_then(Value::as_u64),
@@ -225,8 +248,18 @@ fn is_data(key: &str) -> bool {
     !named || !plain || key.len() > MEMBER_NAME || digits > MEMBER_DIGITS
 }
 
+/// A custom field as an expression names it.
+pub(crate) fn custom_field(name: &str) -> String {
+    format!("customField({})", literal(name))
+}
+
+/// A text as expressions write it, between single quotes.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// `.name`, or `['odd name']` where it is no plain name.
-fn push_member(path: &mut String, name: &str) {
+pub(crate) fn push_member(path: &mut String, name: &str) {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name
             .bytes()
@@ -237,9 +270,9 @@ fn push_member(path: &mut String, name: &str) {
     } else {
         // The name is data of the other side: shortened here, made harmless where it is shown.
         let short: String = name.chars().take(60).collect();
-        path.push_str("['");
-        path.push_str(&short.replace(['\\', '\''], "_"));
-        path.push_str("']");
+        path.push('[');
+        path.push_str(&literal(&short));
+        path.push(']');
     }
 }
 

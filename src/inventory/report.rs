@@ -97,6 +97,12 @@ pub struct LengthRange {
 }
 
 impl LengthRange {
+    pub(super) fn join(range: &mut Option<Self>, other: Self) {
+        let known = range.get_or_insert(other);
+        known.min = known.min.min(other.min);
+        known.max = known.max.max(other.max);
+    }
+
     pub(super) fn widen(range: &mut Option<Self>, length: usize) {
         let length = length as u64;
         let known = range.get_or_insert(Self {
@@ -294,6 +300,16 @@ pub struct ListReport {
     /// Why it was not, when nobody asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// Why nothing could be had of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// Whether its end shows that the list is whole, as a read needs it before anything is removed. Absent when it was
+    /// not read to its end, and of requests for single records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<bool>,
+    /// Why it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What its rows hold, in order of path.
     pub fields: Vec<FieldReport>,
     /// Members beyond the most that are looked at, counted each time they came.

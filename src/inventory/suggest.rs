@@ -236,12 +236,16 @@ pub fn suggest(list: &ListReport, source: &kinds::Source, uses: &[Usage]) -> Sug
     for field in &mut fields {
         field.role = field.role.filter(|role| seen.insert(*role));
     }
-    let key = &source.person.key;
+    let key = uses
+        .iter()
+        .find(|one| one.by == "(key)")
+        .and_then(|one| one.paths.first())
+        .unwrap_or(&source.person.key);
     let mut free: Vec<&FieldReport> = list
         .fields
         .iter()
         .filter(|field| {
-            field.filled > 0 && field.path != *key && !taken.contains(field.path.as_str())
+            field.filled > 0 && field.path != **key && !taken.contains(field.path.as_str())
         })
         .filter(|field| is_plain(&field.path) && field.guess != Guess::Nothing)
         .collect();

@@ -149,6 +149,87 @@ fn what_never_ends_is_bounded() {
 }
 
 #[test]
+fn keys_that_differ_from_record_to_record_are_not_named() {
+    let paths =
+        |rows: &[Value]| -> Vec<String> { of(rows).into_iter().map(|field| field.path).collect() };
+    // No key comes twice.
+    let rows = [
+        json!({"deputies": {"jane_doe": {"until": "2026-01-31"}}}),
+        json!({"deputies": {"sam": {"until": "2026-02-28"}, "eve": {"until": null}}}),
+    ];
+    let expected = [
+        "users.deputies",
+        "users.deputies.*",
+        "users.deputies.*.until",
+    ];
+    assert_eq!(paths(&rows), expected);
+    let fields = of(&rows);
+    let until = field(&fields, "users.deputies.*.until");
+    assert_eq!(
+        (until.present, until.filled, until.distinct.count),
+        (2, 2, 2)
+    );
+    assert_eq!(until.types[&JsonType::Null], 1);
+    // None stands in more than half of them.
+    let rows = [
+        json!({"m": {"sam": 1}}),
+        json!({"m": {"sam": 1}}),
+        json!({"m": {"eve": 1}}),
+        json!({"m": {"bob": 1}}),
+    ];
+    assert_eq!(paths(&rows), ["users.m", "users.m.*"]);
+    // Nor within lists, nor where some come again but each object has few of many.
+    let rows = [json!({"x": [{"jane": 1}, {"bob": 2}]})];
+    assert_eq!(paths(&rows), ["users.x", "users.x[].*"]);
+    let rows: Vec<Value> = (0..40)
+        .map(|row| {
+            let key = |n: u8| char::from(b'a' + n).to_string().repeat(4);
+            json!({"m": {key(row % 20): 1, key((row + 7) % 20): 2}})
+        })
+        .collect();
+    assert_eq!(paths(&rows), ["users.m", "users.m.*"]);
+    // One that a key gives away in one record is a map in all.
+    let rows = [
+        json!({"m": {"a@example.com": 1}}),
+        json!({"m": {"bob": 1}}),
+        json!({"m": {"bob": 1}}),
+    ];
+    assert_eq!(paths(&rows), ["users.m", "users.m.*"]);
+    // Members of a record stay, optional ones included.
+    let rows = [
+        json!({"a": {"city": "x", "zip": 1}}),
+        json!({"a": {"city": "y"}}),
+        json!({"a": {"city": "z", "street": "q"}}),
+    ];
+    assert_eq!(
+        paths(&rows),
+        ["users.a", "users.a.city", "users.a.street", "users.a.zip"]
+    );
+}
+
+#[test]
+fn names_with_quotes_are_written_as_expressions_read_them() {
+    let rows =
+        [json!({"it's": 1, "back\\slash": 2, "customfields": [{"name": "CF'b", "value": "x"}]})];
+    let endpoints = std::collections::BTreeSet::from(["users".to_owned()]);
+    let scope = crate::lang::Scope::Record {
+        endpoints: &endpoints,
+    };
+    for (path, value) in [
+        ("customField('CF\\'b')", json!("x")),
+        ("users['it\\'s']", json!(1)),
+        ("users['back\\\\slash']", json!(2)),
+    ] {
+        field(&of(&rows), path);
+        let expression = crate::lang::compile_expression(path, &scope).unwrap();
+        let parts = [("users", &rows[0])];
+        let record = crate::lang::Record { parts: &parts };
+        let found = expression.evaluate(&record);
+        assert_eq!(found.unwrap().as_deref(), Some(&value), "{path}");
+    }
+}
+
+#[test]
 fn keys_that_say_something_about_somebody_are_not_named() {
     let rows = [
         json!({"contacts": {"jane.doe@example.com": 1}}),

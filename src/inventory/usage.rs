@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::maps::segments;
 use super::report::FieldReport;
+use super::{custom_field, push_member};
 use crate::config::kinds;
 use crate::lang::{self, Scope};
 
@@ -36,7 +38,10 @@ pub fn usage(source: &kinds::Source) -> Vec<Usage> {
     let person = &source.person;
     let mut uses = vec![Usage {
         by: "(key)".to_owned(),
-        paths: vec![person.key.clone()],
+        paths: vec![match person.key.split_once('.') {
+            Some((endpoint, member)) => path_of(endpoint, member),
+            None => person.key.clone(),
+        }],
         plain: false,
         required: false,
         unique: false,
@@ -73,15 +78,34 @@ pub fn usage(source: &kinds::Source) -> Vec<Usage> {
 fn paths(members: &[(String, String)], custom: &[String]) -> Vec<String> {
     members
         .iter()
-        .map(|(endpoint, member)| format!("{endpoint}.{member}"))
-        .chain(custom.iter().map(|name| format!("customField('{name}')")))
+        .map(|(endpoint, member)| path_of(endpoint, member))
+        .chain(custom.iter().map(|name| custom_field(name)))
         .collect()
 }
 
-/// Whether a path is the used one or lies within it.
+/// As an inventory calls a member: `people['@id']` of an attribute.
+fn path_of(endpoint: &str, member: &str) -> String {
+    let mut path = endpoint.to_owned();
+    for name in member.split('.') {
+        push_member(&mut path, name);
+    }
+    path
+}
+
+/// Whether a path is the used one or lies within it. A `*` may be any key.
 pub(crate) fn covers(used: &str, path: &str) -> bool {
-    path.strip_prefix(used)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    let direct = path
+        .strip_prefix(used)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    direct
+        || (path.contains(".*") && {
+            let (used, path) = (segments(used), segments(path));
+            used.len() <= path.len()
+                && used
+                    .iter()
+                    .zip(&path)
+                    .all(|(used, path)| used == path || *path == ".*")
+        })
 }
 
 /// Notes at each field who uses it.
@@ -92,5 +116,25 @@ pub fn mark(fields: &mut [FieldReport], uses: &[Usage]) {
             .filter(|one| one.paths.iter().any(|used| covers(used, &field.path)))
             .map(|one| one.by.clone())
             .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_path_is_covered_by_what_it_is_or_lies_within() {
+        for (used, path, expected) in [
+            ("users.site", "users.site.name", true),
+            ("users.site", "users.sites", false),
+            ("users.site.town", "users.site.*", true),
+            ("users.site.town", "users.site.*.name", true),
+            ("users.site.town.x", "users.site.*", false),
+            ("users.name", "users.site.*", false),
+            ("people['@id']", "people['@id']", true),
+        ] {
+            assert_eq!(covers(used, path), expected, "{used} {path}");
+        }
     }
 }

@@ -91,6 +91,16 @@ impl Compiler<'_> {
                 "`account` alone is not a value",
                 Some("name an attribute: `account.mail`".to_owned()),
             ),
+            ("account", _) => self.error(
+                "language-unknown-variable",
+                place,
+                "the account is not known here",
+                Some(
+                    "only rules for attributes in a `Mapping` or `Template` speak of `account.ATTRIBUTE`; write what \
+                     it is computed from, `person.FIELD`"
+                        .to_owned(),
+                ),
+            ),
             ("person", []) => self.error(
                 "language-type",
                 place,

@@ -5,15 +5,18 @@
 //! never guessed.
 
 mod formula;
+mod stages;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use formula::{
     Compiler, Facts, Formula, NotCompiled, RuleBook, RuleId, Test, WatchedRule, WrittenRule,
 };
 
+pub use stages::{Decided, Since, Undecided, UndecidedBy};
+
 use crate::config::{Document, kinds};
-use crate::lang::{EvalError, PersonContext};
 use crate::model::Name;
 
 /// A lifecycle ready to decide.
@@ -21,7 +24,11 @@ use crate::model::Name;
 pub struct Lifecycle {
     /// The document's name.
     pub name: Name,
-    /// States in the order they are tried.
+    /// A person's time zone.
+    pub time_zone: Option<Formula>,
+    /// The states as they are written, in the order they are tried.
+    pub written: Vec<Written>,
+    /// What there is to be in: each state without stages, each stage of the others.
     pub states: Vec<State>,
     /// What is done about accounts of absent people.
     pub absent: kinds::AbsentPolicy,
@@ -33,46 +40,42 @@ pub struct Lifecycle {
     pub out_of_scope_rule: RuleId,
 }
 
-/// One state.
+/// A state as it is written.
 #[derive(Debug)]
-pub struct State {
+pub struct Written {
     /// Its name.
     pub name: String,
     /// The condition; `None` fits everyone.
     pub when: Option<Test>,
+    /// Since when it holds.
+    pub since: Option<Formula>,
+    /// Its first place in [`Lifecycle::states`].
+    pub first: usize,
+    /// Days after which each of its stages begins; none for a state without stages.
+    pub after: Vec<u32>,
+    /// Where the state is written.
+    pub rule: RuleId,
+}
+
+/// One state, or one stage of a state.
+#[derive(Debug)]
+pub struct State {
+    /// `leaver`, or `leaver+30d` for a stage.
+    pub name: String,
+    /// The state it is, or is a stage of, as a place in [`Lifecycle::written`].
+    pub written: usize,
     /// What reviewers are told.
-    pub reason: Option<Formula>,
+    pub reason: Option<Arc<Formula>>,
     /// Whether the account is enabled.
     pub enabled: bool,
     /// Whether an account is created for a person who has none.
     pub create: bool,
     /// Where accounts in this state stand, instead of the mapping's place.
-    pub placement: Option<Formula>,
+    pub placement: Option<Arc<Formula>>,
     /// What happens to memberships.
     pub groups: kinds::GroupsInState,
-    /// Where the state is written.
+    /// Where it is written.
     pub rule: RuleId,
-}
-
-/// Why a person's state is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undecided {
-    /// No state's condition holds.
-    NoState,
-    /// A condition reads a field that stood in no row of the read.
-    NotDelivered {
-        /// The state.
-        state: usize,
-        /// The field.
-        field: Name,
-    },
-    /// A condition gave no answer for this person.
-    Failed {
-        /// The state.
-        state: usize,
-        /// Why.
-        error: EvalError,
-    },
 }
 
 impl Lifecycle {
@@ -85,43 +88,78 @@ impl Lifecycle {
         compiler: &mut Compiler<'_>,
     ) -> Result<Self, NotCompiled> {
         let positions = &document.positions;
+        let formula = |compiler: &mut Compiler<'_>, pointer: &str, text: Option<&String>| {
+            text.map(|text| compiler.formula(positions, pointer, text))
+                .transpose()
+        };
+        let time_zone = formula(compiler, "/spec/timeZone", document.spec.time_zone.as_ref())?;
         let mut states = Vec::with_capacity(document.spec.states.len());
+        let mut all = Vec::with_capacity(document.spec.states.len());
         for (at, state) in document.spec.states.iter().enumerate() {
             let pointer = format!("/spec/states/{at}");
-            let account = format!("{pointer}/account");
-            states.push(State {
+            let when = state
+                .when
+                .as_deref()
+                .map(|text| compiler.test(positions, &format!("{pointer}/when"), text))
+                .transpose()?;
+            let since = formula(compiler, &format!("{pointer}/since"), state.since.as_ref())?;
+            let mut reason = formula(
+                compiler,
+                &format!("{pointer}/reason"),
+                state.reason.as_ref(),
+            )?
+            .map(Arc::new);
+            let described = |name: &str| match &state.when {
+                Some(when) => format!("state {name}: {when}"),
+                None => format!("state {name}"),
+            };
+            let first = states.len();
+            let mut placement = None;
+            let mut groups = kinds::GroupsInState::default();
+            let mut enabled = false;
+            let mut create = None;
+            let mut after = Vec::new();
+            for step in state.steps() {
+                // What a stage does not say stays as in the one before.
+                let account = format!("{pointer}{}", step.pointer);
+                let at_placement = format!("{account}/placement");
+                if let Some(own) = formula(compiler, &at_placement, step.placement)? {
+                    placement = Some(Arc::new(own));
+                }
+                groups = step.groups.unwrap_or(groups);
+                enabled = step.enabled.unwrap_or(enabled);
+                create = step.create.or(create);
+                let stage = account.trim_end_matches("/account").to_owned();
+                if step.after.is_some()
+                    && let Some(own) = formula(compiler, &format!("{stage}/reason"), step.reason)?
+                {
+                    reason = Some(Arc::new(own));
+                }
+                after.extend(step.after);
+                states.push(State {
+                    written: all.len(),
+                    reason: reason.clone(),
+                    enabled,
+                    create: create.unwrap_or(enabled),
+                    placement: placement.clone(),
+                    groups,
+                    rule: compiler.rule(positions, &stage, &described(&step.name)),
+                    name: step.name,
+                });
+            }
+            all.push(Written {
                 name: state.name.clone(),
-                when: state
-                    .when
-                    .as_deref()
-                    .map(|text| compiler.test(positions, &format!("{pointer}/when"), text))
-                    .transpose()?,
-                reason: state
-                    .reason
-                    .as_deref()
-                    .map(|text| compiler.formula(positions, &format!("{pointer}/reason"), text))
-                    .transpose()?,
-                enabled: state.account.enabled,
-                create: state.account.create.unwrap_or(state.account.enabled),
-                placement: state
-                    .account
-                    .placement
-                    .as_deref()
-                    .map(|text| compiler.formula(positions, &format!("{account}/placement"), text))
-                    .transpose()?,
-                groups: state.account.groups,
-                rule: compiler.rule(
-                    positions,
-                    &pointer,
-                    &match &state.when {
-                        Some(when) => format!("state {}: {when}", state.name),
-                        None => format!("state {}", state.name),
-                    },
-                ),
+                when,
+                since,
+                first,
+                after,
+                rule: compiler.rule(positions, &pointer, &described(&state.name)),
             });
         }
         Ok(Self {
             name: document.name.clone(),
+            time_zone,
+            written: all,
             states,
             absent: document.spec.absent,
             out_of_scope: document.spec.out_of_scope,
@@ -130,47 +168,25 @@ impl Lifecycle {
         })
     }
 
-    /// The person's state, as an index into [`Lifecycle::states`].
-    ///
-    /// # Errors
-    /// Why it is not known.
-    pub fn decide(&self, context: &PersonContext<'_>) -> Result<usize, Undecided> {
-        for (at, state) in self.states.iter().enumerate() {
-            let Some(when) = &state.when else {
-                return Ok(at);
-            };
-            if let Some(field) = &when.blind {
-                return Err(Undecided::NotDelivered {
-                    state: at,
-                    field: field.clone(),
-                });
-            }
-            match when.condition.holds(context) {
-                Ok(true) => return Ok(at),
-                Ok(false) => {}
-                Err(error) => return Err(Undecided::Failed { state: at, error }),
-            }
-        }
-        Err(Undecided::NoState)
-    }
-
-    /// The facts that led to a state: those its condition and the ones before it read.
+    /// The facts that led to a state: those its condition and the ones before it read, and its date.
     pub fn deciding_facts(
         &self,
         state: usize,
         facts: &Facts<'_>,
     ) -> std::collections::BTreeMap<String, String> {
         let mut fields = BTreeSet::new();
-        for tried in self.states.iter().take(state + 1) {
+        let Some(found) = self.states.get(state) else {
+            return std::collections::BTreeMap::new();
+        };
+        for tried in self.written.iter().take(found.written + 1) {
             if let Some(when) = &tried.when {
                 fields.extend(when.condition.fields_used().iter().cloned());
             }
+            if let Some(since) = &tried.since {
+                fields.extend(since.template.fields_used().iter().cloned());
+            }
         }
-        if let Some(reason) = self
-            .states
-            .get(state)
-            .and_then(|state| state.reason.as_ref())
-        {
+        if let Some(reason) = &found.reason {
             fields.extend(reason.template.fields_used().iter().cloned());
         }
         facts.of(&fields)

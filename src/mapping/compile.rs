@@ -1,8 +1,8 @@
 //! A mapping's document, its templates and the states of its lifecycle become rules.
 //!
 //! Knows which rules there are and where they come from; what a single one means is in `rule`, which of them is in
-//! force for whom in `compose`. Keeps that a rule for an attribute the directory does not have is left out and noted,
-//! and that everything else either compiles or is refused where it is written.
+//! force for whom in `compose`. Keeps that a rule for an attribute the directory does not have, or lets nobody write, is left
+//! out and noted, and that everything else either compiles or is refused where it is written.
 
 use super::account::{Spoken, arrange};
 use super::compose::in_order;
@@ -54,7 +54,8 @@ impl Mapping {
                 &spec.matching.anchor.attribute,
                 &spec.matching.anchor.value,
                 compiler,
-            )?,
+            )?
+            .written(header, positions)?,
             adopt,
             placement: compiler.formula(positions, "/spec/placement", &spec.placement)?,
             placement_when: spec.placement_when,
@@ -65,6 +66,7 @@ impl Mapping {
                 &format!("mapping {}", document.name),
             ),
             unknown: Vec::new(),
+            owned: Vec::new(),
             lacking: Vec::new(),
             renames: spec.rename.is_some(),
             spoken: spoken(spec, header),
@@ -90,15 +92,18 @@ impl Mapping {
         )?;
         compiler.speak_of([]);
         for (at, state) in states.spec.states.iter().enumerate() {
-            let rules = mapping.add_rules(
-                &state.account.attributes,
-                &states.positions,
-                &format!("/spec/states/{at}/account/attributes"),
-                Origin::State,
-                &naming,
-                compiler,
-            )?;
-            mapping.states.push(rules);
+            for (number, step) in state.steps().into_iter().enumerate() {
+                let own = mapping.add_rules(
+                    step.attributes,
+                    &states.positions,
+                    &format!("/spec/states/{at}{}/attributes", step.pointer),
+                    Origin::State,
+                    &naming,
+                    compiler,
+                )?;
+                let before = (number > 0).then(|| mapping.states.len() - 1);
+                mapping.add_state(before, step.attributes, own);
+            }
         }
         compiler.speak_of(speak_of.iter().map(String::as_str));
         let fallback = default_cn(
@@ -119,7 +124,7 @@ impl Mapping {
             mapping.attributes.push(rule);
         }
         mapping.add_templates(&own, &naming, compiler)?;
-        arrange(&mut mapping.attributes, &mapping.base, &mapping.spoken).map_err(|at| {
+        arrange(&mut mapping.attributes, &mapping.spoken).map_err(|at| {
             let rule = &mapping.attributes[at as usize];
             NotCompiled {
                 location: compiler.location(rule.rule),
@@ -129,9 +134,44 @@ impl Mapping {
                 ),
             }
         })?;
+        mapping.owned.sort();
+        mapping.owned.dedup();
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
+    }
+
+    /// Adds a state with its own rules and those of the stage before that it does not say otherwise.
+    fn add_state(
+        &mut self,
+        before: Option<usize>,
+        spec: &std::collections::BTreeMap<String, kinds::AttributeSpec>,
+        own: Vec<u32>,
+    ) {
+        let Some(before) = before else {
+            self.states.push(own);
+            return;
+        };
+        let says = |name: &str| spec.keys().any(|other| other.eq_ignore_ascii_case(name));
+        let kept = self.states[before]
+            .iter()
+            .copied()
+            .filter(|at| !says(&self.attributes[*at as usize].name));
+        let rules: Vec<u32> = kept.chain(own).collect();
+        let lacking: Vec<Lacking> = self
+            .lacking
+            .iter()
+            .filter(|one| one.origin == Origin::State && one.state == before && !says(&one.name))
+            .map(|one| Lacking {
+                name: one.name.clone(),
+                origin: Origin::State,
+                state: self.states.len(),
+                rule: one.rule,
+                owned: one.owned,
+            })
+            .collect();
+        self.lacking.extend(lacking);
+        self.states.push(rules);
     }
 
     /// Compiles rules and gives their places; those for attributes the directory does not have are left out.
@@ -147,16 +187,24 @@ impl Mapping {
         let mut places = Vec::with_capacity(spec.len());
         for (name, rule) in spec {
             let pointer = format!("{pointer}/{}", escape_pointer(name));
-            let Some((id, def)) = attribute(naming.header, name, positions, &pointer)? else {
+            let found = attribute(naming.header, name, positions, &pointer)?;
+            let owned = found.as_ref().is_some_and(|(_, def)| def.read_only);
+            let Some((id, def)) = found.filter(|_| !owned) else {
                 if rule.full().if_unknown == kinds::IfUnknown::Hold {
                     self.lacking.push(Lacking {
                         name: name.clone(),
+                        owned,
                         origin,
                         state: self.states.len(),
                         rule: compiler.rule(positions, &pointer, name),
                     });
                 }
-                self.unknown.push(name.clone());
+                if owned {
+                    let place = positions.key(&pointer);
+                    self.owned.push(format!("{name} ({place})"));
+                } else {
+                    self.unknown.push(name.clone());
+                }
                 continue;
             };
             places.push(u32::try_from(self.attributes.len()).unwrap_or(u32::MAX));
@@ -178,6 +226,20 @@ impl Mapping {
 }
 
 impl Key {
+    /// Refuses an anchor nobody can write: accounts would be made that no later plan knows again.
+    fn written(self, header: &DirectoryHeader, positions: &Positions) -> Result<Self, NotCompiled> {
+        if self.def.read_only {
+            return Err(NotCompiled {
+                location: positions.value("/spec/match/anchor/attribute"),
+                message: format!(
+                    "{} is owned by the directory, as the schema of {} says, and cannot tie an account to a person: choose another attribute",
+                    self.name, header.target
+                ),
+            });
+        }
+        Ok(self)
+    }
+
     fn compile(
         header: &DirectoryHeader,
         positions: &Positions,

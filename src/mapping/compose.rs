@@ -341,9 +341,12 @@ impl Mapping {
         naming: &Naming<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Result<(), NotCompiled> {
+        let spoken: Vec<String> = self.spoken.iter().map(|one| one.name.clone()).collect();
         for document in documents {
             let origin = Origin::Template(u16::try_from(self.templates.len()).unwrap_or(u16::MAX));
             let mut template = RoleTemplate::compile(document, compiler)?;
+            // Whom a template concerns and where accounts stand is settled before any attribute is.
+            compiler.speak_of(spoken.iter().map(String::as_str));
             template.attributes = self.add_rules(
                 &document.spec.attributes,
                 &document.positions,
@@ -352,6 +355,7 @@ impl Mapping {
                 naming,
                 compiler,
             )?;
+            compiler.speak_of([]);
             self.templates.push(template);
         }
         Ok(())

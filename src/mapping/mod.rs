@@ -54,6 +54,8 @@ pub struct Mapping {
     pub rule: RuleId,
     /// Attributes that the directory's schema does not have; their rules are left out.
     pub unknown: Vec<String>,
+    /// Attributes that the directory's schema lets nobody write, with the places of their rules, which are left out.
+    pub owned: Vec<String>,
     /// Of these, the ones without which nobody may have an account.
     pub lacking: Vec<Lacking>,
     /// The mapping says what happens to names when a person's name changes.
@@ -83,11 +85,14 @@ pub struct Key {
     /// The person's value.
     pub formula: Formula,
 }
-/// An attribute the directory does not have, whose rule says that nobody may be without it.
+
+/// An attribute the directory does not have or lets nobody write, whose rule says that nobody may be without it.
 #[derive(Debug)]
 pub struct Lacking {
     /// As it is written.
     pub name: String,
+    /// The directory has it and owns it.
+    pub owned: bool,
     /// What kind of document the rule comes from.
     pub origin: Origin,
     /// Of a rule of a state, which.

@@ -98,21 +98,12 @@ impl AttributeRule {
                 message,
             })
         };
-        if def.read_only
-            || NEVER_WRITTEN
-                .iter()
-                .any(|name| def.name.eq_ignore_ascii_case(name))
+        if NEVER_WRITTEN
+            .iter()
+            .any(|name| def.name.eq_ignore_ascii_case(name))
         {
-            let why = if def.read_only {
-                format!(
-                    "is owned by the directory, as the schema of {} says",
-                    naming.header.target
-                )
-            } else {
-                "is written by other means".to_owned()
-            };
             return refuse(format!(
-                "{} {why}, and never written by a mapping: take the rule out",
+                "{} is written by other means, and never by a mapping: take the rule out",
                 def.name
             ));
         }

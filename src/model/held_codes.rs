@@ -31,6 +31,7 @@ codes! {
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        ATTRIBUTE_READ_ONLY "attribute-read-only" "take the rule out, or say ifUnknown: warn in it";
         ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
@@ -47,6 +48,9 @@ codes! {
         GUARD_LIMIT "guard-limit" "see to what brings this about, or let it pass once with a Waiver";
         GUARD_MINIMUM_MEMBERS "guard-minimum-members" "give the group other enabled members first, and plan again";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
+        JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
+        JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
+        JOIN_UNMATCHED "join-unmatched" "add the record the key leads to, or correct the key; unmatched: report lets the person go on without";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
@@ -61,6 +65,7 @@ codes! {
         REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
+        UNKNOWN_TIME_ZONE "unknown-time-zone" "correct the value in HaloITSM, or give its IANA name in a table";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
         VALUE_TOO_LONG "value-too-long" "shorten the value in HaloITSM or in the template, or let the rule cut it (tooLong: truncate)";
@@ -72,6 +77,7 @@ codes! {
     warning WARNINGS {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
+        ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
         BREAK_GLASS_DISABLED "break-glass-disabled" "an account kept for emergencies is disabled, so it would be of no use";
         BREAK_GLASS_NOT_FOUND "break-glass-not-found" "an account kept for emergencies does not exist in the read; correct or remove its name";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";

@@ -27,6 +27,6 @@ pub use guid::Guid;
 pub use location::Location;
 pub use name::{Name, PersonKey};
 pub use people::{
-    CheckOutcome, Completeness, CompletenessCheck, Fault, Field, FieldIndex, JoinFinding,
-    JoinedRead, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,
+    CheckOutcome, Completeness, CompletenessCheck, Fault, Field, FieldIndex, JoinFinding, JoinHold,
+    JoinWhy, JoinedRead, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,
 };

@@ -33,6 +33,35 @@ pub struct Person {
     pub facts: Box<[Option<Fact>]>,
     /// Values that are not of their field's type, in the order of fields; each has no fact. Nearly always empty.
     pub faults: Box<[Fault]>,
+    /// Why nothing may be done for this person, on account of what should be joined to them. Fields that come from
+    /// there have a fault. Nearly always empty.
+    pub held: Box<[JoinHold]>,
+}
+
+/// Why nothing may be done for somebody whose record of another endpoint is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinHold {
+    /// What is wrong.
+    pub why: JoinWhy,
+    /// The endpoint.
+    pub endpoint: String,
+    /// In words, for a person to read.
+    pub reason: String,
+}
+
+/// What is wrong with somebody's record of another endpoint.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum JoinWhy {
+    /// What came is not shown to be the record asked for, so not even that there is none is known.
+    Unknown,
+    /// No record is the person's.
+    Unmatched,
+    /// Several are.
+    Duplicate,
 }
 
 /// A value that is not of its field's type.

@@ -174,6 +174,21 @@ pub struct Counts {
     pub managed_accounts: u64,
     /// People with an account that already is as desired.
     pub unchanged: u64,
+    /// People, and accounts without one, for whom nothing is done: every change they need waits.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub held: u64,
+    /// People, and accounts without one, of whom only a part waits and other changes go on.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub held_in_part: u64,
+}
+
+/// A number that stands in a file only when it says something.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A rule changes come from.
@@ -703,7 +718,49 @@ pub struct Warning {
     pub message: String,
     /// How many people or objects it concerns.
     pub count: u64,
-    /// Up to twenty of them.
+    /// Some of them, by name: up to twenty, or, of values that no rule speaks of, up to two hundred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+    /// How many more there are that `examples` does not name.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unnamed: u64,
+}
+
+impl Plan {
+    /// How many people, and accounts without one, are held: wholly, and in part.
+    pub fn held_counts(&self) -> HeldCounts {
+        /// Whose entry it is.
+        #[derive(PartialEq, Eq, Hash)]
+        enum Who<'a> {
+            Person(&'a Name, &'a PersonKey),
+            Account(&'a Dn),
+            Everything,
+        }
+        let mut only_in_part: std::collections::HashMap<Who<'_>, bool> =
+            std::collections::HashMap::with_capacity(self.held.len());
+        for held in &self.held {
+            let who = match (&held.person, held.accounts.first()) {
+                (Some(person), _) => Who::Person(&person.source, &person.key),
+                (None, Some(account)) => Who::Account(&account.dn),
+                (None, None) => Who::Everything,
+            };
+            *only_in_part.entry(who).or_insert(true) &= held.partial;
+        }
+        let all = u64::try_from(only_in_part.len()).unwrap_or(u64::MAX);
+        let in_part = only_in_part.values().filter(|partial| **partial).count();
+        let in_part = u64::try_from(in_part).unwrap_or(u64::MAX);
+        HeldCounts {
+            held: all - in_part,
+            in_part,
+        }
+    }
+}
+
+/// How many are held; nobody is counted twice, however many entries speak of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeldCounts {
+    /// Nothing is done for them.
+    pub held: u64,
+    /// A part waits and the rest goes on.
+    pub in_part: u64,
 }

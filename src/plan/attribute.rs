@@ -128,7 +128,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         rule: &AttributeRule,
         text: &str,
     ) -> Result<(CompactString, Option<u32>), Draft> {
-        let zone = &self.target.moment.zone;
+        let zone = self.context.as_of.time_zone();
         let bad = match canonical(&rule.def, text, zone) {
             Ok(value) => return Ok((value, None)),
             Err(bad) => bad,
@@ -288,7 +288,7 @@ impl<'t> Evaluation<'_, 't, '_> {
             return Ok(());
         }
         for (name, _) in &candidates.names {
-            canonical(&rule.def, name, &self.target.moment.zone)
+            canonical(&rule.def, name, self.context.as_of.time_zone())
                 .map_err(|bad| Draft::bad_value(&rule.name, &bad))?;
             if crate::mapping::length(name) > names.limit {
                 return Err(Draft::new(

@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 
 use super::assemble::settle_rules;
 use super::draft::Warnings;
-use super::groups::GroupRule;
 use super::guards::Guards;
 use super::order;
 use super::people::Side;
@@ -14,6 +13,7 @@ use super::planning::Planning;
 use super::quality::{self, Judged};
 use super::target::Target;
 use super::trace::Trace;
+use super::wishes::GroupRule;
 use super::{Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople};
 use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
@@ -115,12 +115,11 @@ pub enum PlanError {
 /// The moment and the tables every condition and template sees.
 pub(super) struct Moment {
     pub(super) as_of: jiff::Zoned,
-    pub(super) zone: TimeZone,
     pub(super) tables: Tables,
 }
 
 impl Moment {
-    /// What templates and conditions see of a person.
+    /// What templates and conditions see of a person in the project's time zone.
     pub(super) fn of<'p>(&'p self, person: &'p Person) -> PersonContext<'p> {
         PersonContext {
             person,
@@ -128,19 +127,6 @@ impl Moment {
             as_of: self.as_of.clone(),
             tables: &self.tables,
         }
-    }
-}
-
-impl Moment {
-    /// Like [`Moment::of`], for one person after the other: the moment is not made anew for each.
-    pub(super) fn seen<'p, 's>(
-        &'p self,
-        last: &'s mut Option<PersonContext<'p>>,
-        person: &'p Person,
-    ) -> &'s PersonContext<'p> {
-        let context = last.get_or_insert_with(|| self.of(person));
-        context.person = person;
-        context
     }
 }
 
@@ -253,6 +239,7 @@ fn make(
                 tables: &tables,
                 book: &mut book,
                 judged: &judged,
+                moment: &moment,
             };
             let (side, rules) = compiling.side(
                 source,
@@ -304,6 +291,9 @@ fn make(
             ),
         }
     }
+    let held = plan.held_counts();
+    plan.counts.held = held.held;
+    plan.counts.held_in_part = held.in_part;
     plan.warnings = warnings.into_plan();
     settle_rules(&mut plan, &book);
     if let Some(trace) = trace {
@@ -339,8 +329,7 @@ fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Mom
     let name = &config.project.spec.time_zone;
     let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {
-        as_of: as_of.to_zoned(zone.clone()),
-        zone,
+        as_of: as_of.to_zoned(zone),
         tables,
     })
 }
@@ -358,6 +347,7 @@ struct Compiling<'c, 'a> {
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
     judged: &'a BTreeMap<Name, Judged>,
+    moment: &'a Moment,
 }
 
 impl<'a> Compiling<'_, 'a> {
@@ -418,7 +408,7 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let side = Side::new(source, people, lifecycle, compiled, true, quality);
+        let side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
         Ok((side, rules))
     }
 }

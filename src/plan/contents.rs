@@ -57,9 +57,9 @@ impl One<'_, '_, '_> {
             }
             After::Merged { add, remove } => (self.merged(delta.rule, add, remove), None),
         };
-        let mut facts = self.making.rule_facts(self.subject, delta.rule);
+        let mut facts = self.making.rule_facts(self.at, delta.rule);
         for rule in &delta.with {
-            facts.extend(self.making.rule_facts(self.subject, rule));
+            facts.extend(self.making.rule_facts(self.at, rule));
         }
         let change = AttributeChange {
             name: delta.rule.name.clone(),
@@ -107,7 +107,7 @@ impl One<'_, '_, '_> {
                 after: vec![PlanValue::Text(name.to_string())],
                 merge: false,
                 rule: index(*format),
-                facts: self.making.rule_facts(self.subject, rule),
+                facts: self.making.rule_facts(self.at, rule),
                 cut_from: None,
                 never_reuse: match &rule.kind {
                     RuleKind::Name(names) => names.reach.never_reuse.clone(),

@@ -10,20 +10,26 @@ use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::draft::{Warnings, listed};
-use super::groups::GroupRule;
+
 use super::target::Target;
+use super::wishes::GroupRule;
 use crate::lang::{Looked, Mention, Tables};
 use crate::lifecycle::{Formula, Test};
 use crate::model::{Fact, FieldIndex, Name};
 use crate::policy::warning;
 
-/// How many values are named, the most frequent first.
-const VALUES: usize = 20;
+/// How many values are named, the most frequent first. A report shows the first of them; a file of a million people
+/// stays one that can be read.
+const VALUES: usize = 200;
 /// How many people are named for each.
 const PEOPLE: usize = 3;
 /// A field whose values are nearly as many as the people is a name, not a kind: nobody writes a rule for each. From
 /// this many values on it has to have four people for each.
 const FEW: usize = 20;
+
+/// Most characters of a value that are shown, and of a name.
+const VALUE: usize = 80;
+const NAME: usize = 60;
 
 /// How many people have a value, and the first of them.
 #[derive(Default)]
@@ -86,8 +92,9 @@ fn texts<'t>(target: &'t Target<'_>, groups: &'t [GroupRule], side: usize) -> Te
             texts.tests.extend(&template.when);
         }
     }
+    texts.formulas.extend(&one.lifecycle.time_zone);
     for state in &one.lifecycle.states {
-        texts.formulas.extend(&state.placement);
+        texts.formulas.extend(state.placement.as_deref());
     }
     for rule in groups.iter().filter(|rule| usize::from(rule.side) == side) {
         let (formula, when) = rule.texts();
@@ -136,10 +143,7 @@ impl One<'_, '_, '_> {
             for at in self.people {
                 let person = self.target.sides[self.side].person(*at);
                 let keys = |at: u32| -> Vec<CompactString> {
-                    let context = self
-                        .target
-                        .moment
-                        .of(self.target.sides[self.side].person(at));
+                    let context = self.target.sides[self.side].context(self.target.moment, at);
                     let mut keys: Vec<CompactString> = lookups
                         .iter()
                         .filter_map(|lookup| lookup.without_row(&context))
@@ -223,8 +227,8 @@ impl One<'_, '_, '_> {
             let uncovered: BTreeMap<CompactString, Tally> = values
                 .into_iter()
                 .filter(|(_, tally)| {
-                    let person = self.target.sides[self.side].person(tally.first[0]);
-                    let context = self.target.moment.of(person);
+                    let side = &self.target.sides[self.side];
+                    let context = side.context(self.target.moment, tally.first[0]);
                     !mentions.iter().any(|mention| mention.names(&context))
                 })
                 .map(|(value, tally)| (CompactString::from(value), tally))
@@ -274,12 +278,17 @@ impl One<'_, '_, '_> {
         } else {
             format!("{total} values")
         };
-        warnings.list(code, message(&counted), people, examples);
+        let unlisted = total.saturating_sub(VALUES) as u64;
+        warnings.list(code, message(&counted), people, examples, unlisted);
     }
 
     fn example(&self, value: &str, tally: &Tally) -> String {
         let side = &self.target.sides[self.side];
-        let shown: Vec<String> = tally.first().iter().map(|at| side.shown(*at)).collect();
+        let shown: Vec<String> = tally
+            .first()
+            .iter()
+            .map(|at| shortened(side.shown(*at), NAME))
+            .collect();
         let more = tally.people - tally.first().len() as u64;
         let people = if tally.people == 1 {
             "person"
@@ -291,13 +300,23 @@ impl One<'_, '_, '_> {
         } else {
             format!(" and {more} more")
         };
-        let value: String = value.chars().take(80).collect();
+        let value = shortened(value.to_owned(), VALUE);
         format!(
             "{value:?}: {} {people}: {}{more}",
             tally.people,
             shown.join(", ")
         )
     }
+}
+
+/// A text somebody reads in a list: the beginning of a long one, with its length.
+fn shortened(text: String, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text;
+    }
+    let head: String = text.chars().take(longest).collect();
+    format!("{head}… ({length} characters)")
 }
 
 /// Whether a key without a row is worth a report: not where the table says what every other key becomes.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lifecycle::{RuleId, Undecided};
+use crate::lifecycle::{RuleId, Undecided, UndecidedBy};
 use crate::mapping::{BadValue, Problem};
 use crate::model::Name;
 use crate::policy::{Code, held};
@@ -90,16 +90,25 @@ impl Draft {
     ) -> Self {
         match undecided {
             Undecided::NoState => Self::new(held::NO_STATE, "no state's condition holds"),
-            Undecided::NotDelivered { state: at, field } => {
+            Undecided::By {
+                state: at,
+                since,
+                why,
+            } => {
                 let (name, rule) = state(*at);
-                Self::not_delivered(&format!("the condition of state {name}"), field).rule(rule)
-            }
-            Undecided::Failed { state: at, error } => {
-                let (name, rule) = state(*at);
-                Self::problem(
-                    &format!("the condition of state {name}"),
-                    &Problem::of(error.clone()),
-                )
+                let what = if *since {
+                    format!("the beginning of state {name}")
+                } else {
+                    format!("the condition of state {name}")
+                };
+                match why {
+                    UndecidedBy::NotDelivered(field) => Self::not_delivered(&what, field),
+                    UndecidedBy::Failed(error) => Self::problem(&what, &Problem::of(error.clone())),
+                    UndecidedBy::NoDate(text) => Self::new(
+                        held::BAD_VALUE,
+                        format!("{what}: {text:?} is neither a date nor a moment"),
+                    ),
+                }
                 .rule(rule)
             }
         }
@@ -130,6 +139,8 @@ struct Gathered {
     examples: BTreeSet<String>,
     /// Examples in an order of their own.
     listed: Vec<String>,
+    /// How many values are not among those.
+    unlisted: u64,
 }
 
 /// How many examples a warning shows.
@@ -156,6 +167,7 @@ impl Warnings {
         message: impl Into<String>,
         count: u64,
         examples: Vec<String>,
+        unlisted: u64,
     ) {
         let gathered = self
             .gathered
@@ -164,6 +176,7 @@ impl Warnings {
         if count > gathered.count {
             gathered.count = count;
             gathered.listed = examples;
+            gathered.unlisted = unlisted;
         }
     }
 
@@ -205,6 +218,10 @@ impl Warnings {
                 code: code.to_owned(),
                 message,
                 count: gathered.count,
+                unnamed: match gathered.examples.len() as u64 {
+                    0 => gathered.unlisted,
+                    named => gathered.count.saturating_sub(named),
+                },
                 examples: gathered
                     .listed
                     .into_iter()

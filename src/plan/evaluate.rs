@@ -10,6 +10,7 @@ use super::naming::Given;
 pub(super) use super::outcome::{After, Delta, NameNeed, Outcome, Unresolved};
 use super::places::Places;
 use super::target::{Subject, Target};
+use super::zones::Seen;
 use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
@@ -26,7 +27,7 @@ pub(super) fn evaluate<'t>(
     target: &'t Target<'_>,
     at: u32,
     places: &mut Places,
-    seen: &mut Option<PersonContext<'t>>,
+    seen: &mut Option<Seen<'t>>,
 ) -> Option<Box<Outcome<'t>>> {
     let subject = &target.subjects[at as usize];
     if matches!(subject.found, Found::Conflict(_)) {
@@ -42,8 +43,8 @@ pub(super) fn evaluate<'t>(
         at,
         entry,
         context: target
-            .moment
-            .seen(seen, target.side(subject).person(subject.person)),
+            .side(subject)
+            .seen(target.moment, seen, subject.person),
         outcome: Outcome {
             create: entry.is_none(),
             ..Outcome::default()
@@ -148,6 +149,14 @@ impl<'t> Evaluation<'_, 't, '_> {
         });
         match lacks {
             None => Ok(()),
+            Some(one) if one.owned => Err(Draft::new(
+                held::ATTRIBUTE_READ_ONLY,
+                format!(
+                    "the schema of {} lets nobody write attribute {}",
+                    self.target.name, one.name
+                ),
+            )
+            .rule(one.rule)),
             Some(one) => Err(Draft::new(
                 held::ATTRIBUTE_UNKNOWN,
                 format!(

@@ -36,6 +36,8 @@ mod requests;
 mod steps;
 mod target;
 mod trace;
+mod wishes;
+mod zones;
 
 pub use artifact::*;
 pub use build::{PlanError, PlanInput, build, build_traced, tables};

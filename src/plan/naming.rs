@@ -123,9 +123,7 @@ impl Names {
         }
         let subject = &target.subjects[at as usize];
         let mapping = target.mapping(subject);
-        let context = target
-            .moment
-            .of(target.side(subject).person(subject.person));
+        let context = target.side(subject).context(target.moment, subject.person);
         let mut later: Vec<&'t Slot> = Vec::new();
         for slot in std::mem::take(&mut outcome.waiting) {
             let unsettled = mapping.speaks_of(slot).into_iter().any(|of| {

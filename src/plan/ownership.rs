@@ -148,7 +148,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         texts
             .iter()
             .map(|text| {
-                canonical(&rule.def, text, &self.target.moment.zone)
+                canonical(&rule.def, text, self.context.as_of.time_zone())
                     .map_err(|bad| Draft::bad_value(&rule.name, &bad))
             })
             .collect()

@@ -6,12 +6,13 @@ use rayon::prelude::*;
 use super::draft::Draft;
 use super::quality::{Judged, Labels};
 use super::target::CHUNK;
+use super::zones::{Seen, Zones};
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Decided, Lifecycle};
 use crate::mapping::{Mapping, Problem};
-use crate::model::{Name, PeopleSnapshot, Person};
+use crate::model::{JoinHold, JoinWhy, Name, PeopleSnapshot, Person};
 use crate::policy::held;
 
 /// The people of one source as one target sees them.
@@ -24,6 +25,7 @@ pub(super) struct Side<'a> {
     pub(super) mappings: Vec<Mapping>,
     /// The read proves enough for removals.
     pub(super) proven: bool,
+    zones: Zones,
     labels: Labels<'a>,
     doubtful: bool,
     quality: Option<&'a Judged>,
@@ -56,7 +58,7 @@ impl<'a> Side<'a> {
         people: &'a PeopleSnapshot,
         lifecycle: Lifecycle,
         mappings: Vec<Mapping>,
-        proven: bool,
+        moment: &Moment,
         quality: Option<&'a Judged>,
     ) -> Self {
         let mut order: Vec<u32> =
@@ -93,9 +95,10 @@ impl<'a> Side<'a> {
             people,
             doubtful,
             order,
+            zones: Zones::new(lifecycle.time_zone.as_ref(), people, moment),
             lifecycle,
             mappings,
-            proven,
+            proven: true,
             labels: Labels::new(source, people),
             quality,
         }
@@ -103,6 +106,27 @@ impl<'a> Side<'a> {
 
     pub(super) fn person(&self, at: u32) -> &'a Person {
         &self.people.people[at as usize]
+    }
+
+    /// What templates and conditions see of a person, in the person's time zone.
+    pub(super) fn context<'p>(&'p self, moment: &'p Moment, at: u32) -> PersonContext<'p> {
+        PersonContext {
+            person: self.person(at),
+            account: &[],
+            as_of: self.zones.as_of(at, moment).clone(),
+            tables: &moment.tables,
+        }
+    }
+
+    /// Like [`Side::context`], for one person after the other.
+    pub(super) fn seen<'p, 's>(
+        &'p self,
+        moment: &'p Moment,
+        last: &'s mut Option<Seen<'p>>,
+        at: u32,
+    ) -> &'s PersonContext<'p> {
+        let as_of = self.zones.as_of(at, moment);
+        Seen::next(last, || self.context(moment, at), self.person(at), as_of)
     }
 
     /// How reviewers know a person.
@@ -124,23 +148,23 @@ impl<'a> Side<'a> {
                 chunk
                     .iter()
                     .map(|at| {
-                        let context = moment.seen(&mut context, self.person(*at));
-                        self.assess_one(*at, context, moment)
+                        let context = self.seen(moment, &mut context, *at);
+                        self.assess_one(*at, context)
                     })
                     .collect::<Vec<_>>()
             })
             .collect()
     }
 
-    fn assess_one(&self, at: u32, context: &PersonContext<'_>, moment: &Moment) -> Assessed {
+    fn assess_one(&self, at: u32, context: &PersonContext<'_>) -> Assessed {
         if !context.person.in_scope {
             return Assessed::OutOfScope;
         }
-        match self.judge(at, context, moment) {
-            Ok(Some((mapping, state, anchor))) => Assessed::Subject {
+        match self.judge(at, context) {
+            Ok(Some((mapping, decided, anchor))) => Assessed::Subject {
                 templates: self.concerned(usize::from(mapping), context),
                 mapping,
-                state,
+                state: u16::try_from(decided.state).unwrap_or(u16::MAX),
                 anchor,
             },
             Ok(None) => Assessed::NotMapped,
@@ -152,20 +176,25 @@ impl<'a> Side<'a> {
         &self,
         at: u32,
         context: &PersonContext<'_>,
-        moment: &Moment,
-    ) -> Result<Option<(u16, u16, CompactString)>, Draft> {
+    ) -> Result<Option<(u16, Decided, CompactString)>, Draft> {
         let held = |early: bool| match self.quality.and_then(|found| found.draft(at, early)) {
             Some(draft) => Err(draft),
             None => Ok(()),
         };
+        if let Some(draft) = unjoined(&context.person.held) {
+            return Err(draft);
+        }
         held(true)?;
         let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
         };
         held(false)?;
-        let state = self.lifecycle.decide(context).map_err(|undecided| {
+        if let Some(draft) = self.zones.wrong(at) {
+            return Err(draft);
+        }
+        let decided = self.lifecycle.decide(context).map_err(|undecided| {
             Draft::undecided(&undecided, |state| {
-                let state = &self.lifecycle.states[state];
+                let state = &self.lifecycle.written[state];
                 (state.name.clone(), state.rule)
             })
         })?;
@@ -181,11 +210,11 @@ impl<'a> Side<'a> {
                 Draft::new(held::MISSING_VALUE, "the anchor came out empty").rule(key.formula.rule)
             );
         }
-        let anchor = crate::mapping::canonical(&key.def, &anchor, &moment.zone)
+        let anchor = crate::mapping::canonical(&key.def, &anchor, context.as_of.time_zone())
             .map_err(|bad| Draft::bad_value(&key.name, &bad).rule(key.formula.rule))?;
         Ok(Some((
             u16::try_from(chosen).unwrap_or(u16::MAX),
-            u16::try_from(state).unwrap_or(u16::MAX),
+            decided,
             anchor,
         )))
     }
@@ -239,8 +268,7 @@ impl<'a> Side<'a> {
         at: u32,
         moment: &Moment,
     ) -> Vec<(crate::model::AttributeId, CompactString)> {
-        let person = self.person(at);
-        let context = moment.of(person);
+        let context = self.context(moment, at);
         self.mappings
             .iter()
             .filter_map(|mapping| {
@@ -274,4 +302,16 @@ impl<'a> Side<'a> {
             });
         rules.chain(templates).collect()
     }
+}
+
+/// The hold of somebody whose record of another endpoint is not known; of several reasons the gravest gives the code.
+fn unjoined(held: &[JoinHold]) -> Option<Draft> {
+    let gravest = held.iter().map(|hold| hold.why).min()?;
+    let code = match gravest {
+        JoinWhy::Unknown => held::JOIN_UNKNOWN,
+        JoinWhy::Unmatched => held::JOIN_UNMATCHED,
+        JoinWhy::Duplicate => held::JOIN_DUPLICATE,
+    };
+    let reasons: Vec<&str> = held.iter().map(|hold| hold.reason.as_str()).collect();
+    Some(Draft::new(code, reasons.join("; ")))
 }

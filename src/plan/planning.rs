@@ -12,12 +12,13 @@ use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
-use super::groups::{GroupRule, memberships};
+use super::groups::memberships;
 use super::guards::{self, Guards};
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
+use super::wishes::GroupRule;
 use super::{Change, GuardOutcome, Held, WaiverInPlan};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
@@ -256,6 +257,16 @@ impl<'a> Planning<'a> {
                     warnings.add(
                         warning::UNKNOWN_ATTRIBUTE,
                         format!("the schema of {} lacks attributes", self.target.name),
+                        attribute.clone(),
+                    );
+                }
+                for attribute in &mapping.owned {
+                    warnings.add(
+                        warning::ATTRIBUTE_READ_ONLY,
+                        format!(
+                            "the schema of {} lets nobody write these attributes; their rules are left out",
+                            self.target.name
+                        ),
                         attribute.clone(),
                     );
                 }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use super::Reason;
 use super::changes::{Making, index};
 use super::draft::listed;
+use super::evaluate::After;
 use super::steps::One;
 use super::target::Subject;
+use crate::lang::ACCOUNT;
 use crate::lifecycle::{Facts, RuleId};
 use crate::mapping::{AttributeRule, Origin, RoleTemplate};
-use crate::model::Name;
+use crate::model::{AttributeId, Name};
 
 /// Why names change together.
 pub(super) const RENAMED: &str = "the person's name has changed, and names follow";
@@ -41,12 +43,66 @@ impl Making<'_, '_> {
             .deciding_facts(usize::from(subject.state), &facts)
     }
 
-    /// The facts behind what a rule gives an attribute; of a rule that a state sets, also those behind the state.
-    pub(super) fn rule_facts(
-        &self,
-        subject: &Subject,
-        rule: &AttributeRule,
-    ) -> BTreeMap<String, String> {
+    /// The facts behind what a rule gives an attribute; of a rule that a state sets, also those behind the state, and
+    /// of a rule that speaks of the account (`account.mail`) what stands there and the facts behind that.
+    pub(super) fn rule_facts(&self, at: u32, rule: &AttributeRule) -> BTreeMap<String, String> {
+        let mut facts = BTreeMap::new();
+        let mut open: Vec<&AttributeRule> = vec![rule];
+        // A circle is refused, so each attribute comes up once; noting it keeps a diamond from being walked twice.
+        let mut seen: Vec<AttributeId> = Vec::new();
+        while let Some(rule) = open.pop() {
+            facts.extend(self.own_facts(at, rule));
+            let mapping = self.target.mapping(&self.target.subjects[at as usize]);
+            for spoken in &rule.speaks_of {
+                let spoken = &mapping.spoken[usize::from(*spoken)];
+                let Some(id) = spoken.id.filter(|id| !seen.contains(id)) else {
+                    continue;
+                };
+                seen.push(id);
+                let (value, by) = self.account_fact(at, id);
+                if let Some(mut value) = value {
+                    bounded(&mut value);
+                    facts.insert(format!("{ACCOUNT}{}", spoken.name), value);
+                }
+                open.extend(by);
+            }
+        }
+        facts
+    }
+
+    /// What an attribute of the account is after the plan, and the rule that makes it so when this plan changes it.
+    fn account_fact(&self, at: u32, id: AttributeId) -> (Option<String>, Option<&AttributeRule>) {
+        let given = self.given.get(&at);
+        let named =
+            given.and_then(|given| given.attributes.iter().find(|(rule, ..)| rule.id == id));
+        if let Some((rule, name, _)) = named {
+            return (Some(name.to_string()), Some(*rule));
+        }
+        let subject = &self.target.subjects[at as usize];
+        if Some(id) == self.target.known.cn
+            && let Some((name, _)) = given.and_then(|given| given.cn.as_ref())
+        {
+            return (Some(name.to_string()), self.target.cn_rule(subject));
+        }
+        let outcome = self.outcomes[at as usize].as_deref();
+        let delta =
+            outcome.and_then(|outcome| outcome.attributes.iter().find(|delta| delta.rule.id == id));
+        if let Some(delta) = delta {
+            let value = match &delta.after {
+                After::Values(values) => values.first().map(ToString::to_string),
+                After::Object(_) | After::Made(_) | After::Merged { .. } => None,
+            };
+            return (value, Some(delta.rule));
+        }
+        let observed = subject
+            .account()
+            .and_then(|object| self.target.index.entry(object).value(id));
+        (observed.map(str::to_owned), None)
+    }
+
+    /// The facts a rule reads itself, and those that put it in force.
+    fn own_facts(&self, at: u32, rule: &AttributeRule) -> BTreeMap<String, String> {
+        let subject = &self.target.subjects[at as usize];
         let mut facts = self.facts(subject, &rule.fields);
         if rule.origin == Origin::State {
             facts.extend(self.state_facts(subject));
@@ -96,7 +152,7 @@ impl One<'_, '_, '_> {
             .reason
             .as_ref()
             .and_then(|reason| {
-                let context = target.moment.of(side.person(self.subject.person));
+                let context = side.context(target.moment, self.subject.person);
                 reason.text(&context).ok()
             })
             .filter(|text| !text.is_empty())

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::draft::Warnings;
 use super::target::{NOBODY, Target};
-use crate::lang::PersonContext;
+use super::zones::Seen;
 use crate::mapping::{RuleKind, Wanted};
 use crate::policy::warning;
 
@@ -67,11 +67,7 @@ pub(super) fn report(target: &Target<'_>, warnings: &mut Warnings) {
 }
 
 /// The subject who is a subject's manager by the rules in force.
-fn manager<'t>(
-    target: &'t Target<'_>,
-    at: u32,
-    seen: &mut Option<PersonContext<'t>>,
-) -> Option<u32> {
+fn manager<'t>(target: &'t Target<'_>, at: u32, seen: &mut Option<Seen<'t>>) -> Option<u32> {
     let subject = &target.subjects[at as usize];
     let side = usize::from(subject.side);
     if target.lookups[side].is_empty() {
@@ -86,7 +82,7 @@ fn manager<'t>(
         return None;
     };
     let people = &target.sides[side];
-    let context = target.moment.seen(seen, people.person(subject.person));
+    let context = people.seen(target.moment, seen, subject.person);
     if rule.blind.is_some() || !rule.applies(context).ok()? {
         return None;
     }

@@ -51,7 +51,7 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             for lifecycle in config.lifecycles.values() {
                 if lifecycle.spec.target == target.as_str() {
                     for state in &lifecycle.spec.states {
-                        for name in state.account.attributes.keys() {
+                        for name in state.attribute_names() {
                             attributes.add(name);
                         }
                     }

@@ -99,7 +99,7 @@ impl One<'_, '_, '_> {
                 merge: false,
                 rule: index(*rule),
                 facts: rule_of
-                    .map(|rule| making.facts(self.subject, &rule.fields))
+                    .map(|rule| making.rule_facts(self.at, rule))
                     .unwrap_or_default(),
                 cut_from: None,
                 never_reuse: None,
@@ -183,9 +183,9 @@ impl One<'_, '_, '_> {
         );
         let move_id = change_id(target.name, &object_text(target, self.subject), "move", "");
         if let Some((name, rule)) = rename {
-            let fields = target
+            let facts = target
                 .cn_rule(self.subject)
-                .map(|rule| rule.fields.clone())
+                .map(|rule| making.rule_facts(self.at, rule))
                 .unwrap_or_default();
             let because = Reason {
                 text: if modified.is_some() {
@@ -194,7 +194,7 @@ impl One<'_, '_, '_> {
                     "the name differs from the mapping".to_owned()
                 },
                 rule: index(rule),
-                facts: making.facts(self.subject, &fields),
+                facts,
             };
             let before = entry.dn.rdn().value;
             // All names change, or none: those in attributes first, in one step.

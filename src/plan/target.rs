@@ -8,8 +8,8 @@ use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
 use super::draft::Draft;
 use super::people::{Assessed, Side};
+use super::zones::Seen;
 use crate::config::{Document, kinds};
-use crate::lang::PersonContext;
 use crate::mapping::{ADDRESSES, AttributeRule, Composition, Flavour, Key, RuleKind};
 use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
@@ -309,7 +309,7 @@ impl<'a> Target<'a> {
                 subject.found = matching::find(
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
-                    self.moment.seen(&mut context, side.person(subject.person)),
+                    side.seen(self.moment, &mut context, subject.person),
                     &self.index,
                     &self.keys,
                     &self.standing,
@@ -377,10 +377,10 @@ impl<'a> Target<'a> {
         &'s self,
         number: u16,
         person: u32,
-        context: &mut Option<PersonContext<'s>>,
+        context: &mut Option<Seen<'s>>,
     ) -> Vec<Rival<'s>> {
         let side = &self.sides[usize::from(number)];
-        let context = self.moment.seen(context, side.person(person));
+        let context = side.seen(self.moment, context, person);
         let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
         let mut accounts = Vec::new();
         for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {

@@ -29,7 +29,7 @@ pub use text::TextOptions;
 
 use crate::apply::Outcome;
 use crate::inventory::report::{DirectoryReport, SourceReport};
-use crate::plan::PlanFile;
+use crate::plan::{HeldCounts, PlanFile};
 
 /// A plan for the terminal.
 pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
@@ -47,6 +47,16 @@ pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
 /// they alone are too long, the comment says so first and is longer than asked.
 pub fn plan_markdown(file: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&plan::report(file, plan::Detail::Short), options)
+}
+
+/// `6 held · 2 held in part, the rest goes on`, in the words reports use; `nobody held` when nobody is.
+pub(crate) fn held_words(counts: HeldCounts) -> String {
+    let words = plan::held_words(counts);
+    if words.is_empty() {
+        "nobody held".to_owned()
+    } else {
+        words.join(" · ")
+    }
 }
 
 /// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.

@@ -322,6 +322,19 @@ fn of_list(out: &mut Page<'_>, list: &ListReport, values_shown: bool) {
     if let Some(why) = &list.stopped {
         out.line(&format!("stopped: {}", escape::bare(why)));
     }
+    if let Some(why) = &list.failed {
+        out.alarm(&format!("failed: {}", escape::bare(why)));
+        return;
+    }
+    match list.proven {
+        Some(true) => out.line("proof: its end shows that the list is whole"),
+        Some(false) => {
+            for doubt in &list.doubts {
+                out.line(&format!("not proven whole: {}", escape::bare(doubt)));
+            }
+        }
+        None => {}
+    }
     fields(out, &list.fields, values_shown);
     if list.left_out > 0 {
         out.line(&format!(

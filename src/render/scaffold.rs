@@ -12,7 +12,10 @@ use super::escape;
 use crate::config::kinds;
 use crate::inventory::report::{DirectoryReport, SourceReport};
 use crate::inventory::suggest::{self, Role, SuggestedField, Suggestion};
-use crate::model::FactType;
+use crate::model::{Dn, FactType};
+
+/// Places listed that nothing was made of.
+const MOST_OTHERS: usize = 100;
 
 /// Everything a first configuration of a source is made from.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +24,8 @@ pub struct SourceScaffold<'a> {
     pub report: &'a SourceReport,
     /// The Source as it is configured.
     pub spec: &'a kinds::Source,
+    /// What its document says it is.
+    pub description: Option<&'a str>,
     /// What was made of it.
     pub suggestion: &'a Suggestion,
     /// Name and settings of the directory to map to; `None` when the project has none.
@@ -40,6 +45,8 @@ pub struct DirectoryScaffold<'a> {
     pub report: &'a DirectoryReport,
     /// The document as it is configured.
     pub spec: &'a kinds::ActiveDirectory,
+    /// What it says it is.
+    pub description: Option<&'a str>,
     /// Places with users, and how many stand in each itself.
     pub users: &'a [(String, u64)],
     /// Places with groups.
@@ -57,7 +64,8 @@ pub(super) fn source(scaffold: &SourceScaffold<'_>) -> String {
         "# Made by `halosync probe source {name} --scaffold mapping`. A beginning: read it, then make it yours.\n\
          # The Source takes the place of the one it was made from."
     );
-    head(&mut out, scaffold.schemas, "source", "Source", name);
+    let document = ("source", "Source", name);
+    head(&mut out, scaffold.schemas, document, scaffold.description);
     let spec = serde_json::to_value(scaffold.spec).unwrap_or_default();
     members(&mut out, &spec, &["person"], 2);
     out.push_str("  person:\n");
@@ -98,12 +106,21 @@ pub(super) fn source(scaffold: &SourceScaffold<'_>) -> String {
     out
 }
 
-fn head(out: &mut String, schemas: &str, schema: &str, kind: &str, name: &str) {
+fn head(
+    out: &mut String,
+    schemas: &str,
+    (schema, kind, name): (&str, &str, &str),
+    description: Option<&str>,
+) {
     let _ = writeln!(
         out,
         "# yaml-language-server: $schema={schemas}/{schema}.schema.json\napiVersion: halosync/v1\nkind: {kind}\n\
-         metadata:\n  name: {name}\nspec:"
+         metadata:\n  name: {name}"
     );
+    if let Some(description) = description {
+        let _ = writeln!(out, "  description: {}", quoted(description));
+    }
+    out.push_str("spec:\n");
 }
 
 /// Members of an object as block YAML, but for those left out.
@@ -140,9 +157,24 @@ fn flow(value: &Value) -> String {
         Value::Object(members) => {
             let members: Vec<String> = members
                 .iter()
-                .map(|(name, value)| format!("{name}: {}", flow(value)))
+                .map(|(name, value)| {
+                    // `1: London` would be a number's, and `no: …` a flag's.
+                    let plain =
+                        name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+                    let plain = plain
+                        && !matches!(
+                            name.to_ascii_lowercase().as_str(),
+                            "true" | "false" | "null"
+                        );
+                    let name = if plain { name.clone() } else { quoted(name) };
+                    format!("{name}: {}", flow(value))
+                })
                 .collect();
             format!("{{{}}}", members.join(", "))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(flow).collect();
+            format!("[{}]", items.join(", "))
         }
         other => other.to_string(),
     }
@@ -209,13 +241,8 @@ fn mapping(out: &mut String, scaffold: &SourceScaffold<'_>) {
     let suggestion = scaffold.suggestion;
     let name = scaffold.report.source.as_str();
     out.push_str("---\n");
-    head(
-        out,
-        scaffold.schemas,
-        "mapping",
-        "Mapping",
-        scaffold.mapping,
-    );
+    let document = ("mapping", "Mapping", scaffold.mapping);
+    head(out, scaffold.schemas, document, None);
     let target = scaffold.target.map_or("corp", |(name, _)| name);
     let _ = writeln!(out, "  source: {name}");
     if scaffold.target.is_none() {
@@ -331,13 +358,8 @@ fn domain(base: &str) -> String {
 fn lifecycle(out: &mut String, scaffold: &SourceScaffold<'_>) {
     let suggestion = scaffold.suggestion;
     out.push_str("---\n");
-    head(
-        out,
-        scaffold.schemas,
-        "lifecycle",
-        "Lifecycle",
-        scaffold.mapping,
-    );
+    let document = ("lifecycle", "Lifecycle", scaffold.mapping);
+    head(out, scaffold.schemas, document, None);
     let target = scaffold.target.map_or("corp", |(name, _)| name);
     let _ = writeln!(
         out,
@@ -411,13 +433,8 @@ pub(super) fn directory(scaffold: &DirectoryScaffold<'_>) -> String {
             super::probe::percent(candidate.fill_rate)
         );
     }
-    head(
-        &mut out,
-        scaffold.schemas,
-        "active-directory",
-        "ActiveDirectory",
-        name,
-    );
+    let document = ("active-directory", "ActiveDirectory", name);
+    head(&mut out, scaffold.schemas, document, scaffold.description);
     let spec = serde_json::to_value(scaffold.spec).unwrap_or_default();
     members(&mut out, &spec, &["managed", "base"], 2);
     let _ = writeln!(out, "  base: {}", quoted(&report.server.naming_context));
@@ -488,17 +505,24 @@ fn placed(
 
 /// Names the places that nothing was made of.
 fn others(out: &mut String, found: &[(String, u64)], written: &[String], what: &str) {
-    for (place, count) in found {
-        if !written.iter().any(|known| is_within(place, known)) {
-            let _ = writeln!(out, "      # {}: {count} {what}", escape::bare(place));
-        }
+    let mut others = found
+        .iter()
+        .filter(|(place, _)| !written.iter().any(|known| is_within(place, known)));
+    for (place, count) in others.by_ref().take(MOST_OTHERS) {
+        let _ = writeln!(out, "      # {}: {count} {what}", escape::bare(place));
+    }
+    let (places, objects) = others.fold((0, 0), |(places, objects), (_, count)| {
+        (places + 1, objects + count)
+    });
+    if places > 0 {
+        let _ = writeln!(out, "      # {places} more places: {objects} {what}");
     }
 }
 
+/// Whether a place is another or lies below it, however both are spelled (RFC 4514).
 fn is_within(place: &str, above: &str) -> bool {
-    let (place, above) = (place.to_lowercase(), above.to_lowercase());
-    place == above
-        || place
-            .strip_suffix(&above)
-            .is_some_and(|rest| rest.ends_with(','))
+    match (Dn::key_of(place), Dn::key_of(above)) {
+        (Some(place), Some(above)) => place.is_at_or_under(&above),
+        _ => false,
+    }
 }

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::model::{DirectorySnapshot, Entry, Fact, PeopleSnapshot, Person, Values};
+use crate::model::{DirectorySnapshot, Entry, Fact, JoinWhy, PeopleSnapshot, Person, Values};
 
 /// Rows hashed together; part of the definition.
 const BLOCK: usize = 4096;
@@ -60,6 +60,16 @@ pub fn people_digest(snapshot: &PeopleSnapshot) -> String {
             out.push(8);
             out.extend_from_slice(&fault.field.0.to_le_bytes());
             text(out, &fault.reason);
+        }
+        for held in &person.held {
+            out.push(9);
+            out.push(match held.why {
+                JoinWhy::Unknown => 0,
+                JoinWhy::Unmatched => 1,
+                JoinWhy::Duplicate => 2,
+            });
+            text(out, &held.endpoint);
+            text(out, &held.reason);
         }
     })
 }

@@ -12,7 +12,8 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use super::lines::{describe, read_lines, split_header};
 use super::{PEOPLE_FORMAT, SnapshotError};
 use crate::model::{
-    Fact, FactType, Fault, Field, FieldIndex, PeopleHeader, PeopleSnapshot, Person, PersonKey,
+    Fact, FactType, Fault, Field, FieldIndex, JoinHold, PeopleHeader, PeopleSnapshot, Person,
+    PersonKey,
 };
 
 /// Writes people as JSON Lines.
@@ -86,6 +87,10 @@ fn write_person(person: &Person, names: &[Vec<u8>], out: &mut Vec<u8>) -> io::Re
     if !person.faults.is_empty() {
         out.push(b'}');
     }
+    if !person.held.is_empty() {
+        out.extend_from_slice(b",\"held\":");
+        serde_json::to_writer(&mut *out, &person.held)?;
+    }
     out.extend_from_slice(b"}\n");
     Ok(())
 }
@@ -147,6 +152,7 @@ enum Member {
     OutOfScope,
     Facts,
     Faults,
+    Held,
 }
 
 impl<'de> Visitor<'de> for PersonSeed<'_> {
@@ -158,6 +164,7 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Person, A::Error> {
         let (mut key, mut out_of_scope, mut facts, mut faults) = (None, None, None, None);
+        let mut held = None;
         while let Some(member) = map.next_key::<Member>()? {
             match member {
                 Member::Key if key.is_none() => key = Some(map.next_value::<PersonKey>()?),
@@ -170,8 +177,16 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
                 Member::Faults if faults.is_none() => {
                     faults = Some(map.next_value_seed(FaultsSeed(self.0))?);
                 }
+                Member::Held if held.is_none() => {
+                    held = Some(map.next_value::<Box<[JoinHold]>>()?);
+                }
                 _ => return Err(A::Error::custom("a member stands twice")),
             }
+        }
+        if held.as_ref().is_some_and(|held| held.is_empty()) {
+            return Err(A::Error::custom(
+                "held is written only when there is a reason",
+            ));
         }
         let key = key.ok_or_else(|| A::Error::missing_field("key"))?;
         if key.as_str().is_empty() {
@@ -197,6 +212,7 @@ impl<'de> Visitor<'de> for PersonSeed<'_> {
             in_scope: out_of_scope.is_none(),
             facts,
             faults,
+            held: held.unwrap_or_default(),
         })
     }
 }
@@ -394,7 +410,7 @@ impl<'de> Visitor<'de> for FactSeed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Completeness, Name, RejectedRow, Verdict};
+    use crate::model::{Completeness, JoinWhy, Name, RejectedRow, Verdict};
 
     fn sample() -> PeopleSnapshot {
         let field = |name: &str, fact_type| Field {
@@ -454,12 +470,18 @@ mod tests {
                         field: FieldIndex(8),
                         reason: "\"soon\" is not a date".to_owned(),
                     }]),
+                    held: Box::new([JoinHold {
+                        why: JoinWhy::Unmatched,
+                        endpoint: "sites".to_owned(),
+                        reason: "no record of sites has the key 7".to_owned(),
+                    }]),
                 },
                 Person {
                     key: PersonKey::new("10"),
                     in_scope: false,
                     facts: (0..9).map(|_| None).collect(),
                     faults: Box::default(),
+                    held: Box::default(),
                 },
             ],
         }
@@ -511,6 +533,8 @@ mod tests {
                 3,
                 "only when",
             ),
+            (",\"facts\":{}", ",\"facts\":{},\"held\":[]", 3, "only when"),
+            ("\"why\":\"unmatched\"", "\"why\":\"other\"", 2, "other"),
             ("\"key\":\"10\"", "\"key\":\"9\"", 3, "must rise"),
             ("\"key\":\"10\"", "\"key\":\"08\"", 3, "must rise"),
             ("\"key\":\"10\"", "\"key\":\"\"", 3, "key is empty"),

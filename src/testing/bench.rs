@@ -9,9 +9,9 @@ use super::compare::{Difference, compare};
 use super::world::World;
 use crate::config::{Config, Positions, given, kinds};
 use crate::intake::Intake;
-use crate::lang::Tables;
+use crate::lang::{PersonContext, Tables};
 use crate::lifecycle::{Compiler, Formula, RuleBook, WatchedRule};
-use crate::model::{Completeness, DirectoryHeader, Dn, Field, Name, PeopleHeader, Verdict};
+use crate::model::{Completeness, DirectoryHeader, Dn, Field, Name, PeopleHeader, Person, Verdict};
 use crate::plan::{self, Plan, PlanInput, Trace};
 use crate::snapshot::PEOPLE_FORMAT;
 
@@ -45,6 +45,8 @@ pub struct Bench {
     /// Templates that name places and groups.
     pub(super) places: Vec<Formula>,
     pub(super) groups: Vec<Formula>,
+    /// Template of a person's time zone.
+    time_zone: Option<Formula>,
     pub(super) tables: Tables,
 }
 
@@ -113,6 +115,12 @@ impl Bench {
                 .map_err(|error| NotRunnable::new(error.to_string()))
         };
         let mut places = Vec::new();
+        let mut time_zone = None;
+        for lifecycle in own.lifecycles.values() {
+            if let Some(text) = &lifecycle.spec.time_zone {
+                time_zone = Some(formula(&lifecycle.positions, text)?);
+            }
+        }
         for template in own.templates.values() {
             if let Some(text) = &template.spec.placement {
                 places.push(formula(&template.positions, text)?);
@@ -123,7 +131,7 @@ impl Bench {
         }
         for lifecycle in own.lifecycles.values() {
             for state in &lifecycle.spec.states {
-                if let Some(text) = &state.account.placement {
+                for text in state.steps().iter().filter_map(|step| step.placement) {
                     places.push(formula(&lifecycle.positions, text)?);
                 }
             }
@@ -145,7 +153,23 @@ impl Bench {
             base,
             places,
             groups,
+            time_zone,
         })
+    }
+
+    /// The zone in which a person's days begin and end; the project's when the person has no other.
+    pub(super) fn zone_of(&self, person: &Person, as_of: jiff::Timestamp) -> TimeZone {
+        let context = PersonContext {
+            person,
+            account: &[],
+            as_of: as_of.to_zoned(self.zone.clone()),
+            tables: &self.tables,
+        };
+        self.time_zone
+            .as_ref()
+            .and_then(|formula| formula.text(&context).ok())
+            .and_then(|name| TimeZone::get(&name).ok())
+            .unwrap_or_else(|| self.zone.clone())
     }
 
     /// Runs the planner for a test.
@@ -159,7 +183,7 @@ impl Bench {
         Ok(Run {
             actual,
             header: world.directory.header,
-            zone: self.zone.clone(),
+            zone: world.zone,
             trace,
         })
     }

@@ -215,11 +215,14 @@ pub(super) fn coverage<'t>(
         }
         for lifecycle in bench.config.lifecycles.values() {
             for (at, state) in lifecycle.spec.states.iter().enumerate() {
-                let location = lifecycle.positions.value(&format!("/spec/states/{at}"));
-                known.insert(
-                    (location, Side::Rule),
-                    ("state".to_owned(), state.name.clone()),
-                );
+                for step in state.steps() {
+                    let of = step.pointer.trim_end_matches("/account");
+                    let location = lifecycle.positions.value(&format!("/spec/states/{at}{of}"));
+                    known.insert(
+                        (location, Side::Rule),
+                        ("state".to_owned(), step.name.clone()),
+                    );
+                }
             }
         }
     }

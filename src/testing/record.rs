@@ -433,7 +433,7 @@ impl Recording<'_> {
             .lifecycles
             .values()
             .flat_map(|lifecycle| &lifecycle.spec.states)
-            .flat_map(|state| state.account.attributes.keys());
+            .flat_map(crate::config::kinds::State::attribute_names);
         let anchors = config
             .mappings
             .values()

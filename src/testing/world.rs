@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
+use jiff::tz::TimeZone;
 
 use super::bench::{Bench, NotRunnable, proven};
 use crate::config::given;
@@ -27,6 +28,8 @@ pub(super) struct World {
     pub(super) directory: DirectorySnapshot,
     /// Who is tested.
     pub(super) key: PersonKey,
+    /// In which their days begin and end.
+    pub(super) zone: TimeZone,
 }
 
 type Facts = BTreeMap<String, Option<GivenFact>>;
@@ -104,6 +107,7 @@ impl World {
         people.header.completeness.distinct = rows;
         let directory = directory(bench, test, &people, as_of, &accounts)?;
         Ok(Self {
+            zone: zone_of(bench, &people, &key, as_of),
             people,
             directory,
             key,
@@ -132,6 +136,7 @@ impl World {
         Ok(Self {
             people,
             directory,
+            zone: bench.zone.clone(),
             key: PersonKey::new(""),
         })
     }
@@ -174,6 +179,7 @@ fn person(
         in_scope: true,
         facts: slots.into_boxed_slice(),
         faults: Box::default(),
+        held: Box::default(),
     }))
 }
 
@@ -268,7 +274,6 @@ fn directory(
         objects.stand(&dn(place)?, EntryKind::Container, &base);
     }
     let named = |formulas: &[crate::lifecycle::Formula]| -> Vec<Dn> {
-        let as_of = as_of.to_zoned(bench.zone.clone());
         let literal = formulas
             .iter()
             .filter_map(|formula| Dn::parse(formula.template.literal()?.trim()).ok());
@@ -279,7 +284,7 @@ fn directory(
                 let context = PersonContext {
                     person,
                     account: &[],
-                    as_of: as_of.clone(),
+                    as_of: as_of.to_zoned(bench.zone_of(person, as_of)),
                     tables: &bench.tables,
                 };
                 formulas
@@ -318,7 +323,7 @@ fn directory(
         objects.stand(group, EntryKind::Group, &base);
     }
     let mut members: BTreeMap<usize, Vec<CompactString>> = BTreeMap::new();
-    for (_, account) in accounts {
+    for (key, account) in accounts {
         let at = objects.stand(&account.dn, EntryKind::User, &base);
         if !objects.entries[at].attributes.is_empty() {
             return Err(NotRunnable::new(format!(
@@ -326,7 +331,10 @@ fn directory(
                 account.dn
             )));
         }
-        objects.entries[at].attributes = attributes(bench, &header, account, accounts);
+        objects.entries[at].attributes = {
+            let zone = zone_of(bench, people, key, as_of);
+            attributes(&zone, &header, account, accounts)
+        };
         for group in &account.given.groups {
             let group = objects.add(dn(group)?, EntryKind::Group);
             members
@@ -386,6 +394,17 @@ fn taken(
     }
 }
 
+/// The zone of the person with a key.
+fn zone_of(
+    bench: &Bench,
+    people: &PeopleSnapshot,
+    key: &PersonKey,
+    as_of: jiff::Timestamp,
+) -> TimeZone {
+    let person = people.people.iter().find(|person| person.key == *key);
+    person.map_or_else(|| bench.zone.clone(), |person| bench.zone_of(person, as_of))
+}
+
 fn values(mut texts: Vec<CompactString>) -> Option<Values> {
     match texts.len() {
         0 => None,
@@ -395,7 +414,7 @@ fn values(mut texts: Vec<CompactString>) -> Option<Values> {
 }
 
 fn attributes(
-    bench: &Bench,
+    zone: &TimeZone,
     header: &DirectoryHeader,
     account: &Account<'_>,
     accounts: &[(PersonKey, Account<'_>)],
@@ -424,7 +443,7 @@ fn attributes(
                 .iter()
                 .map(|text| {
                     def.as_ref()
-                        .and_then(|def| canonical(def, text, &bench.zone).ok())
+                        .and_then(|def| canonical(def, text, zone).ok())
                         .unwrap_or_else(|| text.into())
                 })
                 .collect(),

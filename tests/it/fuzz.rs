@@ -9,11 +9,12 @@ use proptest::sample::Index;
 
 use crate::schema::files_below;
 
-const TARGETS: [&str; 4] = [
+const TARGETS: [&str; 5] = [
     "configuration",
     "distinguished_name",
     "language",
     "response",
+    "xml_response",
 ];
 
 /// Files by name.
@@ -29,6 +30,7 @@ fn run(target: &str, bytes: &[u8], others: &[(String, Vec<u8>)]) {
         "distinguished_name" => fuzzing::distinguished_name(bytes),
         "language" => fuzzing::language(bytes),
         "response" => fuzzing::response(bytes),
+        "xml_response" => fuzzing::xml_response(bytes),
         other => panic!("{other} is a target this test does not know"),
     }
 }

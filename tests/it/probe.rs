@@ -684,7 +684,19 @@ async fn a_scaffold_keeps_what_is_configured() {
         ));
     }
     let lab = Lab::new(everyone).await;
-    lab.edit("sources/people.yaml", "\"201,202,203\"", "\"1,2,3,4,5\"");
+    lab.edit(
+        "sources/people.yaml",
+        "\"201,202,203\"",
+        "\"200,201,202,203,204,205,206\"",
+    );
+    lab.edit(
+        "sources/people.yaml",
+        "    fields:\n",
+        "    fields:\n      town: {from: users.site_id, select: {\"1\": London, \"no\": Oslo}, none: [\"7\"], \
+         normalise: {whitespace: collapse}, rules: [{maxLength: 60, severity: warn}]}\n",
+    );
+    let before = lab.dir.path().join("sources/people.yaml");
+    let before = std::fs::read_to_string(before).unwrap();
     let scaffold = [
         "probe",
         "source",
@@ -696,6 +708,10 @@ async fn a_scaffold_keeps_what_is_configured() {
     ];
     let run = lab.run(&scaffold).await.expect(0);
     for kept in [
+        "description: \"Everyone HaloITSM knows\"",
+        r#"from: "customField('CFkind\\'s of: \"work\" # {x}')""#,
+        r#""1": "London""#,
+        r#"rules: [{maxLength: 60, severity: "warn"}]"#,
         "managerNumber: {from: \"users.other4\"}",
         "sentinels:",
         "label: displayName",
@@ -707,6 +723,12 @@ async fn a_scaffold_keeps_what_is_configured() {
         "{}",
         run.stdout
     );
+    let source = run.stdout.split("\n---\n").next().unwrap();
+    let (before, after): (Value, Value) = (
+        serde_yaml::from_str(&before).unwrap(),
+        serde_yaml::from_str(source).unwrap(),
+    );
+    left_out(&before, &after, "");
     std::fs::remove_file(lab.dir.path().join("mappings/employees.yaml")).unwrap();
     lab.edit("halosync.yaml", "    - mappings/*.yaml\n", "");
     lab.write("sources/people.yaml", &run.stdout);
@@ -778,4 +800,32 @@ fn every_finding_is_documented() {
         .copied()
         .collect();
     assert_eq!(documented, codes);
+}
+
+/// Fails where something that was configured is not there, but for what is said by saying nothing.
+#[track_caller]
+fn left_out(before: &Value, after: &Value, place: &str) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            for (name, value) in before {
+                let place = format!("{place}/{name}");
+                match after.get(name) {
+                    Some(found) => left_out(value, found, &place),
+                    None => assert!(
+                        value == &Value::Bool(false) || value == "text" || value == "no",
+                        "{place} is gone"
+                    ),
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            assert_eq!(before.len(), after.len(), "{place}");
+            for (before, after) in before.iter().zip(after) {
+                left_out(before, after, place);
+            }
+        }
+        // `true` is short for `hold`.
+        (Value::Bool(true), Value::String(word)) if word == "hold" => {}
+        (before, after) => assert_eq!(before, after, "{place}"),
+    }
 }

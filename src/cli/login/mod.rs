@@ -97,7 +97,14 @@ pub(crate) async fn logout(context: &Context, verb: &Logout) -> Result<Exit, Fai
     })
     .await
     .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?
-    .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    .map_err(|error| {
+        let exit = match error {
+            rest::StoreError::Misplaced(_) => Exit::InvalidConfiguration,
+            rest::StoreError::Denied(_) => Exit::Denied,
+            rest::StoreError::Broken(_) => Exit::Unavailable,
+        };
+        Failure::new(exit, error.to_string())
+    })?;
     let place = render::plain(&place);
     context.printer.result(&if gone {
         format!(
@@ -244,8 +251,12 @@ async fn pasted() -> Option<String> {
 async fn finish(login: &rest::Login, begun: &Begun, answer: &Url) -> Result<TokenFacts, Failure> {
     let code: SecretString = begun.code(answer).map_err(|failure| {
         let exit = match failure {
-            LoginFailure::Elsewhere(_) | LoginFailure::Empty => Exit::Usage,
-            LoginFailure::WrongState | LoginFailure::Refused { .. } => Exit::Denied,
+            // Somebody pasted another address: a browser comes back to ours only.
+            LoginFailure::Elsewhere(_) => Exit::Usage,
+            LoginFailure::Empty => Exit::Unavailable,
+            LoginFailure::WrongState | LoginFailure::Repeated(_) | LoginFailure::Refused { .. } => {
+                Exit::Denied
+            }
         };
         Failure::new(exit, failure.to_string())
     })?;

@@ -69,6 +69,7 @@ pub(super) async fn run(context: &Context, verb: &ProbeDirectory) -> Result<Exit
             render::directory_scaffold(&render::DirectoryScaffold {
                 report: &report,
                 spec: &directory.spec,
+                description: directory.description.as_deref(),
                 users: &standing.users,
                 groups: &standing.groups,
                 schemas: &super::schemas(context, &project.root, common.out.as_deref()),
@@ -92,8 +93,6 @@ struct Standing {
 async fn standing(ldap: &LdapProbe) -> Result<Standing, ConnectorError> {
     /// Places no scaffold should name.
     const BUILT_IN: &[&str] = &["cn=builtin,", "cn=system,", "cn=users,"];
-    /// Places worth listing.
-    const MOST: usize = 100;
     let mut users: BTreeMap<String, u64> = BTreeMap::new();
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
     let base = ldap.identity().naming_context.clone();
@@ -121,7 +120,6 @@ async fn standing(ldap: &LdapProbe) -> Result<Standing, ConnectorError> {
     let most_first = |places: BTreeMap<String, u64>| {
         let mut places: Vec<(String, u64)> = places.into_iter().collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        places.truncate(MOST);
         places
     };
     Ok(Standing {
@@ -255,7 +253,7 @@ fn uses(project: &Project, directory: &Name) -> BTreeMap<String, Vec<String>> {
     for lifecycle in config.lifecycles.values() {
         if ours(&lifecycle.spec.target) {
             let states = lifecycle.spec.states.iter();
-            let mut attributes = states.flat_map(|state| state.account.attributes.keys());
+            let mut attributes = states.flat_map(kinds::State::attribute_names);
             note(&lifecycle.name, &mut attributes);
         }
     }

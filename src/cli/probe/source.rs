@@ -25,6 +25,8 @@ use crate::render;
 
 /// People whose detail is looked at: enough to see which members it has.
 const DETAILS: usize = 3;
+/// People whose rows are kept for a while, to ask other endpoints for the first few who need them.
+const SOME: usize = 20;
 /// Name of the list of details in reports.
 const DETAIL: &str = "detail";
 /// The scope reading people needs.
@@ -41,11 +43,15 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
         .get(&Name::new(&common.name))
         .ok_or_else(|| super::unknown("Source", &common.name, project.config.sources.keys()))?;
     super::warn_of_values(context, common);
-    let report = probe(context, &project, source, verb).await?;
-    let empty = report.lists.iter().all(|list| list.rows == 0);
-    let unasked = report.lists.iter().all(|list| list.pages == 0);
+    let (report, failed) = probe(context, &project, source, verb).await?;
+    let people = &report.lists[..report.lists.len().min(1)];
+    let empty = people.iter().all(|list| list.rows == 0);
+    let unasked = people.iter().all(|list| list.pages == 0);
     if let Some(Scaffold::Mapping) = common.scaffold {
         super::note_warnings(context, &report.findings);
+        if let Some(failed) = failed.filter(|_| empty) {
+            return Err(failed);
+        }
         if unasked {
             return Err(Failure::new(
                 Exit::Usage,
@@ -71,6 +77,9 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
         render::probe_source_text(&report, &super::super::show::text_options(context, false))
     })?;
     super::deliver(context, common.out.as_deref(), &text)?;
+    if let Some(failed) = failed {
+        return Err(failed);
+    }
     Ok(if empty && !unasked {
         Exit::Unavailable
     } else {
@@ -130,6 +139,7 @@ fn scaffold(
     Ok(render::source_scaffold(&render::SourceScaffold {
         report,
         spec: &source.spec,
+        description: source.description.as_deref(),
         suggestion: &suggestion,
         target: target.map(|target| (target.name.as_str(), &target.spec)),
         mapping: &mapping,
@@ -138,13 +148,14 @@ fn scaffold(
     }))
 }
 
-/// Everything that is asked of the source, in the order in which failing helps most.
+/// Everything that is asked of the source, in the order in which failing helps most; and the first endpoint's failure,
+/// which hides no other endpoint.
 async fn probe(
     context: &Context,
     project: &Project,
     source: &Document<kinds::Source>,
     verb: &ProbeSource,
-) -> Result<SourceReport, Failure> {
+) -> Result<(SourceReport, Option<Failure>), Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let settings = resolver.source(source, context.clock.clone());
     resolver.finish()?;
@@ -178,21 +189,66 @@ async fn probe(
         .note(&format!("authorised to {}", source.name));
     let uses = usage::usage(spec);
     let mut inventory = Inventory::new(people, verb.common.show_values);
-    let mut ids: Vec<Value> = Vec::new();
-    let key = spec.person.key.rsplit('.').next().unwrap_or("id");
+    let mut some: Vec<Value> = Vec::new();
     let most = (!verb.all).then_some(verb.sample);
-    let walk = reader
+    let others = reader.others();
+    let came = reader
         .rows(most, |row| {
-            if ids.len() < DETAILS {
-                ids.extend(row.get(key).cloned());
+            if some.len() < SOME {
+                some.push(row.clone());
             }
             inventory.push(row);
         })
-        .await?;
+        .await;
+    let mut failed = None;
+    let mut people_failed = None;
+    let walk = match came {
+        Ok(walk) => walk,
+        // Lists can be looked at without anybody.
+        Err(error) if others.iter().any(|other| !other.dependent) => {
+            people_failed = Some(error.to_string());
+            failed = Some(Failure::from(error));
+            some.clear();
+            inventory = Inventory::new(people, verb.common.show_values);
+            Walk::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
     context.printer.note(&format!(
         "looked at {} rows on {} pages",
         walk.rows, walk.pages
     ));
+    let mut beside = Vec::new();
+    let mut list_pages = 0;
+    for other in &others {
+        let mut inventory = Inventory::new(&other.name, verb.common.show_values);
+        let came = reader
+            .rows_of(&other.name, most, &some, |row| inventory.push(row))
+            .await;
+        let (walk, why) = match came {
+            Ok(walk) => (walk, None),
+            Err(error) => {
+                let why = error.to_string();
+                failed.get_or_insert_with(|| Failure::from(error));
+                inventory = Inventory::new(&other.name, verb.common.show_values);
+                (Walk::default(), Some(why))
+            }
+        };
+        if !other.dependent {
+            let pages = walk.total.filter(|_| walk.per_page > 0);
+            list_pages += pages.map_or(walk.pages, |total| total.div_ceil(walk.per_page));
+        }
+        let mut seen = list(&other.name, &other.path, &walk, inventory, &uses);
+        seen.failed = why;
+        if seen.failed.is_none() && other.dependent && walk.pages == 0 && !walk.budget_spent {
+            seen.stopped = Some(if some.is_empty() {
+                "nobody is there to ask for".to_owned()
+            } else {
+                "none of the first people looked at needs it, or it waits for another endpoint's values".to_owned()
+            });
+        }
+        beside.push(seen);
+    }
     // People first: what else is asked must not spend the requests allowed.
     if halo {
         let (answer, headers) = reader.look("AuthInfo", false).await;
@@ -211,10 +267,18 @@ async fn probe(
             .find_map(|name| text(&answer, name));
     }
     let mut lists = vec![list(people, &path, &walk, inventory, &uses)];
+    lists[0].failed = people_failed;
+    let key = spec.person.key.rsplit('.').next().unwrap_or("id");
+    let ids: Vec<Value> = some
+        .iter()
+        .filter_map(|row| row.get(key).cloned())
+        .take(DETAILS)
+        .collect();
     if halo {
         let detail = details(&reader, &path, &ids, verb.common.show_values).await;
         lists.extend(detail.map(|detail| without_known(detail, &lists[0])));
     }
+    lists.extend(beside);
     let importers = if halo {
         (
             importer(reader.look("LDAPConnection", true).await.0),
@@ -230,7 +294,12 @@ async fn probe(
         values_shown: verb.common.show_values,
         system,
         authorisation: authorisation(&spec.auth, halo, token),
-        limits: limits(spec, told, &walk),
+        limits: limits(
+            spec,
+            told,
+            &walk,
+            list_pages + reader.dependent_requests(&some, walk.total.unwrap_or(walk.rows)),
+        ),
         cost: cost(reader.report()),
         lists,
         findings: Vec::new(),
@@ -246,7 +315,7 @@ async fn probe(
             people,
         },
     );
-    Ok(report)
+    Ok((report, failed))
 }
 
 fn without_query(address: &url::Url) -> String {
@@ -283,6 +352,9 @@ fn list(
         stopped: walk
             .budget_spent
             .then(|| "the requests allowed are spent".to_owned()),
+        failed: None,
+        proven: walk.whole.then_some(walk.doubts.is_empty()),
+        doubts: walk.doubts.clone(),
         fields,
         left_out,
     }
@@ -411,13 +483,18 @@ fn authorisation(auth: &kinds::Auth, halo: bool, token: Option<rest::TokenFacts>
     found
 }
 
-fn limits(spec: &kinds::Source, told: BTreeMap<String, String>, walk: &Walk) -> Limits {
+fn limits(
+    spec: &kinds::Source,
+    told: BTreeMap<String, String>,
+    walk: &Walk,
+    others: u64,
+) -> Limits {
     let limit = &spec.rate_limit;
-    // One for the token, and one for each page.
+    // One for the token, one for each page, and what other endpoints take.
     let full = walk
         .total
         .filter(|_| walk.per_page > 0)
-        .map(|total| 1 + total.div_ceil(walk.per_page).max(1));
+        .map(|total| 1 + total.div_ceil(walk.per_page).max(1) + others);
     Limits {
         requests: limit.requests,
         per_seconds: limit.per_seconds,

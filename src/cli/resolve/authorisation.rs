@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::super::vault;
-use super::{Resolver, is_loopback, place};
+use super::{Resolver, from, is_loopback, origin, place};
 use crate::config::kinds::{self, Parameter, Setting};
-use crate::config::{Document, Positions};
+use crate::config::{Document, Positions, callback_fault};
 use crate::connector::rest;
 
 const WEB: &[&str] = &["https", "http"];
@@ -114,6 +114,14 @@ impl Resolver<'_> {
     /// An https address, or a plain one on this machine.
     fn web_address(&mut self, setting: &Setting, at: &str) -> Option<Url> {
         let url = self.url(setting, WEB, at)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            // Not shown: there is a password in it.
+            self.problems.push(format!(
+                "an address holds a user name or a password; say under `auth` how to authorise ({})",
+                origin(setting, at)
+            ));
+            return None;
+        }
         if url.scheme() == "http" && !is_loopback(&url) {
             self.problems.push(format!(
                 "{url} would send credentials unprotected; use https ({at})"
@@ -121,6 +129,19 @@ impl Resolver<'_> {
             return None;
         }
         Some(url)
+    }
+
+    /// An address the browser can be sent back to.
+    fn callback_address(&mut self, setting: &Setting, at: &str) -> Option<Url> {
+        let url = self.url(setting, WEB, at)?;
+        match callback_fault(&url) {
+            None => Some(url),
+            Some((_, message, help)) => {
+                self.problems
+                    .push(format!("callbackUrl: {message}; {help} ({at})"));
+                None
+            }
+        }
     }
 
     /// How to authorise to a source.
@@ -200,12 +221,15 @@ impl Resolver<'_> {
                 password: password??,
             },
             kinds::Grant::AuthorizationCode => {
-                let mut address = |setting: &Option<Setting>, name: &str| match setting {
-                    Some(setting) => self.web_address(setting, &at(name)).map(Some),
+                let authorization_url = match &oauth2.authorization_url {
+                    Some(setting) => self.web_address(setting, &at("authorizationUrl")).map(Some),
                     None => Some(None),
                 };
-                let authorization_url = address(&oauth2.authorization_url, "authorizationUrl");
-                let callback_url = address(&oauth2.callback_url, "callbackUrl");
+                // Checked with the document that there is one.
+                let callback_url = oauth2
+                    .callback_url
+                    .as_ref()
+                    .and_then(|setting| self.callback_address(setting, &at("callbackUrl")));
                 let store = self.token_store(written, oauth2, &at);
                 rest::Grant::Refresh {
                     first: rest::FirstToken::Login {
@@ -214,19 +238,30 @@ impl Resolver<'_> {
                             oauth2.token_url.as_ref()?;
                             addresses?.login_page()
                         }),
-                        callback_url: callback_url??,
+                        callback_url: callback_url?,
                     },
                     store: store?,
                 }
             }
             kinds::Grant::RefreshToken => {
+                let place = at("refreshToken");
                 let given = match &oauth2.refresh_token {
-                    Some(secret) => self.secret(secret, &at("refreshToken")).map(Some),
-                    None => Some(None),
+                    Some(secret) if self.is_set(secret) => self.secret(secret, &place).map(Some),
+                    Some(_) | None => Some(None),
+                };
+                let from = match &oauth2.refresh_token {
+                    Some(secret) => from(secret, &place),
+                    None => format!(
+                        "a `refreshToken` of the source ({})",
+                        written.at("/spec/auth/oauth2")
+                    ),
                 };
                 let store = self.token_store(written, oauth2, &at);
                 rest::Grant::Refresh {
-                    first: rest::FirstToken::Given(given?),
+                    first: rest::FirstToken::Given {
+                        token: given?,
+                        from,
+                    },
                     store: store?,
                 }
             }
@@ -256,6 +291,21 @@ impl Resolver<'_> {
         })))
     }
 
+    /// Whether there is anything where a secret is looked for; what is there may be no secret still.
+    fn is_set(&self, secret: &kinds::SecretRef) -> bool {
+        match secret {
+            // CI systems give an empty variable for a secret that was taken away.
+            kinds::SecretRef::Env(name) => self
+                .environment
+                .get(name)
+                .is_some_and(|value| !value.is_empty()),
+            kinds::SecretRef::File(path) => !matches!(
+                std::fs::metadata(self.root.join(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound
+            ),
+        }
+    }
+
     /// Where the source's login is kept.
     fn token_store(
         &mut self,
@@ -267,7 +317,7 @@ impl Resolver<'_> {
             kinds::TokenStore::File(file) => {
                 let place = at("tokenStore/file/identity");
                 let path = self.setting(&file.path, &at("tokenStore/file/path"));
-                let key = self.secret(&file.identity, &place);
+                let key = self.secret_lines(&file.identity, &place);
                 let identity = vault::identity(&key?);
                 let identity = match identity {
                     Ok(identity) => identity,

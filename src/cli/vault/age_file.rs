@@ -59,8 +59,15 @@ impl AgeFile {
         }
     }
 
-    fn failed(&self, what: &str, error: &dyn std::fmt::Display) -> StoreError {
-        StoreError(format!("{} cannot be {what}: {error}", self.path.display()))
+    fn failed(&self, what: &str, error: &std::io::Error) -> StoreError {
+        super::failed(&self.path, what, error)
+    }
+
+    fn misplaced(&self, why: &str) -> StoreError {
+        StoreError::Misplaced(format!(
+            "{} {why}; name another place under `tokenStore`",
+            self.path.display()
+        ))
     }
 
     fn bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
@@ -70,7 +77,7 @@ impl AgeFile {
             Err(error) => return Err(self.failed("read", &error)),
         };
         if !facts.is_file() {
-            return Err(self.failed("used", &"it is not a file"));
+            return Err(self.misplaced("is not a regular file and is left alone"));
         }
         let mut bytes = Vec::new();
         fs::File::open(&self.path)
@@ -78,13 +85,15 @@ impl AgeFile {
             .map_err(|error| self.failed("read", &error))?;
         let age = bytes.starts_with(HEAD) || bytes.starts_with(BARE_HEAD);
         if !age || bytes.len() as u64 > LARGEST {
-            return Err(self.failed("used", &"it is there and no login; it is left alone"));
+            return Err(self.misplaced("is there, is no login, and is left alone"));
         }
         Ok(Some(bytes))
     }
 
     fn encrypted(&self, text: &SecretString) -> Result<Vec<u8>, StoreError> {
-        let broken = |error: &dyn std::fmt::Display| self.failed("encrypted", error);
+        let broken = |error: &dyn std::fmt::Display| {
+            StoreError::Broken(format!("the login cannot be encrypted: {error}"))
+        };
         let recipients = self
             .recipients
             .iter()
@@ -137,14 +146,23 @@ impl TokenStore for AgeFile {
         };
         let plain = age::decrypt(&self.identity, &bytes).map(Zeroizing::new);
         let plain = plain.map_err(|error| {
-            self.failed(
-                "opened",
-                &format!("{error}; is it encrypted to the public key of `identity`?"),
-            )
+            let path = self.path.display();
+            match error {
+                age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
+                    StoreError::Denied(format!(
+                        "the login in {path} is not encrypted to the key of `identity` ({}); use the key it was written \
+                         with, or delete the file and log in again",
+                        self.identity.to_public()
+                    ))
+                }
+                error => StoreError::Misplaced(format!(
+                    "the login in {path} is damaged ({error}); delete the file and log in again"
+                )),
+            }
         })?;
         std::str::from_utf8(&plain)
             .map(|text| Some(SecretString::from(text.to_owned())))
-            .map_err(|_| self.failed("used", &"it holds no login"))
+            .map_err(|_| self.misplaced("holds no login"))
     }
 
     fn save(&self, text: &SecretString) -> Result<(), StoreError> {
@@ -226,8 +244,9 @@ mod tests {
         ours.save(&secret("text")).unwrap();
         let theirs = AgeFile::new(&path, other, vec![]);
         assert_eq!(theirs.load().unwrap().unwrap().expose_secret(), "text");
-        let error = store(dir.path()).load().unwrap_err().to_string();
-        assert!(error.contains("identity"), "{error}");
+        let error = store(dir.path()).load().unwrap_err();
+        assert!(matches!(error, StoreError::Denied(_)), "{error}");
+        assert!(error.to_string().contains("identity"), "{error}");
     }
 
     #[test]
@@ -259,7 +278,8 @@ mod tests {
             vec![],
         );
         let error = store.check().unwrap_err().to_string();
-        assert!(error.contains("missing/login.age"), "{error}");
+        assert_eq!(error.matches("missing/login.age").count(), 1, "{error}");
+        assert!(error.contains("make the folder"), "{error}");
     }
 
     #[test]

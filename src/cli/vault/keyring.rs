@@ -75,14 +75,14 @@ impl Keyring {
             Tool::SecretTool => "secret-tool",
             Tool::Security => "security",
         };
-        let failed = |error: &std::io::Error| {
-            StoreError(match error.kind() {
-                std::io::ErrorKind::NotFound => format!(
-                    "`{program}` is not installed (Debian, Ubuntu: libsecret-tools; Fedora: libsecret); without a \
-                     desktop, use `file` instead of `keyring`"
-                ),
-                _ => format!("`{program}` does not run: {error}"),
-            })
+        let failed = |error: &std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => StoreError::Misplaced(format!(
+                "the keyring cannot be reached: `{program}` is not installed (Debian, Ubuntu: libsecret-tools; \
+                     Fedora: libsecret); without a desktop, use `file` instead of `keyring`"
+            )),
+            _ => StoreError::Broken(format!(
+                "the keyring cannot be reached: `{program}` does not run: {error}"
+            )),
         };
         let mut child = Command::new(program)
             .args(arguments)
@@ -114,7 +114,10 @@ impl Keyring {
         } else {
             format!(": {complaint}")
         };
-        StoreError(format!("the keyring does not {what} it{said}"))
+        StoreError::Denied(format!(
+            "the keyring does not {what} the login{said}; unlock it in a desktop session, or use `file` instead of \
+             `keyring`"
+        ))
     }
 }
 
@@ -171,7 +174,12 @@ impl TokenStore for Keyring {
             .ok()
             .and_then(|plain| String::from_utf8(plain).ok())
             .map(|plain| Some(SecretString::from(plain)))
-            .ok_or_else(|| StoreError("the keyring's entry is no login".to_owned()))
+            .ok_or_else(|| {
+                StoreError::Misplaced(
+                    "the keyring's entry is no login of halosync; delete it, then log in again"
+                        .to_owned(),
+                )
+            })
     }
 
     fn save(&self, text: &SecretString) -> Result<(), StoreError> {

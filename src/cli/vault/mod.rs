@@ -19,11 +19,33 @@ use crate::connector::rest::StoreError;
 const PATIENCE: Duration = Duration::from_secs(60);
 const NAP: Duration = Duration::from_millis(50);
 
+/// A file operation that failed, by what has to be done about it.
+fn failed(path: &Path, what: &str, error: &std::io::Error) -> StoreError {
+    use std::io::ErrorKind as Kind;
+    // What makes temporary files adds their path, which says nothing to anybody.
+    let cause = error
+        .get_ref()
+        .and_then(|wrapped| wrapped.source())
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    let message =
+        |way_out: &str| format!("{} cannot be {what}: {cause}; {way_out}", path.display());
+    match error.kind() {
+        Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory => StoreError::Misplaced(
+            message("make the folder, or name another place under `tokenStore`"),
+        ),
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => StoreError::Denied(message(
+            "let the account halosync runs as write the file and its folder",
+        )),
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            StoreError::Broken(message("free some space, then try again"))
+        }
+        _ => StoreError::Broken(message("look at the disk, then try again")),
+    }
+}
+
 /// Locks a file, making it when it is not there. The lock ends with the guard, or with the process.
 fn lock(path: &Path) -> Result<Box<dyn Any + Send>, StoreError> {
-    let failed = |error: &std::io::Error| {
-        StoreError(format!("{} cannot be locked: {error}", path.display()))
-    };
+    let failed = |error: &std::io::Error| failed(path, "locked", error);
     let mut options = std::fs::OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -37,9 +59,10 @@ fn lock(path: &Path) -> Result<Box<dyn Any + Send>, StoreError> {
                 std::thread::sleep(NAP);
             }
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(StoreError(format!(
-                    "another halosync has been using this login for {} s",
-                    PATIENCE.as_secs()
+                return Err(StoreError::Broken(format!(
+                    "another halosync has been using this login for {} s ({} is locked); let it end, then try again",
+                    PATIENCE.as_secs(),
+                    path.display()
                 )));
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(&error)),

@@ -2,18 +2,17 @@
 
 use url::Url;
 
-use super::source::not_empty;
-use super::{Entry, Report, halo};
+use super::{Entry, Report, halo, login};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, quoted};
 use crate::config::kinds::{
     ApiKey, Auth, ClientAuthentication, Grant, KeyPlace, OAuth2, Parameter, Preset, Setting,
-    Source, TokenRequest, TokenStore,
+    Source, TokenRequest,
 };
 use crate::config::yaml::{Doc, join};
 
 const AUTH: &str = "/spec/auth";
-const OAUTH: &str = "/spec/auth/oauth2";
+pub(super) const OAUTH: &str = "/spec/auth/oauth2";
 
 /// Fields of a token request that the grant decides (RFC 6749, RFC 7636).
 const GRANT_FIELDS: &[&str] = &[
@@ -195,39 +194,11 @@ fn api_key(doc: &Doc, spec: &Source, key: &ApiKey, report: &mut Report) {
     }
 }
 
+/// What every grant has.
 fn oauth(doc: &Doc, spec: &Source, oauth2: &OAuth2, report: &mut Report) {
     let at = |name: &str| format!("{OAUTH}/{name}");
-    let needed = |name: &str, given: bool, why: &str, report: &mut Report| {
-        if !given {
-            report.error_key(
-                doc,
-                OAUTH,
-                codes::MISSING_FIELD,
-                format!("{} is missing", quoted(name)),
-                Some(format!("{name}: {why}")),
-            );
-        }
-    };
     let secret = oauth2.client_secret.is_some();
-    if oauth2.grant == Grant::ClientCredentials {
-        needed(
-            "clientSecret",
-            secret,
-            "without a user, the secret is all that authorises the application",
-            report,
-        );
-    }
-    for (name, given) in [
-        ("username", oauth2.username.is_some()),
-        ("password", oauth2.password.is_some()),
-    ] {
-        if oauth2.grant == Grant::Password {
-            needed(name, given, "the grant `password` sends it", report);
-        } else if given {
-            unused(doc, name, report);
-        }
-    }
-    stored_login(doc, spec, oauth2, report);
+    login::check(doc, spec, oauth2, report);
     if !secret
         && oauth2.client_authentication == ClientAuthentication::Header
         && oauth2.grant != Grant::ClientCredentials
@@ -272,108 +243,6 @@ fn oauth(doc: &Doc, spec: &Source, oauth2: &OAuth2, report: &mut Report) {
             halo_scopes(doc, scope, report);
         }
     }
-}
-
-/// What the grants need that live on a refresh token, and no other may have.
-fn stored_login(doc: &Doc, spec: &Source, oauth2: &OAuth2, report: &mut Report) {
-    let at = |name: &str| format!("{OAUTH}/{name}");
-    let code = oauth2.grant == Grant::AuthorizationCode;
-    let refresh = oauth2.grant == Grant::RefreshToken;
-    let settings = [
-        (
-            "callbackUrl",
-            oauth2.callback_url.is_some(),
-            code,
-            "Where the browser is sent after logging in, for example `http://127.0.0.1:8765/callback`",
-        ),
-        (
-            "tokenStore",
-            oauth2.token_store.is_some(),
-            code || refresh,
-            "Where the refresh token is kept: `keyring: {}`, or `file` with `path` and `identity`",
-        ),
-    ];
-    for (name, given, wanted, help) in settings {
-        if wanted && !given {
-            report.error_key(
-                doc,
-                &at("grant"),
-                codes::MISSING_FIELD,
-                format!("{} is missing", quoted(name)),
-                Some(format!("{name}: {help}")),
-            );
-        }
-        if given && !wanted {
-            unused(doc, name, report);
-        }
-    }
-    for (name, given, wanted) in [
-        ("authorizationUrl", oauth2.authorization_url.is_some(), code),
-        ("refreshToken", oauth2.refresh_token.is_some(), refresh),
-    ] {
-        if given && !wanted {
-            unused(doc, name, report);
-        }
-    }
-    if code
-        && oauth2.token_url.is_some()
-        && oauth2.authorization_url.is_none()
-        && spec.authorisation_server.is_none()
-        && spec.instance.is_none()
-    {
-        report.error_key(
-            doc,
-            OAUTH,
-            codes::MISSING_FIELD,
-            format!("{} is missing", quoted("authorizationUrl")),
-            Some("authorizationUrl: Address people log in at".to_owned()),
-        );
-    }
-    if let Some(setting) = &oauth2.authorization_url {
-        http_address(doc, &at("authorizationUrl"), setting, true, report);
-    }
-    if let Some(setting) = &oauth2.callback_url {
-        http_address(doc, &at("callbackUrl"), setting, false, report);
-    }
-    if let Some(TokenStore::File(file)) = &oauth2.token_store {
-        let pointer = at("tokenStore/file");
-        not_empty(doc, &join(&pointer, "path"), &file.path, report);
-        for (index, recipient) in file.recipients.iter().enumerate() {
-            if let Err(why) = recipient.parse::<age::x25519::Recipient>() {
-                report.error(
-                    doc,
-                    &join(&join(&pointer, "recipients"), &index.to_string()),
-                    codes::BAD_RECIPIENT,
-                    format!("not an age public key: {why}"),
-                    Some("write what `age-keygen` prints as public key: `age1…`".to_owned()),
-                );
-            }
-        }
-    }
-    // OpenID Connect Core section 11: without it there is no refresh token, as a rule.
-    if code
-        && let Some(scope) = &oauth2.scope
-        && is_halo(spec)
-        && !scope.iter().any(|scope| scope == "offline_access")
-    {
-        report.warn_key(
-            doc,
-            &at("scope"),
-            codes::NO_REFRESH_TOKEN,
-            "HaloITSM gives a refresh token only with the scope `offline_access`",
-            Some("add `offline_access`, or somebody has to log in before every run".to_owned()),
-        );
-    }
-}
-
-fn unused(doc: &Doc, name: &str, report: &mut Report) {
-    report.error_key(
-        doc,
-        &format!("{OAUTH}/{name}"),
-        codes::AUTH_MISMATCH,
-        format!("this grant has no use for {}", quoted(name)),
-        Some("remove it, or choose the grant it belongs to".to_owned()),
-    );
 }
 
 fn token_request(doc: &Doc, pointer: &str, request: &TokenRequest, report: &mut Report) {
@@ -563,6 +432,17 @@ pub(super) fn http_address(
             ),
             example(),
         ),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        report.error(
+            doc,
+            pointer,
+            codes::BAD_URL,
+            "an address holds no user name",
+            Some(
+                "leave out everything before `@`, and say under `auth` how to authorise".to_owned(),
+            ),
+        );
     }
     if (url.query().is_some() && !query) || url.fragment().is_some() {
         report.error(

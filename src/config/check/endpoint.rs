@@ -6,11 +6,9 @@ use url::Url;
 
 use super::auth::{http_address, is_halo};
 use super::source::{is_identifier, is_users};
-use super::{Entry, Report, halo};
-use crate::config::diagnostic::{did_you_mean, list, quoted};
-use crate::config::kinds::{
-    AnswerType, Body, Endpoint, Method, ParameterPlace, Repeat, RepeatBy, Setting, Source,
-};
+use super::{Entry, Report, halo, joins, servers};
+use crate::config::diagnostic::{did_you_mean, quoted};
+use crate::config::kinds::{AnswerType, Body, Endpoint, Method, Setting, Source};
 use crate::config::pattern::Pattern;
 use crate::config::yaml::{Doc, join};
 use crate::config::{DurationError, codes, parse_duration, secrets};
@@ -40,16 +38,7 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
             Some("name at least the list people come from".to_owned()),
         );
     }
-    for (index, server) in spec.credentials_to.iter().enumerate() {
-        let pointer = join("/spec/credentialsTo", &index.to_string());
-        http_address(
-            doc,
-            &pointer,
-            &Setting::Literal(server.clone()),
-            false,
-            report,
-        );
-    }
+    servers::check(source, report);
     let one = One {
         doc,
         spec,
@@ -58,13 +47,14 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
     for (name, endpoint) in &spec.endpoints {
         one.check(name, endpoint, report);
     }
-    order(source, report);
-    joins(source, &names, report);
+    joins::order(source, report);
+    joins::joins(source, &names, report);
+    joins::provable(source, report);
 }
 
 /// What one endpoint is checked against.
-struct One<'a> {
-    doc: &'a Doc,
+pub(super) struct One<'a> {
+    pub(super) doc: &'a Doc,
     spec: &'a Source,
     names: &'a BTreeSet<String>,
 }
@@ -88,7 +78,8 @@ impl One<'_> {
         self.path(&pointer, endpoint, report);
         for (member, value) in [("records", &endpoint.records), ("total", &endpoint.total)] {
             if let Some(value) = value {
-                self.place(&join(&pointer, member), value, member == "total", report);
+                let header = member == "total";
+                self.place(&join(&pointer, member), value, header, endpoint, report);
             }
         }
         if endpoint.key.is_empty() {
@@ -110,7 +101,7 @@ impl One<'_> {
                 &pointer,
                 codes::BAD_REQUEST,
                 "an XML answer has no list of its own",
-                Some("name the elements that repeat: `records: /People/Person`".to_owned()),
+                Some("name the elements that repeat, from the outermost down: `records: /People/Person`".to_owned()),
             );
         }
         self.headers(&join(&pointer, "headers"), endpoint, report);
@@ -238,23 +229,41 @@ impl One<'_> {
     }
 
     /// Where something stands in an answer.
-    fn place(&self, pointer: &str, text: &str, header: bool, report: &mut Report) {
+    pub(super) fn place(
+        &self,
+        pointer: &str,
+        text: &str,
+        header: bool,
+        endpoint: &Endpoint,
+        report: &mut Report,
+    ) {
         let is_header = header
             && text
                 .strip_prefix("header:")
                 .is_some_and(|name| !name.trim().is_empty());
-        if !text.is_empty() && !text.starts_with('/') && !is_header {
-            report.error(
-                self.doc,
-                pointer,
-                codes::INVALID_VALUE,
-                "a place in an answer begins with `/`",
-                Some(if header {
-                    "for example `/total`, or `header:X-Total-Count`".to_owned()
-                } else {
-                    "for example `/users`, in XML `/People/Person`".to_owned()
-                }),
-            );
+        let xml = endpoint.answer == AnswerType::Xml;
+        let wrong = if is_header || text.is_empty() {
+            None
+        } else if !text.starts_with('/') {
+            let example = match (header, xml) {
+                (true, true) => "for example `/People/@count`, or `header:X-Total-Count`",
+                (true, false) => "for example `/total`, or `header:X-Total-Count`",
+                (false, true) => {
+                    "for example `/People/Person`: the elements from the outermost down to the one that repeats"
+                }
+                (false, false) => "for example `/users`",
+            };
+            Some((
+                "a place in an answer begins with `/`".to_owned(),
+                example.to_owned(),
+            ))
+        } else if xml {
+            xml_path(text, !header)
+        } else {
+            None
+        };
+        if let Some((message, help)) = wrong {
+            report.error(self.doc, pointer, codes::INVALID_VALUE, message, Some(help));
         }
     }
 
@@ -343,113 +352,6 @@ impl One<'_> {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn repeat(&self, pointer: &str, endpoint: &Endpoint, repeat: &Repeat, report: &mut Report) {
-        let doc = self.doc;
-        let mut wrong = |member: &str, message: String, help: &str| {
-            report.error_key(
-                doc,
-                &if member.is_empty() {
-                    pointer.to_owned()
-                } else {
-                    join(pointer, member)
-                },
-                codes::BAD_PAGING,
-                message,
-                Some(help.to_owned()),
-            );
-        };
-        if endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some() {
-            wrong(
-                "",
-                "an endpoint asked for each record gives one page".to_owned(),
-                "take `repeat` out; a list that belongs to people is joined with `join`",
-            );
-        }
-        if repeat.by == RepeatBy::Cursor {
-            if repeat.next.is_none() {
-                wrong(
-                    "",
-                    "where the cursor stands in an answer is not said".to_owned(),
-                    "for example `next: /nextCursor`, or `next: \"header:X-Next-Cursor\"`",
-                );
-            }
-            if repeat.parameter.is_none() {
-                wrong(
-                    "",
-                    "which parameter the cursor is sent in is not said".to_owned(),
-                    "for example `parameter: cursor`",
-                );
-            }
-        }
-        let counts = matches!(repeat.by, RepeatBy::Counter | RepeatBy::Offset);
-        if counts && repeat.next.is_some() {
-            wrong(
-                "next",
-                "pages that are counted name no next one".to_owned(),
-                "write `by: cursor` or `by: link`, or take it out",
-            );
-        }
-        if !counts {
-            for (member, given) in [
-                ("start", repeat.start.is_some()),
-                ("increment", repeat.increment.is_some()),
-            ] {
-                if given {
-                    wrong(
-                        member,
-                        format!("{} counts pages, and these are not counted", quoted(member)),
-                        "take it out",
-                    );
-                }
-            }
-        }
-        if repeat.by == RepeatBy::Link && repeat.parameter.is_some() {
-            wrong(
-                "parameter",
-                "the next page's address says everything".to_owned(),
-                "take it out",
-            );
-        }
-        if repeat.place == ParameterPlace::Body
-            && !matches!(
-                endpoint.body,
-                Some(Body::Json(serde_json::Value::Object(_)) | Body::Form(_))
-            )
-        {
-            wrong(
-                "in",
-                "there is no JSON object and no form to put parameters in".to_owned(),
-                "add `body: {json: {}}` or `body: {form: {}}`",
-            );
-        }
-        if let Some(next) = &repeat.next {
-            self.place(&join(pointer, "next"), next, true, report);
-        }
-        if let Some(until) = &repeat.until {
-            let pointer = join(pointer, "until");
-            let page = BTreeSet::from(["page".to_owned()]);
-            match lang::compile_condition(until, &Scope::Record { endpoints: &page }) {
-                Err(errors) => report.language(doc, &pointer, errors),
-                Ok(condition) => {
-                    for (_, member) in condition.members_used() {
-                        let outer = member.split('.').next().unwrap_or(&member).to_owned();
-                        if !PAGE.contains(&outer.as_str()) {
-                            report.error(
-                                doc,
-                                &pointer,
-                                codes::UNKNOWN_MEMBER,
-                                format!("a page has no {}", quoted(&outer)),
-                                did_you_mean(&outer, PAGE.iter().copied()).or_else(|| {
-                                    Some(format!("it has {}", list(PAGE.iter().copied())))
-                                }),
-                            );
-                        }
-                    }
-                }
-            }
         }
     }
 
@@ -544,11 +446,82 @@ impl One<'_> {
     }
 }
 
-/// Members of `page` in `until`.
-const PAGE: &[&str] = &["body", "number", "rows", "total"];
+/// What is wrong with the path of an element or attribute, and how to write it. It is a path of names, not XPath; with
+/// `elements` it leads to elements, so no attribute stands in it.
+fn xml_path(path: &str, elements: bool) -> Option<(String, String)> {
+    let mut segments: Vec<&str> = path.split('/').skip(1).collect();
+    let shown = |segments: &[&str]| {
+        let names: Vec<&str> = segments
+            .iter()
+            .map(|name| {
+                let name = name.split(['[', '(']).next().unwrap_or(name);
+                name.rsplit_once(':').map_or(name, |(_, local)| local)
+            })
+            .filter(|name| !name.is_empty() && !matches!(*name, "text" | "node" | "*" | "." | ".."))
+            .collect();
+        quoted(&format!("/{}", names.join("/")))
+    };
+    let not_xpath = |what: &str, segments: &[&str]| {
+        Some((
+            format!("{what}: this is a path of names from the outermost element down, not XPath"),
+            format!("write {}", shown(segments)),
+        ))
+    };
+    if path.starts_with("//") {
+        return Some((
+            "`//` finds nothing: this is a path of names from the outermost element down, not XPath".to_owned(),
+            format!(
+                "write the outer elements, too, for example `/People{}`",
+                shown(&segments).trim_matches('`')
+            ),
+        ));
+    }
+    let last = segments.pop()?;
+    if let Some(at) = segments.iter().position(|name| name.starts_with('@')) {
+        return Some((
+            format!(
+                "an attribute such as {} has nothing within it",
+                quoted(segments[at])
+            ),
+            format!("write {}", shown(&segments[..=at])),
+        ));
+    }
+    segments.push(last);
+    if elements && last.starts_with('@') {
+        segments.pop();
+        return Some((
+            format!("{} is an attribute, and records are elements", quoted(last)),
+            format!(
+                "write {}, and `key: \"{last}\"` when the attribute identifies a record",
+                shown(&segments)
+            ),
+        ));
+    }
+    let odd = segments.iter().find(|name| {
+        name.is_empty() || matches!(**name, "." | ".." | "*") || name.contains(['[', '('])
+    });
+    if let Some(odd) = odd {
+        return not_xpath(
+            &if odd.is_empty() {
+                "there is a `/` too many".to_owned()
+            } else {
+                format!("{} names no element", quoted(odd))
+            },
+            &segments,
+        );
+    }
+    let prefixed = segments.iter().find(|name| name.contains(':'))?;
+    Some((
+        format!(
+            "{} has a prefix, and prefixes are dropped",
+            quoted(prefixed)
+        ),
+        format!("write {}", shown(&segments)),
+    ))
+}
 
 /// The endpoint people come from.
-fn people(spec: &Source) -> Option<&str> {
+pub(super) fn people(spec: &Source) -> Option<&str> {
     spec.person.key.split_once('.').map(|(name, _)| name)
 }
 
@@ -611,156 +584,5 @@ fn parameters(one: &One<'_>, pointer: &str, endpoint: &Endpoint, report: &mut Re
             );
         }
         one.pattern(&pointer, &value.text(), endpoint, report);
-    }
-}
-
-/// Endpoints that wait for each other.
-fn order(source: &Entry<Source>, report: &mut Report) {
-    let spec = &source.spec;
-    let people = people(spec);
-    let mut there: BTreeSet<&str> = people.into_iter().collect();
-    let mut waiting: BTreeMap<&str, BTreeSet<String>> = spec
-        .endpoints
-        .iter()
-        .filter(|(name, _)| Some(name.as_str()) != people)
-        .map(|(name, _)| (name.as_str(), spec.needs(name)))
-        .collect();
-    while let Some(next) = waiting
-        .iter()
-        .find(|(_, needs)| needs.iter().all(|need| there.contains(need.as_str())))
-        .map(|(name, _)| *name)
-    {
-        waiting.remove(next);
-        there.insert(next);
-    }
-    for (name, needs) in &waiting {
-        // What is not there at all is said where it is named.
-        if needs.iter().all(|need| spec.endpoints.contains_key(need)) {
-            report.error_key(
-                &source.doc,
-                &join("/spec/endpoints", name),
-                codes::BAD_ENDPOINT_ORDER,
-                format!(
-                    "{} waits for {}, which in turn waits for it",
-                    quoted(name),
-                    list(needs.iter().map(String::as_str))
-                ),
-                Some("begin with the list people come from, and let each endpoint need only those before it".to_owned()),
-            );
-        }
-    }
-}
-
-fn joins(source: &Entry<Source>, names: &BTreeSet<String>, report: &mut Report) {
-    let doc = &source.doc;
-    let spec = &source.spec;
-    let people = people(spec);
-    let mut joined: BTreeSet<&str> = BTreeSet::new();
-    for (index, one) in spec.join.iter().enumerate() {
-        let pointer = join("/spec/join", &index.to_string());
-        let name = one.endpoint.as_str();
-        let Some(endpoint) = spec.endpoints.get(name) else {
-            report.error(
-                doc,
-                &join(&pointer, "endpoint"),
-                codes::UNKNOWN_ENDPOINT,
-                format!("there is no endpoint {}", quoted(name)),
-                did_you_mean(name, names.iter().map(String::as_str)),
-            );
-            continue;
-        };
-        let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
-        if !joined.insert(name) {
-            report.error(
-                doc,
-                &join(&pointer, "endpoint"),
-                codes::BAD_JOIN,
-                format!("{} is joined twice", quoted(name)),
-                Some("name all its columns in one `on`".to_owned()),
-            );
-        }
-        if people == Some(name) {
-            report.error(
-                doc,
-                &join(&pointer, "endpoint"),
-                codes::BAD_JOIN,
-                "people come from here; others are joined to it",
-                None,
-            );
-        }
-        if dependent && !one.on.is_empty() {
-            report.error_key(
-                doc,
-                &join(&pointer, "on"),
-                codes::BAD_JOIN,
-                "the request already says whose record comes",
-                Some("take `on` out".to_owned()),
-            );
-        }
-        if !dependent && one.on.is_empty() {
-            report.error_key(
-                doc,
-                &pointer,
-                codes::BAD_JOIN,
-                "nothing says which records belong together",
-                Some(format!(
-                    "add `on: {{{}.MEMBER: {name}.{}}}`",
-                    people.unwrap_or("users"),
-                    endpoint.key
-                )),
-            );
-        }
-        for (left, right) in &one.on {
-            let pointer = join(&join(&pointer, "on"), left);
-            let scope = Scope::Record { endpoints: names };
-            let mut side = |text: &str, own: bool| match lang::compile_expression(text, &scope) {
-                Err(errors) => {
-                    for error in errors {
-                        report.error(doc, &pointer, error.code, error.message, error.help);
-                    }
-                }
-                Ok(expression) => {
-                    let used = expression.members_used();
-                    let fits = !used.is_empty() && used.iter().all(|(of, _)| (of == name) == own);
-                    if !fits {
-                        report.error(
-                            doc,
-                            &pointer,
-                            codes::BAD_JOIN,
-                            if own {
-                                format!("{} is no member of {}", quoted(text), quoted(name))
-                            } else {
-                                format!(
-                                    "{} must be a member of people or of an endpoint joined before",
-                                    quoted(text)
-                                )
-                            },
-                            Some(format!(
-                                "write `{}.MEMBER: {name}.MEMBER`",
-                                people.unwrap_or("users")
-                            )),
-                        );
-                    }
-                }
-            };
-            side(left, false);
-            side(right, true);
-        }
-    }
-    for (name, endpoint) in &spec.endpoints {
-        let dependent = endpoint.for_each.is_some() || endpoint.for_each_distinct.is_some();
-        if !dependent && people != Some(name) && !joined.contains(name.as_str()) {
-            report.error_key(
-                doc,
-                &join("/spec/endpoints", name),
-                codes::NOT_JOINED,
-                format!("{} is not joined to people", quoted(name)),
-                Some(format!(
-                    "add `join: [{{endpoint: {name}, on: {{{}.MEMBER: {name}.{}}}}}]`, or take it out",
-                    people.unwrap_or("users"),
-                    endpoint.key
-                )),
-            );
-        }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
-use super::{Context, Entry, Report};
+use super::{Context, Entry, People, Report, project};
 use crate::config::codes;
 use crate::config::diagnostic::quoted;
-use crate::config::kinds::Lifecycle;
-use crate::config::yaml::join;
+use crate::config::duration::parse_days;
+use crate::config::kinds::{Lifecycle, State};
+use crate::config::yaml::{Doc, join};
 
 pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report: &mut Report) {
     let doc = &lifecycle.doc;
@@ -20,14 +21,21 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
         .iter()
         .find(|mapping| mapping.spec.source == spec.source && mapping.spec.target == spec.target)
         .map(|mapping| mapping.spec.matching.anchor.attribute.as_str());
-    let mut names = HashSet::new();
+    if let Some(people) = people
+        && spec.time_zone.is_some()
+        && let Some(template) = people.template(doc, "/spec/timeZone", report)
+        && let Some(zone) = template.literal()
+    {
+        project::time_zone(doc, "/spec/timeZone", zone, report);
+    }
+    let mut names: HashSet<String> = HashSet::new();
     let mut catch_all: Option<&str> = None;
     for (index, state) in spec.states.iter().enumerate() {
         let pointer = join("/spec/states", &index.to_string());
         let name = join(&pointer, "name");
         if state.name.trim().is_empty() {
             report.error(doc, &name, codes::EMPTY_VALUE, "a state needs a name", None);
-        } else if !names.insert(state.name.as_str()) {
+        } else if !once(state, &mut names) {
             report.error(
                 doc,
                 &name,
@@ -55,11 +63,11 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
         let always = state
             .when
             .as_deref()
-            .is_none_or(|text| text.trim() == "true");
+            .is_none_or(|text| text.trim() == "true")
+            && state.since.is_none();
         if always && !doc.is_incomplete(&when) && catch_all.is_none() {
             catch_all = Some(&state.name);
         }
-        let account = join(&pointer, "account");
         if let Some(people) = people {
             if state.when.is_some() {
                 people.condition(doc, &when, report);
@@ -67,28 +75,39 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             if state.reason.is_some() {
                 people.template(doc, &join(&pointer, "reason"), report);
             }
-            if state.account.placement.is_some() {
-                let at = join(&account, "placement");
-                let template = people.template(doc, &at, report);
-                directory::target_name(
-                    doc,
-                    &at,
-                    template.as_ref(),
-                    context.directory(&spec.target),
-                    Use::Placement,
-                    report,
-                );
-            }
+            since(people, state, doc, &pointer, report);
         }
-        let rules = Rules {
-            doc,
-            pointer: &join(&account, "attributes"),
-            people,
-            source: context.source(&spec.source),
-            anchor,
-            target: context.directory(&spec.target),
-        };
-        attributes::check(&rules, &state.account.attributes, report);
+        stages(state, doc, &pointer, report);
+        for step in state.steps() {
+            let account = format!("{pointer}{}", step.pointer);
+            if let Some(people) = people {
+                if step.after.is_some() && step.reason.is_some() {
+                    let stage = account.trim_end_matches("/account");
+                    people.template(doc, &join(stage, "reason"), report);
+                }
+                if step.placement.is_some() {
+                    let at = join(&account, "placement");
+                    let template = people.template(doc, &at, report);
+                    directory::target_name(
+                        doc,
+                        &at,
+                        template.as_ref(),
+                        context.directory(&spec.target),
+                        Use::Placement,
+                        report,
+                    );
+                }
+            }
+            let rules = Rules {
+                doc,
+                pointer: &join(&account, "attributes"),
+                people,
+                source: context.source(&spec.source),
+                anchor,
+                target: context.directory(&spec.target),
+            };
+            attributes::check(&rules, step.attributes, report);
+        }
     }
     if spec.states.is_empty() || doc.is_incomplete("/spec/states") {
         return;
@@ -102,7 +121,7 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             Some("leave `when` out of the last state to let it take everyone else".to_owned()),
         );
     }
-    if !spec.states.iter().any(|state| state.account.enabled) {
+    if !spec.states.iter().any(|state| state.ever().0) {
         report.error_key(
             doc,
             "/spec/states",
@@ -111,4 +130,120 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             Some("set `account.enabled: true` in the state of people who work here".to_owned()),
         );
     }
+}
+
+/// The date a state is counted from.
+fn since(people: People<'_>, state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
+    if state.since.is_none() {
+        return;
+    }
+    let at = join(pointer, "since");
+    if let Some(template) = people.template(doc, &at, report)
+        && let Some(text) = template.literal()
+        && text.trim().parse::<jiff::civil::Date>().is_err()
+    {
+        report.error(
+            doc,
+            &at,
+            codes::INVALID_VALUE,
+            "this is neither a date nor a template of one",
+            Some("for example `{{ person.endsOn }}`".to_owned()),
+        );
+    }
+}
+
+/// Stages: in order, from the beginning, and counted from something.
+fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
+    if doc.is_incomplete(&join(pointer, "stages")) || doc.is_incomplete(&join(pointer, "account")) {
+        return;
+    }
+    if state.account.is_some() != state.stages.is_empty() {
+        report.error(
+            doc,
+            &join(pointer, "name"),
+            codes::ONE_OF,
+            format!("{} needs either `account` or `stages`", quoted(&state.name)),
+            Some(
+                "`account` for what holds all the time, `stages` for what changes with it"
+                    .to_owned(),
+            ),
+        );
+        return;
+    }
+    let mut before: Option<u32> = None;
+    for (number, stage) in state.stages.iter().enumerate() {
+        let at = format!("{pointer}/stages/{number}");
+        let after = join(&at, "after");
+        let days = match parse_days(&stage.after) {
+            Ok(days) => days,
+            Err(error) => {
+                report.error(
+                    doc,
+                    &after,
+                    codes::BAD_DURATION,
+                    match error {
+                        crate::config::DurationError::TooLong => {
+                            "this is more than ten years".to_owned()
+                        }
+                        _ => "this is not a number of days".to_owned(),
+                    },
+                    Some("write days or weeks: `0d`, `30d`, `4w`".to_owned()),
+                );
+                return;
+            }
+        };
+        match before {
+            None if days != 0 => report.error(
+                doc,
+                &after,
+                codes::STAGE_ORDER,
+                "the first stage begins with the state",
+                Some("write `after: 0d`, and what is to come later in stages of their own".to_owned()),
+            ),
+            Some(before) if days <= before => report.error(
+                doc,
+                &after,
+                codes::STAGE_ORDER,
+                format!("this stage begins no later than the one before, which begins after {before} days"),
+                Some("put the stages in the order in which they begin".to_owned()),
+            ),
+            _ => {}
+        }
+        before = Some(days);
+        if number == 0 && stage.account.enabled.is_none() {
+            report.error(
+                doc,
+                &after,
+                codes::MISSING_FIELD,
+                format!(
+                    "the first stage of {} does not say whether the account is enabled",
+                    quoted(&state.name)
+                ),
+                Some("add `account: {enabled: false}`, or true".to_owned()),
+            );
+        }
+    }
+    if state.stages.len() > 1 && state.since.is_none() {
+        report.error(
+            doc,
+            &join(pointer, "name"),
+            codes::UNDATED_STAGES,
+            format!(
+                "nothing says since when somebody is in {}",
+                quoted(&state.name)
+            ),
+            Some("add `since`, for example `{{ person.endsOn }}`".to_owned()),
+        );
+    }
+}
+
+/// Whether no other state or stage is shown under a name of this one. Its stages are told apart elsewhere.
+fn once(state: &State, names: &mut HashSet<String>) -> bool {
+    let mut own: Vec<String> = state.steps().into_iter().map(|step| step.name).collect();
+    own.push(state.name.clone());
+    own.sort();
+    own.dedup();
+    // All of them are noted, also behind one that is known.
+    let twice = own.into_iter().filter(|name| !names.insert(name.clone()));
+    twice.count() == 0
 }

@@ -51,7 +51,7 @@ pub(super) fn check(mapping: &Entry<Mapping>, context: &Context<'_>, report: &mu
         target: context.directory(&spec.target),
     };
     attributes::check(&rules, &spec.attributes, report);
-    naming::circles(&rules, &spec.attributes, report);
+    naming::circles(&rules, &spec.attributes, [], report);
     naming::rename(mapping, report);
     if creates(mapping, context) && !doc.is_incomplete("/spec/attributes") {
         for needed in ["cn", "sAMAccountName"] {
@@ -168,11 +168,7 @@ fn creates(mapping: &Entry<Mapping>, context: &Context<'_>) -> bool {
         None => true,
         Some(lifecycle) => {
             lifecycle.doc.is_incomplete("/spec/states")
-                || lifecycle
-                    .spec
-                    .states
-                    .iter()
-                    .any(|state| state.account.create.unwrap_or(state.account.enabled))
+                || lifecycle.spec.states.iter().any(|state| state.ever().1)
         }
     }
 }

@@ -111,13 +111,13 @@ pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &m
             })
         });
         if let Some(lifecycle) = lifecycle.filter(|one| !one.doc.is_incomplete("/spec/states")) {
-            let states = || {
-                lifecycle
-                    .spec
-                    .states
-                    .iter()
-                    .map(|state| state.name.as_str())
-            };
+            let steps: Vec<_> = lifecycle
+                .spec
+                .states
+                .iter()
+                .flat_map(crate::config::kinds::State::steps)
+                .collect();
+            let states = || steps.iter().map(|step| step.name.as_str());
             if !states().any(|name| name == state) {
                 report.error(
                     doc,

@@ -10,15 +10,19 @@ mod endpoint;
 mod groups;
 mod guards;
 mod halo;
+mod joins;
 mod lifecycle;
+mod login;
 mod mapping;
 mod mapping_test;
 mod names;
 mod naming;
 mod overlap;
+mod paging;
 mod pairs;
 mod person;
 mod project;
+mod servers;
 mod source;
 mod tables;
 mod template;
@@ -28,11 +32,12 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, Severity};
 use super::kinds;
-use super::yaml::Doc;
+use super::yaml::{Doc, join};
 use crate::lang::{self, LangError, Scope};
 use crate::model::{FactType, Name};
 
 pub use halo::halo_always_lists;
+pub(crate) use login::callback_fault;
 pub(crate) use tables::{TableFile, TableFiles, stays_inside};
 
 /// A typed document with its text.
@@ -190,6 +195,8 @@ struct Context<'a> {
     tables: BTreeSet<Name>,
     /// Fields of each source, by its name.
     fields: BTreeMap<&'a str, Vec<(Name, FactType)>>,
+    /// Sources of which some field's type is none there is; that is reported with the document.
+    untyped: BTreeSet<&'a str>,
 }
 
 impl<'a> Context<'a> {
@@ -206,8 +213,16 @@ impl<'a> Context<'a> {
                     .collect()
             });
         }
+        let untyped = set.sources.iter().filter(|source| {
+            let fields = source.spec.person.fields.keys();
+            fields.into_iter().any(|name| {
+                let field = join("/spec/person/fields", name);
+                source.doc.is_broken(&join(&field, "type"))
+            })
+        });
         Self {
             set,
+            untyped: untyped.map(|source| source.name.as_str()).collect(),
             tables: set.tables.iter().map(|table| table.name.clone()).collect(),
             fields,
         }
@@ -219,6 +234,7 @@ impl<'a> Context<'a> {
             fields,
             tables: &self.tables,
             incomplete: self.set.incomplete,
+            untyped: self.untyped.contains(source),
         })
     }
 
@@ -243,6 +259,8 @@ struct People<'a> {
     fields: &'a [(Name, FactType)],
     tables: &'a BTreeSet<Name>,
     incomplete: bool,
+    /// Some field's type is none there is.
+    untyped: bool,
 }
 
 impl People<'_> {
@@ -274,9 +292,12 @@ impl People<'_> {
         }
     }
 
-    /// A table not found may stand in a file that could not be read.
+    /// A table not found may stand in a file that could not be read, and a field of a type nobody knows may be of any.
     fn certain(&self, mut errors: Vec<LangError>) -> Vec<LangError> {
-        errors.retain(|error| !(self.incomplete && error.code == "language-unknown-table"));
+        errors.retain(|error| {
+            !(self.incomplete && error.code == "language-unknown-table"
+                || self.untyped && error.code == "language-type")
+        });
         errors
     }
 }

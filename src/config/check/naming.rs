@@ -1,17 +1,17 @@
 //! What a mapping says about names: rules that speak of other attributes of the account, where a name must be the
 //! only one, and what happens to names when a person's name changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::{Rules, attribute_name};
-use super::{Entry, Report};
+use super::{Entry, People, Report};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::{
     ActiveDirectory, AttributeRule, AttributeSpec, Mapping, TooLong, When, Within,
 };
 use crate::config::yaml::join;
-use crate::lang::{ACCOUNT, Template};
+use crate::lang::{ACCOUNT, Condition, Template};
 use crate::model::{AttributeDef, FactType, Name, Syntax};
 
 /// The fields of people with, behind them, the attributes of the account that rules of a mapping may speak of.
@@ -26,72 +26,79 @@ pub(super) fn fields(
     person.iter().cloned().chain(spoken).collect()
 }
 
-/// Refuses rules that speak of one another in a circle.
-pub(super) fn circles(
+/// Which attributes of the account the rules for an attribute speak of, by lower-case names.
+type SpeaksOf = BTreeMap<String, BTreeSet<String>>;
+
+/// What one rule speaks of.
+fn spoken_of(people: People<'_>, spec: &AttributeSpec) -> BTreeSet<String> {
+    let rule = spec.full();
+    let formats = rule.unique.iter().flat_map(|unique| &unique.formats);
+    let texts = rule.value.iter().chain(&rule.person);
+    let texts = texts.chain(formats).chain(rule.values.iter().flatten());
+    let mut fields: Vec<Name> = Vec::new();
+    for text in texts {
+        let template = crate::lang::compile_template(text, &people.scope());
+        fields.extend(template.iter().flat_map(Template::fields_used).cloned());
+    }
+    if let Some(text) = &rule.condition {
+        let condition = crate::lang::compile_condition(text, &people.scope());
+        fields.extend(condition.iter().flat_map(Condition::fields_used).cloned());
+    }
+    fields
+        .iter()
+        .filter_map(|field| field.as_str().strip_prefix(ACCOUNT))
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
+fn add(all: &mut SpeaksOf, people: People<'_>, attributes: &BTreeMap<String, AttributeSpec>) {
+    for (name, spec) in attributes {
+        all.entry(name.to_ascii_lowercase())
+            .or_default()
+            .extend(spoken_of(people, spec));
+    }
+}
+
+/// Whether who starts at `from` comes to `to`.
+fn leads(all: &SpeaksOf, from: &BTreeSet<String>, to: &str) -> bool {
+    let mut open: Vec<&str> = from.iter().map(String::as_str).collect();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name) {
+            open.extend(all.get(name).into_iter().flatten().map(String::as_str));
+        }
+    }
+    false
+}
+
+/// Refuses rules that speak of one another in a circle: those of a mapping, or those of a
+/// template together with the rules of its mapping and of the mapping's other templates.
+pub(super) fn circles<'a>(
     rules: &Rules<'_>,
     attributes: &BTreeMap<String, AttributeSpec>,
+    others: impl IntoIterator<Item = &'a BTreeMap<String, AttributeSpec>>,
     report: &mut Report,
 ) {
     let Some(people) = rules.people else { return };
-    let used = |text: Option<&String>| -> Vec<String> {
-        let template: Option<Template> =
-            text.and_then(|text| crate::lang::compile_template(text, &people.scope()).ok());
-        let fields = template.iter().flat_map(Template::fields_used);
-        fields
-            .filter_map(|field| field.as_str().strip_prefix(ACCOUNT))
-            .map(str::to_owned)
-            .collect()
-    };
-    let speaks_of: BTreeMap<&str, Vec<String>> = attributes
+    let own: Vec<(&String, BTreeSet<String>)> = attributes
         .iter()
-        .map(|(name, spec)| {
-            let of = match spec {
-                AttributeSpec::Template(text) => used(Some(text)),
-                AttributeSpec::Rule(rule) => {
-                    let formats = rule.unique.iter().flat_map(|unique| &unique.formats);
-                    let values = rule.values.iter().flatten();
-                    let mut of = used(rule.value.as_ref());
-                    of.extend(formats.chain(values).flat_map(|text| used(Some(text))));
-                    of
-                }
-            };
-            (name.as_str(), of)
-        })
+        .map(|(name, spec)| (name, spoken_of(people, spec)))
+        .filter(|(_, of)| !of.is_empty())
         .collect();
-    // Whoever is left when all rules are gone whose attributes are gone stands in a circle or behind one.
-    let mut left = speaks_of.clone();
-    loop {
-        let free: Vec<&str> = left
-            .iter()
-            .filter(|(_, of)| !of.iter().any(|name| left.contains_key(name.as_str())))
-            .map(|(name, _)| *name)
-            .collect();
-        if free.is_empty() {
-            break;
-        }
-        for name in free {
-            left.remove(name);
-        }
+    if own.is_empty() {
+        return;
     }
-    let in_circle = |start: &str| {
-        let mut open: Vec<&str> = vec![start];
-        let mut seen: Vec<&str> = Vec::new();
-        while let Some(name) = open.pop() {
-            for next in left.get(name).into_iter().flatten() {
-                if next == start {
-                    return true;
-                }
-                if !seen.contains(&next.as_str()) {
-                    seen.push(next);
-                    open.push(next);
-                }
-            }
-        }
-        false
-    };
-    for (name, of) in &left {
-        if in_circle(name) {
-            let of = list(of.iter().map(String::as_str));
+    let mut all = SpeaksOf::new();
+    add(&mut all, people, attributes);
+    for other in others {
+        add(&mut all, people, other);
+    }
+    for (name, of) in own {
+        if leads(&all, &of, &name.to_ascii_lowercase()) {
+            let of = list(of.iter().map(|name| spelt(people, name)));
             report.error_key(
                 rules.doc,
                 &join(rules.pointer, name),
@@ -101,6 +108,16 @@ pub(super) fn circles(
             );
         }
     }
+}
+
+/// An attribute as the mapping spells it.
+fn spelt<'a>(people: People<'a>, name: &'a str) -> &'a str {
+    people
+        .fields
+        .iter()
+        .filter_map(|(field, _)| field.as_str().strip_prefix(ACCOUNT))
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .unwrap_or(name)
 }
 
 /// Where a unique name must be the only one.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Entry, Report};
+use super::{Context, Entry, People, Report, naming};
 use crate::config::codes;
 use crate::config::diagnostic::quoted;
 use crate::config::kinds::{AttributeRule, Template, When};
@@ -55,9 +55,8 @@ fn gather<'a>(
     let spec = &template.spec;
     let doc = &template.doc;
     let mut mappings = context.set.mappings.iter();
-    let people = mappings
-        .find(|mapping| mapping.name.as_str() == spec.mapping)
-        .and_then(|mapping| context.people(&mapping.spec.source));
+    let mapping = mappings.find(|mapping| mapping.name.as_str() == spec.mapping);
+    let people = mapping.and_then(|mapping| context.people(&mapping.spec.source));
     // A condition or priority that cannot be read is complained about elsewhere, and says nothing here.
     let (Some(people), false) = (
         people,
@@ -65,16 +64,22 @@ fn gather<'a>(
     ) else {
         return;
     };
-    let compiled = |text: &Option<String>| match text {
+    // The `if` of a rule may speak of the account, the `when` of the template may not.
+    let fields = mapping.map(|mapping| naming::fields(people.fields, &mapping.spec.attributes));
+    let with_account = People {
+        fields: fields.as_deref().unwrap_or(people.fields),
+        ..people
+    };
+    let compiled = |text: &Option<String>, people: People<'_>| match text {
         None => Some(None),
         Some(text) => compile_condition(text, &people.scope()).ok().map(Some),
     };
-    let Some(when) = compiled(&spec.when) else {
+    let Some(when) = compiled(&spec.when, people) else {
         return;
     };
     for (name, attribute) in &spec.attributes {
         let mut rule = attribute.full();
-        let Some(condition) = compiled(&rule.condition.take()) else {
+        let Some(condition) = compiled(&rule.condition.take(), with_account) else {
             continue;
         };
         rules

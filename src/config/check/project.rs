@@ -2,26 +2,13 @@
 
 use super::{Entry, Report};
 use crate::config::diagnostic::{did_you_mean, quoted};
-use crate::config::yaml::join;
+use crate::config::yaml::{Doc, join};
 use crate::config::{codes, duration, kinds};
 
 pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
     let doc = &project.doc;
     let spec = &project.spec;
-    if jiff::tz::TimeZone::get(&spec.time_zone).is_err() {
-        let known: Vec<String> = jiff::tz::db()
-            .available()
-            .map(|name| name.as_str().to_owned())
-            .collect();
-        report.error(
-            doc,
-            "/spec/timeZone",
-            codes::BAD_TIME_ZONE,
-            format!("{} is not a time zone", quoted(&spec.time_zone)),
-            did_you_mean(&spec.time_zone, known.iter().map(String::as_str))
-                .or_else(|| Some("write an IANA name such as `Europe/London`".to_owned())),
-        );
-    }
+    time_zone(doc, "/spec/timeZone", &spec.time_zone, report);
     if let Err(error) = duration::parse_duration(&spec.plan.valid_for) {
         report.error(
             doc,
@@ -68,5 +55,23 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
                 ),
             );
         }
+    }
+}
+
+/// Checks the name of a time zone.
+pub(super) fn time_zone(doc: &Doc, pointer: &str, name: &str, report: &mut Report) {
+    if jiff::tz::TimeZone::get(name).is_err() {
+        let known: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        report.error(
+            doc,
+            pointer,
+            codes::BAD_TIME_ZONE,
+            format!("{} is not a time zone", quoted(name)),
+            did_you_mean(name, known.iter().map(String::as_str))
+                .or_else(|| Some("write an IANA name such as `Europe/London`".to_owned())),
+        );
     }
 }

@@ -52,8 +52,7 @@ fn person(source: &Entry<Source>, report: &mut Report) {
     let mut main = None;
     match spec.person.key.split_once('.') {
         Some((endpoint, member))
-            if is_identifier(endpoint)
-                && is_identifier(member.strip_prefix('@').unwrap_or(member)) =>
+            if is_identifier(endpoint) && is_member(member.strip_prefix('@').unwrap_or(member)) =>
         {
             if endpoints.contains(endpoint) {
                 main = Some(endpoint);
@@ -91,7 +90,13 @@ fn person(source: &Entry<Source>, report: &mut Report) {
             "/spec/person/key",
             codes::INVALID_VALUE,
             "a key has the form `endpoint.member`",
-            Some("for example `users.id`".to_owned()),
+            Some(match in_brackets(&spec.person.key) {
+                Some((endpoint, member)) => format!(
+                    "it is a place, not an expression; write {}",
+                    quoted(&format!("{endpoint}.{member}"))
+                ),
+                None => "for example `users.id`, for an attribute of XML `people.@id`".to_owned(),
+            }),
         ),
     }
     let scope = Scope::Record {
@@ -289,6 +294,26 @@ pub(super) fn not_empty(doc: &Doc, pointer: &str, setting: &Setting, report: &mu
 
 pub(super) fn is_users(path: &str) -> bool {
     path.trim_matches('/').eq_ignore_ascii_case("users")
+}
+
+/// Whether a key can name this member: what JSON and XML use in names, and no dot, since a key is no path.
+fn is_member(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// Endpoint and member of `people['@id']`, as expressions write it.
+fn in_brackets(key: &str) -> Option<(&str, &str)> {
+    let (endpoint, rest) = key.trim().split_once('[')?;
+    let member = rest.strip_suffix(']')?.trim();
+    let inner = member
+        .strip_prefix('\'')
+        .and_then(|member| member.strip_suffix('\''))
+        .or_else(|| member.strip_prefix('"')?.strip_suffix('"'))?;
+    (is_identifier(endpoint) && is_member(inner.strip_prefix('@').unwrap_or(inner)))
+        .then_some((endpoint, inner))
 }
 
 pub(super) fn is_identifier(name: &str) -> bool {

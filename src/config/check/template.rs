@@ -2,7 +2,7 @@
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
-use super::{Context, Entry, Report};
+use super::{Context, Entry, People, Report, naming};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::{AttributeSpec, OnLeave, Template, When};
@@ -62,15 +62,29 @@ fn one(template: &Entry<Template>, context: &Context<'_>, report: &mut Report) {
             );
         }
     }
+    let fields = people
+        .zip(mapping)
+        .map(|(people, mapping)| naming::fields(people.fields, &mapping.spec.attributes));
     let rules = Rules {
         doc,
         pointer: "/spec/attributes",
-        people,
+        people: people
+            .zip(fields.as_deref())
+            .map(|(people, fields)| People { fields, ..people }),
         source: mapping.and_then(|mapping| context.source(&mapping.spec.source)),
         anchor: mapping.map(|mapping| mapping.spec.matching.anchor.attribute.as_str()),
         target: mapping.and_then(|mapping| context.directory(&mapping.spec.target)),
     };
     attributes::check(&rules, &spec.attributes, report);
+    if let Some(mapping) = mapping {
+        let beside = set
+            .templates
+            .iter()
+            .filter(|other| other.spec.mapping == spec.mapping && other.name != template.name);
+        let others = std::iter::once(&mapping.spec.attributes)
+            .chain(beside.map(|other| &other.spec.attributes));
+        naming::circles(&rules, &spec.attributes, others, report);
+    }
     if spec.on_leave == OnLeave::Clear {
         for (name, rule) in &spec.attributes {
             lasting(doc, name, rule, report);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::duration::parse_days;
+
 /// The states a person can be in and what each means for the account. The first state whose condition holds is the
 /// person's; a person no state fits is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,6 +15,10 @@ pub struct Lifecycle {
     pub source: String,
     /// Name of the target.
     pub target: String,
+    /// Template of a person's time zone as an IANA name, for example `{{ person.site | lookup('zone') }}`. Days begin
+    /// and end there for the person: in `as_of`, dates and `accountExpires`. Without a value, the project's zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// The states, in the order they are tried.
     #[schemars(length(min = 1))]
     pub states: Vec<State>,
@@ -31,8 +37,17 @@ pub struct State {
     /// Condition over `person` and `as_of`. Left out, the state fits everyone who reaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// What the account should be like.
-    pub account: AccountState,
+    /// Template of the date since when the state holds, for example `{{ person.endsOn }}`: the state begins, and its
+    /// stages are counted, at the end of that day in the person's zone. A moment counts from itself. Until then the
+    /// state does not fit. Without a value the moment is stamped into the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// What the account should be like. Either this or `stages`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountState>,
+    /// What the account should be like as time goes by. Plans show the stages as `leaver+0d`, `leaver+30d`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
     /// Template of the reason shown to reviewers, for example `leaver since {{ person.endsOn }}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -56,6 +71,123 @@ pub struct AccountState {
     /// Attributes in this state, instead of or besides the mapping's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, super::AttributeSpec>,
+}
+
+/// One stage of a state. What it does not say stays as in the stage before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Stage {
+    /// When it begins, in days (`30d`) or weeks (`4w`) after `since`. The first is `0d`, and each is later than the one
+    /// before.
+    pub after: String,
+    /// What becomes different.
+    #[serde(default)]
+    pub account: StageAccount,
+    /// Template of the reason shown to reviewers. Without it, that of the stage before, or of the state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an account should be like from a stage on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StageAccount {
+    /// Whether the account is enabled. The first stage says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether an account is created for a person who has none. Defaults to `enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create: Option<bool>,
+    /// Template of the place (OU) accounts stand in, instead of the mapping's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
+    /// What happens to memberships that group rules give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsInState>,
+    /// Attributes, instead of or besides those of the stage before and the mapping's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, super::AttributeSpec>,
+}
+
+/// What a state, or one of its stages, says of itself about the account.
+#[derive(Debug, Clone)]
+pub struct Step<'a> {
+    /// `leaver`, or `leaver+30d` for a stage.
+    pub name: String,
+    /// Where it stands below the state: `/account`, or `/stages/1/account`.
+    pub pointer: String,
+    /// Days after which it begins; `None` for a state without stages.
+    pub after: Option<u32>,
+    /// Whether the account is enabled, when it says so.
+    pub enabled: Option<bool>,
+    /// Whether an account is created, when it says so.
+    pub create: Option<bool>,
+    /// The place.
+    pub placement: Option<&'a String>,
+    /// Memberships, when it says so.
+    pub groups: Option<GroupsInState>,
+    /// Attributes.
+    pub attributes: &'a BTreeMap<String, super::AttributeSpec>,
+    /// The reason.
+    pub reason: Option<&'a String>,
+}
+
+impl State {
+    /// The account of the state, or of each of its stages, as it is written.
+    pub fn steps(&self) -> Vec<Step<'_>> {
+        let whole = self.account.iter().map(|account| Step {
+            name: self.name.clone(),
+            pointer: "/account".to_owned(),
+            after: None,
+            enabled: Some(account.enabled),
+            create: account.create,
+            placement: account.placement.as_ref(),
+            groups: Some(account.groups),
+            attributes: &account.attributes,
+            reason: self.reason.as_ref(),
+        });
+        let stages = self.stages.iter().enumerate().map(|(at, stage)| {
+            let after = parse_days(&stage.after).unwrap_or_default();
+            Step {
+                name: format!("{}+{after}d", self.name),
+                pointer: format!("/stages/{at}/account"),
+                after: Some(after),
+                enabled: stage.account.enabled,
+                create: stage.account.create,
+                placement: stage.account.placement.as_ref(),
+                groups: stage.account.groups,
+                attributes: &stage.account.attributes,
+                reason: stage.reason.as_ref(),
+            }
+        });
+        whole.chain(stages).collect()
+    }
+
+    /// Every attribute the state or a stage of it speaks of.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &String> {
+        let stages = self.stages.iter().map(|stage| &stage.account.attributes);
+        self.account
+            .iter()
+            .map(|account| &account.attributes)
+            .chain(stages)
+            .flat_map(BTreeMap::keys)
+    }
+
+    /// Whether an account is enabled, and whether one is created, at any time.
+    pub fn ever(&self) -> (bool, bool) {
+        let (mut enabled, mut create) = (false, false);
+        let (mut ever_enabled, mut ever_created) = (false, false);
+        for step in self.steps() {
+            enabled = step.enabled.unwrap_or(enabled);
+            create = step.create.unwrap_or(match step.enabled {
+                Some(enabled) => enabled,
+                None => create,
+            });
+            ever_enabled |= enabled;
+            ever_created |= create;
+        }
+        (ever_enabled, ever_created)
+    }
 }
 
 /// What happens to memberships in a state.

@@ -139,7 +139,7 @@ pub struct AttributeRule {
     pub condition: Option<String>,
     /// What is done with a value longer than the directory's schema allows. Unique names are cut anyway.
     pub too_long: TooLong,
-    /// What it means that the directory's schema lacks the attribute.
+    /// What it means that the directory's schema lacks the attribute, or lets nobody write it.
     pub if_unknown: IfUnknown,
 }
 
@@ -180,7 +180,7 @@ struct WrittenRule {
     /// What is done with a value longer than the directory's schema allows. Unique names are cut anyway.
     #[serde(default)]
     too_long: TooLong,
-    /// What it means that the directory's schema lacks the attribute.
+    /// What it means that the directory's schema lacks the attribute, or lets nobody write it.
     #[serde(default)]
     if_unknown: IfUnknown,
 }

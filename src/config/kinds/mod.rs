@@ -22,7 +22,8 @@ pub use guards::{
     ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
 };
 pub use lifecycle::{
-    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, State,
+    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage, StageAccount,
+    State, Step,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,

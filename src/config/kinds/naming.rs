@@ -91,7 +91,7 @@ pub enum TooLong {
     Truncate,
 }
 
-/// What it means that the directory's schema lacks an attribute.
+/// What it means that the directory's schema lacks an attribute, or lets nobody write it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
 )]

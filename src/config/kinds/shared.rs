@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum SecretRef {
     /// Name of an environment variable.
-    Env(String),
-    /// Path of a file holding nothing but the secret; one trailing line break is ignored.
-    File(String),
+    Env(#[schemars(length(min = 1))] String),
+    /// Path of a regular file that holds nothing but the secret, in one line (private keys may have several) and UTF-8;
+    /// the line break at its end is not part of it.
+    File(#[schemars(length(min = 1))] String),
 }
 
 /// A value that is not secret: written here, or taken from an environment variable so that one repository serves
@@ -28,5 +29,6 @@ pub enum Setting {
 #[serde(deny_unknown_fields)]
 pub struct FromEnvironment {
     /// Name of the environment variable.
+    #[schemars(length(min = 1))]
     pub env: String,
 }

@@ -7,7 +7,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::{Value, json};
 
 use super::{Finding, Mark, NAME_PATTERN, Repair};
-use crate::config::diagnostic::{did_you_mean, list, quoted};
+use crate::config::diagnostic::{did_you_mean, list, quoted, suggest};
 use crate::config::yaml::{join, push_step};
 use crate::config::{codes, secrets};
 
@@ -27,7 +27,11 @@ impl<'a> Translator<'a> {
             .and_then(|(parent, _)| self.root.pointer(parent))
             .unwrap_or(&Value::Null);
         let instance = error.instance().as_ref();
-        if keyword.starts_with("/$defs/SecretRef/") && !instance.is_object() && !instance.is_null()
+        let empty = matches!(error.kind(), ValidationErrorKind::MinLength { .. });
+        if keyword.starts_with("/$defs/SecretRef/")
+            && !instance.is_object()
+            && !instance.is_null()
+            && !empty
         {
             out.push(Finding {
                 code: codes::LITERAL_SECRET,
@@ -55,7 +59,7 @@ impl<'a> Translator<'a> {
                     out.push(Finding {
                         code: codes::UNKNOWN_FIELD,
                         message: format!("{} is not a field here", quoted(key)),
-                        help: did_you_mean(key, known.iter().copied()).or_else(|| {
+                        help: meant(key, &known).or_else(|| {
                             (!known.is_empty())
                                 .then(|| format!("fields here are {}", list(known.iter().copied())))
                         }),
@@ -167,7 +171,9 @@ bad_percentage(&at_value)
             | ValidationErrorKind::MinLength { limit } => {
                 out.push(at_value(
                     codes::EMPTY_VALUE,
-                    if *limit == 1 {
+                    if empty && *limit == 1 {
+                        "this is empty".to_owned()
+                    } else if *limit == 1 {
                         "this is empty; at least one entry is needed".to_owned()
                     } else {
                         format!("at least {limit} are needed here")
@@ -218,8 +224,9 @@ bad_percentage(&at_value)
                             "one of {} is needed here",
                             list(tags.iter().map(String::as_str))
                         ),
-                        map.keys()
-                            .find_map(|key| did_you_mean(key, tags.iter().map(String::as_str))),
+                        map.keys().find_map(|key| {
+                            meant(key, &tags.iter().map(String::as_str).collect::<Vec<_>>())
+                        }),
                     );
                     let pointer = map
                         .keys()
@@ -420,6 +427,15 @@ bad_percentage(&at_value)
     }
 }
 
+/// `did you mean X?` for a key; where references stand, also for one that is written out.
+fn meant(key: &str, known: &[&str]) -> Option<String> {
+    did_you_mean(key, known.iter().copied()).or_else(|| {
+        let meant = secrets::reference_key(key)?;
+        let reference = known.iter().all(|known| ["env", "file"].contains(known));
+        (reference && known.contains(&meant)).then(|| format!("did you mean {}?", quoted(meant)))
+    })
+}
+
 fn text_of(value: &Value) -> String {
     value
         .as_str()
@@ -433,11 +449,18 @@ fn unknown_value(
 ) -> Finding {
     let options = || options.iter().map(String::as_str);
     match instance {
-        Value::String(given) => at_value(
-            codes::UNKNOWN_VALUE,
-            format!("{} is not one of {}", quoted(given), list(options())),
-            did_you_mean(given, options()),
-        ),
+        Value::String(given) => {
+            let mut finding = at_value(
+                codes::UNKNOWN_VALUE,
+                format!("{} is not one of {}", quoted(given), list(options())),
+                did_you_mean(given, options()),
+            );
+            // Taken for what was meant, so that a slip of the fingers is complained of once.
+            if let Some(meant) = suggest(given, options()) {
+                finding.repair.1 = Repair::Set(json!(meant));
+            }
+            finding
+        }
         other => at_value(
             codes::UNKNOWN_VALUE,
             format!("{} is not one of {}", described(other), list(options())),

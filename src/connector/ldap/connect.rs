@@ -459,7 +459,13 @@ impl Candidate<'_> {
                 let what = format!("signing in to {} as {user}", self.url);
                 let result = answer.map_err(|broken| broken.on_read(self.system, &what))?;
                 if result.rc != 0 {
-                    return Err(refused(self.system, &what, &result, &[]));
+                    let mut error = refused(self.system, &what, &result, &[]);
+                    if let (ConnectorError::Denied { message, .. }, Some(from)) =
+                        (&mut error, &self.settings.bind_from)
+                    {
+                        message.push_str(&format!("; {from}"));
+                    }
+                    return Err(error);
                 }
             }
             BindSettings::External { .. } => {
@@ -484,6 +490,7 @@ impl Candidate<'_> {
                         | ConnectorError::Conflict { system, message }
                         | ConnectorError::NotFound { system, message }
                         | ConnectorError::OverBudget { system, message }
+                        | ConnectorError::Setup { system, message }
                         | ConnectorError::Unknown { system, message } => ConnectorError::Denied {
                             message: format!(
                                 "{message}; this server may have no sign-in by certificate"
@@ -557,6 +564,7 @@ mod tests {
             base: Dn::parse("DC=example,DC=test").expect("a name"),
             page_size: 500,
             catalogs: Vec::new(),
+            bind_from: None,
             timeout: Duration::from_secs(2),
             pinned: None,
         }

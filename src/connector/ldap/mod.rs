@@ -43,6 +43,8 @@ pub struct Settings {
     pub ca_pem: Option<Vec<u8>>,
     /// Who we are.
     pub bind: BindSettings,
+    /// Where user and password come from, for the message when they are refused: `the password comes from …`.
+    pub bind_from: Option<String>,
     /// The domain's distinguished name; must be the server's `defaultNamingContext`.
     pub base: Dn,
     /// Entries per page of a read. Active Directory gives at most 1,000.

@@ -395,6 +395,53 @@ fn expected_id(reader: &Reader, endpoint: &Endpoint, prepared: &Prepared) -> Opt
         .then_some(last)
 }
 
+impl Reader {
+    /// The records of one request, whole and unjudged; none where the server has nothing.
+    pub(super) async fn records(
+        &self,
+        endpoint: &Endpoint,
+        prepared: &Prepared,
+    ) -> Result<Vec<Value>, ConnectorError> {
+        self.call(prepared, |answer| {
+            if matches!(
+                answer.status,
+                StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::NO_CONTENT
+            ) {
+                return Ok(Vec::new());
+            }
+            self.pace.check_status(answer)?;
+            self.parsed(endpoint, answer, |answer, shape| {
+                envelope::records_of(
+                    envelope::parse(&answer.body, shape.xml)?,
+                    shape,
+                    &endpoint.settings.key,
+                )
+            })
+        })
+        .await
+    }
+}
+
+/// The first few different requests that these people make.
+pub(super) fn first_requests(
+    reader: &Reader,
+    endpoint: &Endpoint,
+    people: &[Value],
+    most: usize,
+) -> Vec<Prepared> {
+    let name = reader.people.settings.name.as_str();
+    let narrowed = reader.is_narrowed(endpoint, &BTreeSet::from([name]));
+    let mut calls = Calls::default();
+    for row in people {
+        if calls.calls.len() >= most {
+            break;
+        }
+        let parts = [(name, row)];
+        calls.need(reader, endpoint, &Record { parts: &parts }, None, narrowed);
+    }
+    calls.calls.into_iter().map(|call| call.prepared).collect()
+}
+
 /// Requests that the rows of a first page would make, without sending any: by endpoint.
 pub(super) fn estimate(reader: &Reader, rows: &[&Value], total: u64) -> BTreeMap<String, u64> {
     let people = reader.people.settings.name.as_str();

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 pub(super) struct Page {
     pub(super) rows: Vec<Value>,
     pub(super) total: Option<u64>,
+    /// What stands where the total should, when that is no number of records.
+    pub(super) odd_total: Option<&'static str>,
     /// The cursor or address of the next page.
     pub(super) next: NextPage,
     /// What a `Link` header says of a next page, whatever the source looks at.
@@ -78,6 +80,8 @@ pub(super) struct Shape<'a> {
 pub(super) enum NoPage {
     /// Not JSON or XML, or cut off.
     Broken(String),
+    /// Whole, and of a sort that is never read, however often it is asked for.
+    Refused(String),
     /// No list of records where one should be.
     NoList(String),
 }
@@ -85,7 +89,10 @@ pub(super) enum NoPage {
 /// Reads a body.
 pub(super) fn parse(body: &[u8], xml: bool) -> Result<Value, NoPage> {
     if xml {
-        return super::xml::parse(body).map_err(NoPage::Broken);
+        return super::xml::parse(body).map_err(|error| match error {
+            super::xml::NotXml::Broken(why) => NoPage::Broken(why),
+            super::xml::NotXml::Refused(why) => NoPage::Refused(why),
+        });
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| NoPage::Broken(error.to_string()))
@@ -98,24 +105,48 @@ pub(super) fn page(body: &[u8], shape: Shape<'_>) -> Result<Page, NoPage> {
 
 /// Takes the list out of an answer.
 pub(super) fn page_of(mut answer: Value, shape: Shape<'_>) -> Result<Page, NoPage> {
-    let total = match shape.total {
+    let (total, odd_total) = total_in(match shape.total {
         Some(pointer) => answer.pointer(pointer),
         None if shape.entity.is_some() => answer
             .as_object()
             .and_then(|members| member(members, "record_count")),
         None => None,
-    }
-    .and_then(whole)
-    .and_then(|number| u64::try_from(number).ok());
+    });
     let next = NextPage::of(shape.next.and_then(|pointer| answer.pointer(pointer)));
     let rows = rows(&mut answer, shape, total)?;
     Ok(Page {
         rows,
         total,
+        odd_total,
         next,
         linked: NextPage::None,
         rest: answer,
     })
+}
+
+/// What a value says of how many records there are: their number, or why it is none. What is missing or null says
+/// nothing.
+pub(super) fn total_in(value: Option<&Value>) -> (Option<u64>, Option<&'static str>) {
+    let value = match value {
+        None | Some(Value::Null) => return (None, None),
+        Some(value) => value,
+    };
+    match whole(value) {
+        Some(number) => match u64::try_from(number) {
+            Ok(total) => (Some(total), None),
+            Err(_) => (None, Some("a negative number")),
+        },
+        None => (
+            None,
+            Some(match value {
+                Value::Number(_) => "a number that is not whole",
+                Value::String(_) => "a text that is no number",
+                Value::Array(_) => "a list",
+                Value::Object(_) => "an object",
+                Value::Bool(_) | Value::Null => "true or false",
+            }),
+        ),
+    }
 }
 
 fn rows(answer: &mut Value, shape: Shape<'_>, total: Option<u64>) -> Result<Vec<Value>, NoPage> {
@@ -129,7 +160,8 @@ fn rows(answer: &mut Value, shape: Shape<'_>, total: Option<u64>) -> Result<Vec<
                 Ok(Vec::new())
             }
             None => Err(NoPage::NoList(format!(
-                "the answer has nothing at {pointer}"
+                "the answer has nothing at {pointer}{}",
+                how_far(answer, pointer)
             ))),
         };
     }
@@ -163,6 +195,25 @@ fn rows(answer: &mut Value, shape: Shape<'_>, total: Option<u64>) -> Result<Vec<
         }
         _ => Err(NoPage::NoList("the answer is a single value".to_owned())),
     }
+}
+
+/// How far into an answer a place leads, and what stands there: names of members, never values.
+fn how_far(answer: &Value, pointer: &str) -> String {
+    let mut end = pointer.len();
+    while let Some(at) = pointer[..end].rfind('/') {
+        end = at;
+        let Some(found) = answer.pointer(&pointer[..end]) else {
+            continue;
+        };
+        let place = if end == 0 { "it" } else { &pointer[..end] };
+        return match found {
+            Value::Object(members) if members.is_empty() => format!("; {place} is empty"),
+            Value::Object(members) => format!("; {place} has only {}", names(members)),
+            Value::Array(_) => format!("; {place} is a list"),
+            _ => format!("; {place} is a single value"),
+        };
+    }
+    String::new()
 }
 
 /// Whether the element around a missing one is there: then there is none of it, and not another document.
@@ -217,12 +268,24 @@ pub(super) fn with_key(mut kept: Value, row: &Value, key: &str) -> Value {
 }
 
 fn describe(members: &Map<String, Value>) -> String {
-    let names: Vec<&str> = members.keys().take(8).map(String::as_str).collect();
-    if names.is_empty() {
+    if members.is_empty() {
         "the answer is an empty object".to_owned()
     } else {
-        format!("the answer has only {}", names.join(", "))
+        format!("the answer has only {}", names(members))
     }
+}
+
+fn names(members: &Map<String, Value>) -> String {
+    let names: Vec<&str> = members.keys().take(8).map(String::as_str).collect();
+    names.join(", ")
+}
+
+/// The name of the attribute that has the same name as a key that no row has.
+pub(super) fn attribute_like(row: &Value, key: &str) -> Option<String> {
+    let attribute = format!("@{key}");
+    row.as_object()?
+        .contains_key(&attribute)
+        .then_some(attribute)
 }
 
 fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
@@ -319,6 +382,54 @@ mod tests {
         let found = page(body, shape).unwrap();
         assert_eq!((found.rows.len(), found.total), (2, Some(2)));
         assert!(page(br#"{"users":[]}"#, shape).is_err());
+    }
+
+    #[test]
+    fn a_total_is_a_number_nothing_or_odd() {
+        for (total, expected) in [
+            ("7", (Some(7), None)),
+            ("\" 7 \"", (Some(7), None)),
+            ("null", (None, None)),
+            ("-1", (None, Some("a negative number"))),
+            ("7.5", (None, Some("a number that is not whole"))),
+            ("\"\"", (None, Some("a text that is no number"))),
+            ("\"1,234\"", (None, Some("a text that is no number"))),
+            ("[7]", (None, Some("a list"))),
+            ("{\"count\": 7}", (None, Some("an object"))),
+            ("true", (None, Some("true or false"))),
+        ] {
+            let body = format!(r#"{{"record_count":{total},"users":[]}}"#);
+            let page = page(body.as_bytes(), USERS).unwrap();
+            assert_eq!((page.total, page.odd_total), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_says_how_far_it_leads() {
+        let shape = |records| Shape {
+            records: Some(records),
+            entity: None,
+            xml: true,
+            ..USERS
+        };
+        let body =
+            br#"<Envelope><Body><Staff count="1"><Person id="7"/></Staff></Body></Envelope>"#;
+        for (records, words) in [
+            ("/People/Person", "it has only Envelope"),
+            (
+                "/Envelope/Body/People/Person",
+                "/Envelope/Body has only Staff",
+            ),
+            (
+                "/Envelope/Body/Staff/Person/Name/First",
+                "/Envelope/Body/Staff/Person has only @id",
+            ),
+        ] {
+            match page(body, shape(records)) {
+                Err(NoPage::NoList(why)) => assert!(why.contains(words), "{why}"),
+                other => panic!("{records}: {other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(super) enum NoAnswer {
     /// No connection, no TLS, timeout, or an answer that broke off.
     #[error("{0}")]
     Broken(String),
+    /// No connection was made, so nothing was sent.
+    #[error("{0}")]
+    Unreached(String),
     /// The server's certificate is not trusted. Waiting changes nothing about that.
     #[error("{0}")]
     Untrusted(String),
@@ -155,16 +158,20 @@ pub(super) async fn send(
 }
 
 fn broken(error: reqwest::Error) -> NoAnswer {
+    if error.is_connect() {
+        let text = chain(&error.without_url());
+        // The type is buried under four crates' wrappers; the words are rustls's own.
+        return if text.contains("invalid peer certificate") {
+            NoAnswer::Untrusted(text)
+        } else {
+            NoAnswer::Unreached(text)
+        };
+    }
     if error.is_timeout() {
         return NoAnswer::Broken("no answer in time".to_owned());
     }
     // The address may carry a tenant or a filter; whoever reads this knows the server anyway.
-    let text = chain(&error.without_url());
-    // The type is buried under four crates' wrappers; the words are rustls's own.
-    if text.contains("invalid peer certificate") {
-        return NoAnswer::Untrusted(text);
-    }
-    NoAnswer::Broken(text)
+    NoAnswer::Broken(chain(&error.without_url()))
 }
 
 /// An error and what caused it, in one line.
@@ -187,7 +194,7 @@ impl Pace {
     pub(super) fn no_answer(&self, error: &NoAnswer, hint: &'static str) -> Failure {
         let message = self.redactor.line(&error.to_string());
         match error {
-            NoAnswer::Broken(_) => Failure::Flaky {
+            NoAnswer::Broken(_) | NoAnswer::Unreached(_) => Failure::Flaky {
                 after: None,
                 message,
                 hint,
@@ -233,6 +240,7 @@ impl Pace {
                         self.redactor.line(&message_in(&answer.body))
                     ),
                     hint: NOT_THE_API,
+                    body: None,
                 });
             }
             return self.check_echo(&answer.body);

@@ -16,14 +16,14 @@ use super::RowSink;
 use super::cache::digest;
 use super::dependent::{Calls, Fetched, Need};
 use super::envelope::{describe_row, row_id};
-use super::list::{Pass, Rows};
+use super::pass::{Pass, Rows};
 use super::reader::Reader;
 use super::request::Endpoint;
 use crate::config::kinds::JoinTrouble;
 use crate::connector::ConnectorError;
 use crate::intake::join::{self, JoinIndex, Match, projected};
 use crate::lang::{Expression, Record, Scope, compile_expression};
-use crate::model::JoinedRead;
+use crate::model::{JoinHold, JoinWhy, JoinedRead};
 
 /// Rows as they came, cut down to what is used, because others depend on them.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ struct Assembly<'a> {
     rows: &'a [KeptRow],
     joined: Vec<(&'a str, Joined)>,
     /// By person: why they are held.
-    held: BTreeMap<usize, String>,
+    held: BTreeMap<usize, Vec<JoinHold>>,
 }
 
 impl Assembly<'_> {
@@ -110,9 +110,19 @@ impl Assembly<'_> {
         parts
     }
 
-    fn hold(&mut self, person: usize, trouble: JoinTrouble, reason: impl FnOnce() -> String) {
+    fn hold(
+        &mut self,
+        person: usize,
+        (endpoint, trouble): (&str, JoinTrouble),
+        why: JoinWhy,
+        reason: impl FnOnce() -> String,
+    ) {
         if trouble == JoinTrouble::Hold {
-            self.held.entry(person).or_insert_with(reason);
+            self.held.entry(person).or_default().push(JoinHold {
+                why,
+                endpoint: endpoint.to_owned(),
+                reason: reason(),
+            });
         }
     }
 }
@@ -182,7 +192,7 @@ impl Reader {
             let parts = assembly.parts(at);
             let record = Record { parts: &parts };
             match assembly.held.get(&at) {
-                Some(reason) => sink.hold(&record, reason.clone()),
+                Some(reasons) => sink.hold(&record, reasons.clone().into_boxed_slice()),
                 None => sink.push(&record),
             }
         }
@@ -266,16 +276,22 @@ impl Reader {
                     Match::Nobody => {
                         let shown = join::shown(&key);
                         self.note(&mut read.unmatched, assembly, person, &shown);
-                        assembly.hold(person, endpoint.settings.unmatched, || {
-                            format!("no record of {name} has the key {shown}")
-                        });
+                        assembly.hold(
+                            person,
+                            (name, endpoint.settings.unmatched),
+                            JoinWhy::Unmatched,
+                            || format!("no record of {name} has the key {shown}"),
+                        );
                     }
                     Match::Several(count) => {
                         let shown = join::shown(&key);
                         self.note(&mut read.ambiguous, assembly, person, &shown);
-                        assembly.hold(person, endpoint.settings.duplicate, || {
-                            format!("{count} records of {name} have the key {shown}")
-                        });
+                        assembly.hold(
+                            person,
+                            (name, endpoint.settings.duplicate),
+                            JoinWhy::Duplicate,
+                            || format!("{count} records of {name} have the key {shown}"),
+                        );
                     }
                 }
             }
@@ -394,23 +410,29 @@ impl Reader {
                 }
                 Err(Trouble::None(why)) => {
                     self.note(&mut read.unmatched, assembly, person, &why);
-                    assembly.hold(person, endpoint.settings.unmatched, || {
-                        format!("{name} has no record: {why}")
-                    });
+                    assembly.hold(
+                        person,
+                        (name, endpoint.settings.unmatched),
+                        JoinWhy::Unmatched,
+                        || format!("{name} has no record: {why}"),
+                    );
                 }
                 // Not even that there is none is known, so nobody goes on without.
                 Err(Trouble::Unknown(why)) => {
                     self.note(&mut read.unmatched, assembly, person, &why);
-                    assembly.hold(person, JoinTrouble::Hold, || {
+                    assembly.hold(person, (name, JoinTrouble::Hold), JoinWhy::Unknown, || {
                         format!("what {name} has is not known: {why}")
                     });
                 }
                 Err(Trouble::Several(count)) => {
                     let found = format!("{count} records");
                     self.note(&mut read.ambiguous, assembly, person, &found);
-                    assembly.hold(person, endpoint.settings.duplicate, || {
-                        format!("{name} gave {count} records for one person")
-                    });
+                    assembly.hold(
+                        person,
+                        (name, endpoint.settings.duplicate),
+                        JoinWhy::Duplicate,
+                        || format!("{name} gave {count} records for one person"),
+                    );
                 }
             }
         }
@@ -482,12 +504,13 @@ fn chosen(
     if rows.is_empty() {
         return Err(Trouble::None("the answer holds no record".to_owned()));
     }
+    let columns: Vec<&str> = settings.on.iter().map(|(_, own)| own.as_str()).collect();
+    let columns = columns.join(", ");
     let no_record = || {
         let member = if left.is_empty() {
-            settings.key.clone()
+            &settings.key
         } else {
-            let columns: Vec<&str> = settings.on.iter().map(|(_, own)| own.as_str()).collect();
-            columns.join(", ")
+            &columns
         };
         let said = said.map_or_else(|| describe_row(&rows[0]), str::to_owned);
         Trouble::Unknown(format!(
@@ -508,8 +531,13 @@ fn chosen(
         ([only], _) => Ok(*only),
         ([], Some(Some(asked))) => match found.iter().flatten().next() {
             None => Err(no_record()),
-            Some(other) => Err(Trouble::Unknown(format!(
+            Some(other) if left.is_empty() => Err(Trouble::Unknown(format!(
                 "record {} was asked for, and the server answered with record {}",
+                join::shown(asked),
+                join::shown(other)
+            ))),
+            Some(other) => Err(Trouble::Unknown(format!(
+                "the record whose {columns} is {} was asked for, and the server answered with one whose is {}",
                 join::shown(asked),
                 join::shown(other)
             ))),

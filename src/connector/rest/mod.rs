@@ -20,6 +20,7 @@ mod limiter;
 mod list;
 mod message;
 mod pace;
+mod pass;
 pub mod probe;
 mod read;
 mod reader;
@@ -47,7 +48,8 @@ use super::ConnectorError;
 use crate::intake::Taker;
 use crate::lang::Record;
 use crate::model::{
-    Completeness, Field, JoinedRead, Name, PeopleHeader, PeopleSnapshot, Person, RejectedRow,
+    Completeness, Field, JoinHold, JoinedRead, Name, PeopleHeader, PeopleSnapshot, Person,
+    RejectedRow,
 };
 
 /// The rows an answer of the preset's list holds: the way every answer goes, for the fuzz targets.
@@ -63,9 +65,35 @@ pub fn rows_of_answer(body: &[u8]) -> Result<Vec<serde_json::Value>, String> {
         entity: Some("Users"),
         xml: false,
     };
+    rows_of(body, shape)
+}
+
+/// The rows an XML answer of `/People/Person` holds: the way every such answer goes, for the fuzz targets.
+///
+/// # Errors
+/// Why there are none, in words.
+#[doc(hidden)]
+pub fn rows_of_xml_answer(body: &[u8]) -> Result<Vec<serde_json::Value>, String> {
+    rows_of(
+        body,
+        envelope::Shape {
+            records: Some("/People/Person"),
+            total: Some("/People/@count"),
+            next: Some("/People/@next"),
+            entity: None,
+            xml: true,
+        },
+    )
+}
+
+fn rows_of(body: &[u8], shape: envelope::Shape<'_>) -> Result<Vec<serde_json::Value>, String> {
     match envelope::page(body, shape) {
         Ok(page) => Ok(page.rows),
-        Err(envelope::NoPage::Broken(why) | envelope::NoPage::NoList(why)) => Err(why),
+        Err(
+            envelope::NoPage::Broken(why)
+            | envelope::NoPage::Refused(why)
+            | envelope::NoPage::NoList(why),
+        ) => Err(why),
     }
 }
 
@@ -121,8 +149,8 @@ pub trait RowSink: Send {
     /// Takes a person's records: the row of the list, then what is joined to it. An id may come again: rows move
     /// between pages, and the later one is the fresher.
     fn push(&mut self, record: &Record<'_>);
-    /// Takes a person who is to be held, with the reason.
-    fn hold(&mut self, record: &Record<'_>, reason: String);
+    /// Takes a person who is to be held on account of what should be joined, with the reasons.
+    fn hold(&mut self, record: &Record<'_>, reasons: Box<[JoinHold]>);
     /// Ends the read.
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot;
 }
@@ -136,8 +164,8 @@ impl RowSink for Taker<'_> {
         Taker::push_record(self, record);
     }
 
-    fn hold(&mut self, record: &Record<'_>, reason: String) {
-        Taker::hold(self, record, reason);
+    fn hold(&mut self, record: &Record<'_>, reasons: Box<[JoinHold]>) {
+        Taker::hold(self, record, reasons);
     }
 
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot {

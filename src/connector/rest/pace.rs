@@ -15,6 +15,9 @@ use super::time::{MachineTime, Timekeeper};
 use super::{Clock, RunSettings, Settings};
 use crate::connector::ConnectorError;
 
+/// Shortest wait that is told: a limit of few requests per second makes many of less, and telling each drowns the rest.
+const WORTH_SAYING: Duration = Duration::from_secs(1);
+
 /// What reading cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadReport {
@@ -146,7 +149,7 @@ impl Pace {
     pub(super) async fn permit(&self) -> Permit<'_> {
         let (permit, waited) = self.limiter.permit(&*self.time).await;
         self.lock_report().waited += waited;
-        if !waited.is_zero() {
+        if waited >= WORTH_SAYING {
             tracing::info!(system = %self.system, seconds = waited.as_secs(), "waited to stay within the rate limit");
         }
         permit

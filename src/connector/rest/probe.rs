@@ -13,11 +13,15 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::envelope::row_id;
-use super::list::{Next, Pager, Pass, Rows};
+use super::list::Pager;
+use super::pass::{Next, Pass, Rows};
 use super::reader::Reader;
+use super::request::Endpoint;
 use super::{ReadReport, Settings, Timekeeper, TokenFacts};
 use crate::connector::ConnectorError;
 
+/// Requests made of an endpoint that is asked for each person: enough to see which members its records have.
+const ASKED: usize = 3;
 /// Headers by which servers tell their limit.
 const LIMIT_HEADERS: &[&str] = &[
     "ratelimit",
@@ -85,6 +89,19 @@ pub struct Walk {
     pub whole: bool,
     /// Whether the budget ended it.
     pub budget_spent: bool,
+    /// Why its end does not show that it is whole; says something only of a list read to its end.
+    pub doubts: Vec<String>,
+}
+
+/// An endpoint besides the one people come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Its name.
+    pub name: String,
+    /// Its path, as the source writes it.
+    pub path: String,
+    /// Whether it is asked for each person, or for each of their values.
+    pub dependent: bool,
 }
 
 /// The rows of a page, until they are looked at.
@@ -160,9 +177,80 @@ impl RestProbe {
     pub async fn rows(
         &self,
         most: Option<u64>,
+        each: impl FnMut(&Value),
+    ) -> Result<Walk, ConnectorError> {
+        self.walk(&self.reader.people, most, each).await
+    }
+
+    /// The other endpoints, in the order in which they would be read.
+    pub fn others(&self) -> Vec<Other> {
+        let others = self.reader.others.iter().map(|endpoint| Other {
+            name: endpoint.settings.name.clone(),
+            path: endpoint.settings.path.clone(),
+            dependent: endpoint.settings.dependent.is_some(),
+        });
+        others.collect()
+    }
+
+    /// Hands on rows of another endpoint: of a list as [`RestProbe::rows`] does; of one asked for each person those that
+    /// belong to the first few of these people who need it.
+    ///
+    /// # Errors
+    /// As reading it would fail.
+    pub async fn rows_of(
+        &self,
+        name: &str,
+        most: Option<u64>,
+        people: &[Value],
         mut each: impl FnMut(&Value),
     ) -> Result<Walk, ConnectorError> {
-        let endpoint = &self.reader.people;
+        let reader = &self.reader;
+        let Some(endpoint) = reader
+            .others
+            .iter()
+            .find(|endpoint| endpoint.settings.name == name)
+        else {
+            return Ok(Walk::default());
+        };
+        if endpoint.settings.dependent.is_none() {
+            return self.walk(endpoint, most, each).await;
+        }
+        let mut walk = Walk {
+            page_size: 1,
+            per_page: 1,
+            ..Walk::default()
+        };
+        for prepared in super::dependent::first_requests(reader, endpoint, people, ASKED) {
+            if !self.may_ask() {
+                walk.budget_spent = true;
+                break;
+            }
+            walk.pages += 1;
+            for row in reader.records(endpoint, &prepared).await? {
+                walk.rows += 1;
+                each(&row);
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Requests that the endpoints asked for each person take at least, of `total` people like these.
+    pub fn dependent_requests(&self, people: &[Value], total: u64) -> u64 {
+        let rows: Vec<&Value> = people.iter().collect();
+        let needed = super::dependent::estimate(&self.reader, &rows, total);
+        self.others()
+            .iter()
+            .filter(|other| other.dependent)
+            .filter_map(|other| needed.get(&other.name))
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    async fn walk(
+        &self,
+        endpoint: &Endpoint,
+        most: Option<u64>,
+        mut each: impl FnMut(&Value),
+    ) -> Result<Walk, ConnectorError> {
         let mut walk = Walk {
             page_size: endpoint
                 .settings
@@ -195,6 +283,7 @@ impl RestProbe {
             }
             if next == Next::End {
                 walk.whole = true;
+                walk.doubts = pass.doubts("records", endpoint);
                 return Ok(walk);
             }
             if most.is_some_and(|most| walk.rows >= most) {

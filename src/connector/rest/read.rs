@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::dependent;
 use super::joined::Kept;
-use super::list::{Pass, Rows};
+use super::pass::{Pass, Rows};
 use super::reader::Reader;
 use super::{ReadFacts, RestReader, RowSink};
 use crate::connector::{ConnectorError, PeopleReader};

@@ -27,7 +27,12 @@ pub(super) enum Failure {
         retries: u32,
     },
     /// Status 200 with something that is not the answer.
-    Garbled { message: String, hint: &'static str },
+    Garbled {
+        message: String,
+        hint: &'static str,
+        /// A hash of the body, where the same body again shows that it will not change.
+        body: Option<u64>,
+    },
     /// 401 on an API call: the token is not, or no longer, accepted.
     Unauthorised { message: String },
     /// Trying again cannot help.
@@ -47,6 +52,10 @@ pub(super) struct Attempts {
     throttled: u32,
     flaky: u32,
     garbled: u32,
+    /// Of the body before, when that was garbled.
+    body: Option<u64>,
+    /// The same garbled body came twice in a row.
+    same: bool,
 }
 
 impl Attempts {
@@ -57,6 +66,8 @@ impl Attempts {
             throttled: 0,
             flaky: 0,
             garbled: 0,
+            body: None,
+            same: false,
         }
     }
 
@@ -81,8 +92,10 @@ impl Attempts {
                     backoff(Duration::from_secs(1), self.flaky - 1, jitter),
                 )
             }
-            Failure::Garbled { .. } => {
-                if self.garbled >= GARBLED_RETRIES {
+            Failure::Garbled { body, .. } => {
+                self.same = body.is_some() && self.body == *body;
+                self.body = *body;
+                if self.same || self.garbled >= GARBLED_RETRIES {
                     return None;
                 }
                 self.garbled += 1;
@@ -120,9 +133,16 @@ impl Attempts {
                 system,
                 message: with_hint(&format!("{message} ({} attempts)", self.flaky + 1), hint),
             },
-            Failure::Garbled { message, hint } => ConnectorError::Unavailable {
+            Failure::Garbled { message, hint, .. } => ConnectorError::Unavailable {
                 system,
-                message: with_hint(&format!("{message} ({} attempts)", self.garbled + 1), hint),
+                message: with_hint(
+                    &if self.same {
+                        format!("{message} (the same answer came again)")
+                    } else {
+                        format!("{message} ({} attempts)", self.garbled + 1)
+                    },
+                    hint,
+                ),
             },
             Failure::Unauthorised { message } => ConnectorError::Denied {
                 system,
@@ -203,11 +223,20 @@ mod tests {
         };
         let (total, waits) = total_waited(Attempts::new(Duration::from_secs(400)), &flaky, 0.0);
         assert_eq!((total.as_secs(), waits), (31, 5));
-        let garbled = Failure::Garbled {
+        let garbled = |body| Failure::Garbled {
             message: String::new(),
             hint: "",
+            body,
         };
-        let (total, waits) = total_waited(Attempts::new(Duration::from_secs(400)), &garbled, 0.0);
+        let patient = || Attempts::new(Duration::from_secs(400));
+        let (total, waits) = total_waited(patient(), &garbled(None), 0.0);
         assert_eq!((total.as_secs(), waits), (7, 3));
+        // The same again will be the same for ever; another may be a server that is getting well.
+        let (_, waits) = total_waited(patient(), &garbled(Some(7)), 0.0);
+        assert_eq!(waits, 1);
+        let mut attempts = patient();
+        for body in [1, 2, 1] {
+            assert!(attempts.wait(&garbled(Some(body)), 0.0).is_some());
+        }
     }
 }

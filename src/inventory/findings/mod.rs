@@ -26,6 +26,7 @@ pub const CODES: &[&str] = &[
     "probe-detail-only",
     "probe-email-shared",
     "probe-empty-list",
+    "probe-endpoint-failed",
     "probe-field-not-delivered",
     "probe-html",
     "probe-importer-active",

@@ -46,14 +46,34 @@ pub fn of_source(report: &SourceReport, beside: &Beside<'_>) -> Vec<Finding> {
         .lists
         .iter()
         .find(|list| list.endpoint == beside.people);
-    if let Some(list) = people {
+    if let Some(list) = people.filter(|list| list.failed.is_none()) {
         of_list(list, &mut found);
         of_members(list, beside, &mut found);
         declared(report, list, beside.uses, &mut found);
     }
+    for list in &report.lists {
+        let is_people = list.endpoint == beside.people;
+        if let Some(why) = &list.failed {
+            found.push(warning(
+                "probe-endpoint-failed",
+                format!("{} ({}) cannot be read: {why}", list.endpoint, list.path),
+                if is_people {
+                    "nobody can be planned for until it can; what the other endpoints give is shown below"
+                } else {
+                    "every plan fails until it can, since it is joined to people; what the others give is shown below"
+                },
+            ));
+        } else if let Some(why) = list.stopped.as_ref().filter(|_| !is_people) {
+            found.push(hint(
+                "probe-budget-spent",
+                format!("{} was not looked at as far as asked: {why}", list.endpoint),
+                "allow more with --max-requests",
+            ));
+        }
+    }
     if beside.halo {
         importers(beside, &mut found);
-        if let Some(list) = people {
+        if let Some(list) = people.filter(|list| list.failed.is_none()) {
             halo_members(report, list, beside, &mut found);
         }
     }
@@ -219,9 +239,16 @@ fn declared(report: &SourceReport, list: &ListReport, uses: &[Usage], found: &mu
     let all: Vec<&FieldReport> = report.lists.iter().flat_map(|list| &list.fields).collect();
     for one in uses {
         for path in &one.paths {
-            if !all
+            // Of an endpoint that could not be looked at nobody knows.
+            let end = path.find(['.', '[']).unwrap_or(path.len());
+            let unseen = report
+                .lists
                 .iter()
-                .any(|field| field.present > 0 && covers(path, &field.path))
+                .any(|list| list.rows == 0 && list.endpoint == path[..end]);
+            if !unseen
+                && !all
+                    .iter()
+                    .any(|field| field.present > 0 && covers(path, &field.path))
             {
                 found.push(warning(
                     "probe-field-not-delivered",

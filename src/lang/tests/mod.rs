@@ -92,6 +92,7 @@ impl World {
                 in_scope: true,
                 facts: rows.into_iter().map(|(_, _, fact)| fact).collect(),
                 faults: Box::default(),
+                held: Box::default(),
             },
         }
     }

@@ -134,6 +134,7 @@ proptest! {
             in_scope: true,
             facts: [facts.0, facts.1, facts.2, facts.3, facts.4, facts.5].into(),
             faults: Box::default(),
+            held: Box::default(),
         };
         let context = PersonContext { person: &person, ..world.context() };
         if let Ok(template) = compile_template(&format!("{{{{ {written} }}}}"), &scope) {
@@ -199,6 +200,7 @@ proptest! {
             in_scope: true,
             facts: facts.iter().map(|fact| fact.as_ref().map(|fact| Fact::Text(fact.into()))).collect(),
             faults: Box::default(),
+            held: Box::default(),
         };
         let tables = Tables::default();
         let as_of = date(2026, 6, 2).to_zoned(jiff::tz::TimeZone::UTC).unwrap();

@@ -182,7 +182,13 @@ impl Quality {
                 found: text,
             });
         };
-        for fault in &person.faults {
+        // Of somebody whose records are not known, faults say only that; the hold says it better.
+        let faults = if person.held.is_empty() {
+            &*person.faults
+        } else {
+            &[]
+        };
+        for fault in faults {
             let rule = self.invalid.get(usize::from(fault.field.0));
             if let Some(rule) = rule.copied().flatten() {
                 add(usize::from(rule), fault.reason.clone());

@@ -14,8 +14,9 @@ use std::collections::HashMap;
 
 use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
+use crate::model::held_codes::{Code, warning};
 use crate::model::{Dn, Location};
-use crate::plan::{Change, Held, PersonRef, Plan, PlanFile, RuleIndex, Warning};
+use crate::plan::{Change, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning};
 
 /// How much is told of what many people share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +111,10 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     });
     sections.push(Section {
         title: "Held".into(),
-        size: grouped(number(plan.held.len())),
+        size: match plan.held_counts() {
+            HeldCounts { held, in_part: 0 } => grouped(held),
+            counts => held_words(counts).join(" · "),
+        },
         items_are: "held people and accounts",
         essential: false,
         items: held_items(&context, &plan.held),
@@ -188,12 +192,16 @@ impl Context<'_> {
 
 /// A fact short enough for the end of a line.
 fn clip(value: &str) -> String {
-    const LONGEST: usize = 60;
+    cut(value, 60)
+}
+
+/// The beginning of a long text, with its length.
+fn cut(value: &str, longest: usize) -> String {
     let length = value.chars().count();
-    if length <= LONGEST {
+    if length <= longest {
         return value.to_owned();
     }
-    let head: String = value.chars().take(LONGEST).collect();
+    let head: String = value.chars().take(longest).collect();
     format!("{head}… ({length} characters)")
 }
 
@@ -297,23 +305,57 @@ fn held_item(context: &Context<'_>, held: &Held) -> Item {
     Item { lines }
 }
 
-fn warning_item(context: &Context<'_>, warning: &Warning) -> Item {
+/// Warnings whose number is one of people; the others count whatever they name.
+const OF_PEOPLE: &[Code] = &[
+    warning::QUALITY,
+    warning::UNCOVERED_VALUE,
+    warning::UNMAPPED_VALUE,
+];
+
+/// What it is about, and below it each example on a line of its own.
+fn warning_item(context: &Context<'_>, told: &Warning) -> Item {
+    let times = if OF_PEOPLE.iter().any(|code| code.code == told.code) {
+        count(told.count, "person", "people")
+    } else {
+        count(told.count, "time", "times")
+    };
     let mut lines = vec![
         Line::new(0, Sign::Alarm)
-            .own(format!("{}: ", count(warning.count, "time", "times")))
-            .sentence(warning.message.clone())
-            .origin(vec![Piece::Code(warning.code.clone())]),
+            .own(format!("{times}: "))
+            .sentence(told.message.clone())
+            .origin(vec![Piece::Code(told.code.clone())]),
     ];
-    let shown = warning.examples.len().min(context.detail.examples());
-    if shown > 0 {
-        let mut line = Line::new(1, Sign::None).own("for example ");
-        for (index, example) in warning.examples[..shown].iter().enumerate() {
-            if index > 0 {
-                line = line.own(", ");
-            }
-            line = line.code(clip(example));
-        }
-        lines.push(line);
+    let shown = told.examples.len().min(context.detail.examples());
+    lines.extend(told.examples[..shown].iter().map(|example| {
+        Line::new(1, Sign::None).code(match context.detail {
+            // A line of its own has room; only what nobody would read on is cut.
+            Detail::Short => cut(example, 240),
+            Detail::Full => example.clone(),
+        })
+    }));
+    let more = number(told.examples.len() - shown).saturating_add(told.unnamed);
+    if more > 0 && shown > 0 {
+        let why = match context.detail {
+            Detail::Short => "",
+            // Whoever asks for everything has to know that there is more than that.
+            Detail::Full => ", which the plan does not name",
+        };
+        lines.push(Line::new(1, Sign::None).own(format!("and {} more{why}", grouped(more))));
     }
     Item { lines }
+}
+
+/// `6 held · 2 held in part, the rest goes on`; the same words wherever they are counted.
+pub(super) fn held_words(counts: HeldCounts) -> Vec<String> {
+    let mut words = Vec::new();
+    if counts.held > 0 {
+        words.push(format!("{} held", grouped(counts.held)));
+    }
+    if counts.in_part > 0 {
+        words.push(format!(
+            "{} held in part, the rest goes on",
+            grouped(counts.in_part)
+        ));
+    }
+    words
 }

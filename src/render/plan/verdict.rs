@@ -86,7 +86,6 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
 }
 
 fn summary(plan: &Plan) -> Line {
-    let held = number(plan.held.len());
     let mut line = Line::head();
     if plan.changes.is_empty() {
         line = line.strong("Nothing to do").own(format!(
@@ -108,8 +107,8 @@ fn summary(plan: &Plan) -> Line {
                 count(plan.counts.people, "person", "people"),
             ));
     }
-    if held > 0 {
-        line = line.own(" · ").strong(format!("{} held", grouped(held)));
+    for words in super::held_words(plan.held_counts()) {
+        line = line.own(" · ").strong(words);
     }
     if plan.removals_held {
         line = line.own(" · ").strong("removals held");

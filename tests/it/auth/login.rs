@@ -144,9 +144,11 @@ async fn nothing_is_opened_when_the_login_could_not_be_kept() {
     let run = desk
         .run(&["login", "people", "--no-browser"])
         .await
-        .expect(69);
+        .expect(65);
     assert!(
-        run.stderr.contains("the login could not be kept"),
+        run.stderr.contains("the login could not be kept")
+            && run.stderr.contains("make the folder")
+            && run.stderr.matches("login.age").count() == 1,
         "{}",
         run.stderr
     );
@@ -167,8 +169,12 @@ async fn a_store_that_cannot_be_written_spends_no_token() {
     std::fs::remove_file(desk.path("login.age")).unwrap();
     std::fs::create_dir(desk.path("login.age")).unwrap();
     let asked = sim.state().requests_to("/auth/token");
-    let run = desk.plan().await.expect(69);
-    assert!(run.stderr.contains("it is not a file"), "{}", run.stderr);
+    let run = desk.plan().await.expect(65);
+    assert!(
+        run.stderr.contains("is not a regular file"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(sim.state().requests_to("/auth/token"), asked);
     std::fs::remove_dir(desk.path("login.age")).unwrap();
     std::fs::write(desk.path("login.age"), stored).unwrap();
@@ -185,7 +191,8 @@ async fn an_answer_that_got_lost_after_the_token_was_spent_is_explained() {
     let run = desk.plan().await.expect(77);
     assert!(
         run.stderr
-            .contains("the stored login is not accepted any more")
+            .contains("the authorisation server refused the refresh token (`invalid_grant`")
+            && run.stderr.contains("an answer to this run got lost before")
             && run.stderr.contains("`halosync login people`"),
         "{}",
         run.stderr
@@ -281,13 +288,32 @@ async fn a_given_refresh_token_begins_a_line_of_its_own() {
     let run = desk.plan().await.expect(77);
     assert!(
         run.stderr
-            .contains("put a fresh refresh token where `refreshToken` points"),
+            .contains("put a fresh refresh token into environment variable FIRST (source.yaml:"),
         "{}",
         run.stderr
     );
     // Another one is taken, without any other step.
     desk.set("FIRST", &given(&sim).await);
     desk.plan().await.expect(0);
+    // From then on the store has it, and the first one may be taken away.
+    for gone in [Some(""), None] {
+        match gone {
+            Some(text) => desk.set("FIRST", text),
+            None => drop(desk.environment.remove("FIRST")),
+        }
+        desk.plan().await.expect(0);
+    }
+    desk.run(&["logout", "people"]).await.expect(0);
+    let run = desk.plan().await.expect(77);
+    assert!(
+        run.stderr
+            .contains("there is no refresh token: no first one is set, and ")
+            && run
+                .stderr
+                .contains("into environment variable FIRST (source.yaml:"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A `secret-tool` that keeps secrets in a file, as far as halosync uses it.
@@ -331,7 +357,7 @@ async fn a_login_can_be_kept_in_the_keyring() {
     let run = desk
         .run(&["login", "people", "--no-browser"])
         .await
-        .expect(69);
+        .expect(65);
     assert!(
         run.stderr.contains("libsecret-tools") && run.stderr.contains("`file`"),
         "{}",

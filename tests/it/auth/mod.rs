@@ -4,4 +4,6 @@ mod desk;
 mod echo;
 mod login;
 mod oidc;
+mod refused;
+mod secret_files;
 mod ways;

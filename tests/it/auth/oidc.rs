@@ -409,7 +409,7 @@ async fn oidc_a_rotated_refresh_token_is_refused_and_a_new_login_asked_for() {
     std::fs::write(case.desk.path("login.age"), old).unwrap();
     let run = case.desk.plan().await.expect(77);
     for word in [
-        "the stored login is not accepted any more",
+        "the authorisation server refused the refresh token (`invalid_grant`",
         "`halosync login people`",
     ] {
         assert!(run.stderr.contains(word), "{}", run.stderr);

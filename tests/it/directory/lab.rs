@@ -156,6 +156,7 @@ impl Lab {
             page_size: 500,
             timeout: Duration::from_secs(20),
             catalogs: Vec::new(),
+            bind_from: None,
             pinned: None,
         }
     }

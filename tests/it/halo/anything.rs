@@ -64,6 +64,7 @@ fn intake() -> Intake {
     });
     let source = Document {
         name: Name::new("people"),
+        description: None,
         spec: serde_json::from_value(spec).unwrap(),
         positions: Arc::new(Positions::default()),
     };

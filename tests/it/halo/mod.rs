@@ -20,7 +20,7 @@ use halosync::connector::rest::{
 };
 use halosync::connector::{ConnectorError, PeopleReader as _};
 use halosync::lang::Record;
-use halosync::model::{Name, PeopleSnapshot, Person, PersonKey, Verdict};
+use halosync::model::{JoinHold, Name, PeopleSnapshot, Person, PersonKey, Verdict};
 use halosync::sandbox::halo::{HaloPerson, HaloSim, SimConfig};
 use secrecy::SecretString;
 
@@ -61,8 +61,8 @@ impl RowSink for Heap {
         self.0.insert(record.parts[0].1["id"].as_i64().unwrap());
     }
 
-    fn hold(&mut self, _: &Record<'_>, reason: String) {
-        panic!("nothing is joined: {reason}");
+    fn hold(&mut self, _: &Record<'_>, reasons: Box<[JoinHold]>) {
+        panic!("nothing is joined: {reasons:?}");
     }
 
     fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
@@ -71,6 +71,7 @@ impl RowSink for Heap {
             in_scope: true,
             facts: Box::default(),
             faults: Box::default(),
+            held: Box::default(),
         };
         facts.snapshot(
             Vec::new(),

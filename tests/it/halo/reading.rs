@@ -337,6 +337,7 @@ async fn rows_become_people_through_an_intake() {
     );
     let document = Document {
         name: Name::new("people"),
+        description: None,
         spec,
         positions: Arc::new(Positions::default()),
     };

@@ -25,6 +25,7 @@ async fn people(stage: &Stage, fields: Value) -> PeopleSnapshot {
     .unwrap();
     let document = Document {
         name: Name::new("people"),
+        description: None,
         spec,
         positions: Arc::new(Positions::default()),
     };

@@ -97,6 +97,7 @@ impl World {
             in_scope: true,
             facts,
             faults: Box::default(),
+            held: Box::default(),
         });
         self.people.people.last_mut().unwrap()
     }

@@ -167,6 +167,7 @@ fn world(people: &[Somebody], accounts: &[Account]) -> (PeopleSnapshot, Director
             key: PersonKey::new((at + 1).to_string()),
             in_scope: somebody.in_scope,
             faults: Box::default(),
+            held: Box::default(),
             facts: source
                 .header
                 .fields

@@ -62,6 +62,26 @@ impl Project {
         }
     }
 
+    /// `examples/rest` as it is, with its service at this address.
+    pub(crate) async fn example(server: &Server) -> Self {
+        let project = Self::at("", &server.url).await;
+        for left in [
+            "source.yaml",
+            "target.yaml",
+            "mapping.yaml",
+            "lifecycle.yaml",
+        ] {
+            std::fs::remove_file(project.path().join(left)).unwrap();
+        }
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rest");
+        for (name, bytes) in crate::schema::files_below(&example) {
+            let path = project.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        project
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

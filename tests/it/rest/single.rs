@@ -79,7 +79,18 @@ async fn read(
                 rejected["reason"].as_str().unwrap().to_owned(),
             );
         }
-        if let Some(facts) = line.get("facts") {
+        if let Some(holds) = line.get("held") {
+            let holds: Vec<&str> = holds
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|hold| {
+                    assert_eq!(hold["endpoint"], "deps");
+                    hold["reason"].as_str().unwrap()
+                })
+                .collect();
+            held.insert(line["key"].as_str().unwrap().to_owned(), holds.join("; "));
+        } else if let Some(facts) = line.get("facts") {
             departments.insert(
                 line["key"].as_str().unwrap().to_owned(),
                 facts["department"].clone(),
@@ -179,6 +190,40 @@ async fn another_record_than_the_one_asked_for_is_not_believed() {
         (&departments["1001"], &departments["1002"]),
         (&json!("Sales"), &json!("Law"))
     );
+}
+
+/// Where the request does not tell whose record comes, `on` does.
+#[tokio::test]
+async fn columns_tell_whose_record_must_come() {
+    let sub = Asked {
+        path: r#""/p/{{ people.id }}/job""#,
+        on: "on: {people.id: deps.owner}, ",
+        ..EACH
+    };
+    let (held, departments) = read(sub, two(), |target| match target {
+        "/p/1001/job" => json!({"id": 7, "owner": 9999, "department": "Wrong"}),
+        _ => json!({"id": 8, "owner": "1002", "department": "Law"}),
+    })
+    .await;
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert!(
+        held["1001"].contains("whose deps.owner is 1001 was asked for")
+            && held["1001"].contains("one whose is 9999"),
+        "{held:?}"
+    );
+    assert_eq!(departments["1002"], "Law");
+    assert_ne!(departments.get("1001"), Some(&json!("Wrong")));
+    // Of several the person's own; one that has no owner at all is no record; two of the same owner are too many.
+    let (held, departments) = read(sub, two(), |target| match target {
+        "/p/1001/job" => json!([
+            {"id": 6, "owner": 9999, "department": "Wrong"},
+            {"id": 7, "owner": 1001.0, "department": "Sales"},
+        ]),
+        _ => json!({"id": 8, "department": "Law"}),
+    })
+    .await;
+    assert_eq!(departments["1001"], "Sales");
+    assert!(held["1002"].contains("usable `deps.owner`"), "{held:?}");
 }
 
 #[tokio::test]

@@ -344,6 +344,7 @@ async fn a_writer_outlives_a_restart_of_samba() {
         base: Dn::parse(BASE).unwrap(),
         page_size: 500,
         catalogs: Vec::new(),
+        bind_from: None,
         timeout: Duration::from_secs(10),
         pinned: Some(HOST.to_owned()),
     };

@@ -36,6 +36,7 @@ fn document<T: DeserializeOwned>(path: &str) -> Document<T> {
         serde_json::from_value(value).unwrap_or_else(|error| panic!("{path}: {error}"));
     Document {
         name: Name::new(file.metadata.name),
+        description: None,
         spec: file.spec,
         positions: Arc::new(Positions::default()),
     }

@@ -130,7 +130,7 @@ fn people_held_for_the_same_reason_are_told_once() {
     let short = plan_text(&file, &TextOptions::default());
     assert_eq!(short.matches("has no row in table ou").count(), 1);
     assert!(short.contains("Held 3000 (3000)") && short.contains("and 95 more"));
-    assert!(short.contains("── Held (102)"));
+    assert!(short.contains("── Held (101 held · 1 held in part, the rest goes on) "));
     let full = plan_text(
         &file,
         &TextOptions {

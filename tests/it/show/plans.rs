@@ -105,6 +105,7 @@ pub(super) fn empty() -> Plan {
             people: 1_203,
             managed_accounts: 1_198,
             unchanged: 1_203,
+            ..Counts::default()
         },
         removals_held: false,
         rules: [
@@ -489,6 +490,21 @@ pub(super) fn everything() -> Plan {
         message: "a site has no row in table city".into(),
         count: 7,
         examples: (1..=7).map(|n| format!("Depot {n}")).collect(),
+        unnamed: 3,
+    }, Warning {
+        code: "uncovered-value".into(),
+        message: "no template or condition speaks of 207 values of department".into(),
+        count: 814,
+        examples: (1..=7)
+            .map(|n| {
+                format!(
+                    "\"Department number {n}\": {} people: Max Webb (10{n}1), Ida Moor (10{n}2), Jo Lund (10{n}3) and {} more",
+                    40 - n,
+                    37 - n
+                )
+            })
+            .collect(),
+        unnamed: 200,
     }];
     plan.counts.unchanged = 1_051;
     plan.password_recipients = vec!["age1example".into()];
@@ -619,6 +635,7 @@ pub(super) fn hostile(text: &str) -> Plan {
         message: text.to_owned(),
         count: 1,
         examples: vec![text.to_owned()],
+        unnamed: 0,
     }];
     plan.tool_version = text.to_owned();
     plan.inputs.commit = Some(text.to_owned());

@@ -141,6 +141,7 @@ fn a_test_finds_what_the_plan_proposes_for_joiners() {
             };
             let document = Document {
                 name: Name::new("one"),
+                description: None,
                 spec,
                 positions: std::sync::Arc::new(Positions::default()),
             };

@@ -57,6 +57,7 @@ impl Case {
     fn passes(&self, recorded: &Recorded, key: &str) {
         let document = Document {
             name: Name::new("recorded"),
+            description: None,
             spec: recorded.test.clone(),
             positions: Arc::new(Positions::default()),
         };

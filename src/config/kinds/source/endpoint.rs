@@ -231,7 +231,8 @@ pub struct Join {
     /// The endpoint joined.
     pub endpoint: String,
     /// What must be equal: `endpoint.member` of the people or of an endpoint joined before, and `endpoint.member` of
-    /// this one. Endpoints with `forEach` or `forEachDistinct` need none: the request already says whose record comes.
+    /// this one. Endpoints with `forEach` or `forEachDistinct` need none where the request says whose record must come;
+    /// where it does not (`/people/{{ people.id }}/job`), `on` does, and another record holds the person.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub on: BTreeMap<String, String>,
     /// What happens to a person who has a key that no record here has.

@@ -62,8 +62,17 @@ pub enum LoginFailure {
         explanation: &'static str,
     },
     /// Neither code nor error.
-    #[error("the answer holds neither a code nor an error; was the whole address taken?")]
+    #[error(
+        "the authorisation server's answer holds neither a code nor an error (RFC 6749 section 4.1.2); nothing was \
+         stored. If you pasted it, take the whole address"
+    )]
     Empty,
+    /// A parameter is there more than once.
+    #[error(
+        "the answer holds `{0}` more than once, so none of them counts (RFC 6749 section 3.1). Nothing was stored; log \
+         in again"
+    )]
+    Repeated(&'static str),
     /// Not the callback address.
     #[error("this is not the callback address {0}")]
     Elsewhere(String),
@@ -141,10 +150,7 @@ impl Login {
     pub async fn begin(&self, callback_url: Url) -> Result<Begun, ConnectorError> {
         blocking(&self.store, |store| store.check())
             .await
-            .map_err(|error| ConnectorError::Unavailable {
-                system: self.pace.system.clone(),
-                message: format!("the login could not be kept: {error}"),
-            })?;
+            .map_err(|error| error.of(&self.pace.system, "the login could not be kept: "))?;
         let endpoint = self.flow.endpoint(&self.pace).await?;
         let Some(mut url) = self
             .authorization_url
@@ -208,7 +214,7 @@ impl Login {
         let store = &self.store;
         let _alone = blocking(store, |store| store.lock())
             .await
-            .map_err(|error| unavailable(format!("{} cannot be used: {error}", store.place())))?;
+            .map_err(|error| error.of(&pace.system, ""))?;
         let exchange = Exchange::Code {
             code,
             verifier: &begun.verifier,
@@ -228,10 +234,10 @@ impl Login {
         let holder = Holder::new(&endpoint.url, &self.flow.settings.client_id);
         let login = StoredLogin::new(&holder, &token, None, (pace.clock)());
         self.flow.keep(store, &login).await.map_err(|error| {
-            unavailable(format!(
-                "you are logged in, and {} does not take the refresh token: {error}; nothing is kept",
-                store.place()
-            ))
+            error.of(
+                &pace.system,
+                "the server let you in, and the login could not be kept, so log in again: ",
+            )
         })?;
         self.flow
             .facts()
@@ -275,6 +281,16 @@ impl Begun {
             return Err(LoginFailure::Elsewhere(shown.to_string()));
         }
         // Of a parameter given twice neither counts (RFC 6749 section 3.1).
+        for name in ["state", "code", "error"] {
+            if answer
+                .query_pairs()
+                .filter(|(found, _)| found == name)
+                .nth(1)
+                .is_some()
+            {
+                return Err(LoginFailure::Repeated(name));
+            }
+        }
         let one = |name: &str| {
             let mut values = answer.query_pairs().filter(|(found, _)| found == name);
             match (values.next(), values.next()) {
@@ -371,7 +387,6 @@ mod tests {
             "code=c1",
             "code=c1&state=",
             "code=c1&state=St4tf",
-            "code=c1&state=St4te&state=St4te",
             "code=c1&state=St4te1",
             "error=access_denied&state=other",
         ] {
@@ -381,12 +396,20 @@ mod tests {
                 "{query}: {failure}"
             );
         }
-        for query in [
-            "state=St4te",
-            "state=St4te&code=",
-            "state=St4te&code=a&code=b",
-        ] {
+        for query in ["state=St4te", "state=St4te&code="] {
             assert!(matches!(answer(query), Err(LoginFailure::Empty)), "{query}");
+        }
+        for (query, twice) in [
+            ("state=St4te&code=a&code=b", "code"),
+            ("code=c1&state=St4te&state=St4te", "state"),
+            ("code=c1&state=other&state=St4te", "state"),
+            ("state=St4te&error=access_denied&error=x", "error"),
+        ] {
+            let failure = answer(query).unwrap_err();
+            assert!(
+                matches!(failure, LoginFailure::Repeated(name) if name == twice),
+                "{query}: {failure}"
+            );
         }
     }
 

@@ -41,10 +41,6 @@ const MOST_SCOPES: usize = 200;
 /// Stands for what a server gave as scopes and is not fit to be shown.
 const NOT_SHOWN: &str = "(something that is no scope)";
 
-/// What it means that a refresh token is refused.
-pub(super) const SPENT: &str = "the stored login is not accepted any more: it has expired, was revoked, or its refresh token was used by somebody \
-     else";
-
 /// What the token endpoint said about the token, without the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
@@ -91,6 +87,39 @@ pub(super) enum Exchange<'a> {
         verifier: &'a SecretString,
         callback_url: &'a Url,
     },
+}
+
+/// A token request that failed for good.
+pub(super) struct Refused {
+    pub(super) error: ConnectorError,
+    /// The error code of RFC 6749 section 5.2, when the server gave one last.
+    pub(super) code: Option<String>,
+    /// Whether an attempt reached the server, for all that is known, and its answer did not arrive whole: the server
+    /// may have acted on it.
+    pub(super) unanswered: bool,
+}
+
+impl From<ConnectorError> for Refused {
+    fn from(error: ConnectorError) -> Self {
+        Self {
+            error,
+            code: None,
+            unanswered: false,
+        }
+    }
+}
+
+impl From<Refused> for ConnectorError {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
+}
+
+/// What one attempt tells besides its outcome.
+#[derive(Default)]
+struct Told {
+    code: Option<String>,
+    unanswered: bool,
 }
 
 /// What every token request carries besides, ready to be put on.
@@ -257,18 +286,32 @@ impl Flow {
         pace: &Pace,
         endpoint: &TokenEndpoint,
         exchange: &Exchange<'_>,
-    ) -> Result<BasicTokenResponse, ConnectorError> {
+    ) -> Result<BasicTokenResponse, Refused> {
         let mut attempts = pace.attempts();
+        let mut unanswered = false;
         loop {
+            let mut told = Told::default();
             let outcome = {
                 let _permit = pace.permit().await;
-                pace.count_request()?;
-                self.ask(pace, endpoint, exchange).await
+                pace.count_request().map_err(|error| Refused {
+                    error,
+                    code: None,
+                    unanswered,
+                })?;
+                self.ask(pace, endpoint, exchange, &mut told).await
             };
-            match outcome {
+            let failure = match outcome {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => pace.wait_or_fail(&mut attempts, failure).await?,
-            }
+                Err(failure) => failure,
+            };
+            unanswered |= told.unanswered;
+            pace.wait_or_fail(&mut attempts, failure)
+                .await
+                .map_err(|error| Refused {
+                    error,
+                    code: told.code,
+                    unanswered,
+                })?;
         }
     }
 
@@ -352,6 +395,7 @@ impl Flow {
         pace: &Pace,
         endpoint: &TokenEndpoint,
         exchange: &Exchange<'_>,
+        told: &mut Told,
     ) -> Result<BasicTokenResponse, Failure> {
         // `oauth2` keeps neither status nor headers of an answer it does not like.
         let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
@@ -436,10 +480,17 @@ impl Flow {
                 Ok(answer)
             }
             Err(RequestTokenError::Request(error)) => {
+                told.unanswered = !matches!(error, NoAnswer::Unreached(_) | NoAnswer::Untrusted(_));
                 Err(pace.no_answer(&error, self.not_authorisation()))
             }
             Err(error) => {
                 let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+                // A server that says why has not acted; one in trouble, or with an answer that makes no sense, may have.
+                told.code = seen.as_ref().and_then(|answer| oauth_error(&answer.body));
+                told.unanswered = seen.as_ref().is_some_and(|answer| {
+                    told.code.is_none()
+                        && (answer.status.is_success() || answer.status.is_server_error())
+                });
                 Err(match seen {
                     Some(answer) if answer.status != StatusCode::OK => {
                         self.refusal(pace, &answer, exchange)
@@ -468,6 +519,7 @@ impl Flow {
         Failure::Garbled {
             message: message.to_owned(),
             hint: self.not_authorisation(),
+            body: None,
         }
     }
 
@@ -515,7 +567,15 @@ impl Flow {
             (_, Some("invalid_grant")) => denied(match exchange {
                 Exchange::ClientCredentials => "the application may not use this grant",
                 Exchange::Password { .. } => "the user name or the password is wrong",
-                Exchange::Refresh(_) => SPENT,
+                Exchange::Refresh(_) => {
+                    return Failure::Final(ConnectorError::Denied {
+                        system,
+                        message: format!(
+                            "the authorisation server refused the refresh token (`invalid_grant`, status {status}: \
+                             {said}): it has expired, was revoked, or was used before"
+                        ),
+                    });
+                }
                 Exchange::Code { .. } => {
                     "the code has expired or was used before, or was made for another callback address or another \
                      login; nothing was stored, log in again"

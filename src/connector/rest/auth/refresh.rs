@@ -10,7 +10,7 @@ use oauth2::TokenResponse as _;
 use oauth2::basic::BasicTokenResponse;
 use secrecy::SecretString;
 
-use super::oauth::{Exchange, Flow, SPENT, TokenEndpoint};
+use super::oauth::{Exchange, Flow, TokenEndpoint};
 use super::settings::FirstToken;
 use super::store::{Holder, StoreError, StoredLogin, TokenStore, Unusable, blocking};
 use crate::connector::ConnectorError;
@@ -25,10 +25,7 @@ impl Flow {
         store: &Arc<dyn TokenStore>,
         first: &FirstToken,
     ) -> Result<BasicTokenResponse, ConnectorError> {
-        let broken = |error: StoreError| ConnectorError::Unavailable {
-            system: pace.system.clone(),
-            message: format!("the login in {} cannot be used: {error}", store.place()),
-        };
+        let broken = |error: StoreError| error.of(&pace.system, "");
         let _alone = blocking(store, |store| store.lock())
             .await
             .map_err(broken)?;
@@ -41,12 +38,11 @@ impl Flow {
         pace.redactor.guard(token.clone());
         let lost_before = std::mem::replace(&mut login.sent, true);
         // Also the proof that the store takes what it will be given: the token is not spent on a full disk.
-        self.keep(store, &login).await.map_err(|error| ConnectorError::Unavailable {
-            system: pace.system.clone(),
-            message: format!(
-                "the login in {} cannot be replaced, so its refresh token was not used: {error}",
-                store.place()
-            ),
+        self.keep(store, &login).await.map_err(|error| {
+            error.of(
+                &pace.system,
+                "the login could not be replaced afterwards, so its refresh token was not used: ",
+            )
         })?;
         // An answer that got lost is asked for again with the same token: if the server spent it, it is lost either
         // way, and servers with a leeway give its successor once more.
@@ -55,25 +51,30 @@ impl Flow {
             .await
         {
             Ok(answer) => answer,
-            Err(ConnectorError::Denied { system, message }) if message.contains(SPENT) => {
-                let before = if lost_before {
+            Err(refused) => {
+                // What the server answered settles what became of the token; only silence leaves it open.
+                login.sent = lost_before || refused.unanswered;
+                if !login.sent {
+                    let _ = self.keep(store, &login).await;
+                }
+                if refused.code.as_deref() != Some("invalid_grant") {
+                    return Err(refused.error);
+                }
+                let before = if refused.unanswered {
+                    "; an answer to this run got lost before, so the server may have spent it then"
+                } else if lost_before {
                     "; an earlier run ended between using it and storing its successor"
                 } else {
                     ""
                 };
-                return Err(ConnectorError::Denied {
-                    system,
-                    message: format!("{message}{before}; {}", self.way_back(pace, first)),
+                return Err(match refused.error {
+                    ConnectorError::Denied { system, message } => ConnectorError::Denied {
+                        system,
+                        message: format!("{message}{before}; {}", self.way_back(pace, first)),
+                    },
+                    other => other,
                 });
             }
-            Err(error @ ConnectorError::Denied { .. }) => {
-                // Refused for another reason, so it was not spent. That it is marked does no harm but to the next
-                // message.
-                login.sent = lost_before;
-                let _ = self.keep(store, &login).await;
-                return Err(error);
-            }
-            Err(error) => return Err(error),
         };
         // A server that does not rotate sends none, and the old one stays good.
         let next = answer
@@ -84,14 +85,13 @@ impl Flow {
         if kept.is_err() {
             kept = self.keep(store, &login).await;
         }
-        kept.map_err(|error| ConnectorError::Unavailable {
-            system: pace.system.clone(),
-            message: format!(
-                "the server gave a new refresh token, and {} does not take it: {error}; the old one is spent, so the \
-                 login is lost. Mend the store, then {}",
-                store.place(),
+        kept.map_err(|error| {
+            let before = format!(
+                "the server gave a new refresh token and it could not be stored; the old one is spent, so the login is \
+                 lost: mend the store, then {}: ",
                 self.way_back(pace, first)
-            ),
+            );
+            error.of(&pace.system, &before)
         })?;
         Ok(answer)
     }
@@ -111,14 +111,14 @@ impl Flow {
         };
         let parsed = kept.map(|text| StoredLogin::parse(text, holder));
         let given = match first {
-            FirstToken::Given(given) => given.as_ref(),
+            FirstToken::Given { token, .. } => token.as_ref(),
             FirstToken::Login { .. } => None,
         };
         match (parsed, given) {
-            (Some(Err(Unusable::Foreign)), _) => Err(ConnectorError::Unavailable {
+            (Some(Err(Unusable::Foreign)), _) => Err(ConnectorError::Setup {
                 system: pace.system.clone(),
                 message: format!(
-                    "{} holds something that is no login of halosync; it is left alone",
+                    "{} holds something that is no login of halosync and is left alone; name another place under `tokenStore`",
                     store.place()
                 ),
             }),
@@ -129,7 +129,13 @@ impl Flow {
                 "the login in {} belongs to another client or came from another server, and is not sent to this one",
                 store.place()
             ))),
-            (None, None) => Err(denied(format!("there is no login in {}", store.place()))),
+            (None, None) => Err(denied(match first {
+                FirstToken::Login { .. } => format!("there is no login in {}", store.place()),
+                FirstToken::Given { .. } => format!(
+                    "there is no refresh token: no first one is set, and {} holds no later one",
+                    store.place()
+                ),
+            })),
         }
     }
 
@@ -148,8 +154,8 @@ impl Flow {
                 let source = pace.system.rsplit(' ').next().unwrap_or_default();
                 format!("log in again with `halosync login {source}`")
             }
-            FirstToken::Given(_) => {
-                "put a fresh refresh token where `refreshToken` points".to_owned()
+            FirstToken::Given { from, .. } => {
+                format!("put a fresh refresh token into {from}")
             }
         }
     }

@@ -100,8 +100,13 @@ pub enum FirstToken {
         /// Where the browser is sent afterwards.
         callback_url: Url,
     },
-    /// It is given. `None` once it has been taken out of the settings.
-    Given(Option<SecretString>),
+    /// It is given.
+    Given {
+        /// The token; `None` when it is not set, as it may be once the store holds a successor.
+        token: Option<SecretString>,
+        /// Where it comes from, for messages: `environment variable NAME (file:line:column)`.
+        from: String,
+    },
 }
 
 /// Where the authorisation server is.
@@ -193,7 +198,10 @@ impl Authorisation {
                         secrets.extend([("username", username), ("password", password)]);
                     }
                     Grant::Refresh {
-                        first: FirstToken::Given(Some(token)),
+                        first:
+                            FirstToken::Given {
+                                token: Some(token), ..
+                            },
                         ..
                     } => secrets.push(("refreshToken", token)),
                     Grant::ClientCredentials | Grant::Refresh { .. } => {}

@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroize as _;
 
+use crate::connector::ConnectorError;
+
 /// What begins a stored login.
 const FORMAT: &str = "halosync/login/v1";
 
@@ -52,10 +54,32 @@ pub trait TokenStore: Send + Sync {
     fn delete(&self) -> Result<bool, StoreError>;
 }
 
-/// Why a store does not serve. Never holds what is kept.
+/// Why a store does not serve, by what has to be done about it. The message names the store, what is wrong and the way
+/// out; it never holds what is kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// The settings name a store that cannot be one: no such folder, no such program, another file in its place.
+    #[error("{0}")]
+    Misplaced(String),
+    /// Whoever runs this may not have it: rights, a closed keyring, a key that does not fit.
+    #[error("{0}")]
+    Denied(String),
+    /// It should work and does not: another process has it, the disk is full.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl StoreError {
+    /// As a failure of the system the login is for; `message` says what it means for the login.
+    pub(super) fn of(self, system: &str, before: &str) -> ConnectorError {
+        let (system, message) = (system.to_owned(), format!("{before}{self}"));
+        match self {
+            Self::Misplaced(_) => ConnectorError::Setup { system, message },
+            Self::Denied(_) => ConnectorError::Denied { system, message },
+            Self::Broken(_) => ConnectorError::Unavailable { system, message },
+        }
+    }
+}
 
 /// A login as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -141,7 +165,7 @@ impl StoredLogin {
     pub(super) fn text(&self) -> Result<SecretString, StoreError> {
         serde_json::to_string(self)
             .map(SecretString::from)
-            .map_err(|_| StoreError("a login cannot be written down".to_owned()))
+            .map_err(|_| StoreError::Broken("the login cannot be written down".to_owned()))
     }
 
     pub(super) fn refresh_token(&self) -> SecretString {
@@ -178,7 +202,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     let store = Arc::clone(store);
     tokio::task::spawn_blocking(move || work(&*store))
         .await
-        .unwrap_or_else(|_| Err(StoreError("the store broke down".to_owned())))
+        .unwrap_or_else(|_| Err(StoreError::Broken("the token store broke down".to_owned())))
 }
 
 #[cfg(test)]

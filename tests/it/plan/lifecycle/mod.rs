@@ -1,0 +1,6 @@
+//! States over time: zones, stages, stamps, absence and the calendar, each through the whole planner and, where a
+//! change matters, through the directory as it is after the plan.
+
+mod company;
+mod stages;
+mod zones;
