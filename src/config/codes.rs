@@ -15,6 +15,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ABSENT_STATE = "absent-state";
     ACCOUNT_CIRCLE = "account-circle";
     ADDRESS_MISMATCH = "address-mismatch";
     ALIAS_EXPANSION = "alias-expansion";
@@ -108,6 +109,7 @@ codes! {
     SEVERAL_PROJECTS = "several-projects";
     SINGLE_VALUED = "single-valued";
     STAGE_ORDER = "stage-order";
+    STAMP_ATTRIBUTE = "stamp-attribute";
     TABLE_NEEDS_ROWS = "table-needs-rows";
     TEST_CONTRADICTS_ITSELF = "test-contradicts-itself";
     TEST_EXPECTS_NOTHING = "test-expects-nothing";

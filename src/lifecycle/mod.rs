@@ -6,6 +6,7 @@
 
 mod formula;
 mod stages;
+mod stamp;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ pub use formula::{
 };
 
 pub use stages::{Decided, Since, Undecided, UndecidedBy};
+pub use stamp::{ABSENT, Stamp};
 
-use crate::config::{Document, kinds};
+use crate::config::{Document, kinds, parse_days};
 use crate::model::Name;
 
 /// A lifecycle ready to decide.
@@ -31,13 +33,29 @@ pub struct Lifecycle {
     /// What there is to be in: each state without stages, each stage of the others.
     pub states: Vec<State>,
     /// What is done about accounts of absent people.
-    pub absent: kinds::AbsentPolicy,
+    pub absent: Absent,
     /// What is done about accounts of people out of scope.
     pub out_of_scope: kinds::OutOfScopePolicy,
     /// Where `absent` is written.
     pub absent_rule: RuleId,
     /// Where `outOfScope` is written.
     pub out_of_scope_rule: RuleId,
+}
+
+/// What is done about accounts of absent people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// A warning.
+    Report,
+    /// They are held.
+    HoldForReview,
+    /// After so many days they are in a state.
+    Leaver {
+        /// How many.
+        after: u32,
+        /// The state, as a place in [`Lifecycle::written`].
+        written: usize,
+    },
 }
 
 /// A state as it is written.
@@ -156,12 +174,29 @@ impl Lifecycle {
                 rule: compiler.rule(positions, &pointer, &described(&state.name)),
             });
         }
+        let absent = match &document.spec.absent {
+            kinds::AbsentPolicy::Report => Absent::Report,
+            kinds::AbsentPolicy::HoldForReview => Absent::HoldForReview,
+            kinds::AbsentPolicy::Leaver(leaver) => {
+                let written = all.iter().position(|state| state.name == leaver.state);
+                let after = parse_days(&leaver.after).ok();
+                match (written, after) {
+                    (Some(written), Some(after)) => Absent::Leaver { after, written },
+                    _ => {
+                        return Err(NotCompiled {
+                            location: positions.value("/spec/absent/leaver"),
+                            message: format!("there is no state {:?} to be in", leaver.state),
+                        });
+                    }
+                }
+            }
+        };
         Ok(Self {
             name: document.name.clone(),
             time_zone,
             written: all,
             states,
-            absent: document.spec.absent,
+            absent,
             out_of_scope: document.spec.out_of_scope,
             absent_rule: compiler.rule(positions, "/spec/absent", "absent"),
             out_of_scope_rule: compiler.rule(positions, "/spec/outOfScope", "outOfScope"),

@@ -10,8 +10,8 @@ use super::naming::{Naming, default_cn};
 use super::schema::{attribute, escape_pointer};
 use super::{AttributeRule, Key, Lacking, Mapping, Origin};
 use crate::config::{Document, Positions, kinds};
-use crate::lifecycle::{Compiler, Lifecycle, NotCompiled};
-use crate::model::DirectoryHeader;
+use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, Stamp};
+use crate::model::{DirectoryHeader, Syntax};
 
 impl Mapping {
     /// Compiles a document with the templates that extend it (of those given) and the states of its lifecycle.
@@ -71,6 +71,7 @@ impl Mapping {
             renames: spec.rename.is_some(),
             spoken: spoken(spec, header),
             templates: Vec::with_capacity(own.len()),
+            stamp: None,
             attributes: Vec::new(),
             base: Vec::new(),
             states: Vec::with_capacity(lifecycle.states.len()),
@@ -139,6 +140,64 @@ impl Mapping {
         mapping.unknown.sort();
         mapping.unknown.dedup();
         Ok(mapping)
+    }
+
+    /// Has stamps kept in the attribute the target names.
+    ///
+    /// # Errors
+    /// The directory has no such attribute, or one that does not hold one text.
+    pub fn keep_stamps(
+        &mut self,
+        directory: &Document<kinds::ActiveDirectory>,
+        lifecycle: &Lifecycle,
+        header: &DirectoryHeader,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<(), NotCompiled> {
+        const POINTER: &str = "/spec/stamp/attribute";
+        let Some(stamp) = &directory.spec.stamp else {
+            return Ok(());
+        };
+        let positions = &directory.positions;
+        let name = &stamp.attribute;
+        let refuse = |why: String| NotCompiled {
+            location: positions.value(POINTER),
+            message: format!("no stamps can be kept in {name}: {why}"),
+        };
+        let Some((id, def)) = attribute(header, name, positions, POINTER)? else {
+            return Err(refuse(format!(
+                "the schema of {} has no such attribute",
+                header.target
+            )));
+        };
+        let longest = lifecycle
+            .written
+            .iter()
+            .map(|state| Stamp::longest(&state.name))
+            .max()
+            .unwrap_or_default();
+        let holds = def
+            .range_upper
+            .is_none_or(|upper| usize::try_from(upper).is_ok_and(|upper| longest <= upper));
+        if !def.single_valued
+            || !matches!(def.syntax, Syntax::Text | Syntax::CaseExactText)
+            || !holds
+        {
+            return Err(refuse(format!(
+                "in the schema of {} it does not hold one text of {longest} characters",
+                header.target
+            )));
+        }
+        let naming = Naming {
+            header,
+            rename: None,
+        };
+        let spec = kinds::AttributeSpec::Template(String::new());
+        let mut rule =
+            AttributeRule::compile(id, def, &spec, positions, POINTER, compiler, &naming)?;
+        rule.rule = compiler.rule(positions, POINTER, &format!("stamp in {name}"));
+        rule.origin = Origin::State;
+        self.stamp = Some(rule);
+        Ok(())
     }
 
     /// Adds a state with its own rules and those of the stage before that it does not say otherwise.

@@ -64,6 +64,8 @@ pub struct Mapping {
     pub spoken: Vec<Spoken>,
     /// Templates that extend it, in order of precedence.
     pub templates: Vec<RoleTemplate>,
+    /// What carries the moment since when a state holds, where no date says so.
+    pub stamp: Option<AttributeRule>,
     attributes: Vec<AttributeRule>,
     /// The mapping's own rules.
     base: Vec<u32>,

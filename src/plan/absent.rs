@@ -1,15 +1,17 @@
 //! Accounts that carry an anchor and belong to nobody who is planned for.
 //!
-//! Nothing is ever removed because of what is found here: a person missing from a read, or left out of scope, is
-//! reported and left to people (P2).
+//! Nothing is ever removed because of what is found here alone: a person missing from a read, or left out of scope, is
+//! reported and left to people (P2), or counted until the lifecycle says that they have left.
 
 use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::draft::{Draft, Warnings};
+use super::missing::Missing;
 use super::target::Target;
-use crate::config::kinds::{AbsentPolicy, OutOfScopePolicy};
+use crate::config::kinds::OutOfScopePolicy;
+use crate::lifecycle::Absent;
 use crate::mapping::fold;
 use crate::matching::Standing;
 use crate::model::{AttributeId, EntryKind};
@@ -111,12 +113,19 @@ impl Anchored {
     }
 }
 
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Accounts to be reviewed.
+    pub(super) drafts: Vec<Draft>,
+    /// Accounts of nobody whom somebody in the read could be, that are to be leavers in the end.
+    pub(super) missing: Vec<Missing>,
+    /// Accounts of people who stand in the read and hold none.
+    pub(super) seen: Vec<Missing>,
+}
+
 /// Reports accounts of absent people and of people out of scope.
-pub(super) fn report(
-    target: &Target<'_>,
-    anchored: &Anchored,
-    warnings: &mut Warnings,
-) -> Vec<Draft> {
+pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Warnings) -> Found {
     let mut claimed = vec![false; target.standing.len()];
     for object in target
         .subjects
@@ -136,7 +145,7 @@ pub(super) fn report(
         })
         .collect();
     if unclaimed.is_empty() {
-        return Vec::new();
+        return Found::default();
     }
     // People who hold no account, by the anchor they would have.
     let mut known: HashMap<(AttributeId, CompactString), Known> = HashMap::new();
@@ -169,13 +178,31 @@ pub(super) fn report(
             }
         }
     }
-    let mut drafts = Vec::new();
+    let mut found = Found::default();
     let mut unjudged = 0;
     let mut rejected = 0;
     for (attribute, object, folded) in unclaimed {
         let entry = target.index.entry(object);
         let name = entry.dn.to_string();
-        let told = match known.get(&(attribute, folded)) {
+        let concerned = |number: usize| Missing {
+            object,
+            side: u16::try_from(number).unwrap_or(u16::MAX),
+            anchor: attribute,
+        };
+        let anchored = |side: &super::people::Side<'_>| {
+            let mut mappings = side.mappings.iter();
+            mappings.any(|mapping| mapping.anchor.id == attribute)
+        };
+        let known = known.get(&(attribute, folded));
+        if known.is_some() {
+            let counts = |side: &super::people::Side<'_>| {
+                anchored(side) && matches!(side.lifecycle.absent, Absent::Leaver { .. })
+            };
+            found
+                .seen
+                .extend(target.sides.iter().position(counts).map(concerned));
+        }
+        let told = match known {
             None => None,
             Some(Known::Held) => continue,
             Some(Known::NotMapped(side)) => Some((
@@ -198,29 +225,29 @@ pub(super) fn report(
             }
             continue;
         }
-        let sides: Vec<&super::people::Side<'_>> = target
+        let sides: Vec<(usize, &super::people::Side<'_>)> = target
             .sides
             .iter()
-            .filter(|side| {
-                side.mappings
-                    .iter()
-                    .any(|mapping| mapping.anchor.id == attribute)
-            })
+            .enumerate()
+            .filter(|(_, side)| anchored(side))
             .collect();
-        if sides.iter().any(|side| !side.proven) {
+        if sides.iter().any(|(_, side)| !side.proven) {
             unjudged += 1;
             continue;
         }
         // The account may well be that of somebody whose row was no good.
-        if sides.iter().any(|side| side.anchors_doubtful()) {
+        if sides.iter().any(|(_, side)| side.anchors_doubtful()) {
             rejected += 1;
             continue;
         }
-        let review = sides
-            .iter()
-            .find(|side| side.lifecycle.absent == AbsentPolicy::HoldForReview);
-        match review {
-            Some(side) => drafts.push(
+        let of = |policy: fn(Absent) -> bool| {
+            let mut sides = sides.iter();
+            sides
+                .find(|(_, side)| policy(side.lifecycle.absent))
+                .copied()
+        };
+        if let Some((_, side)) = of(|absent| absent == Absent::HoldForReview) {
+            found.drafts.push(
                 Draft::new(
                     held::ABSENT,
                     format!(
@@ -231,12 +258,15 @@ pub(super) fn report(
                 )
                 .accounts(vec![object])
                 .rule(side.lifecycle.absent_rule),
-            ),
-            None => warnings.add(
+            );
+        } else if of(|absent| absent == Absent::Report).is_some() {
+            warnings.add(
                 warning::ABSENT,
                 format!("accounts in {} carry an anchor no person has", target.name),
                 name,
-            ),
+            );
+        } else if let Some((number, _)) = sides.first() {
+            found.missing.push(concerned(*number));
         }
     }
     if unjudged > 0 {
@@ -259,5 +289,5 @@ pub(super) fn report(
             rejected,
         );
     }
-    drafts
+    found
 }

@@ -71,7 +71,7 @@ pub(super) fn settle<'t>(
         }
         if let Some(reason) = unsound(there(rule), &delta.after) {
             let draft = Draft::new(held::PRIMARY_ADDRESS, reason).rule(rule.rule);
-            **outcome = hold(std::mem::take(&mut **outcome), draft, &subject.found);
+            **outcome = hold(std::mem::take(&mut **outcome), draft, target, subject);
             given.remove(&at);
         }
     }

@@ -390,14 +390,16 @@ impl<'a> Compiling<'_, 'a> {
         let templates: Vec<_> = config.templates.values().collect();
         let mut compiled = Vec::new();
         for mapping in mappings.iter().filter(|doc| doc.spec.source == name) {
-            compiled.push(Mapping::compile(
+            let mut mapping = Mapping::compile(
                 mapping,
                 &templates,
                 &lifecycle,
                 states,
                 &snapshot.header,
                 &mut compiler,
-            )?);
+            )?;
+            mapping.keep_stamps(directory, &lifecycle, &snapshot.header, &mut compiler)?;
+            compiled.push(mapping);
         }
         let mut rules = Vec::new();
         for groups in config

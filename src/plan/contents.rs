@@ -139,7 +139,7 @@ pub(super) fn sort(attributes: &mut [AttributeChange]) {
 }
 
 /// A value as a plan has it.
-fn plan_value(def: &AttributeDef, value: &str) -> PlanValue {
+pub(super) fn plan_value(def: &AttributeDef, value: &str) -> PlanValue {
     match def.syntax {
         Syntax::Octets => PlanValue::Octets(Octets {
             base64: value.to_owned(),

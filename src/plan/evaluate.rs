@@ -52,12 +52,13 @@ pub(super) fn evaluate<'t>(
     };
     evaluation.switch();
     let result = evaluation
-        .possible()
+        .stamp()
+        .and_then(|()| evaluation.possible())
         .and_then(|()| evaluation.attributes())
         .and_then(|()| evaluation.placement(places));
     let mut outcome = evaluation.outcome;
     if let Err(draft) = result {
-        outcome = hold(outcome, draft, &subject.found);
+        outcome = hold(outcome, draft, target, subject);
     }
     if let Some(object) = subject.account()
         && let Standing::Protected(why) = target.standing[object as usize]
@@ -77,16 +78,29 @@ pub(super) fn evaluate<'t>(
     (!outcome.is_empty()).then(|| Box::new(outcome))
 }
 
-/// Takes everything back but the disabling of a leaver whose account is known: a missing department must not keep
-/// an account open.
-pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) -> Outcome<'t> {
+/// Takes everything back but the disabling of a leaver whose account is known, and the stamp that says since when: a
+/// missing department must not keep an account open.
+pub(super) fn hold<'t>(
+    outcome: Outcome<'t>,
+    mut draft: Draft,
+    target: &Target<'_>,
+    subject: &Subject,
+) -> Outcome<'t> {
+    let found = &subject.found;
+    let stamp = target.mapping(subject).stamp.as_ref();
     let leaver = outcome.switch == Some(false) && matches!(found, Found::Account(_));
     if draft.accounts.is_empty()
         && let Found::Account(object) | Found::Adopt { object, .. } = found
     {
         draft.accounts.push(*object);
     }
-    draft.partial = leaver;
+    // Somebody who is seen is not missing any more, whatever else is wrong with them.
+    let kept = |delta: &Delta<'t>| {
+        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+            && (leaver || matches!(&delta.after, After::Values(values) if values.is_empty()))
+    };
+    let attributes: Vec<Delta<'t>> = outcome.attributes.into_iter().filter(kept).collect();
+    draft.partial = leaver || !attributes.is_empty();
     Outcome {
         whole: Some(draft),
         partial: outcome
@@ -95,6 +109,7 @@ pub(super) fn hold<'t>(outcome: Outcome<'t>, mut draft: Draft, found: &Found) ->
             .filter(|partial| partial.code == held::REMOVAL_UNPROVEN)
             .collect(),
         switch: leaver.then_some(false),
+        attributes,
         ..Outcome::default()
     }
 }

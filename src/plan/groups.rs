@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::Draft;
+use super::missing::Strip;
 use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::wishes::{GroupRule, Wishes, held_back, wishes};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
@@ -22,13 +24,19 @@ use crate::policy::{held, relative_id};
 pub(super) struct Memberships {
     /// Changes with the subject each is for.
     pub(super) changes: Vec<(u32, Change)>,
+    /// Changes of accounts whose people are missing.
+    pub(super) stripped: Vec<Change>,
     pub(super) people: Vec<HeldPerson>,
     /// Held groups: why, and the group when it exists.
     pub(super) groups: Vec<Draft>,
 }
 
 /// Compares memberships with the rules.
-pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Memberships {
+pub(super) fn memberships(
+    making: &Making<'_, '_>,
+    rules: &[GroupRule],
+    strips: &HashMap<u32, Strip>,
+) -> Memberships {
     let mut found = Memberships::default();
     if rules.is_empty() {
         return found;
@@ -51,6 +59,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
         rules,
         wishes: &wishes,
         holder: holders(target),
+        strips,
     };
     let compared: Vec<OneGroup> = groups
         .into_par_iter()
@@ -60,6 +69,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
     let mut protected: BTreeMap<u32, usize> = BTreeMap::new();
     for one in compared {
         found.changes.extend(one.changes);
+        found.stripped.extend(one.stripped);
         found.groups.extend(one.held);
         unproven.extend(one.unproven);
         for at in one.protected {
@@ -106,6 +116,7 @@ pub(super) fn memberships(making: &Making<'_, '_>, rules: &[GroupRule]) -> Membe
 #[derive(Default)]
 struct OneGroup {
     changes: Vec<(u32, Change)>,
+    stripped: Vec<Change>,
     held: Option<Draft>,
     /// Subjects who would leave, were the read proven and the account known by its anchor.
     unproven: Vec<u32>,
@@ -120,6 +131,8 @@ struct Comparison<'m, 't, 'a> {
     wishes: &'m Wishes,
     /// Which subject holds which account.
     holder: Vec<u32>,
+    /// Accounts of missing people that leave every group.
+    strips: &'m HashMap<u32, Strip>,
 }
 
 impl Comparison<'_, '_, '_> {
@@ -185,7 +198,45 @@ impl Comparison<'_, '_, '_> {
                 self.leave(group, at, rule, &mut one);
             }
         }
+        if !self.strips.is_empty() {
+            let gone = members.iter().filter_map(|member| {
+                let strip = self.strips.get(member)?;
+                self.strip(group, *member, strip, &naming)
+            });
+            one.stripped.extend(gone);
+        }
         one
+    }
+
+    /// The removal of an account whose person is missing, when a rule for the person's side names the group.
+    fn strip(
+        &self,
+        group: u32,
+        member: u32,
+        strip: &Strip,
+        naming: &[&GroupRule],
+    ) -> Option<Change> {
+        let target = self.making.target;
+        naming
+            .iter()
+            .find(|rule| rule.side == strip.side && rule.blind().is_none())?;
+        let object = target.object(group);
+        let guid = object.guid.map(|guid| guid.to_string()).unwrap_or_default();
+        let account = target.index.entry(member).guid.to_string();
+        Some(Change {
+            id: change_id(target.name, &account, "removeMember", &guid),
+            person: strip.person.clone(),
+            target: target.name.clone(),
+            object,
+            action: Action::RemoveMember {
+                member: target.object(member),
+            },
+            depends_on: Vec::new(),
+            because: strip.because.clone(),
+            cause: Cause::Source,
+            risk: Risk::High,
+            recovery: Recovery::Full,
+        })
     }
 
     /// The rule that takes the membership away: any that names the group for this side's people.

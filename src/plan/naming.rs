@@ -66,7 +66,7 @@ impl Names {
             .names(target, at, needs, outcome, &mut given)
             .and_then(|()| self.waiting(target, at, outcome, &mut given, &mut new_cn, false));
         if let Err(draft) = found {
-            *outcome = hold(std::mem::take(outcome), draft, &subject.found);
+            *outcome = hold(std::mem::take(outcome), draft, target, subject);
             return Given::default();
         }
         let result = match account {
@@ -82,7 +82,7 @@ impl Names {
         let result =
             result.and_then(|()| self.waiting(target, at, outcome, &mut given, &mut None, true));
         if let Err(draft) = result {
-            *outcome = hold(std::mem::take(outcome), draft, &subject.found);
+            *outcome = hold(std::mem::take(outcome), draft, target, subject);
             return Given::default();
         }
         given

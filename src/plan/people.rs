@@ -10,7 +10,7 @@ use super::zones::{Seen, Zones};
 use super::{PersonRef, build::Moment};
 use crate::config::{Document, kinds};
 use crate::lang::PersonContext;
-use crate::lifecycle::{Decided, Lifecycle};
+use crate::lifecycle::{Decided, Lifecycle, Since};
 use crate::mapping::{Mapping, Problem};
 use crate::model::{JoinHold, JoinWhy, Name, PeopleSnapshot, Person};
 use crate::policy::held;
@@ -43,6 +43,7 @@ pub(super) enum Assessed {
     Subject {
         mapping: u16,
         state: u16,
+        since: Since,
         anchor: CompactString,
         templates: Concerned,
     },
@@ -129,6 +130,11 @@ impl<'a> Side<'a> {
         Seen::next(last, || self.context(moment, at), self.person(at), as_of)
     }
 
+    /// The plan's moment in a person's time zone.
+    pub(super) fn as_of<'p>(&'p self, moment: &'p Moment, at: u32) -> &'p jiff::Zoned {
+        self.zones.as_of(at, moment)
+    }
+
     /// How reviewers know a person.
     pub(super) fn reference(&self, at: u32) -> PersonRef {
         self.labels.reference(self.person(at))
@@ -165,6 +171,7 @@ impl<'a> Side<'a> {
                 templates: self.concerned(usize::from(mapping), context),
                 mapping,
                 state: u16::try_from(decided.state).unwrap_or(u16::MAX),
+                since: decided.since,
                 anchor,
             },
             Ok(None) => Assessed::NotMapped,

@@ -14,10 +14,11 @@ use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::groups::memberships;
 use super::guards::{self, Guards};
+use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
-use super::target::{HeldPerson, Target};
+use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
 use super::{Change, GuardOutcome, Held, WaiverInPlan};
 use crate::config::{Config, Document, kinds};
@@ -132,9 +133,13 @@ impl<'a> Planning<'a> {
             return self.unread(in_scope, managed);
         };
         let mut people = std::mem::take(&mut self.people);
-        let mut objects = report(&self.target, &anchors, warnings);
+        let found = report(&self.target, &anchors, warnings);
+        let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
+        let mut objects = found.drafts;
+        objects.extend(left.drafts);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        self.target.warn_of_stamps(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
@@ -164,13 +169,16 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules);
+        let memberships = memberships(&making, &self.group_rules, &left.strips);
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
             touched[at as usize] = true;
             changes.push((at, change));
         }
+        // Those without a person.
+        let left = left.changes.into_iter().chain(memberships.stripped);
+        changes.extend(left.map(|change| (NOBODY, change)));
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);

@@ -57,6 +57,9 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                     }
                 }
             }
+            if let Some(stamp) = &directory.spec.stamp {
+                attributes.add(&stamp.attribute);
+            }
             let names_in = names_in(config, target);
             for name in &names_in {
                 attributes.add(name);

@@ -170,7 +170,7 @@ impl One<'_, '_, '_> {
         if adopts {
             self.adopt();
         }
-        let modified = self.modify(adopts);
+        let modified = self.modify(adopts, disabled.as_ref());
         let given = making.given.get(&self.at);
         let rename = given.and_then(|given| given.cn.clone());
         let move_first = given.is_some_and(|given| given.move_first);
@@ -304,7 +304,7 @@ impl One<'_, '_, '_> {
     }
 
     /// The change of attributes; gives its identity when a new `cn` belongs to it.
-    fn modify(&mut self, adopts: bool) -> Option<ChangeId> {
+    fn modify(&mut self, adopts: bool, disabled: Option<&ChangeId>) -> Option<ChangeId> {
         let anchor = self.making.target.mapping(self.subject).anchor.id;
         let mut attributes = self.named();
         let mut waits = Vec::new();
@@ -319,6 +319,11 @@ impl One<'_, '_, '_> {
             // Adoption writes the anchor already.
             if adopts && delta.rule.id == anchor {
                 continue;
+            }
+            // What did not happen is counted from nothing.
+            let stamp = self.making.target.mapping(self.subject).stamp.as_ref();
+            if stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule)) {
+                waits.extend(disabled.cloned());
             }
             if let Some((change, create)) = self.attribute(delta) {
                 attributes.push(change);

@@ -6,10 +6,12 @@ use rayon::prelude::*;
 
 use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
+use super::counting::Counting;
 use super::draft::Draft;
-use super::people::{Assessed, Side};
+use super::people::{Assessed, Concerned, Side};
 use super::zones::Seen;
 use crate::config::{Document, kinds};
+use crate::lifecycle::Since;
 use crate::mapping::{ADDRESSES, AttributeRule, Composition, Flavour, Key, RuleKind};
 use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
@@ -26,6 +28,9 @@ pub(super) struct Subject {
     pub(super) person: u32,
     pub(super) mapping: u16,
     pub(super) state: u16,
+    pub(super) since: Since,
+    /// What the stage is counted from.
+    pub(super) counting: Counting,
     pub(super) anchor: CompactString,
     /// The rules in force, as a place in [`Target::compositions`], or why nobody can say which are.
     pub(super) rules: Result<u32, Box<Draft>>,
@@ -259,8 +264,7 @@ impl<'a> Target<'a> {
         let mut held_people = Vec::new();
         let mut subjects = Vec::new();
         let mut left_out = Vec::new();
-        let mut composed: HashMap<(u16, u16, u16, &[u16]), u32> = HashMap::new();
-        let mut compositions = Vec::new();
+        let mut concerned = Vec::new();
         for (side, outcomes) in assessed.iter().enumerate() {
             let number = u16::try_from(side).unwrap_or(u16::MAX);
             for (at, outcome) in self.sides[side].order.iter().zip(outcomes) {
@@ -276,26 +280,20 @@ impl<'a> Target<'a> {
                     Assessed::Subject {
                         mapping,
                         state,
+                        since,
                         anchor,
                         templates,
                     } => {
-                        let rules = templates.as_ref().map_err(Clone::clone).map(|templates| {
-                            *composed
-                                .entry((number, *mapping, *state, templates))
-                                .or_insert_with(|| {
-                                    let mapping = &self.sides[side].mappings[usize::from(*mapping)];
-                                    compositions
-                                        .push(mapping.compose(usize::from(*state), templates));
-                                    u32::try_from(compositions.len() - 1).unwrap_or(u32::MAX)
-                                })
-                        });
+                        concerned.push(templates);
                         subjects.push(Subject {
                             side: number,
                             person: *at,
                             mapping: *mapping,
                             state: *state,
+                            since: *since,
+                            counting: Counting::default(),
                             anchor: anchor.clone(),
-                            rules,
+                            rules: Ok(0),
                             found: Found::Nothing,
                         });
                     }
@@ -366,9 +364,38 @@ impl<'a> Target<'a> {
                 ));
             }
         }
+        let counted: Vec<(u16, Counting)> = subjects
+            .par_iter()
+            .with_min_len(CHUNK)
+            .map(|subject| self.count(subject))
+            .collect();
+        for (subject, (state, counting)) in subjects.iter_mut().zip(counted) {
+            subject.state = state;
+            subject.counting = counting;
+        }
+        self.compose(&mut subjects, &concerned);
         self.subjects = subjects;
-        self.compositions = compositions;
         held_people
+    }
+
+    /// Puts together the rules in force, once for all people in one state whom the same templates concern.
+    fn compose(&mut self, subjects: &mut [Subject], concerned: &[&Concerned]) {
+        let mut composed: HashMap<(u16, u16, u16, &[u16]), u32> = HashMap::new();
+        let mut compositions = Vec::new();
+        for (subject, templates) in subjects.iter_mut().zip(concerned) {
+            let (side, mapping, state) = (subject.side, subject.mapping, subject.state);
+            subject.rules = templates.as_ref().map_err(Clone::clone).map(|templates| {
+                *composed
+                    .entry((side, mapping, state, templates))
+                    .or_insert_with(|| {
+                        let side = &self.sides[usize::from(side)];
+                        let mapping = &side.mappings[usize::from(mapping)];
+                        compositions.push(mapping.compose(usize::from(state), templates));
+                        u32::try_from(compositions.len() - 1).unwrap_or(u32::MAX)
+                    })
+            });
+        }
+        self.compositions = compositions;
     }
 
     /// What somebody nothing is planned for claims all the same. Whoever is held for a missing department may be the

@@ -6,9 +6,9 @@ use super::attributes::{self, Rules};
 use super::directory::{self, Use};
 use super::{Context, Entry, People, Report, project};
 use crate::config::codes;
-use crate::config::diagnostic::quoted;
+use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::duration::parse_days;
-use crate::config::kinds::{Lifecycle, State};
+use crate::config::kinds::{AbsentLeaver, AbsentPolicy, Lifecycle, State};
 use crate::config::yaml::{Doc, join};
 
 pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report: &mut Report) {
@@ -77,7 +77,10 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             }
             since(people, state, doc, &pointer, report);
         }
-        stages(state, doc, &pointer, report);
+        let stamped = context
+            .directory(&spec.target)
+            .is_none_or(|directory| directory.spec.stamp.is_some());
+        stages(state, doc, &pointer, stamped, report);
         for step in state.steps() {
             let account = format!("{pointer}{}", step.pointer);
             if let Some(people) = people {
@@ -111,6 +114,9 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
     }
     if spec.states.is_empty() || doc.is_incomplete("/spec/states") {
         return;
+    }
+    if let AbsentPolicy::Leaver(leaver) = &spec.absent {
+        absent(leaver, lifecycle, context, report);
     }
     if catch_all.is_none() {
         report.warn_key(
@@ -153,7 +159,7 @@ fn since(people: People<'_>, state: &State, doc: &Doc, pointer: &str, report: &m
 }
 
 /// Stages: in order, from the beginning, and counted from something.
-fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
+fn stages(state: &State, doc: &Doc, pointer: &str, stamped: bool, report: &mut Report) {
     if doc.is_incomplete(&join(pointer, "stages")) || doc.is_incomplete(&join(pointer, "account")) {
         return;
     }
@@ -223,7 +229,7 @@ fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
             );
         }
     }
-    if state.stages.len() > 1 && state.since.is_none() {
+    if state.stages.len() > 1 && state.since.is_none() && !stamped {
         report.error(
             doc,
             &join(pointer, "name"),
@@ -232,7 +238,7 @@ fn stages(state: &State, doc: &Doc, pointer: &str, report: &mut Report) {
                 "nothing says since when somebody is in {}",
                 quoted(&state.name)
             ),
-            Some("add `since`, for example `{{ person.endsOn }}`".to_owned()),
+            Some("add `since`, for example `{{ person.endsOn }}`, or have the moment kept in an attribute (`stamp` of the target)".to_owned()),
         );
     }
 }
@@ -246,4 +252,73 @@ fn once(state: &State, names: &mut HashSet<String>) -> bool {
     // All of them are noted, also behind one that is known.
     let twice = own.into_iter().filter(|name| !names.insert(name.clone()));
     twice.count() == 0
+}
+
+/// What stamps of missing people say, instead of a state's name.
+const ABSENT: &str = "absent";
+
+/// Missing people who are leavers in the end: of which state, and counted where.
+fn absent(
+    leaver: &AbsentLeaver,
+    lifecycle: &Entry<Lifecycle>,
+    context: &Context<'_>,
+    report: &mut Report,
+) {
+    const AT: &str = "/spec/absent/leaver";
+    let doc = &lifecycle.doc;
+    let states = &lifecycle.spec.states;
+    let after = join(AT, "after");
+    let wrong = match parse_days(&leaver.after) {
+        Ok(0) => Some("this is no time at all, and one bad read would take accounts away"),
+        Ok(_) => None,
+        Err(crate::config::DurationError::TooLong) => Some("this is more than ten years"),
+        Err(_) => Some("this is not a number of days"),
+    };
+    if let Some(wrong) = wrong {
+        let help = Some("write days or weeks: `14d`, `2w`".to_owned());
+        report.error(doc, &after, codes::BAD_DURATION, wrong, help);
+    }
+    let at = join(AT, "state");
+    match states.iter().find(|state| state.name == leaver.state) {
+        None => {
+            let names = || states.iter().map(|state| state.name.as_str());
+            report.error(
+                doc,
+                &at,
+                codes::UNKNOWN_STATE,
+                format!("there is no state {}", quoted(&leaver.state)),
+                did_you_mean(&leaver.state, names())
+                    .or_else(|| Some(format!("there is {}", list(names().take(10))))),
+            );
+        }
+        Some(state) if state.ever().0 => report.error(
+            doc,
+            &at,
+            codes::ABSENT_STATE,
+            format!("accounts are enabled in {}", quoted(&state.name)),
+            Some("choose a state in which they never are".to_owned()),
+        ),
+        Some(_) => {}
+    }
+    if let Some(number) = states.iter().position(|state| state.name == ABSENT) {
+        report.error(
+            doc,
+            &format!("/spec/states/{number}/name"),
+            codes::DUPLICATE_STATE,
+            "stamps of missing people say `absent`, so no state can be called that",
+            Some("give this one another name".to_owned()),
+        );
+    }
+    let stamped = context
+        .directory(&lifecycle.spec.target)
+        .is_none_or(|directory| directory.spec.stamp.is_some());
+    if !stamped {
+        report.error_key(
+            doc,
+            AT,
+            codes::UNDATED_STAGES,
+            "nothing says since when somebody is missing",
+            Some("have the moment kept in an attribute: `stamp` of the target".to_owned()),
+        );
+    }
 }

@@ -24,6 +24,7 @@ mod person;
 mod project;
 mod servers;
 mod source;
+mod stamp;
 mod tables;
 mod template;
 
@@ -96,6 +97,9 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     overlap::check(&context, report);
     for lifecycle in &set.lifecycles {
         lifecycle::check(lifecycle, &context, report);
+    }
+    for directory in &set.directories {
+        stamp::check(directory, &context, report);
     }
     groups::check(&context, report);
     guards::check(&context, report);

@@ -30,6 +30,10 @@ pub struct ActiveDirectory {
     /// the bind accounts are protected anyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<String>,
+    /// Where the moment is kept since when a state holds that no date of the person tells of. Without it, lifecycles
+    /// can count only from dates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<StampAttribute>,
     /// Entries per page of a read.
     #[serde(default = "default_page_size")]
     #[schemars(range(min = 1, max = 1000))]
@@ -92,6 +96,15 @@ pub struct ManagedScope {
     /// Distinguished names of places below which groups may get and lose members. Defaults to `under`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups_under: Vec<String>,
+}
+
+/// The attribute that carries stamps such as `halosync: leaver since 2026-11-27T01:20:00Z`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StampAttribute {
+    /// Name of an attribute that holds one text and that no rule writes, for example `extensionAttribute15`. Whoever
+    /// may write it decides when stages begin.
+    pub attribute: String,
 }
 
 fn default_page_size() -> u32 {

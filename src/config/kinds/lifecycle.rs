@@ -22,7 +22,8 @@ pub struct Lifecycle {
     /// The states, in the order they are tried.
     #[schemars(length(min = 1))]
     pub states: Vec<State>,
-    /// What is done about an account whose person no longer stands in the source. Nothing is ever removed for it.
+    /// What is done about an account whose person no longer stands in the source. Nothing is ever removed for it,
+    /// unless `leaver` says so.
     pub absent: AbsentPolicy,
     /// What is done about the account of a person the source's `include` leaves out.
     pub out_of_scope: OutOfScopePolicy,
@@ -206,13 +207,26 @@ pub enum GroupsInState {
 }
 
 /// What is done about the account of an absent person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AbsentPolicy {
     /// A warning in the plan.
     Report,
     /// The account is listed among the held, so that the plan shows it until somebody settles it.
     HoldForReview,
+    /// A person missing from reads that are proven complete is a leaver after some days. They are counted from a stamp
+    /// on the account, which goes when the person is seen again.
+    Leaver(AbsentLeaver),
+}
+
+/// When and how a missing person becomes a leaver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AbsentLeaver {
+    /// How long nobody of the source has had the account's anchor, in days (`14d`) or weeks (`2w`).
+    pub after: String,
+    /// Name of the state the account is in from then on. Its accounts are never enabled.
+    pub state: String,
 }
 
 /// What is done about the account of a person out of scope.

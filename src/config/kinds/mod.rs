@@ -16,14 +16,16 @@ mod source;
 mod table;
 mod template;
 
-pub use active_directory::{ActiveDirectory, Bind, GlobalCatalog, ManagedScope, Tls};
+pub use active_directory::{
+    ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
+};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use guards::{
     ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
 };
 pub use lifecycle::{
-    AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage, StageAccount,
-    State, Step,
+    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
+    StageAccount, State, Step,
 };
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,

@@ -20,6 +20,8 @@ pub(in crate::plan) struct Guards {
     pub(super) minimums: Vec<Minimum>,
     pub(super) break_glass: Vec<BreakGlass>,
     pub(super) waivers: Vec<(Waived, WaiverInPlan)>,
+    /// The attribute that keeps moments: what is cleared there is nobody's loss.
+    stamp: Option<String>,
 }
 
 /// A limit.
@@ -68,7 +70,12 @@ impl Guards {
         moment: &Moment,
         book: &mut RuleBook,
     ) -> Self {
-        let mut guards = Self::default();
+        let directory = config.directories.get(target);
+        let stamp = directory.and_then(|directory| directory.spec.stamp.as_ref());
+        let mut guards = Self {
+            stamp: stamp.map(|stamp| stamp.attribute.clone()),
+            ..Self::default()
+        };
         let documents = config
             .guards
             .values()
@@ -84,6 +91,34 @@ impl Guards {
             }
         }
         guards
+    }
+
+    /// Whether a change takes something away from somebody.
+    pub(super) fn takes_away(&self, change: &Change) -> bool {
+        let counting = match (&change.action, &self.stamp) {
+            (Action::Modify { attributes }, Some(stamp)) => attributes
+                .iter()
+                .all(|attribute| attribute.name.eq_ignore_ascii_case(stamp)),
+            _ => false,
+        };
+        change.takes_away() && !counting
+    }
+
+    /// Whether a limit counts a change.
+    pub(super) fn counts(&self, limit: &Limit, change: &Change) -> bool {
+        let attribute = limit.attribute.as_deref();
+        limit.actions.iter().any(|class| match class {
+            ActionClass::Any => true,
+            ActionClass::Removals => self.takes_away(change),
+            ActionClass::Modify => match (&change.action, attribute) {
+                (Action::Modify { .. }, None) => true,
+                (Action::Modify { attributes }, Some(wanted)) => attributes
+                    .iter()
+                    .any(|attribute| attribute.name.eq_ignore_ascii_case(wanted)),
+                _ => false,
+            },
+            class => Some(*class) == class_of(&change.action),
+        })
     }
 
     fn add(&mut self, document: &Document<kinds::Guards>, book: &mut RuleBook) {
@@ -185,25 +220,6 @@ impl Per {
 /// The form values of fields are compared in.
 pub(super) fn folded(value: &str) -> String {
     value.trim().to_lowercase()
-}
-
-impl Limit {
-    /// Whether it counts a change.
-    pub(super) fn counts(&self, change: &Change) -> bool {
-        let attribute = self.attribute.as_deref();
-        self.actions.iter().any(|class| match class {
-            ActionClass::Any => true,
-            ActionClass::Removals => change.takes_away(),
-            ActionClass::Modify => match (&change.action, attribute) {
-                (Action::Modify { .. }, None) => true,
-                (Action::Modify { attributes }, Some(wanted)) => attributes
-                    .iter()
-                    .any(|attribute| attribute.name.eq_ignore_ascii_case(wanted)),
-                _ => false,
-            },
-            class => Some(*class) == class_of(&change.action),
-        })
-    }
 }
 
 fn class_of(action: &Action) -> Option<ActionClass> {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::{Judgement, Judging, account_of, who};
+use crate::model::Guid;
+use crate::plan::target::NOBODY;
 use crate::plan::{
     Action, Change, ChangeId, GuardKind, GuardVerdict, Held, OnBreach, WaiverInPlan,
 };
@@ -77,20 +79,23 @@ impl Judging<'_, '_> {
             waivers,
             ..Judgement::default()
         };
-        let mut waiting: BTreeMap<(u64, usize), Vec<Change>> = BTreeMap::new();
-        let mut going: hashbrown::HashSet<u64> = hashbrown::HashSet::new();
+        let mut waiting: BTreeMap<(u32, Option<Guid>, usize), Vec<Change>> = BTreeMap::new();
+        let mut going: hashbrown::HashSet<(u32, Option<Guid>)> = hashbrown::HashSet::new();
         for ((at, change), outcome) in self.changes.into_iter().zip(self.waits) {
-            let who = who(at, &change);
+            let stranger = account_of(&change).guid.filter(|_| at == NOBODY);
             match outcome {
-                Some(outcome) => waiting.entry((who, outcome)).or_default().push(change),
+                Some(outcome) => waiting
+                    .entry((at, stranger, outcome))
+                    .or_default()
+                    .push(change),
                 None => {
-                    going.insert(who);
+                    going.insert((at, stranger));
                     judgement.changes.push(change);
                 }
             }
         }
         let texts: Vec<(String, String)> = self.outcomes.iter().map(why).collect();
-        for ((who, outcome), changes) in waiting {
+        for ((at, stranger, outcome), changes) in waiting {
             let Some(first) = changes.first() else {
                 continue;
             };
@@ -116,7 +121,7 @@ impl Judging<'_, '_> {
                 reason: format!("{reason}; waiting: {}", listed.join(", ")),
                 help: help.clone(),
                 rule: Some(judged.rule),
-                partial: going.contains(&who),
+                partial: going.contains(&(at, stranger)),
                 guard: Some(judged.guard.clone()),
                 waits: waits.iter().map(|(kind, _)| (*kind).to_owned()).collect(),
             });

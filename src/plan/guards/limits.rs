@@ -53,7 +53,7 @@ impl Judging<'_, '_> {
         let fields = fields(self.target, &limit.per);
         let mut parts: BTreeMap<String, Counted> = BTreeMap::new();
         for (number, (at, change)) in self.changes.iter().enumerate() {
-            if !limit.counts(change) {
+            if !self.guards.counts(limit, change) {
                 continue;
             }
             let Some((key, shown)) = part(self.target, &limit.per, &fields, *at, change) else {
@@ -66,7 +66,7 @@ impl Judging<'_, '_> {
             let who = who(*at, change);
             counted.who.insert(who);
             counted.changes.push(number);
-            if *at == NOBODY && account_of(change).guid.is_some() {
+            if *at == NOBODY && is_open(self.target, change) {
                 counted.strangers.insert(who);
             }
         }
@@ -154,7 +154,7 @@ impl Judging<'_, '_> {
         for number in 0..self.changes.len() {
             let too = match on_breach {
                 OnBreach::HoldClass => break,
-                OnBreach::HoldRemovals => self.changes[number].1.takes_away(),
+                OnBreach::HoldRemovals => self.guards.takes_away(&self.changes[number].1),
                 OnBreach::HoldAll => true,
             };
             if too {
@@ -299,6 +299,12 @@ fn base(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
         *parts.entry(part).or_default() += 1;
     }
     parts
+}
+
+/// Whether the account a change is for exists and is enabled.
+fn is_open(target: &Target<'_>, change: &Change) -> bool {
+    let account = target.index.by_key(&account_of(change).dn.key());
+    account.is_some_and(|account| is_enabled(target, account))
 }
 
 /// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16, bit 0x2) is not set.

@@ -186,7 +186,7 @@ impl Judging<'_, '_> {
             );
             let outcome = self.outcome(outcome);
             for number in 0..self.changes.len() {
-                if self.changes[number].1.takes_away() {
+                if self.guards.takes_away(&self.changes[number].1) {
                     self.hold(number, outcome);
                 }
             }

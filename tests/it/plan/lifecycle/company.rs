@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halosync::config::{Config, InputFile, load};
 use halosync::model::{
     AttributeDef, AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Fact, FactType, Field,
-    Guid, Name, PeopleSnapshot, Person, PersonKey, Syntax, Values, Verdict,
+    Guid, Name, PeopleSnapshot, Person, PersonKey, RejectedRow, Syntax, Values, Verdict,
 };
 use halosync::plan::{Action, Change, Plan, PlanInput, PlanValue, build, lint};
 use halosync::snapshot::{read_directory, read_people};
@@ -171,6 +171,13 @@ impl Company {
         *text = text.replace(from, to);
     }
 
+    /// With an attribute for stamps.
+    pub(super) fn stamping(mut self) -> Self {
+        let text = self.files.get_mut("directory.yaml").unwrap();
+        text.push_str("  stamp: {attribute: extensionAttribute15}\n");
+        self
+    }
+
     /// Gives a person these facts and no others.
     pub(super) fn person(&mut self, key: &str, facts: &[(&str, &str)]) {
         let facts = self
@@ -212,6 +219,12 @@ impl Company {
         self.people.header.completeness.claimed_total = Some(rows);
     }
 
+    /// Takes somebody out of the read.
+    pub(super) fn gone(&mut self, key: &str) {
+        self.people.people.retain(|one| one.key.as_str() != key);
+        self.count();
+    }
+
     /// The read is not proven complete from now on, or is again.
     pub(super) fn proven(&mut self, proven: bool) {
         self.people.header.completeness.verdict = if proven {
@@ -221,6 +234,14 @@ impl Company {
                 reasons: vec!["page 2 failed".to_owned()],
             }
         };
+    }
+
+    /// A row of the read that could not become a person.
+    pub(super) fn rejected(&mut self, row: &str) {
+        self.people.header.rejected.push(RejectedRow {
+            row: row.to_owned(),
+            reason: "no id".to_owned(),
+        });
     }
 
     /// An enabled account of the person in its place, a member of Staff.

@@ -1,6 +1,8 @@
 //! States over time: zones, stages, stamps, absence and the calendar, each through the whole planner and, where a
 //! change matters, through the directory as it is after the plan.
 
+mod absent;
 mod company;
 mod stages;
+mod stamps;
 mod zones;

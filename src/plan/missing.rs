@@ -1,0 +1,427 @@
+//! Accounts whose person is missing from the source, where the lifecycle says that they are leavers in the end.
+//!
+//! Knows the accounts `absent` has found on reads that prove it; nobody is judged here on any other. Keeps that
+//! nothing is taken before the days have passed that a stamp on the account counts, that the stamp goes when the
+//! person is seen again, and that what would need a fact of somebody who has none is left as it is.
+
+use compact_str::{CompactString, ToCompactString, format_compact};
+use hashbrown::HashMap;
+use jiff::civil::Date;
+
+use super::changes::{change_id, index};
+use super::draft::{Draft, Warnings};
+use super::places::Places;
+use super::target::Target;
+use super::{
+    Action, AttributeChange, Cause, Change, ChangeId, PersonRef, PlanValue, Reason, Recovery, Risk,
+};
+use crate::config::kinds::GroupsInState;
+use crate::lang::PersonContext;
+use crate::lifecycle::{ABSENT, Absent, Stamp, State};
+use crate::mapping::{
+    AttributeRule, Cleared, Decides, Mapping, Notes, Origin, RuleKind, Wanted, canonical, cleared,
+    is_reference,
+};
+use crate::matching::Standing;
+use crate::model::{AttributeId, Person, PersonKey};
+use crate::policy::{held, warning};
+
+/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
+const ACCOUNTDISABLE: i64 = 0x2;
+
+/// An account with the anchor of nobody, on a read that proves it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missing {
+    pub(super) object: u32,
+    pub(super) side: u16,
+    pub(super) anchor: AttributeId,
+}
+
+/// An account taken out of the groups that rules of a side name.
+pub(super) struct Strip {
+    pub(super) side: u16,
+    pub(super) person: PersonRef,
+    pub(super) because: Reason,
+}
+
+/// What becomes of them.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) changes: Vec<Change>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) strips: HashMap<u32, Strip>,
+    /// Since when each is missed, for those who are not leavers yet.
+    pub(super) waiting: Vec<(Missing, Date)>,
+}
+
+/// Plans for them. `seen` are accounts of people who stand in the read although nothing is planned for them.
+pub(super) fn plan(
+    target: &Target<'_>,
+    missing: &[Missing],
+    seen: &[Missing],
+    warnings: &mut Warnings,
+) -> Left {
+    let mut left = Left::default();
+    let mut places = Places::default();
+    for one in seen {
+        if let Some(here) = Here::new(target, *one)
+            && matches!(here.stamped(), Some(Some(stamp)) if stamp.what == ABSENT)
+        {
+            let because = here.reason("the person is seen again");
+            let cleared = here.stamp(String::new());
+            left.changes
+                .push(here.modify(vec![cleared], because, Vec::new()));
+        }
+    }
+    for one in missing {
+        let Some(here) = Here::new(target, *one) else {
+            continue;
+        };
+        if matches!(target.standing[one.object as usize], Standing::Protected(_)) {
+            let text = format!(
+                "nobody has {} any more, and the account is protected",
+                here.anchor()
+            );
+            left.drafts.push(here.draft(held::ABSENT, text));
+            continue;
+        }
+        here.plan(&mut left, &mut places, warnings);
+    }
+    left
+}
+
+/// One of them, with everything known about it.
+struct Here<'t, 'a> {
+    target: &'t Target<'a>,
+    of: Missing,
+    mapping: &'t Mapping,
+    rule: &'t AttributeRule,
+    /// Days, and the state.
+    after: u32,
+    state: usize,
+}
+
+impl<'t, 'a> Here<'t, 'a> {
+    /// `None` where missing people do not become leavers.
+    fn new(target: &'t Target<'a>, of: Missing) -> Option<Self> {
+        let side = &target.sides[usize::from(of.side)];
+        let Absent::Leaver { after, written } = side.lifecycle.absent else {
+            return None;
+        };
+        let mapping = side
+            .mappings
+            .iter()
+            .find(|mapping| mapping.anchor.id == of.anchor)?;
+        Some(Self {
+            target,
+            of,
+            mapping,
+            rule: mapping.stamp.as_ref()?,
+            after,
+            state: written,
+        })
+    }
+
+    fn plan(&self, left: &mut Left, places: &mut Places, warnings: &mut Warnings) {
+        let today = self.target.moment.as_of.date();
+        let day = match self.stamped() {
+            Some(None) => {
+                let text = format!(
+                    "{} says since when nobody has {}, and what stands there is no stamp",
+                    self.rule.name,
+                    self.anchor()
+                );
+                let draft = self.draft(held::STAMP_UNREADABLE, text);
+                left.drafts.push(draft);
+                return;
+            }
+            Some(Some(stamp)) if stamp.what == ABSENT => {
+                let zone = self.target.moment.as_of.time_zone();
+                zone.to_datetime(stamp.since).date()
+            }
+            // Whatever else was counted, missing is something new.
+            None | Some(Some(_)) => {
+                let stamp = Stamp {
+                    what: ABSENT.to_owned(),
+                    since: self.target.moment.as_of.timestamp(),
+                };
+                let because = self.reason(&format!("nobody has {} any more", self.anchor()));
+                let written = self.stamp(stamp.to_string());
+                left.changes
+                    .push(self.modify(vec![written], because, Vec::new()));
+                today
+            }
+        };
+        let passed = i64::from((today - day).get_days());
+        if passed <= i64::from(self.after) {
+            let state = &self.lifecycle().written[self.state].name;
+            warnings.add(
+                warning::ABSENT,
+                format!(
+                    "accounts in {} carry an anchor no person has; after {} days they are in state {state}",
+                    self.target.name, self.after
+                ),
+                format!("{}, since {day}", self.target.index.entry(self.of.object).dn),
+            );
+            left.waiting.push((self.of, day));
+            return;
+        }
+        let Ok(since) = day.checked_add(jiff::Span::new().days(i64::from(self.after))) else {
+            return;
+        };
+        let written = &self.lifecycle().written[self.state];
+        let at = written.stage(since, today);
+        if let Some(state) = self.lifecycle().states.get(at) {
+            self.leave(state, at, day, left, places);
+        }
+    }
+
+    /// What the state is for an account without a person.
+    fn leave(&self, state: &State, at: usize, day: Date, left: &mut Left, places: &mut Places) {
+        let entry = self.target.index.entry(self.of.object);
+        let because = Reason {
+            text: format!(
+                "state {}: nobody has had {} since {day}",
+                state.name,
+                self.anchor()
+            ),
+            ..self.reason("")
+        };
+        let flags = entry
+            .value(self.target.known.uac)
+            .and_then(|flags| flags.parse::<i64>().ok());
+        let mut waits = Vec::new();
+        if flags.is_some_and(|flags| flags & ACCOUNTDISABLE == 0) {
+            let disable = self.change("disable", Action::Disable {}, because.clone(), Vec::new());
+            waits.push(disable.id.clone());
+            left.changes.push(disable);
+        }
+        let nobody = Person {
+            key: PersonKey::new(""),
+            in_scope: true,
+            facts: Box::default(),
+            faults: Box::default(),
+            held: Box::default(),
+        };
+        let context = self.target.moment.of(&nobody);
+        let attributes = self.attributes(at, &context);
+        if !attributes.is_empty() {
+            left.changes
+                .push(self.modify(attributes, because.clone(), Vec::new()));
+        }
+        if let Some(formula) = &state.placement
+            && formula.blind.is_none()
+            && let Ok(text) = formula.template.render_dn(&context)
+        {
+            match places.find(&text, &self.target.index, &self.target.scope) {
+                Err(draft) => left.drafts.push(
+                    draft
+                        .rule(formula.rule)
+                        .accounts(vec![self.of.object])
+                        .partial(),
+                ),
+                Ok(place) => {
+                    let here = self
+                        .target
+                        .index
+                        .key(self.of.object)
+                        .as_str()
+                        .split_once(',');
+                    let place_key = self.target.index.key(place).as_str();
+                    if here.is_none_or(|(_, parent)| parent != place_key)
+                        && let Some(before) = entry.dn.parent()
+                    {
+                        let action = Action::Move {
+                            before,
+                            after: self.target.index.entry(place).dn.clone(),
+                            rule: index(formula.rule),
+                        };
+                        left.changes
+                            .push(self.change("move", action, because.clone(), waits));
+                    }
+                }
+            }
+        }
+        if state.groups == GroupsInState::Remove {
+            let strip = Strip {
+                side: self.of.side,
+                person: self.person(),
+                because,
+            };
+            left.strips.insert(self.of.object, strip);
+        }
+    }
+
+    /// The attributes the state itself sets, as far as nobody's facts are needed for them.
+    fn attributes(&self, state: usize, context: &PersonContext<'_>) -> Vec<AttributeChange> {
+        let composition = self.mapping.compose(state, &[]);
+        let entry = self.target.index.entry(self.of.object);
+        let mut changes = Vec::new();
+        for slot in &composition.slots {
+            let Decides::One(rule) = slot.decides else {
+                continue;
+            };
+            let rule = self.mapping.rule(rule);
+            if rule.origin != Origin::State || rule.blind.is_some() || is_reference(&rule.def) {
+                continue;
+            }
+            if rule.applies(context) != Ok(true) {
+                continue;
+            }
+            let mut notes = Notes::default();
+            let wanted = match &rule.kind {
+                RuleKind::Value(formula) => rule.one(formula, context, &mut notes),
+                RuleKind::Values(formulas) => rule.many(formulas, context, &mut notes),
+                RuleKind::Person { .. } | RuleKind::Name(_) => continue,
+            };
+            let texts: Vec<CompactString> = match wanted {
+                Ok(Wanted::One(text)) => vec![text],
+                Ok(Wanted::Many(texts)) => texts,
+                // A value that somebody's facts would give is not cleared for want of them.
+                Ok(Wanted::Clear) if rule.fields.is_empty() => match cleared(&rule.def) {
+                    Cleared::Nothing => Vec::new(),
+                    Cleared::Value(value) => vec![value.into()],
+                    Cleared::Impossible => continue,
+                },
+                _ => continue,
+            };
+            let zone = context.as_of.time_zone();
+            let values: Result<Vec<CompactString>, _> = texts
+                .iter()
+                .map(|text| canonical(&rule.def, text, zone))
+                .collect();
+            let Ok(mut values) = values else { continue };
+            values.sort();
+            if rule.def.single_valued && values.len() > 1
+                || crate::diff::same(&rule.def, entry.values(rule.id), &values)
+            {
+                continue;
+            }
+            changes.push(self.attribute(rule, &values));
+        }
+        super::contents::sort(&mut changes);
+        changes
+    }
+
+    fn attribute(&self, rule: &AttributeRule, values: &[CompactString]) -> AttributeChange {
+        let entry = self.target.index.entry(self.of.object);
+        let mut before: Vec<&CompactString> = entry.values(rule.id).iter().collect();
+        before.sort();
+        AttributeChange {
+            name: rule.name.clone(),
+            before: before
+                .into_iter()
+                .map(|value| super::contents::plan_value(&rule.def, value))
+                .collect(),
+            after: values
+                .iter()
+                .map(|value| super::contents::plan_value(&rule.def, value))
+                .collect(),
+            merge: false,
+            rule: index(rule.rule),
+            facts: std::collections::BTreeMap::new(),
+            cut_from: None,
+            never_reuse: None,
+        }
+    }
+
+    /// The stamp as a change; an empty text clears it.
+    fn stamp(&self, text: String) -> AttributeChange {
+        let mut change = self.attribute(self.rule, &[]);
+        if !text.is_empty() {
+            change.after.push(PlanValue::Text(text));
+        }
+        change
+    }
+
+    fn modify(
+        &self,
+        attributes: Vec<AttributeChange>,
+        because: Reason,
+        depends_on: Vec<ChangeId>,
+    ) -> Change {
+        self.change("modify", Action::Modify { attributes }, because, depends_on)
+    }
+
+    fn change(
+        &self,
+        kind: &str,
+        action: Action,
+        because: Reason,
+        depends_on: Vec<ChangeId>,
+    ) -> Change {
+        let object = self.target.object(self.of.object);
+        let guid = self
+            .target
+            .index
+            .entry(self.of.object)
+            .guid
+            .to_compact_string();
+        let risk = match action {
+            Action::Modify { .. } => Risk::Low,
+            _ => Risk::High,
+        };
+        Change {
+            id: change_id(self.target.name, &guid, kind, ""),
+            person: self.person(),
+            target: self.target.name.clone(),
+            object,
+            action,
+            depends_on,
+            because,
+            cause: Cause::Source,
+            risk,
+            recovery: Recovery::Full,
+        }
+    }
+
+    fn stamped(&self) -> Option<Option<Stamp>> {
+        let entry = self.target.index.entry(self.of.object);
+        entry.value(self.rule.id).map(Stamp::parse)
+    }
+
+    fn lifecycle(&self) -> &'t crate::lifecycle::Lifecycle {
+        &self.target.sides[usize::from(self.of.side)].lifecycle
+    }
+
+    /// `employeeID "1042"`.
+    fn anchor(&self) -> String {
+        let header = &self.target.index.snapshot.header;
+        let value = self
+            .target
+            .index
+            .entry(self.of.object)
+            .value(self.of.anchor);
+        let name = &header.definition(self.of.anchor).name;
+        format!("{name} {:?}", value.unwrap_or_default())
+    }
+
+    fn person(&self) -> PersonRef {
+        person(self.target, self.of)
+    }
+
+    fn draft(&self, code: crate::policy::Code, text: String) -> Draft {
+        Draft::new(code, text)
+            .accounts(vec![self.of.object])
+            .rule(self.lifecycle().absent_rule)
+    }
+
+    fn reason(&self, text: &str) -> Reason {
+        Reason {
+            text: text.to_owned(),
+            rule: index(self.lifecycle().absent_rule),
+            facts: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// How reviewers know somebody who is not there: by the anchor, and the account's name.
+pub(super) fn person(target: &Target<'_>, of: Missing) -> PersonRef {
+    let entry = target.index.entry(of.object);
+    let anchor = entry.value(of.anchor).unwrap_or_default();
+    PersonRef {
+        source: target.sides[usize::from(of.side)].source.clone(),
+        key: PersonKey::new(format_compact!("{ABSENT}:{anchor}").as_str()),
+        label: entry.dn.rdn().value,
+    }
+}

@@ -1,0 +1,174 @@
+//! Where no date says since when, the account does.
+
+use halosync::plan::Action;
+
+use super::company::{Company, becomes, held, kinds};
+
+const STAMPED: &str = "  absent: report
+  states:
+    - name: leaver
+      when: person.inactive | default(false)
+      since: '{{ person.endsOn }}'
+      reason: inactive in HaloITSM
+      stages:
+        - {after: 0d, account: {enabled: false, groups: remove}}
+        - {after: 7d, account: {placement: 'OU=Leavers,OU=People,DC=corp,DC=example,DC=test'}}
+        - {after: 30d, account: {placement: 'OU=Archive,OU=People,DC=corp,DC=example,DC=test'}}
+    - name: suspended
+      when: person.site is defined and person.site == 'Away'
+      stages:
+        - {after: 0d, account: {enabled: false, groups: keep}}
+        - {after: 14d, account: {enabled: false, groups: remove}}
+    - name: active
+      account: {enabled: true}
+";
+const STAMP: &str = "extensionAttribute15";
+
+fn company() -> Company {
+    let mut company = Company::new(STAMPED).stamping();
+    company.person("1", &[]);
+    company.account("1");
+    company.run("2026-11-01T10:00:00Z");
+    company.person("1", &[("inactive", "true")]);
+    company
+}
+
+#[test]
+fn the_plan_that_acts_writes_the_moment_once() {
+    let mut company = company();
+    let left = company.run("2026-11-20T10:00:00Z");
+    assert_eq!(kinds(&left, "1"), ["disable", "removeMember", "modify"]);
+    let stamp = "halosync: leaver since 2026-11-20T10:00:00Z";
+    assert_eq!(becomes(&left, STAMP).as_deref(), Some(stamp));
+    let modify = left
+        .changes
+        .iter()
+        .find(|change| matches!(change.action, Action::Modify { .. }));
+    let modify = modify.unwrap();
+    assert_eq!(modify.because.text, "inactive in HaloITSM");
+    assert_eq!(modify.depends_on, [left.changes[0].id.clone()]);
+    assert!(kinds(&company.run("2026-11-27T23:59:59Z"), "1").is_empty());
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(stamp));
+    assert_eq!(kinds(&company.run("2026-11-28T00:00:00Z"), "1"), ["move"]);
+    assert_eq!(kinds(&company.run("2026-12-21T00:00:00Z"), "1"), ["move"]);
+    assert_eq!(company.stands_in("1"), "Archive");
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(stamp));
+}
+
+#[test]
+fn whoever_returns_loses_the_stamp_and_gets_everything_back() {
+    let mut company = company();
+    company.run("2026-11-20T10:00:00Z");
+    company.run("2026-12-10T10:00:00Z");
+    assert_eq!(company.stands_in("1"), "Leavers");
+    company.person("1", &[]);
+    let back = company.run("2026-12-11T10:00:00Z");
+    let mut done = kinds(&back, "1");
+    done.sort_unstable();
+    assert_eq!(done, ["addMember", "enable", "modify", "move"]);
+    assert_eq!(company.value("1", STAMP), None);
+    assert!(company.enabled("1") && company.is_staff("1"));
+    assert_eq!(company.stands_in("1"), "Sales");
+    // Leaving again is counted from the second time.
+    company.person("1", &[("inactive", "true")]);
+    company.run("2027-03-01T10:00:00Z");
+    assert_eq!(company.stands_in("1"), "Sales");
+    let stamp = "halosync: leaver since 2027-03-01T10:00:00Z";
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(stamp));
+}
+
+#[test]
+fn another_state_counts_anew() {
+    let mut company = company();
+    company.person("1", &[("site", "Away")]);
+    company.run("2026-11-20T10:00:00Z");
+    assert!(company.is_staff("1"));
+    company.run("2026-12-05T00:00:00Z");
+    assert!(!company.is_staff("1"));
+    company.person("1", &[("site", "Away"), ("inactive", "true")]);
+    company.run("2026-12-06T00:00:00Z");
+    let stamp = "halosync: leaver since 2026-12-06T00:00:00Z";
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(stamp));
+    assert_eq!(company.stands_in("1"), "Sales");
+}
+
+#[test]
+fn a_date_counts_more_than_a_stamp() {
+    let mut company = company();
+    company.run("2026-11-20T10:00:00Z");
+    company.person("1", &[("inactive", "true"), ("endsOn", "2026-10-01")]);
+    let plan = company.run("2026-11-21T10:00:00Z");
+    assert_eq!(becomes(&plan, STAMP).as_deref(), Some(""));
+    assert_eq!(company.stands_in("1"), "Archive");
+}
+
+#[test]
+fn what_is_no_stamp_holds_the_person_and_shuts_the_account() {
+    let mut company = company();
+    company.write("1", STAMP, "VIP");
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert_eq!(kinds(&plan, "1"), ["disable", "removeMember"]);
+    assert_eq!(held(&plan, "1"), ["stamp-unreadable"]);
+    let text = &plan.held[0].reason;
+    assert_eq!(
+        text,
+        "extensionAttribute15 says since when leaver+0d holds, and \"VIP\" is no stamp"
+    );
+    assert_eq!(company.value("1", STAMP).as_deref(), Some("VIP"));
+}
+
+#[test]
+fn what_nobody_needs_is_left_and_told() {
+    let mut company = company();
+    company.person("1", &[]);
+    company.write("1", STAMP, "VIP");
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert!(plan.changes.is_empty());
+    let warning = plan.warnings.iter().find(|one| one.code == "stamp-foreign");
+    assert_eq!(warning.unwrap().count, 1);
+}
+
+#[test]
+fn nothing_is_stamped_on_a_read_that_proves_nothing() {
+    let mut company = company();
+    company.proven(false);
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert!(plan.changes.is_empty());
+    assert_eq!(held(&plan, "1"), ["removal-unproven", "removal-unproven"]);
+    company.proven(true);
+    company.run("2026-11-25T10:00:00Z");
+    let stamp = "halosync: leaver since 2026-11-25T10:00:00Z";
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(stamp));
+}
+
+#[test]
+fn days_of_a_stamp_are_those_of_the_person() {
+    let mut company = company();
+    company.change(
+        "lifecycle.yaml",
+        "  states:\n",
+        "  timeZone: Pacific/Auckland\n  states:\n",
+    );
+    // The 21st in Auckland.
+    company.run("2026-11-20T11:00:00Z");
+    assert!(kinds(&company.run("2026-11-28T10:59:59Z"), "1").is_empty());
+    assert_eq!(kinds(&company.run("2026-11-28T11:00:00Z"), "1"), ["move"]);
+}
+
+#[test]
+fn without_stamps_nobody_comes_to_later_stages_and_the_plan_says_so() {
+    let mut company = Company::new(&STAMPED.replace("    - name: suspended", "    - name: away").replace(
+        "      stages:\n        - {after: 0d, account: {enabled: false, groups: keep}}\n        - {after: 14d, account: {enabled: false, groups: remove}}\n",
+        "      account: {enabled: false}\n",
+    ));
+    company.person("1", &[("inactive", "true")]);
+    company.account("1");
+    company.run("2026-11-20T10:00:00Z");
+    let plan = company.plan("2027-11-20T10:00:00Z");
+    assert!(plan.changes.is_empty());
+    let warning = plan
+        .warnings
+        .iter()
+        .find(|one| one.code == "stages-uncounted");
+    assert_eq!(warning.unwrap().count, 1);
+}
