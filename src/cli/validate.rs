@@ -107,6 +107,8 @@ pub(crate) fn prefix_in_repository(folder: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
+    const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
+
     fn validate(text: &str, format: Format) -> (Verdict, String) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("halosync.yaml"), text).unwrap();
@@ -114,8 +116,6 @@ mod tests {
         let verdict = run(folder.path(), format, &mut out, false, false, NOW).unwrap();
         (verdict, String::from_utf8(out).unwrap())
     }
-
-    const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
     const PROJECT: &str =
         "apiVersion: halosync/v1\nkind: Project\nmetadata: {name: a}\nspec: {timeZone: UTC}\n";
@@ -134,6 +134,29 @@ mod tests {
         assert!(out.ends_with("\n1 error, 0 warnings in 1 file\n"), "{out}");
         let (_, json) = validate(&PROJECT.replace("UTC", "UTX"), Format::Json);
         assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    }
+
+    /// The last day of an exception is judged by the day, in the project's zone.
+    #[test]
+    fn exceptions_end_with_their_last_day() {
+        let complete = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema/valid/complete");
+        let on = |moment: &str| {
+            let mut out = Vec::new();
+            let now = moment.parse().unwrap();
+            let verdict = run(&complete, Format::Text, &mut out, false, false, now).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            let told = |code: &str| out.matches(&format!("[{code}]")).count();
+            (
+                told("exception-expires-soon"),
+                told("exception-expired"),
+                verdict.exit_code(),
+            )
+        };
+        assert_eq!(on("2027-01-16T23:59:59Z"), (0, 0, 0));
+        assert_eq!(on("2027-01-17T00:00:00Z"), (1, 0, 0));
+        assert_eq!(on("2027-01-31T23:59:59Z"), (1, 0, 0));
+        assert_eq!(on("2027-02-01T00:00:00Z"), (0, 1, 65));
+        assert_eq!(on("2027-03-20T12:00:00Z"), (2, 1, 65));
     }
 
     #[test]

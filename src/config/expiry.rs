@@ -1,114 +1,144 @@
-//! Documents that end on a date: whether they still count at a moment.
-//!
-//! Knows no clock: planning brings the plan's moment, validating the present one.
+//! Exceptions and waivers that have had their last day, or soon will. The caller says which day it is.
 
-use jiff::Zoned;
+use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::Loaded;
 use super::codes;
 use super::diagnostic::{self, Diagnostic, Place};
+use super::{Loaded, kinds};
 
-/// From how many days before its last one something is said to end soon.
-pub const SOON_DAYS: i32 = 14;
+/// For how many days before its last one something is announced.
+pub const SOON: i32 = 14;
 
-/// Whether something that ends on a date still counts.
+/// What an exception or a waiver is on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Term {
-    /// It does.
-    Running,
-    /// It does, for this many more days and today.
-    Ending(i32),
+pub enum Standing {
+    /// It holds.
+    Active,
+    /// It holds, and soon will not.
+    Expiring,
     /// Its last day is over.
     Expired,
 }
 
-/// Whether something whose last day this is counts at a moment, in that moment's time zone.
-pub fn term(last: Date, now: &Zoned) -> Term {
-    let days = (last - now.date()).get_days();
-    if days < 0 {
-        Term::Expired
-    } else if days <= SOON_DAYS {
-        Term::Ending(days)
+impl kinds::Exception {
+    /// Its last day; `None` when that is none, which validation refuses.
+    pub fn last_day(&self) -> Option<Date> {
+        self.expires.parse().ok()
+    }
+
+    /// What it is on a day. Without a last day it is taken to be over.
+    pub fn standing(&self, today: Date) -> Standing {
+        let Some(last) = self.last_day() else {
+            return Standing::Expired;
+        };
+        standing(last, today)
+    }
+}
+
+impl kinds::Waiver {
+    /// Its last day; `None` when that is none, which validation refuses.
+    pub fn last_day(&self) -> Option<Date> {
+        parse_date(&self.expires)
+    }
+
+    /// What it is on a day. Without a last day it is taken to be over.
+    pub fn standing(&self, today: Date) -> Standing {
+        self.last_day()
+            .map_or(Standing::Expired, |last| standing(last, today))
+    }
+}
+
+/// What something with this last day is on a day.
+fn standing(last: Date, today: Date) -> Standing {
+    if last < today {
+        Standing::Expired
+    } else if last <= today.saturating_add(SOON.days()) {
+        Standing::Expiring
     } else {
-        Term::Running
+        Standing::Active
     }
 }
 
 /// The date a document gives as `2026-12-31`.
-pub fn parse_date(text: &str) -> Option<Date> {
+pub(super) fn parse_date(text: &str) -> Option<Date> {
     let written = text.len() == 10 && text.bytes().nth(4) == Some(b'-');
     text.parse().ok().filter(|_| written)
 }
 
-/// Something in a file that ends on a date.
+/// Something in a file that ends on a date, and what there is to say of that.
 #[derive(Debug, Clone)]
 pub struct Expiring {
-    pub(super) place: Place,
-    pub(super) last: Date,
-    pub(super) expired: Words,
-    pub(super) ending: Words,
-}
-
-/// A finding's code, and what the thing is called.
-#[derive(Debug, Clone)]
-pub(super) struct Words {
-    pub(super) code: &'static str,
-    pub(super) help: &'static str,
+    last: Date,
+    soon: Diagnostic,
+    over: Diagnostic,
 }
 
 impl Expiring {
-    /// A waiver.
-    pub(super) fn waiver(place: Place, last: Date) -> Self {
-        Self {
-            place,
-            last,
-            expired: Words {
-                code: codes::WAIVER_EXPIRED,
-                help: "remove the document, or write a new one with a new decision",
-            },
-            ending: Words {
-                code: codes::WAIVER_ENDING,
-                help: "see whether what it was for is done",
-            },
-        }
+    /// An exception of a document.
+    pub(super) fn exception(place: Place, exception: &kinds::Exception) -> Option<Self> {
+        let (person, expires) = (&exception.person, &exception.expires);
+        let soon = Diagnostic::warning(
+            codes::EXCEPTION_EXPIRES_SOON,
+            Some(place.clone()),
+            format!("the exception of person {person} ends with {expires}"),
+        )
+        .help(format!(
+            "ask {}: it is held from the next day on",
+            exception.owner
+        ));
+        let over = Diagnostic::error(
+            codes::EXCEPTION_EXPIRED,
+            Some(place),
+            format!("the exception of person {person} has ended with {expires}"),
+        )
+        .help(format!(
+            "take it out, or agree on a new last day with {} ({})",
+            exception.owner, exception.ticket
+        ));
+        let last = exception.last_day()?;
+        Some(Self { last, soon, over })
     }
 
-    fn finding(&self, now: &Zoned) -> Option<Diagnostic> {
-        let place = Some(self.place.clone());
-        match term(self.last, now) {
-            Term::Running => None,
-            Term::Ending(days) => {
-                let when = match days {
-                    0 => "today is the last day this counts".to_owned(),
-                    1 => "this counts until tomorrow".to_owned(),
-                    days => format!("this counts for {days} more days"),
-                };
-                Some(Diagnostic::warning(self.ending.code, place, when).help(self.ending.help))
-            }
-            Term::Expired => Some(
-                Diagnostic::error(
-                    self.expired.code,
-                    place,
-                    format!(
-                        "this has expired and counts no more; today is {}",
-                        now.date()
-                    ),
-                )
-                .help(self.expired.help),
-            ),
-        }
+    /// A waiver.
+    pub(super) fn waiver(place: Place, waiver: &kinds::Waiver) -> Option<Self> {
+        let (guard, expires) = (&waiver.guard, &waiver.expires);
+        let soon = Diagnostic::warning(
+            codes::WAIVER_EXPIRES_SOON,
+            Some(place.clone()),
+            format!("the waiver of guard {guard} ends with {expires}"),
+        )
+        .help(format!(
+            "ask {} whether what it is for is done",
+            waiver.owner
+        ));
+        let over = Diagnostic::error(
+            codes::WAIVER_EXPIRED,
+            Some(place),
+            format!("the waiver of guard {guard} has ended with {expires} and releases nothing"),
+        )
+        .help(format!(
+            "take it out, or agree on a new one with {} ({})",
+            waiver.owner, waiver.ticket
+        ));
+        let last = waiver.last_day()?;
+        Some(Self { last, soon, over })
     }
 }
 
 impl Loaded {
-    /// Adds what the moment adds: what has expired, and what soon will. The configuration stays usable: what has expired
-    /// simply does not count.
+    /// Adds what the calendar says: what is over is an error to be cleaned up, and what soon will be a warning. It is the
+    /// only thing said of a configuration that is not the same on every day; the configuration stays usable.
     pub fn dated(&mut self, now: jiff::Timestamp) {
         let zone = jiff::tz::TimeZone::get(&self.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        let now = now.to_zoned(zone);
-        let found = self.expiring.iter().filter_map(|one| one.finding(&now));
-        self.diagnostics.extend(found);
+        let today = now.to_zoned(zone).date();
+        for one in &self.expiring {
+            match standing(one.last, today) {
+                Standing::Active => {}
+                Standing::Expiring => self.diagnostics.push(one.soon.clone()),
+                Standing::Expired => self.diagnostics.push(one.over.clone()),
+            }
+        }
         diagnostic::sort(&mut self.diagnostics);
     }
 }
@@ -118,19 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_day_counts_to_its_end_in_the_zone() {
-        let last = parse_date("2026-11-23").unwrap();
-        let at = |text: &str| text.parse::<Zoned>().unwrap();
-        assert_eq!(
-            term(last, &at("2026-11-23T23:59:59[Pacific/Auckland]")),
-            Term::Ending(0)
-        );
-        assert_eq!(
-            term(last, &at("2026-11-24T00:00:00[Pacific/Auckland]")),
-            Term::Expired
-        );
-        assert_eq!(term(last, &at("2026-11-09T12:00[UTC]")), Term::Ending(14));
-        assert_eq!(term(last, &at("2026-11-08T12:00[UTC]")), Term::Running);
+    fn the_last_day_counts_to_its_end() {
+        let day = |text: &str| parse_date(text).unwrap();
+        let last = day("2026-11-23");
+        assert_eq!(standing(last, last), Standing::Expiring);
+        assert_eq!(standing(last, day("2026-11-24")), Standing::Expired);
+        assert_eq!(standing(last, day("2026-11-09")), Standing::Expiring);
+        assert_eq!(standing(last, day("2026-11-08")), Standing::Active);
     }
 
     #[test]

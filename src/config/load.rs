@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{self, Entry, Report, Rows, Set, TableFile, TableFiles};
 use super::diagnostic::{Diagnostic, did_you_mean, list, quoted};
-use super::expiry::{self, Expiring};
+use super::expiry::Expiring;
 use super::schema::{self, Kind, Mark};
 use super::text::Source;
 use super::yaml::{self, Doc};
@@ -233,6 +233,8 @@ impl Loader {
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
             Kind::Guards => typed(doc, usable, name, faulty, &mut set.guards, report),
             Kind::Waiver => typed(doc, usable, name, faulty, &mut set.waivers, report),
+            Kind::Links => typed(doc, usable, name, faulty, &mut set.links, report),
+            Kind::Exceptions => typed(doc, usable, name, faulty, &mut set.exceptions, report),
             Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
         };
         self.set.incomplete |= !fits;
@@ -368,6 +370,8 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         lifecycles: by_name(set.lifecycles),
         guards: by_name(set.guards),
         waivers: by_name(set.waivers),
+        links: by_name(set.links),
+        exceptions: by_name(set.exceptions),
         tests: by_name(set.tests),
         files,
     })
@@ -376,13 +380,16 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
 /// What in the documents ends on a date.
 fn expiring(set: &Set) -> Vec<Expiring> {
     let waivers = set.waivers.iter().filter_map(|waiver| {
-        let last = expiry::parse_date(&waiver.spec.expires)?;
-        Some(Expiring::waiver(
-            waiver.doc.value_place("/spec/expires"),
-            last,
-        ))
+        Expiring::waiver(waiver.doc.value_place("/spec/expires"), &waiver.spec)
     });
-    waivers.collect()
+    let exceptions = set.exceptions.iter().flat_map(|entry| {
+        let exceptions = entry.spec.exceptions.iter().enumerate();
+        exceptions.filter_map(|(index, exception)| {
+            let pointer = format!("/spec/exceptions/{index}/expires");
+            Expiring::exception(entry.doc.value_place(&pointer), exception)
+        })
+    });
+    waivers.chain(exceptions).collect()
 }
 
 fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {

@@ -8,7 +8,7 @@ mod date_format;
 pub mod diagnostic;
 mod duration;
 mod effective;
-pub mod expiry;
+mod expiry;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -23,6 +23,7 @@ pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
+pub use expiry::{Expiring, SOON, Standing};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
@@ -170,6 +171,10 @@ pub struct Config {
     pub guards: BTreeMap<Name, Document<kinds::Guards>>,
     /// `kind: Waiver`, by name.
     pub waivers: BTreeMap<Name, Document<kinds::Waiver>>,
+    /// `kind: Links`, by name.
+    pub links: BTreeMap<Name, Document<kinds::Links>>,
+    /// `kind: Exceptions`, by name.
+    pub exceptions: BTreeMap<Name, Document<kinds::Exceptions>>,
     /// `kind: MappingTest`, by name.
     pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.
@@ -184,7 +189,7 @@ pub struct Loaded {
     /// Sorted by file, line, column, code.
     pub diagnostics: Vec<diagnostic::Diagnostic>,
     /// What ends on a date; [`Loaded::dated`] judges it.
-    pub expiring: Vec<expiry::Expiring>,
+    pub expiring: Vec<Expiring>,
     /// The project's time zone, as written.
     zone: String,
     /// How many files belong, those that could not be read included.

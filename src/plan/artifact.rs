@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::expiry::Term;
+use crate::config::Standing;
 pub use crate::config::kinds::OnBreach;
 use crate::config::kinds::Severity;
 use crate::model::{
@@ -67,6 +67,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// People and accounts for whom nothing is done, and why.
     pub held: Vec<Held>,
+    /// What is otherwise for single people than the rules say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<PlannedException>,
     /// What a reviewer should know besides.
     pub warnings: Vec<Warning>,
 }
@@ -668,19 +671,19 @@ pub struct WaiverInPlan {
 #[serde(rename_all = "camelCase")]
 pub enum WaiverStanding {
     /// It does.
-    Running,
+    Active,
     /// It does, and its last day is near.
-    Ending,
+    Expiring,
     /// Its last day is over: it releases nothing.
     Expired,
 }
 
-impl From<Term> for WaiverStanding {
-    fn from(term: Term) -> Self {
-        match term {
-            Term::Running => Self::Running,
-            Term::Ending(_) => Self::Ending,
-            Term::Expired => Self::Expired,
+impl From<Standing> for WaiverStanding {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Active => Self::Active,
+            Standing::Expiring => Self::Expiring,
+            Standing::Expired => Self::Expired,
         }
     }
 }
@@ -706,6 +709,44 @@ impl Change {
             | Action::AddMember { .. } => false,
         }
     }
+}
+
+/// An exception somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedException {
+    /// The person. Somebody the read does not have is labelled with the key.
+    pub person: PersonRef,
+    /// The target.
+    pub target: Name,
+    /// What it does, for example `leaves title alone`.
+    pub what: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// Where it was asked for.
+    pub ticket: String,
+    /// Its last day, in the project's time zone.
+    pub expires: String,
+    /// Whether it holds.
+    pub standing: ExceptionStanding,
+    /// Where it is written.
+    pub rule: RuleIndex,
+}
+
+/// Whether an exception holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExceptionStanding {
+    /// It does.
+    Active,
+    /// It does, and its last day is near.
+    Expiring,
+    /// Its last day is over; what it was about is held until it is cleaned up.
+    Expired,
+    /// Nobody of the read has the key.
+    UnknownPerson,
 }
 
 /// What a reviewer should know.

@@ -100,6 +100,9 @@ fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for change in &mut plan.changes {
         visit_change(change, each);
     }
+    for exception in &mut plan.exceptions {
+        each(&mut exception.rule);
+    }
     for held in &mut plan.held {
         if let Some(rule) = &mut held.rule {
             each(rule);

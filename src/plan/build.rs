@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 
 use super::assemble::settle_rules;
 use super::draft::Warnings;
+use super::exceptions::Exceptions;
 use super::guards::Guards;
+use super::links::Links;
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
@@ -204,6 +206,7 @@ fn make(
         waivers: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
+        exceptions: Vec::new(),
         warnings: Vec::new(),
     };
     let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
@@ -272,6 +275,7 @@ fn make(
         plan.held.extend(planned.held);
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);
+        plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);
     record_reads(&mut plan, input, &proofs, &judged);
@@ -410,7 +414,24 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
+        let mut side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
+        let of_pair = |of_source: &str, of_target: &str| {
+            of_source == name && of_target == directory.name.as_str()
+        };
+        let links = config.links.values();
+        side.links = Links::compile(
+            links.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &mut compiler,
+        );
+        let exceptions = config.exceptions.values();
+        side.exceptions = Exceptions::compile(
+            exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &snapshot.header,
+            self.moment.as_of.date(),
+            &mut compiler,
+        )?;
         Ok((side, rules))
     }
 }

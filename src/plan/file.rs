@@ -100,6 +100,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         waivers: plan.waivers.clone(),
         changes: Vec::new(),
         held: Vec::new(),
+        exceptions: plan.exceptions.clone(),
         warnings: plan.warnings.clone(),
     };
     (frame, (&plan.changes, &plan.held))

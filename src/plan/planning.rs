@@ -12,15 +12,17 @@ use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
+use super::exceptions;
 use super::groups::memberships;
 use super::guards::{self, Guards};
+use super::links;
 use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{Change, GuardOutcome, Held, WaiverInPlan};
+use super::{Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
@@ -34,6 +36,7 @@ pub(super) struct Planned {
     pub(super) held: Vec<Held>,
     pub(super) guards: Vec<GuardOutcome>,
     pub(super) waivers: Vec<WaiverInPlan>,
+    pub(super) exceptions: Vec<PlannedException>,
     pub(super) people: u64,
     pub(super) managed: u64,
     pub(super) unchanged: u64,
@@ -137,6 +140,8 @@ impl<'a> Planning<'a> {
         let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
         let mut objects = found.drafts;
         objects.extend(left.drafts);
+        exceptions::report(&self.target, &mut people, &mut objects, warnings);
+        links::report(&self.target.sides, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
@@ -200,6 +205,7 @@ impl<'a> Planning<'a> {
             held,
             guards: judged.outcomes,
             waivers: judged.waivers,
+            exceptions: listed(target),
             people: in_scope,
             managed,
             unchanged,
@@ -221,6 +227,7 @@ impl<'a> Planning<'a> {
         );
         Planned {
             held: held(&self.target, Vec::new(), vec![draft]),
+            exceptions: listed(&self.target),
             people: in_scope,
             managed,
             ..Planned::default()
@@ -319,6 +326,14 @@ impl<'a> Planning<'a> {
             }
         }
     }
+}
+
+/// The exceptions of all sides.
+fn listed(target: &Target<'_>) -> Vec<PlannedException> {
+    let sides = target.sides.iter();
+    sides
+        .flat_map(|side| side.planned_exceptions(target))
+        .collect()
 }
 
 /// Finds names for everyone who needs one, in the order of their keys.

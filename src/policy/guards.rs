@@ -3,8 +3,7 @@
 //! Numbers only: what is counted, and what waits, is the planner's. Invariant: nothing but a waiver that still counts
 //! lets more through than the limit says.
 
-use crate::config::expiry::{Term, term};
-use crate::config::kinds;
+use crate::config::{Standing, kinds};
 use crate::model::Name;
 
 /// How many a limit allows.
@@ -69,23 +68,17 @@ pub struct Waived {
     /// Most accounts it lets through.
     pub maximum: u64,
     /// Whether it counts.
-    pub term: Term,
+    pub standing: Standing,
 }
 
 impl Waived {
     /// Whether it lets this many through.
     pub fn releases(&self, guard: &str, part: &str, counted: u64) -> bool {
-        self.term != Term::Expired
+        self.standing != Standing::Expired
             && self.guard == guard
             && self.part == part
             && counted <= self.maximum
     }
-}
-
-/// Whether a waiver counts at the moment of a plan. A date nobody can read is over.
-pub fn waiver_term(waiver: &kinds::Waiver, as_of: &jiff::Zoned) -> Term {
-    crate::config::expiry::parse_date(&waiver.expires)
-        .map_or(Term::Expired, |last| term(last, as_of))
 }
 
 #[cfg(test)]

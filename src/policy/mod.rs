@@ -10,6 +10,6 @@ mod scope;
 
 pub use crate::model::held_codes::{Code, HELD, WARNINGS, held, warning};
 pub use completeness::{LastGoodRead, PartCounts, Proof, judge, judge_fall};
-pub use guards::{Allowance, Waived, waiver_term};
+pub use guards::{Allowance, Waived};
 pub use quality::{Finding, Findings, Quality, QualityRule};
 pub use scope::{OutOfBounds, Scope, relative_id};

@@ -7,7 +7,7 @@ use super::{Context, Entry, Report};
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::{ActionClass, Limit, Per, Waiver};
 use crate::config::yaml::{Doc, join};
-use crate::config::{codes, expiry, kinds};
+use crate::config::{codes, kinds};
 use crate::model::{Dn, Location};
 
 pub(super) fn check(context: &Context<'_>, report: &mut Report) {
@@ -248,7 +248,7 @@ fn waiver(waiver: &Entry<Waiver>, context: &Context<'_>, report: &mut Report) {
             report.error(doc, pointer, codes::EMPTY_VALUE, "this is empty", None);
         }
     }
-    if expiry::parse_date(&spec.expires).is_none() {
+    if spec.last_day().is_none() {
         report.error(
             doc,
             "/spec/expires",

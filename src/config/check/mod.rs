@@ -7,11 +7,13 @@ mod attributes;
 mod auth;
 mod directory;
 mod endpoint;
+mod exceptions;
 mod groups;
 mod guards;
 mod halo;
 mod joins;
 mod lifecycle;
+mod links;
 mod login;
 mod mapping;
 mod mapping_test;
@@ -62,6 +64,8 @@ pub(crate) struct Set {
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
     pub(crate) guards: Vec<Entry<kinds::Guards>>,
     pub(crate) waivers: Vec<Entry<kinds::Waiver>>,
+    pub(crate) links: Vec<Entry<kinds::Links>>,
+    pub(crate) exceptions: Vec<Entry<kinds::Exceptions>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
@@ -103,6 +107,8 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     }
     groups::check(&context, report);
     guards::check(&context, report);
+    links::check(&context, report);
+    exceptions::check(&context, report);
     for test in &set.tests {
         mapping_test::check(test, &context, report);
     }

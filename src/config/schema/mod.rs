@@ -27,11 +27,13 @@ pub(crate) enum Kind {
     Lifecycle,
     Guards,
     Waiver,
+    Links,
+    Exceptions,
     MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
@@ -42,6 +44,8 @@ impl Kind {
         Self::Lifecycle,
         Self::Guards,
         Self::Waiver,
+        Self::Links,
+        Self::Exceptions,
         Self::MappingTest,
     ];
 
@@ -58,6 +62,8 @@ impl Kind {
             Self::Lifecycle => "Lifecycle",
             Self::Guards => "Guards",
             Self::Waiver => "Waiver",
+            Self::Links => "Links",
+            Self::Exceptions => "Exceptions",
             Self::MappingTest => "MappingTest",
         }
     }
@@ -75,6 +81,8 @@ impl Kind {
             Self::Lifecycle => "lifecycle",
             Self::Guards => "guards",
             Self::Waiver => "waiver",
+            Self::Links => "links",
+            Self::Exceptions => "exceptions",
             Self::MappingTest => "mapping-test",
         }
     }
@@ -121,6 +129,8 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Template => generator.subschema_for::<kinds::Template>(),
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
+        Kind::Links => generator.subschema_for::<kinds::Links>(),
+        Kind::Exceptions => generator.subschema_for::<kinds::Exceptions>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
         Kind::Guards => generator.subschema_for::<kinds::Guards>(),
         Kind::Waiver => generator.subschema_for::<kinds::Waiver>(),
@@ -335,6 +345,8 @@ mod tests {
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
                 Kind::Guards => serde_json::from_value::<kinds::Guards>(loads).err(),
                 Kind::Waiver => serde_json::from_value::<kinds::Waiver>(loads).err(),
+                Kind::Links => serde_json::from_value::<kinds::Links>(loads).err(),
+                Kind::Exceptions => serde_json::from_value::<kinds::Exceptions>(loads).err(),
                 Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),
             };
             assert!(error.is_none(), "{kind:?}: {error:?}");

@@ -9,7 +9,7 @@ use crate::model::{Dn, DnKey, Name};
 use crate::plan::build::Moment;
 use crate::plan::changes::index;
 use crate::plan::{Action, Change, WaiverInPlan};
-use crate::policy::{Allowance, Waived, waiver_term};
+use crate::policy::{Allowance, Waived};
 
 /// The guards of one target.
 #[derive(Debug, Default)]
@@ -162,7 +162,7 @@ impl Guards {
         book: &mut RuleBook,
     ) -> (Waived, WaiverInPlan) {
         let spec = &document.spec;
-        let term = waiver_term(spec, &moment.as_of);
+        let standing = spec.standing(moment.as_of.date());
         let limit = self
             .limits
             .iter()
@@ -180,7 +180,7 @@ impl Guards {
             guard: spec.guard.clone(),
             part: part.unwrap_or_default(),
             maximum: spec.maximum,
-            term,
+            standing,
         };
         let place = document.positions.value("/spec");
         let rule = book.add(place, format!("waiver {}", document.name));
@@ -194,7 +194,7 @@ impl Guards {
             ticket: spec.ticket.clone(),
             owner: spec.owner.clone(),
             expires: spec.expires.clone(),
-            standing: term.into(),
+            standing: standing.into(),
             rule: index(rule),
         };
         (waived, shown)

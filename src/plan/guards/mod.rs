@@ -79,8 +79,8 @@ pub(super) fn judge(
         .collect();
     for waiver in &waivers {
         let (code, message) = match waiver.standing {
-            WaiverStanding::Running => continue,
-            WaiverStanding::Ending => (warning::WAIVER_ENDING, "waivers that end soon"),
+            WaiverStanding::Active => continue,
+            WaiverStanding::Expiring => (warning::WAIVER_EXPIRES_SOON, "waivers that end soon"),
             WaiverStanding::Expired => (
                 warning::WAIVER_EXPIRED,
                 "waivers that have expired and release nothing",

@@ -117,8 +117,8 @@ fn item(context: &Context<'_>, outcome: &GuardOutcome) -> Item {
 
 fn waiver(context: &Context<'_>, waiver: &WaiverInPlan) -> Item {
     let (sign, standing) = match waiver.standing {
-        WaiverStanding::Running => (Sign::None, " counts until "),
-        WaiverStanding::Ending => (Sign::Alarm, " ends soon, on "),
+        WaiverStanding::Active => (Sign::None, " counts until "),
+        WaiverStanding::Expiring => (Sign::Alarm, " ends soon, on "),
         WaiverStanding::Expired => (Sign::Alarm, " has expired and releases nothing since "),
     };
     let mut line = Line::new(0, sign)

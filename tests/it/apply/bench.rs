@@ -142,6 +142,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             waivers: Vec::new(),
             changes,
             held: Vec::new(),
+            exceptions: Vec::new(),
             warnings: Vec::new(),
         },
     }

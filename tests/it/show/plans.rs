@@ -136,6 +136,7 @@ pub(super) fn empty() -> Plan {
         guards: Vec::new(),
         waivers: Vec::new(),
         changes: Vec::new(),
+        exceptions: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
     }
