@@ -62,7 +62,7 @@ fn standing(last: Date, today: Date) -> Standing {
 
 /// The date a document gives as `2026-12-31`.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
-    let written = text.len() == 10 && text.bytes().nth(4) == Some(b'-');
+    let written = text.len() == 10 && text.as_bytes().get(4) == Some(&b'-');
     text.parse().ok().filter(|_| written)
 }
 

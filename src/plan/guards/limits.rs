@@ -53,7 +53,7 @@ impl Judging<'_, '_> {
         let fields = fields(self.target, &limit.per);
         let mut parts: BTreeMap<String, Counted> = BTreeMap::new();
         for (number, (at, change)) in self.changes.iter().enumerate() {
-            if !self.guards.counts(limit, change) {
+            if !self.guards.counts(limit, change) || self.is_stop(*at, change) {
                 continue;
             }
             let Some((key, shown)) = part(self.target, &limit.per, &fields, *at, change) else {
@@ -146,6 +146,15 @@ impl Judging<'_, '_> {
         }
     }
 
+    /// Whether an exception shuts this account at once: one person's decision, with an owner, that no number outweighs.
+    fn is_stop(&self, at: u32, change: &Change) -> bool {
+        let Some(subject) = self.target.subjects.get(at as usize) else {
+            return false;
+        };
+        let exceptions = &self.target.side(subject).exceptions;
+        matches!(change.action, Action::Disable {}) && exceptions.stops(subject.person).is_some()
+    }
+
     /// What is too many waits whatever else does: no limit is exceeded because removals were named.
     fn breach(&mut self, on_breach: OnBreach, counted: &[usize], outcome: usize) {
         for number in counted {
@@ -157,7 +166,8 @@ impl Judging<'_, '_> {
                 OnBreach::HoldRemovals => self.guards.takes_away(&self.changes[number].1),
                 OnBreach::HoldAll => true,
             };
-            if too {
+            let (at, change) = &self.changes[number];
+            if too && !self.is_stop(*at, change) {
                 self.hold(number, outcome);
             }
         }
