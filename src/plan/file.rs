@@ -97,6 +97,8 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         removals_held: plan.removals_held,
         narrowed: plan.narrowed.clone(),
         rules: plan.rules.clone(),
+        guards: plan.guards.clone(),
+        waivers: plan.waivers.clone(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: plan.exceptions.clone(),

@@ -14,14 +14,15 @@ use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
 use super::groups::memberships;
+use super::guards::{self, Guards};
 use super::links;
 use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
-use super::target::{HeldPerson, Target};
+use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{Change, Held, PlannedException};
+use super::{Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
 use crate::config::{Config, Document, kinds};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
@@ -33,6 +34,8 @@ use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
+    pub(super) guards: Vec<GuardOutcome>,
+    pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
     pub(super) people: u64,
     pub(super) managed: u64,
@@ -43,6 +46,7 @@ pub(super) struct Planned {
 pub(super) struct Planning<'a> {
     target: Target<'a>,
     group_rules: Vec<GroupRule>,
+    guards: Option<Guards>,
     directory: Option<&'a Document<kinds::ActiveDirectory>>,
     /// People held because nobody can say what they should have, or whose account is whose.
     people: Vec<HeldPerson>,
@@ -56,12 +60,14 @@ impl<'a> Planning<'a> {
         config: &'a Config,
         target: Target<'a>,
         group_rules: Vec<GroupRule>,
+        guards: Option<Guards>,
         proofs: &mut BTreeMap<Name, Proof>,
     ) -> Self {
         let mut planning = Self {
             directory: config.directories.get(target.name),
             target,
             group_rules,
+            guards,
             people: Vec::new(),
             anchors: None,
         };
@@ -173,10 +179,11 @@ impl<'a> Planning<'a> {
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
             touched[at as usize] = true;
-            changes.push(change);
+            changes.push((at, change));
         }
-        changes.extend(left.changes);
-        changes.extend(memberships.stripped);
+        // Those without a person.
+        let left = left.changes.into_iter().chain(memberships.stripped);
+        changes.extend(left.map(|change| (NOBODY, change)));
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);
@@ -187,9 +194,17 @@ impl<'a> Planning<'a> {
             .enumerate()
             .filter(|(at, subject)| matches!(subject.found, Found::Account(_)) && !touched[*at])
             .count() as u64;
+        let judged = match &self.guards {
+            Some(guards) => guards::judge(target, guards, changes, warnings),
+            None => guards::unjudged(changes),
+        };
+        let mut held = held(target, people, objects);
+        held.extend(judged.held);
         Planned {
-            changes,
-            held: held(target, people, objects),
+            changes: judged.changes,
+            held,
+            guards: judged.outcomes,
+            waivers: judged.waivers,
             exceptions: listed(target),
             people: in_scope,
             managed,

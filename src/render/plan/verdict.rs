@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Context;
+use super::{Context, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, Plan, PlanFile, ReadOfPeople};
 use crate::render::label::{domain_name, short_digest};
@@ -70,6 +70,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
             count(narrowed.held_left_out, "held entry", "held entries"),
         )));
     }
+    lines.extend(guards::alarms(context));
     for (source, read) in &plan.inputs.people {
         lines.extend(checks(source.as_str(), read));
     }

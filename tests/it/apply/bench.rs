@@ -139,6 +139,8 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             removals_held: false,
             narrowed: None,
             rules: Vec::new(),
+            guards: Vec::new(),
+            waivers: Vec::new(),
             changes,
             held: Vec::new(),
             exceptions: Vec::new(),
