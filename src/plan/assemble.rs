@@ -92,6 +92,9 @@ fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for change in &mut plan.changes {
         visit_change(change, each);
     }
+    for entry in &mut plan.calendar {
+        each(&mut entry.rule);
+    }
     for held in &mut plan.held {
         if let Some(rule) = &mut held.rule {
             each(rule);

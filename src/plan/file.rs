@@ -99,6 +99,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         changes: Vec::new(),
         held: Vec::new(),
         warnings: plan.warnings.clone(),
+        calendar: plan.calendar.clone(),
     };
     (frame, (&plan.changes, &plan.held))
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::addresses;
 use super::assemble::held;
+use super::calendar::calendar;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
@@ -19,8 +20,8 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::wishes::GroupRule;
-use super::{Change, Held};
-use crate::config::{Config, Document, kinds};
+use super::{CalendarEntry, Change, Held};
+use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name, Verdict};
@@ -31,6 +32,7 @@ use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
+    pub(super) calendar: Vec<CalendarEntry>,
     pub(super) people: u64,
     pub(super) managed: u64,
     pub(super) unchanged: u64,
@@ -44,6 +46,8 @@ pub(super) struct Planning<'a> {
     /// People held because nobody can say what they should have, or whose account is whose.
     people: Vec<HeldPerson>,
     anchors: Option<Anchored>,
+    /// How many days the calendar looks ahead.
+    calendar: u32,
 }
 
 impl<'a> Planning<'a> {
@@ -61,6 +65,8 @@ impl<'a> Planning<'a> {
             group_rules,
             people: Vec::new(),
             anchors: None,
+            // Checked with the project.
+            calendar: parse_days(&config.project.spec.plan.calendar).unwrap_or_default(),
         };
         let readable = planning
             .target
@@ -185,6 +191,7 @@ impl<'a> Planning<'a> {
         Planned {
             changes,
             held: held(target, people, objects),
+            calendar: calendar(target, &left.waiting, self.calendar),
             people: in_scope,
             managed,
             unchanged,

@@ -141,6 +141,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             changes,
             held: Vec::new(),
             warnings: Vec::new(),
+            calendar: Vec::new(),
         },
     }
 }

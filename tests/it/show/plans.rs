@@ -136,6 +136,7 @@ pub(super) fn empty() -> Plan {
         changes: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
+        calendar: Vec::new(),
     }
 }
 
