@@ -23,6 +23,7 @@ pub(crate) fn run(context: &Context, verb: &Validate) -> Result<Exit, Failure> {
         &mut out,
         context.printer.colour,
         verb.effective,
+        context.now(),
     )
     .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
     context.printer.result(&String::from_utf8_lossy(&out))?;

@@ -47,6 +47,7 @@ pub fn run(
     out: &mut dyn Write,
     colour: bool,
     effective: bool,
+    now: jiff::Timestamp,
 ) -> Result<Verdict, ValidateError> {
     let workspace = Workspace::open(project)?;
     let prefix = match format {
@@ -55,6 +56,7 @@ pub fn run(
         Format::Text | Format::Json => None,
     };
     let mut loaded = workspace.load();
+    add_expiring(&mut loaded, now);
     if let Some(prefix) = prefix {
         for location in loaded
             .diagnostics
@@ -85,6 +87,25 @@ pub fn run(
     Ok(Verdict { errors, warnings })
 }
 
+/// What the calendar says of exceptions: the only part of a configuration that is not the same on every day.
+fn add_expiring(loaded: &mut config::Loaded, now: jiff::Timestamp) {
+    let Some(config) = &loaded.config else {
+        return;
+    };
+    let zone = jiff::tz::TimeZone::get(&config.project.spec.time_zone);
+    let today = now.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date();
+    loaded.diagnostics.extend(config::expiring(config, today));
+    loaded.diagnostics.sort_by(|one, other| {
+        let place = |found: &config::diagnostic::Diagnostic| {
+            let at = found.location.as_ref();
+            at.map(|at| (at.file.clone(), at.line, at.column))
+        };
+        place(one)
+            .cmp(&place(other))
+            .then_with(|| one.code.cmp(other.code))
+    });
+}
+
 /// The folder's path within the git repository it stands in; `None` when it is its root, or in none.
 pub(crate) fn prefix_in_repository(folder: &Path) -> Option<String> {
     let root = folder
@@ -105,11 +126,13 @@ pub(crate) fn prefix_in_repository(folder: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
+    const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
+
     fn validate(text: &str, format: Format) -> (Verdict, String) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("halosync.yaml"), text).unwrap();
         let mut out = Vec::new();
-        let verdict = run(folder.path(), format, &mut out, false, false).unwrap();
+        let verdict = run(folder.path(), format, &mut out, false, false, NOW).unwrap();
         (verdict, String::from_utf8(out).unwrap())
     }
 
@@ -132,11 +155,34 @@ mod tests {
         assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
     }
 
+    /// The last day of an exception is judged by the day, in the project's zone.
+    #[test]
+    fn exceptions_end_with_their_last_day() {
+        let complete = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema/valid/complete");
+        let on = |moment: &str| {
+            let mut out = Vec::new();
+            let now = moment.parse().unwrap();
+            let verdict = run(&complete, Format::Text, &mut out, false, false, now).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            let told = |code: &str| out.matches(&format!("[{code}]")).count();
+            (
+                told("exception-expires-soon"),
+                told("exception-expired"),
+                verdict.exit_code(),
+            )
+        };
+        assert_eq!(on("2027-01-16T23:59:59Z"), (0, 0, 0));
+        assert_eq!(on("2027-01-17T00:00:00Z"), (1, 0, 0));
+        assert_eq!(on("2027-01-31T23:59:59Z"), (1, 0, 0));
+        assert_eq!(on("2027-02-01T00:00:00Z"), (0, 1, 65));
+        assert_eq!(on("2027-03-20T12:00:00Z"), (2, 1, 65));
+    }
+
     #[test]
     fn the_rules_about_each_attribute_are_listed_in_order() {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/template/config");
         let mut out = Vec::new();
-        run(&golden, Format::Text, &mut out, false, true).unwrap();
+        run(&golden, Format::Text, &mut out, false, true, NOW).unwrap();
         let out = String::from_utf8(out).unwrap();
         let start = out.find("  physicalDeliveryOfficeName\n").unwrap();
         let offices: Vec<&str> = out[start..].lines().skip(1).take(3).collect();
@@ -179,7 +225,7 @@ mod tests {
             (Format::Text, "--> halosync.yaml:"),
         ] {
             let mut out = Vec::new();
-            run(&folder, format, &mut out, false, false).unwrap();
+            run(&folder, format, &mut out, false, false, NOW).unwrap();
             let out = String::from_utf8(out).unwrap();
             assert!(out.contains(expected), "{out}");
         }

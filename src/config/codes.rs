@@ -23,6 +23,7 @@ codes! {
     ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
     AUTH_MISMATCH = "auth-mismatch";
+    BAD_ACCOUNT = "bad-account";
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
@@ -44,6 +45,8 @@ codes! {
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
     CONFLICTING_TEMPLATES = "conflicting-templates";
     CONSTANT_MATCH = "constant-match";
+    CONTRADICTING_EXCEPTIONS = "contradicting-exceptions";
+    CONTRADICTING_LINKS = "contradicting-links";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
@@ -57,6 +60,9 @@ codes! {
     EMPTY_CONSTANT = "empty-constant";
     EMPTY_TEMPLATE = "empty-template";
     EMPTY_VALUE = "empty-value";
+    EXCEPTION_EXPIRED = "exception-expired";
+    EXCEPTION_EXPIRES_SOON = "exception-expires-soon";
+    EXCEPTION_OF_NAME = "exception-of-name";
     FIELD_NOT_DELIVERED = "field-not-delivered";
     FILE_TOO_LARGE = "file-too-large";
     FILE_UNREADABLE = "file-unreadable";

@@ -225,6 +225,8 @@ impl Loader {
             Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
             Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+            Kind::Links => typed(doc, usable, name, faulty, &mut set.links, report),
+            Kind::Exceptions => typed(doc, usable, name, faulty, &mut set.exceptions, report),
             Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
         };
         self.set.incomplete |= !fits;
@@ -358,6 +360,8 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         tables,
         groups: by_name(set.groups),
         lifecycles: by_name(set.lifecycles),
+        links: by_name(set.links),
+        exceptions: by_name(set.exceptions),
         tests: by_name(set.tests),
         files,
     })

@@ -8,6 +8,7 @@ mod date_format;
 pub mod diagnostic;
 mod duration;
 mod effective;
+mod expiry;
 pub mod given;
 pub mod kinds;
 mod load;
@@ -22,6 +23,7 @@ pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
+pub use expiry::{SOON, Standing, expiring};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
@@ -165,6 +167,10 @@ pub struct Config {
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: Links`, by name.
+    pub links: BTreeMap<Name, Document<kinds::Links>>,
+    /// `kind: Exceptions`, by name.
+    pub exceptions: BTreeMap<Name, Document<kinds::Exceptions>>,
     /// `kind: MappingTest`, by name.
     pub tests: BTreeMap<Name, Document<kinds::MappingTest>>,
     /// Digests of all files that belong, sorted by path.

@@ -284,6 +284,42 @@ impl Mapping {
     }
 }
 
+impl AttributeRule {
+    /// Rules of an exception of one person: a template each, or nothing to clear. Attributes the directory does not
+    /// have are left out.
+    ///
+    /// # Errors
+    /// A template that does not compile against the fields of the read, or an attribute the read lacks.
+    pub fn of_exception(
+        set: &std::collections::BTreeMap<String, Option<String>>,
+        header: &DirectoryHeader,
+        positions: &Positions,
+        pointer: &str,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Vec<Self>, NotCompiled> {
+        let naming = Naming {
+            header,
+            rename: None,
+        };
+        let mut rules = Vec::with_capacity(set.len());
+        for (name, value) in set {
+            let pointer = format!("{pointer}/set/{}", escape_pointer(name));
+            let Some((id, def)) = attribute(header, name, positions, &pointer)? else {
+                continue;
+            };
+            let spec = kinds::AttributeSpec::Rule(Box::new(kinds::AttributeRule {
+                value: Some(value.clone().unwrap_or_default()),
+                empty: kinds::Empty::Clear,
+                ..kinds::AttributeRule::default()
+            }));
+            let mut rule = Self::compile(id, def, &spec, positions, &pointer, compiler, &naming)?;
+            rule.origin = Origin::Exception;
+            rules.push(rule);
+        }
+        Ok(rules)
+    }
+}
+
 impl Key {
     /// Refuses an anchor nobody can write: accounts would be made that no later plan knows again.
     fn written(self, header: &DirectoryHeader, positions: &Positions) -> Result<Self, NotCompiled> {

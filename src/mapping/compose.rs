@@ -41,6 +41,8 @@ pub enum Origin {
     Template(u16),
     /// A state of the lifecycle.
     State,
+    /// An exception of one person. Stands outside of every composition.
+    Exception,
 }
 
 /// The rules in force for people in one state whom the same templates concern.
@@ -246,6 +248,7 @@ impl Mapping {
             Origin::Mapping => (0, 0),
             Origin::Template(at) => (1, self.templates[usize::from(at)].priority),
             Origin::State => (2, 0),
+            Origin::Exception => (3, 0),
         }
     }
 
@@ -330,7 +333,7 @@ impl Mapping {
     pub fn template_of(&self, rule: &AttributeRule) -> Option<&RoleTemplate> {
         match rule.origin {
             Origin::Template(at) => self.templates.get(usize::from(at)),
-            Origin::Mapping | Origin::State => None,
+            Origin::Mapping | Origin::State | Origin::Exception => None,
         }
     }
 

@@ -17,6 +17,7 @@ pub use hashed::{Hashed, hash};
 pub use index::{Asked, Carriers, DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
+use crate::lifecycle::RuleId;
 use crate::mapping::{Key, Mapping, Problem, canonical, fold, with_folded};
 use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Entry, Name};
 
@@ -29,15 +30,35 @@ pub enum Found {
     Adopt {
         /// The account.
         object: u32,
-        /// Which of the mapping's adoption keys recognised it.
-        key: usize,
-        /// The value it was recognised by.
-        value: CompactString,
+        /// How it was recognised.
+        by: Recognised,
     },
     /// Nobody's account is this person's.
     Nothing,
     /// There is an answer nobody may guess.
     Conflict(Conflict),
+}
+
+/// What stands for the attribute where a link, and no attribute, recognised an account.
+pub const BY_LINK: &str = "";
+
+/// How an account is known to be a person's before it carries their anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recognised {
+    /// By an adoption key of the mapping.
+    Key {
+        /// Which of them.
+        at: usize,
+        /// The value.
+        value: CompactString,
+    },
+    /// Somebody settled it.
+    Link {
+        /// Where.
+        rule: RuleId,
+        /// Whether the account carries another anchor, which this one replaces.
+        replaces: bool,
+    },
 }
 
 /// Why no account can be told.
@@ -90,6 +111,27 @@ pub enum Conflict {
         /// How many of them are nobody an account is planned for.
         beside: usize,
     },
+    /// The account was found, and somebody has said that it is not this person's.
+    Forbidden {
+        /// The account.
+        object: u32,
+    },
+    /// The account somebody settled on is not in the read.
+    LinkUnresolved {
+        /// As it is written.
+        account: String,
+        /// Where.
+        rule: RuleId,
+    },
+    /// The person's anchor stands on another account than the one somebody settled on.
+    LinkContradicted {
+        /// The account with the anchor.
+        by_anchor: u32,
+        /// The one settled on.
+        linked: u32,
+        /// Where.
+        rule: RuleId,
+    },
     /// An adoption key gave no answer.
     Failed(Problem),
     /// An adoption key reads a field that stood in no row of the read.
@@ -117,17 +159,34 @@ fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(Attribute
         .find_map(|id| entry.value(*id).map(|value| (*id, value)))
 }
 
-/// Looks for one person's account. `anchors` are the attributes that are an anchor under any mapping of the target:
-/// an account that carries one is somebody's already.
+/// The accounts of a target, as matching looks for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts<'a> {
+    /// The objects of the read.
+    pub index: &'a DirectoryIndex<'a>,
+    /// Who carries which value.
+    pub keys: &'a KeyIndexes,
+    /// What may be done to each object.
+    pub standing: &'a [Standing],
+    /// Attributes that are an anchor under any mapping of the target: an account that carries one is somebody's
+    /// already.
+    pub anchors: &'a [AttributeId],
+}
+
+/// Looks for one person's account. `forbidden` accounts are never theirs.
 pub fn find(
     mapping: &Mapping,
     anchor: &str,
     context: &PersonContext<'_>,
-    index: &DirectoryIndex<'_>,
-    keys: &KeyIndexes,
-    standing: &[Standing],
-    anchors: &[AttributeId],
+    accounts: Accounts<'_>,
+    forbidden: &[u32],
 ) -> Found {
+    let Accounts {
+        index,
+        keys,
+        standing,
+        anchors,
+    } = accounts;
     let key = &mapping.anchor;
     let unmanaged = |object: u32, attribute: &str, value: &str| {
         Found::Conflict(Conflict::Unmanaged {
@@ -140,6 +199,9 @@ pub fn find(
     let carriers = keys.find(snapshot, key, anchor);
     match carriers.first.as_slice() {
         [] => {}
+        [object] if forbidden.contains(object) => {
+            return Found::Conflict(Conflict::Forbidden { object: *object });
+        }
         [object] => {
             return match standing[*object as usize] {
                 // What is protected is known to be this person's; whether anything was to change is seen later.
@@ -166,7 +228,12 @@ pub fn find(
             Err(EvalError::Missing { .. }) => continue,
             Err(error) => return Found::Conflict(Conflict::Failed(Problem::of(error))),
         };
-        let carriers = keys.find(snapshot, adoption, &value);
+        let mut carriers = keys.find(snapshot, adoption, &value);
+        if !forbidden.is_empty() {
+            let known = carriers.first.len();
+            carriers.first.retain(|object| !forbidden.contains(object));
+            carriers.count -= known - carriers.first.len();
+        }
         match carriers.first.as_slice() {
             [] => {}
             [object] => {
@@ -184,8 +251,7 @@ pub fn find(
                 }
                 return Found::Adopt {
                     object: *object,
-                    key: at,
-                    value,
+                    by: Recognised::Key { at, value },
                 };
             }
             several => {
@@ -212,13 +278,13 @@ pub struct Rivalry {
 
 /// What somebody held, or left out, would claim under a mapping. The same rules as in [`find`], but whatever gives
 /// no answer is passed over: such a claim takes an account from others and never gives one.
-pub fn rivalry(
-    mapping: &Mapping,
-    context: &PersonContext<'_>,
-    index: &DirectoryIndex<'_>,
-    keys: &KeyIndexes,
-    anchors: &[AttributeId],
-) -> Rivalry {
+pub fn rivalry(mapping: &Mapping, context: &PersonContext<'_>, accounts: Accounts<'_>) -> Rivalry {
+    let Accounts {
+        index,
+        keys,
+        anchors,
+        ..
+    } = accounts;
     let snapshot = index.snapshot;
     let mut rivalry = Rivalry::default();
     let text = |key: &Key| {

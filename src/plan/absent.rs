@@ -159,6 +159,8 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
                     .subjects
                     .get(subject as usize)
                     .is_none_or(|subject| subject.account().is_none())
+                    // Of several accounts with one anchor a link names one; the others are not of somebody absent.
+                    || side.links.concern(**at)
             })
             .map(|at| {
                 let known = if !side.person(*at).in_scope {

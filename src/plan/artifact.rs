@@ -59,6 +59,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// People and accounts for whom nothing is done, and why.
     pub held: Vec<Held>,
+    /// What is otherwise for single people than the rules say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<PlannedException>,
     /// What a reviewer should know besides.
     pub warnings: Vec<Warning>,
     /// Who comes into another state on which day if nothing changes, by day. As far ahead as the project says.
@@ -585,6 +588,44 @@ pub struct Held {
     /// True when only some change of the person is held and others go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+}
+
+/// An exception somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedException {
+    /// The person. Somebody the read does not have is labelled with the key.
+    pub person: PersonRef,
+    /// The target.
+    pub target: Name,
+    /// What it does, for example `leaves title alone`.
+    pub what: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// Where it was asked for.
+    pub ticket: String,
+    /// Its last day, in the project's time zone.
+    pub expires: String,
+    /// Whether it holds.
+    pub standing: ExceptionStanding,
+    /// Where it is written.
+    pub rule: RuleIndex,
+}
+
+/// Whether an exception holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExceptionStanding {
+    /// It does.
+    Active,
+    /// It does, and its last day is near.
+    Expiring,
+    /// Its last day is over; what it was about is held until it is cleaned up.
+    Expired,
+    /// Nobody of the read has the key.
+    UnknownPerson,
 }
 
 /// What a reviewer should know.

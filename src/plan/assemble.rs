@@ -95,6 +95,9 @@ fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for entry in &mut plan.calendar {
         each(&mut entry.rule);
     }
+    for exception in &mut plan.exceptions {
+        each(&mut exception.rule);
+    }
     for held in &mut plan.held {
         if let Some(rule) = &mut held.rule {
             each(rule);

@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 
 use super::assemble::settle_rules;
 use super::draft::Warnings;
+use super::exceptions::Exceptions;
+use super::links::Links;
 
 use super::order;
 use super::people::Side;
@@ -202,6 +204,7 @@ fn make(
         rules: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
+        exceptions: Vec::new(),
         warnings: Vec::new(),
         calendar: Vec::new(),
     };
@@ -266,6 +269,7 @@ fn make(
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
         plan.calendar.extend(planned.calendar);
+        plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);
     // By day; of one day, by target, source and key, in which order they come.
@@ -406,7 +410,24 @@ impl<'a> Compiling<'_, 'a> {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
         let quality = self.judged.get(name);
-        let side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
+        let mut side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
+        let of_pair = |of_source: &str, of_target: &str| {
+            of_source == name && of_target == directory.name.as_str()
+        };
+        let links = config.links.values();
+        side.links = Links::compile(
+            links.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &mut compiler,
+        );
+        let exceptions = config.exceptions.values();
+        side.exceptions = Exceptions::compile(
+            exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
+            people,
+            &snapshot.header,
+            self.moment.as_of.date(),
+            &mut compiler,
+        )?;
         Ok((side, rules))
     }
 }

@@ -8,7 +8,7 @@ use super::changes::index;
 use super::evaluate::{After, Delta};
 use super::steps::One;
 use super::{AttributeChange, ChangeId, Octets, PlanValue};
-use crate::mapping::{AttributeRule, RuleKind, is_reference};
+use crate::mapping::{AttributeRule, Key, RuleKind, is_reference};
 use crate::model::{AttributeDef, Syntax};
 
 impl One<'_, '_, '_> {
@@ -121,7 +121,7 @@ impl One<'_, '_, '_> {
         let key = &self.making.target.mapping(self.subject).anchor;
         AttributeChange {
             name: key.name.clone(),
-            before: Vec::new(),
+            before: self.standing_anchor(key),
             after: vec![PlanValue::Text(self.subject.anchor.to_string())],
             merge: false,
             rule: index(key.formula.rule),
@@ -131,6 +131,23 @@ impl One<'_, '_, '_> {
             cut_from: None,
             never_reuse: None,
         }
+    }
+}
+
+impl One<'_, '_, '_> {
+    /// The anchor an account carries already, when a link gives it another.
+    fn standing_anchor(&self, key: &Key) -> Vec<PlanValue> {
+        let entry = self
+            .subject
+            .account()
+            .map(|object| self.making.target.index.entry(object));
+        let values = entry.map_or(&[][..], |entry| entry.values(key.id));
+        let mut values: Vec<&CompactString> = values.iter().collect();
+        values.sort();
+        values
+            .into_iter()
+            .map(|value| plan_value(&key.def, value))
+            .collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Decides, Origin, Slot, means_empty};
-use crate::matching::{Found, Standing};
+use crate::matching::{Found, Recognised, Standing};
 use crate::model::Entry;
 use crate::policy::held;
 
@@ -34,7 +34,9 @@ pub(super) fn evaluate<'t>(
         return None;
     }
     let entry = subject.account().map(|object| target.index.entry(object));
-    if entry.is_none() && !target.state(subject).create {
+    let exceptions = &target.side(subject).exceptions;
+    let stopped = exceptions.stops(subject.person);
+    if entry.is_none() && (!target.state(subject).create || stopped.is_some()) {
         return None;
     }
     let mut evaluation = Evaluation {
@@ -50,7 +52,7 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         },
     };
-    evaluation.switch();
+    evaluation.switch(stopped);
     let result = evaluation
         .stamp()
         .and_then(|()| evaluation.possible())
@@ -60,6 +62,26 @@ pub(super) fn evaluate<'t>(
     if let Err(draft) = result {
         outcome = hold(outcome, draft, target, subject);
     }
+    if let Found::Adopt {
+        by: Recognised::Link {
+            replaces: true,
+            rule,
+        },
+        ..
+    } = &subject.found
+        && !target.side(subject).proven
+    {
+        let draft = Draft::new(
+            held::REMOVAL_UNPROVEN,
+            "giving the account another anchor waits for a read that is proven complete",
+        );
+        outcome = hold(outcome, draft.rule(*rule), target, subject);
+    }
+    let mapping = target.mapping(subject);
+    outcome = exceptions.spare(subject.person, &subject.found, outcome, |slot| {
+        let rule = slot.rules().first()?;
+        Some(mapping.rule(*rule).name.clone())
+    });
     if let Some(object) = subject.account()
         && let Standing::Protected(why) = target.standing[object as usize]
         && (outcome.changes() || matches!(subject.found, Found::Adopt { .. }))
@@ -124,7 +146,8 @@ pub(super) struct Evaluation<'s, 't, 'a> {
 }
 
 impl<'t> Evaluation<'_, 't, '_> {
-    fn switch(&mut self) {
+    /// Whether the account is to be enabled or disabled; `stopped` says that it is disabled whatever the state.
+    fn switch(&mut self, stopped: Option<RuleId>) {
         let Some(entry) = self.entry else { return };
         let state = self.target.state(self.subject);
         let flags = entry
@@ -141,13 +164,14 @@ impl<'t> Evaluation<'_, 't, '_> {
             return;
         };
         let enabled = flags & ACCOUNTDISABLE == 0;
-        if enabled == state.enabled {
+        let wanted = state.enabled && stopped.is_none();
+        if enabled == wanted {
             return;
         }
-        if !state.enabled && !self.may_take() {
-            self.unproven("disabling the account", state.rule);
+        if !wanted && !self.may_take() {
+            self.unproven("disabling the account", stopped.unwrap_or(state.rule));
         } else {
-            self.outcome.switch = Some(state.enabled);
+            self.outcome.switch = Some(wanted);
         }
     }
 
@@ -156,7 +180,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let state = usize::from(self.subject.state);
         let mapping = self.target.mapping(self.subject);
         let lacks = mapping.lacking.iter().find(|one| match one.origin {
-            Origin::Mapping => true,
+            Origin::Mapping | Origin::Exception => true,
             Origin::State => one.state == state,
             Origin::Template(at) => mapping
                 .concerned(self.context)
@@ -220,7 +244,16 @@ impl<'t> Evaluation<'_, 't, '_> {
         let mapping = target.mapping(self.subject);
         let slots = &target.composition(self.subject)?.slots;
         let mut speaking: Vec<&'t Slot> = Vec::new();
+        let exceptions = &target.side(self.subject).exceptions;
+        let person = self.subject.person;
+        for rule in exceptions.rules(person) {
+            self.decided(rule)?;
+        }
         for slot in slots {
+            let decides = |at: &u32| exceptions.decides(person, mapping.rule(*at).id);
+            if slot.rules().first().is_some_and(decides) {
+                continue;
+            }
             if mapping.speaks_of(slot).is_empty() {
                 self.slot(slot)?;
             } else {

@@ -98,6 +98,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         rules: plan.rules.clone(),
         changes: Vec::new(),
         held: Vec::new(),
+        exceptions: plan.exceptions.clone(),
         warnings: plan.warnings.clone(),
         calendar: plan.calendar.clone(),
     };

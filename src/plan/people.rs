@@ -4,6 +4,8 @@ use compact_str::CompactString;
 use rayon::prelude::*;
 
 use super::draft::Draft;
+use super::exceptions::Exceptions;
+use super::links::Links;
 use super::quality::{Judged, Labels};
 use super::target::CHUNK;
 use super::zones::{Seen, Zones};
@@ -29,6 +31,8 @@ pub(super) struct Side<'a> {
     labels: Labels<'a>,
     doubtful: bool,
     quality: Option<&'a Judged>,
+    pub(super) exceptions: Exceptions,
+    pub(super) links: Links,
 }
 
 /// What became of one person.
@@ -102,6 +106,8 @@ impl<'a> Side<'a> {
             proven: true,
             labels: Labels::new(source, people),
             quality,
+            exceptions: Exceptions::default(),
+            links: Links::default(),
         }
     }
 

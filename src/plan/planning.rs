@@ -13,14 +13,16 @@ use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
+use super::exceptions;
 use super::groups::memberships;
+use super::links;
 use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, Target};
 use super::wishes::GroupRule;
-use super::{CalendarEntry, Change, Held};
+use super::{CalendarEntry, Change, Held, PlannedException};
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
@@ -33,6 +35,7 @@ pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
     pub(super) calendar: Vec<CalendarEntry>,
+    pub(super) exceptions: Vec<PlannedException>,
     pub(super) people: u64,
     pub(super) managed: u64,
     pub(super) unchanged: u64,
@@ -137,6 +140,8 @@ impl<'a> Planning<'a> {
         let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
         let mut objects = found.drafts;
         objects.extend(left.drafts);
+        exceptions::report(&self.target, &mut people, &mut objects, warnings);
+        links::report(&self.target.sides, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
@@ -192,6 +197,7 @@ impl<'a> Planning<'a> {
             changes,
             held: held(target, people, objects),
             calendar: calendar(target, &left.waiting, self.calendar),
+            exceptions: listed(target),
             people: in_scope,
             managed,
             unchanged,
@@ -213,6 +219,7 @@ impl<'a> Planning<'a> {
         );
         Planned {
             held: held(&self.target, Vec::new(), vec![draft]),
+            exceptions: listed(&self.target),
             people: in_scope,
             managed,
             ..Planned::default()
@@ -311,6 +318,14 @@ impl<'a> Planning<'a> {
             }
         }
     }
+}
+
+/// The exceptions of all sides.
+fn listed(target: &Target<'_>) -> Vec<PlannedException> {
+    let sides = target.sides.iter();
+    sides
+        .flat_map(|side| side.planned_exceptions(target))
+        .collect()
 }
 
 /// Finds names for everyone who needs one, in the order of their keys.

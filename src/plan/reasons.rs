@@ -164,12 +164,31 @@ impl One<'_, '_, '_> {
         }
     }
 
+    /// Why the account is disabled although the state says nothing of it.
+    pub(super) fn stopped(&self) -> Option<Reason> {
+        let target = self.making.target;
+        let side = target.side(self.subject);
+        let rule = side.exceptions.stops(self.subject.person)?;
+        if !target.state(self.subject).enabled {
+            return None;
+        }
+        side.exceptions.reason(self.subject.person, rule)
+    }
+
     /// Why attributes are set: what the rules that set them belong to.
     pub(super) fn rules_reason<'r>(
         &self,
         rules: impl Iterator<Item = &'r AttributeRule>,
     ) -> Reason {
         let mapping = self.making.target.mapping(self.subject);
+        let exceptions = &self.making.target.side(self.subject).exceptions;
+        let rules: Vec<&AttributeRule> = rules.collect();
+        if let [first, rest @ ..] = rules.as_slice()
+            && rest.iter().all(|rule| rule.origin == Origin::Exception)
+            && let Some(reason) = exceptions.reason(self.subject.person, first.rule)
+        {
+            return reason;
+        }
         let mut own = false;
         let mut templates: Vec<&RoleTemplate> = Vec::new();
         for rule in rules {

@@ -57,6 +57,17 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                     }
                 }
             }
+            let of_target = |doc: &&Document<kinds::Exceptions>| doc.spec.target == target.as_str();
+            for document in config.exceptions.values().filter(of_target) {
+                let set = document
+                    .spec
+                    .exceptions
+                    .iter()
+                    .filter_map(|one| one.set.as_ref());
+                for name in set.flat_map(|set| set.keys()) {
+                    attributes.add(name);
+                }
+            }
             if let Some(stamp) = &directory.spec.stamp {
                 attributes.add(&stamp.attribute);
             }

@@ -13,7 +13,7 @@ use super::{
     PlanValue, Reason, Recovery, Risk,
 };
 use crate::mapping::{AttributeRule, Origin, is_logon_name};
-use crate::matching::Found;
+use crate::matching::{Found, Recognised};
 
 /// One subject and the changes made of its outcome.
 pub(super) struct One<'m, 't, 'a> {
@@ -157,12 +157,18 @@ impl One<'_, '_, '_> {
         let entry = target.index.entry(object);
         let mut disabled = None;
         if self.outcome.switch == Some(false) {
-            let because = self.state();
+            let stopped = self.stopped();
+            let cause = if stopped.is_some() {
+                Cause::Config
+            } else {
+                Cause::Source
+            };
+            let because = stopped.unwrap_or_else(|| self.state());
             disabled = Some(self.push(
                 "disable",
                 Action::Disable {},
                 because,
-                Cause::Source,
+                cause,
                 Risk::High,
                 Vec::new(),
             ));
@@ -266,20 +272,34 @@ impl One<'_, '_, '_> {
     }
 
     fn adopt(&mut self) {
-        let Found::Adopt { key, value, .. } = &self.subject.found else {
+        let Found::Adopt { by, .. } = &self.subject.found else {
             return;
         };
-        let mapping = self.making.target.mapping(self.subject);
-        let Some(recognised) = mapping.adopt.get(*key) else {
-            return;
-        };
-        let evidence = format!("{} = {value}", recognised.name);
-        let because = Reason {
-            text: format!("recognised by {}", recognised.name),
-            rule: index(recognised.formula.rule),
-            facts: self
-                .making
-                .facts(self.subject, recognised.formula.template.fields_used()),
+        let (evidence, because, risk, cause) = match by {
+            Recognised::Key { at, value } => {
+                let mapping = self.making.target.mapping(self.subject);
+                let Some(recognised) = mapping.adopt.get(*at) else {
+                    return;
+                };
+                let because = Reason {
+                    text: format!("recognised by {}", recognised.name),
+                    rule: index(recognised.formula.rule),
+                    facts: self
+                        .making
+                        .facts(self.subject, recognised.formula.template.fields_used()),
+                };
+                let evidence = format!("{} = {value}", recognised.name);
+                (evidence, because, Risk::Medium, Cause::Undetermined)
+            }
+            Recognised::Link { rule, replaces } => {
+                let because = Reason {
+                    text: "settled by a link".to_owned(),
+                    rule: index(*rule),
+                    facts: std::collections::BTreeMap::new(),
+                };
+                let risk = if *replaces { Risk::High } else { Risk::Medium };
+                ("a link".to_owned(), because, risk, Cause::Config)
+            }
         };
         let attribute = self.anchor();
         self.push(
@@ -289,8 +309,8 @@ impl One<'_, '_, '_> {
                 evidence,
             },
             because,
-            Cause::Undetermined,
-            Risk::Medium,
+            cause,
+            risk,
             Vec::new(),
         );
     }

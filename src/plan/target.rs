@@ -300,19 +300,29 @@ impl<'a> Target<'a> {
                 }
             }
         }
+        let settled: Vec<_> = self
+            .sides
+            .iter()
+            .map(|side| side.links.settle(&self.index))
+            .collect();
+        let accounts = self.accounts();
         subjects.par_chunks_mut(CHUNK).for_each(|chunk| {
             let mut context = None;
             for subject in chunk {
                 let side = &self.sides[usize::from(subject.side)];
+                let settled = settled[usize::from(subject.side)].get(&subject.person);
                 subject.found = matching::find(
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
                     side.seen(self.moment, &mut context, subject.person),
-                    &self.index,
-                    &self.keys,
-                    &self.standing,
-                    &self.anchors,
+                    accounts,
+                    settled.map_or(&[], |settled| &settled.forbidden),
                 );
+                if let Some(settled) = settled {
+                    let found = std::mem::replace(&mut subject.found, Found::Nothing);
+                    let key = &side.mappings[usize::from(subject.mapping)].anchor;
+                    subject.found = settled.applied(found, accounts, (key, &subject.anchor));
+                }
             }
         });
         let rivals: Vec<Rival<'_>> = left_out
@@ -378,6 +388,15 @@ impl<'a> Target<'a> {
         held_people
     }
 
+    fn accounts(&self) -> matching::Accounts<'_> {
+        matching::Accounts {
+            index: &self.index,
+            keys: &self.keys,
+            standing: &self.standing,
+            anchors: &self.anchors,
+        }
+    }
+
     /// Puts together the rules in force, once for all people in one state whom the same templates concern.
     fn compose(&mut self, subjects: &mut [Subject], concerned: &[&Concerned]) {
         let mut composed: HashMap<(u16, u16, u16, &[u16]), u32> = HashMap::new();
@@ -411,7 +430,7 @@ impl<'a> Target<'a> {
         let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
         let mut accounts = Vec::new();
         for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
-            let found = matching::rivalry(mapping, context, &self.index, &self.keys, &self.anchors);
+            let found = matching::rivalry(mapping, context, self.accounts());
             if let Some(value) = found.anchor {
                 let key = &mapping.anchor;
                 let known = anchors
@@ -467,9 +486,13 @@ impl<'a> Target<'a> {
                     Standing::Protected(why) => why.to_string(),
                     _ => "it stands outside the managed scope".to_owned(),
                 };
+                let which = match attribute.as_str() {
+                    matching::BY_LINK => "the account a link names".to_owned(),
+                    attribute => format!("the account with {attribute} {value:?}"),
+                };
                 Draft::new(
                     held::UNMANAGED_MATCH,
-                    format!("the account with {attribute} {value:?} is not managed: {why}"),
+                    format!("{which} is not managed: {why}"),
                 )
                 .accounts(vec![*object])
                 .rule(rule_of(attribute))
@@ -515,6 +538,33 @@ impl<'a> Target<'a> {
             )
             .accounts(vec![*object])
             .rule(anchor),
+            Conflict::Forbidden { object } => Draft::new(
+                held::FORBIDDEN_MATCH,
+                format!(
+                    "the account carries the person's {} and is said not to be theirs",
+                    mapping.anchor.name
+                ),
+            )
+            .accounts(vec![*object])
+            .rule(anchor),
+            Conflict::LinkUnresolved { account, rule } => Draft::new(
+                held::LINK_UNRESOLVED,
+                format!("the account a link names is not in the read: {account}"),
+            )
+            .rule(*rule),
+            Conflict::LinkContradicted {
+                by_anchor,
+                linked,
+                rule,
+            } => Draft::new(
+                held::LINK_CONTRADICTED,
+                format!(
+                    "a link names one account, and another carries the person's {}",
+                    mapping.anchor.name
+                ),
+            )
+            .accounts(vec![*linked, *by_anchor])
+            .rule(*rule),
             Conflict::Failed(problem) => {
                 Draft::problem("recognising the account", problem).rule(anchor)
             }

@@ -129,7 +129,8 @@ impl Wishes {
 /// Whether nothing may change about a subject's memberships. Leavers who are held for other reasons still leave.
 pub(super) fn held_back(making: &Making<'_, '_>, at: u32, leaving: bool) -> bool {
     let subject = &making.target.subjects[at as usize];
-    if matches!(subject.found, Found::Conflict(_)) {
+    let side = making.target.side(subject);
+    if matches!(subject.found, Found::Conflict(_)) || side.exceptions.exempts(subject.person) {
         return true;
     }
     let whole = making.outcomes[at as usize]

@@ -31,6 +31,8 @@ pub struct Actual {
     pub attributes: BTreeMap<String, Attribute>,
     /// Groups it is a member of.
     pub groups: BTreeMap<DnKey, Dn>,
+    /// Groups the plan puts it into, with the place of the rule.
+    pub group_rules: Vec<(Dn, Location)>,
     /// What is held of the person, and held groups that rules name for them.
     pub held: Vec<HeldActual>,
 }
@@ -98,6 +100,7 @@ impl Actual {
             adopted_by: None,
             attributes: BTreeMap::new(),
             groups: BTreeMap::new(),
+            group_rules: Vec::new(),
             held: Vec::new(),
         };
         let reading = Reading { plan, trace };
@@ -299,6 +302,9 @@ impl Reading<'_> {
             Action::AddMember { .. } => {
                 let group = &change.object.dn;
                 actual.groups.insert(group.key(), group.clone());
+                actual
+                    .group_rules
+                    .push((group.clone(), self.location(change.because.rule)));
             }
             Action::RemoveMember { .. } => {
                 actual.groups.remove(&change.object.dn.key());

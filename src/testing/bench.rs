@@ -85,6 +85,9 @@ impl Bench {
             .retain(|_, one| pair(&one.spec.source, &one.spec.target));
         own.groups
             .retain(|_, one| pair(&one.spec.source, &one.spec.target));
+        // What is settled for single people says nothing about invented ones.
+        own.links.clear();
+        own.exceptions.clear();
         own.tests.clear();
         own.files.clear();
         for source in own.sources.values_mut() {

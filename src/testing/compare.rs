@@ -307,21 +307,14 @@ impl Comparing<'_> {
     }
 
     fn groups(&mut self, expect: &Expectation) {
-        let in_group = |name: &str| {
-            let key = Dn::key_of(name);
-            self.actual.groups.iter().any(|(known, dn)| match &key {
-                Some(key) => known == key,
-                None => dn.rdn().value.eq_ignore_ascii_case(name.trim()),
-            })
-        };
+        let in_group = |name: &str| self.actual.groups.values().any(|dn| is_named(dn, name));
         let all = |expected: &[String]| -> Option<(Shown, Shown)> {
             let complete = expected.iter().all(|name| in_group(name))
-                && self.actual.groups.iter().all(|(key, dn)| {
-                    expected.iter().any(|name| match Dn::key_of(name) {
-                        Some(wanted) => wanted == *key,
-                        None => dn.rdn().value.eq_ignore_ascii_case(name.trim()),
-                    })
-                });
+                && self
+                    .actual
+                    .groups
+                    .values()
+                    .all(|dn| expected.iter().any(|name| is_named(dn, name)));
             (!complete).then(|| (list(expected), list(&self.names(expected))))
         };
         match &expect.groups {
@@ -379,6 +372,14 @@ impl Comparing<'_> {
                 }
             })
             .collect()
+    }
+}
+
+/// Whether a test means the object by `name`: its distinguished name, or the value of its first component alone.
+pub(super) fn is_named(dn: &Dn, name: &str) -> bool {
+    match Dn::key_of(name) {
+        Some(key) => key == dn.key(),
+        None => dn.rdn().value.eq_ignore_ascii_case(name.trim()),
     }
 }
 

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bench::{Bench, Run};
+use super::compare::is_named;
 use crate::config::{Config, kinds};
 use crate::lang::row_key;
 use crate::lifecycle::WatchedRule;
-use crate::model::{Location, Name};
+use crate::model::{Dn, Location, Name};
 
 /// What tests cover.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -118,7 +119,8 @@ impl Touched {
 
 /// Whether a test would notice that a template says something else.
 fn notices(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
-    if !rule.watch.was_asked() {
+    // Of somebody who gets no account, a rule may be asked for and what it gives is compared with nothing.
+    if !rule.watch.was_asked() || run.actual.account == kinds::AccountFate::None {
         return false;
     }
     match Role::of(&rule.pointer) {
@@ -136,10 +138,41 @@ fn notices(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
         }
         Role::Placement => expect.placement.is_some(),
         Role::Adoption => run.actual.adopted_by.as_ref() == Some(&rule.location),
-        Role::Group => expect.groups.is_some() || expect.complete,
+        Role::Group => compares_group(expect, rule, run),
+        // An account found by the anchor would not have been found by another.
+        Role::Anchor => {
+            expect.complete
+                || expect.account.is_some()
+                || run.actual.account == kinds::AccountFate::Kept
+                || expect.attributes.keys().any(|name| {
+                    let found = run.actual.attributes.get(&name.to_ascii_lowercase());
+                    found.is_some_and(|found| found.rule.as_ref() == Some(&rule.location))
+                })
+        }
         Role::Other => true,
         Role::Reason => false,
     }
+}
+
+/// Whether the group that a rule names is among those compared.
+fn compares_group(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
+    let among = match &expect.groups {
+        None => return expect.complete,
+        Some(kinds::ExpectedGroups::Exactly(_)) => return true,
+        Some(kinds::ExpectedGroups::Among(among)) => among,
+    };
+    let given = run.actual.group_rules.iter();
+    let mut of_rule: Vec<&Dn> = given
+        .filter(|(_, location)| *location == rule.location)
+        .map(|(group, _)| group)
+        .collect();
+    let written = Dn::parse(rule.text.trim()).ok();
+    of_rule.extend(&written);
+    among
+        .include
+        .iter()
+        .chain(&among.exclude)
+        .any(|name| of_rule.iter().any(|group| is_named(group, name)))
 }
 
 /// What a template is for, as its place in the document says.
@@ -150,6 +183,7 @@ enum Role {
     },
     Placement,
     Adoption,
+    Anchor,
     Group,
     /// A text for reviewers, which decides nothing.
     Reason,
@@ -175,11 +209,12 @@ impl Role {
             Some("reason") => Self::Reason,
             Some("group") => Self::Group,
             _ if steps.iter().any(|step| step == "adopt") => Self::Adoption,
+            _ if steps.iter().any(|step| step == "anchor") => Self::Anchor,
             _ => Self::Other,
         }
     }
 
-    fn what(&self, pointer: &str) -> Option<String> {
+    fn what(&self) -> Option<String> {
         Some(match self {
             Self::Attribute { name, unique: true } => format!("format of {name}"),
             Self::Attribute { name, .. } => format!("attribute {name}"),
@@ -187,7 +222,7 @@ impl Role {
             Self::Adoption => "adoption".to_owned(),
             Self::Group => "group rule".to_owned(),
             Self::Reason => return None,
-            Self::Other if pointer.contains("/anchor/") => "anchor".to_owned(),
+            Self::Anchor => "anchor".to_owned(),
             Self::Other => "rule".to_owned(),
         })
     }
@@ -209,7 +244,7 @@ pub(super) fn coverage<'t>(
                         (format!("condition is never {never}"), rule.text.clone()),
                     );
                 }
-            } else if let Some(what) = Role::of(&rule.pointer).what(&rule.pointer) {
+            } else if let Some(what) = Role::of(&rule.pointer).what() {
                 known.insert((rule.location, Side::Rule), (what, rule.text));
             }
         }

@@ -92,8 +92,10 @@ fn every_code_is_met_by_a_sample_or_a_unit_test() {
             met.push_str(&String::from_utf8(bytes).unwrap());
         }
     }
-    // Met beside the code: they need files on disk, or sizes no sample should have.
+    // Met beside the code: they need files on disk, a day, or sizes no sample should have.
     let elsewhere = [
+        codes::EXCEPTION_EXPIRED,
+        codes::EXCEPTION_EXPIRES_SOON,
         codes::FILE_TOO_LARGE,
         codes::FILE_UNREADABLE,
         codes::INCLUDE_MATCHES_NOTHING,

@@ -7,10 +7,12 @@ mod attributes;
 mod auth;
 mod directory;
 mod endpoint;
+mod exceptions;
 mod groups;
 mod halo;
 mod joins;
 mod lifecycle;
+mod links;
 mod login;
 mod mapping;
 mod mapping_test;
@@ -59,6 +61,8 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) links: Vec<Entry<kinds::Links>>,
+    pub(crate) exceptions: Vec<Entry<kinds::Exceptions>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
     /// True when some file or document could not be read at all: what seems to be missing may stand there.
     pub(crate) incomplete: bool,
@@ -99,6 +103,8 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         stamp::check(directory, &context, report);
     }
     groups::check(&context, report);
+    links::check(&context, report);
+    exceptions::check(&context, report);
     for test in &set.tests {
         mapping_test::check(test, &context, report);
     }

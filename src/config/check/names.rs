@@ -14,6 +14,8 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Table", &set.tables, report);
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);
+    unique("Links", &set.links, report);
+    unique("Exceptions", &set.exceptions, report);
     unique("MappingTest", &set.tests, report);
     // Files are read in the order of their names, which says nothing of which one is meant: all of them are named.
     if let [first, second, ..] = set.projects.as_slice() {

@@ -18,7 +18,13 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     let mappings: Vec<Pair<'_>> = pairs(&set.mappings, |spec| (&spec.source, &spec.target));
     let lifecycles: Vec<Pair<'_>> = pairs(&set.lifecycles, |spec| (&spec.source, &spec.target));
     let groups: Vec<Pair<'_>> = pairs(&set.groups, |spec| (&spec.source, &spec.target));
-    for pair in mappings.iter().chain(&lifecycles).chain(&groups) {
+    let links: Vec<Pair<'_>> = pairs(&set.links, |spec| (&spec.source, &spec.target));
+    let exceptions: Vec<Pair<'_>> = pairs(&set.exceptions, |spec| (&spec.source, &spec.target));
+    let all = || {
+        let policies = lifecycles.iter().chain(&groups);
+        policies.chain(&links).chain(&exceptions)
+    };
+    for pair in mappings.iter().chain(all()) {
         references(pair, context, report);
     }
     twice(&mappings, codes::DUPLICATE_MAPPING, "mapping", report);
@@ -39,7 +45,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             );
         }
     }
-    for pair in lifecycles.iter().chain(&groups) {
+    for pair in all() {
         if !mapped.contains(&(pair.source, pair.target)) && known(pair, context) {
             report.error(
                 pair.doc,

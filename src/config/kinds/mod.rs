@@ -4,8 +4,10 @@
 //! Nothing here is validated beyond its type; see [`super::Config`] for documents that have been.
 
 mod active_directory;
+mod exceptions;
 mod groups;
 mod lifecycle;
+mod links;
 mod mapping;
 mod mapping_test;
 mod naming;
@@ -18,11 +20,13 @@ mod template;
 pub use active_directory::{
     ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
 };
+pub use exceptions::{Everything, Exception, Exceptions, Exempt};
 pub use groups::{GroupMode, GroupRule, Groups};
 pub use lifecycle::{
     AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
     StageAccount, State, Step,
 };
+pub use links::{Link, Links};
 pub use mapping::{
     Adoption, Anchor, AttributeRule, AttributeSpec, Empty, InitialPassword, Mapping, Match,
     PlacementWhen, When,
@@ -34,14 +38,14 @@ pub use mapping_test::{
 pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
-pub use shared::{FromEnvironment, SecretRef, Setting};
+pub use shared::{FromEnvironment, PersonId, SecretRef, Setting};
 pub use source::{
     AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,
     CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec, FileStore,
     Grant, ImageKind, Invalid, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood,
     LocalPart, MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
-    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Sentinel,
-    Severity, Source, TokenRequest, TokenStore, Unique, Whitespace,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Severity,
+    Source, TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

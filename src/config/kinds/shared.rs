@@ -32,3 +32,22 @@ pub struct FromEnvironment {
     #[schemars(length(min = 1))]
     pub env: String,
 }
+
+/// The id of a person, as a number or a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum PersonId {
+    /// As HaloITSM numbers people.
+    Number(u64),
+    /// As other systems may.
+    Text(#[schemars(length(min = 1, max = 256))] String),
+}
+
+impl std::fmt::Display for PersonId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text.trim()),
+        }
+    }
+}

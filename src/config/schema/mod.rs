@@ -25,11 +25,13 @@ pub(crate) enum Kind {
     Table,
     Groups,
     Lifecycle,
+    Links,
+    Exceptions,
     MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
@@ -38,6 +40,8 @@ impl Kind {
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
+        Self::Links,
+        Self::Exceptions,
         Self::MappingTest,
     ];
 
@@ -52,6 +56,8 @@ impl Kind {
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
+            Self::Links => "Links",
+            Self::Exceptions => "Exceptions",
             Self::MappingTest => "MappingTest",
         }
     }
@@ -67,6 +73,8 @@ impl Kind {
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
+            Self::Links => "links",
+            Self::Exceptions => "exceptions",
             Self::MappingTest => "mapping-test",
         }
     }
@@ -113,6 +121,8 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Template => generator.subschema_for::<kinds::Template>(),
         Kind::Table => generator.subschema_for::<kinds::Table>(),
         Kind::Groups => generator.subschema_for::<kinds::Groups>(),
+        Kind::Links => generator.subschema_for::<kinds::Links>(),
+        Kind::Exceptions => generator.subschema_for::<kinds::Exceptions>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
         Kind::MappingTest => generator.subschema_for::<kinds::MappingTest>(),
     };
@@ -323,6 +333,8 @@ mod tests {
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
+                Kind::Links => serde_json::from_value::<kinds::Links>(loads).err(),
+                Kind::Exceptions => serde_json::from_value::<kinds::Exceptions>(loads).err(),
                 Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),
             };
             assert!(error.is_none(), "{kind:?}: {error:?}");

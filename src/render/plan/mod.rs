@@ -1,12 +1,13 @@
 //! Lays out a plan: what would happen, to whom, and why.
 //!
 //! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
-//! change of many people once), held people, warnings, and where the plan comes from. Decides nothing and leaves
+//! change of many people once), held people, exceptions, warnings, and where the plan comes from. Decides nothing and leaves
 //! nothing out; writers may, and say so.
 
 mod accounts;
 mod calendar;
 mod changes;
+mod exceptions;
 mod quality;
 mod verdict;
 
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 
 use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
-use crate::model::held_codes::{Code, warning};
+use crate::model::held_codes::{self, Code, warning};
 use crate::model::{Dn, Location};
 use crate::plan::{Change, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning};
 
@@ -118,6 +119,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         items_are: "held people and accounts",
         essential: false,
         items: held_items(&context, &plan.held),
+    });
+    sections.push(Section {
+        title: "Exceptions".into(),
+        size: grouped(number(plan.exceptions.len())),
+        items_are: "exceptions",
+        essential: false,
+        items: exceptions::items(&context),
     });
     sections.push(Section {
         title: "Warnings".into(),
@@ -240,6 +248,9 @@ fn held_name(context: &Context<'_>, line: Line, held: &Held) -> Line {
     match (&held.person, held.accounts.first()) {
         (Some(person), _) => line.name(context.labels.person(person)),
         (None, Some(account)) => line.code(account.dn.as_str()),
+        (None, None) if held.code == held_codes::held::STOP_UNREACHED.code => {
+            line.own("nobody of the read")
+        }
         (None, None) => line.own("everything"),
     }
 }

@@ -140,6 +140,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             rules: Vec::new(),
             changes,
             held: Vec::new(),
+            exceptions: Vec::new(),
             warnings: Vec::new(),
             calendar: Vec::new(),
         },

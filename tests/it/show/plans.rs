@@ -134,6 +134,7 @@ pub(super) fn empty() -> Plan {
         })
         .collect(),
         changes: Vec::new(),
+        exceptions: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
         calendar: Vec::new(),

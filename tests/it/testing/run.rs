@@ -127,6 +127,33 @@ async fn what_is_not_compared_is_not_covered() {
     }
 }
 
+/// Where a test names single groups, the rules of all others are not covered.
+#[tokio::test]
+async fn a_group_rule_is_covered_where_its_group_is_compared() {
+    let project = project();
+    let run = test(
+        project.path(),
+        &["--coverage", "--format", "json", "passing.yaml"],
+    )
+    .await
+    .expect(0);
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let covered: Vec<&str> = json["coverage"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|rule| rule["what"] == "group rule" && rule["covered"] == true)
+        .map(|rule| rule["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        covered,
+        [
+            "CN=All Staff,OU=Groups,DC=corp,DC=example,DC=test",
+            "CN=Sales,OU=Groups,DC=corp,DC=example,DC=test"
+        ]
+    );
+}
+
 /// Of several formats, the one that gave the name is covered.
 #[tokio::test]
 async fn of_formats_the_one_that_gave_the_name_is_covered() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::PersonId;
+
 /// What a read must show before anything is removed because of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -14,7 +16,7 @@ pub struct CompletenessRules {
     pub max_fall: Option<MaxFall>,
     /// Ids of people who must be visible: they prove that the scope and the rights are as before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sentinels: Vec<Sentinel>,
+    pub sentinels: Vec<PersonId>,
     /// Sites, clients or other parts of the organisation that must be there, each by a field of people: rights are
     /// often cut by site, and then whole sites are missing from an otherwise perfect read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,22 +65,3 @@ fn default_part_floor() -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct MaxFall(#[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"))] pub String);
-
-/// The id of a person, as a number or a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
-pub enum Sentinel {
-    /// As HaloITSM numbers people.
-    Number(u64),
-    /// As other systems may.
-    Text(#[schemars(length(min = 1, max = 256))] String),
-}
-
-impl std::fmt::Display for Sentinel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Text(text) => f.write_str(text.trim()),
-        }
-    }
-}

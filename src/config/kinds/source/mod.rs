@@ -19,7 +19,7 @@ pub use auth::{
     ApiKey, Auth, Basic, Bearer, ClientAuthentication, FileStore, Grant, KeyPlace, KeyringStore,
     NoAuth, OAuth2, Parameter, TokenRequest, TokenStore,
 };
-pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts, Sentinel};
+pub use completeness::{CompletenessRules, LastGood, MaxFall, Parts};
 pub use endpoint::{
     AnswerType, Body, CacheRule, Endpoint, Join, JoinTrouble, Method, ParameterPlace, QueryValue,
     RateLimit, Repeat, RepeatBy,
