@@ -323,20 +323,23 @@ fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure>
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
-    let plan = &file.content;
-    let unproven = plan
+    let content = &file.content;
+    let unproven = content
         .inputs
         .people
         .values()
         .any(|read| !read.completeness.is_proven())
-        || plan
+        || content
             .inputs
             .directories
             .values()
             .any(|read| !read.completeness.is_proven());
-    if unproven {
+    // A guard needs somebody to decide; a read may be better the next time.
+    if content.guards.iter().any(plan::GuardOutcome::is_breached) {
+        Exit::Held
+    } else if unproven {
         Exit::Unavailable
-    } else if verb.detailed_exitcode && !plan.changes.is_empty() {
+    } else if verb.detailed_exitcode && !content.changes.is_empty() {
         Exit::Changes
     } else {
         Exit::Success

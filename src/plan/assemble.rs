@@ -52,6 +52,8 @@ fn entry(target: &Target<'_>, person: Option<(u16, u32)>, draft: Draft) -> Held 
         help: draft.code.help.to_owned(),
         rule: draft.rule.map(super::changes::index),
         partial: draft.partial,
+        guard: None,
+        waits: Vec::new(),
     }
 }
 
@@ -88,6 +90,12 @@ fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
         for outcome in &mut read.quality {
             each(&mut outcome.rule);
         }
+    }
+    for outcome in &mut plan.guards {
+        each(&mut outcome.rule);
+    }
+    for waiver in &mut plan.waivers {
+        each(&mut waiver.rule);
     }
     for change in &mut plan.changes {
         visit_change(change, each);

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::exceptions::Exceptions;
+use super::guards::Guards;
 use super::links::Links;
-
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
@@ -202,6 +202,8 @@ fn make(
         counts: Counts::default(),
         removals_held: false,
         rules: Vec::new(),
+        guards: Vec::new(),
+        waivers: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: Vec::new(),
@@ -254,7 +256,11 @@ fn make(
             group_rules.extend(rules);
         }
         let target = Target::new(directory, snapshot, &moment, sides)?;
-        let planning = Planning::new(config, target, group_rules, &mut proofs);
+        // One invented person is no company: tests of rules are not judged by what a company may do at once.
+        let guards = trace
+            .is_none()
+            .then(|| Guards::compile(config, &directory.name, &moment, &mut book));
+        let planning = Planning::new(config, target, group_rules, guards, &mut proofs);
         if let Some(trace) = trace.as_deref_mut() {
             let assessed = planning.assessed(&book);
             trace.people.extend(assessed);
@@ -269,6 +275,8 @@ fn make(
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
         plan.calendar.extend(planned.calendar);
+        plan.guards.extend(planned.guards);
+        plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);

@@ -96,6 +96,8 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         counts: plan.counts,
         removals_held: plan.removals_held,
         rules: plan.rules.clone(),
+        guards: plan.guards.clone(),
+        waivers: plan.waivers.clone(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: plan.exceptions.clone(),

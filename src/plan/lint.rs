@@ -110,6 +110,10 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
             whole(account)?;
         }
     }
+    let guards = plan.guards.iter().map(|outcome| outcome.rule);
+    for index in guards.chain(plan.waivers.iter().map(|waiver| waiver.rule)) {
+        rule(plan, index)?;
+    }
     for held in &plan.held {
         if let Some(index) = held.rule {
             rule(plan, index)?;

@@ -20,6 +20,7 @@ mod evaluate;
 mod exceptions;
 mod file;
 mod groups;
+mod guards;
 mod links;
 mod lint;
 mod missing;

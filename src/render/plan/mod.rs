@@ -8,6 +8,7 @@ mod accounts;
 mod calendar;
 mod changes;
 mod exceptions;
+mod guards;
 mod quality;
 mod verdict;
 
@@ -126,6 +127,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         items_are: "exceptions",
         essential: false,
         items: exceptions::items(&context),
+    });
+    sections.push(Section {
+        title: "Guards".into(),
+        size: grouped(number(plan.guards.len())),
+        items_are: "guards and waivers",
+        essential: false,
+        items: guards::items(&context),
     });
     sections.push(Section {
         title: "Warnings".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Context;
+use super::{Context, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, Plan, PlanFile, ReadOfPeople};
 use crate::render::label::{domain_name, short_digest};
@@ -59,6 +59,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    lines.extend(guards::alarms(context));
     for (source, read) in &plan.inputs.people {
         lines.extend(checks(source.as_str(), read));
     }

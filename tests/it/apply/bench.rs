@@ -138,6 +138,8 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             counts: Counts::default(),
             removals_held: false,
             rules: Vec::new(),
+            guards: Vec::new(),
+            waivers: Vec::new(),
             changes,
             held: Vec::new(),
             exceptions: Vec::new(),

@@ -133,6 +133,8 @@ pub(super) fn empty() -> Plan {
             text: text.into(),
         })
         .collect(),
+        guards: Vec::new(),
+        waivers: Vec::new(),
         changes: Vec::new(),
         exceptions: Vec::new(),
         held: Vec::new(),
@@ -470,6 +472,8 @@ pub(super) fn everything() -> Plan {
             help: "give one of them employeeID E1024".into(),
             rule: Some(ANCHOR),
             partial: false,
+            guard: None,
+            waits: Vec::new(),
         },
         Held {
             person: None,
@@ -479,6 +483,8 @@ pub(super) fn everything() -> Plan {
             help: "disable it by hand, or give the person an end date".into(),
             rule: None,
             partial: true,
+            guard: None,
+            waits: Vec::new(),
         },
     ];
     plan.warnings = vec![Warning {
@@ -623,6 +629,8 @@ pub(super) fn hostile(text: &str) -> Plan {
         help: format!("{text} "),
         rule: Some(NAMING),
         partial: false,
+        guard: None,
+        waits: Vec::new(),
     }];
     plan.warnings = vec![Warning {
         code: text.to_owned(),
