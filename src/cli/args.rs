@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::config::given;
+
 use super::context::{ColourChoice, Context};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -174,10 +176,11 @@ pub(crate) struct Plan {
     /// Plan from recorded reads instead of the network.
     #[arg(long, value_name = "DIR", conflicts_with = "record")]
     pub(crate) from: Option<PathBuf>,
-    /// The moment conditions are judged at, as RFC 3339 (for example 2026-11-23T08:00:00Z). Without it: now, or with
-    /// --from the time of the recording.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// The moment conditions are judged at: a date (2026-12-01: its beginning in the project's time zone), or a moment
+    /// (2026-11-23T08:00:00Z). A plan for a time to come shows the future and cannot be applied before. Without it:
+    /// now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
     /// A plan made from reads that were proven complete, usually the last one applied: what `completeness` compares
     /// this read of people with.
     #[arg(long, value_name = "PLAN")]
@@ -198,6 +201,26 @@ pub(crate) struct Plan {
     /// personal data; the files are readable by their owner alone.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pub(crate) cache: Option<PathBuf>,
+}
+
+/// A date, or a moment; which moment a date is depends on the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AsOf(String);
+
+impl AsOf {
+    /// The moment, with dates in this time zone.
+    pub(crate) fn moment(&self, zone: &jiff::tz::TimeZone) -> Option<jiff::Timestamp> {
+        given::as_of(&self.0, zone)
+    }
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    match given::as_of(text, &jiff::tz::TimeZone::UTC) {
+        Some(_) => Ok(AsOf(text.to_owned())),
+        None => Err(
+            "write a date such as 2026-12-01, or a moment such as 2026-11-23T08:00:00Z".to_owned(),
+        ),
+    }
 }
 
 /// How a plan is printed.

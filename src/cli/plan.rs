@@ -47,8 +47,11 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         record(&reads, dir)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
+    let zone = project.zone()?;
     let as_of = verb
         .as_of
+        .as_ref()
+        .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
     let mut file = make(&project, &reads, last_good.as_ref(), as_of)?;

@@ -100,6 +100,9 @@ pub(super) fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for change in &mut plan.changes {
         visit_change(change, each);
     }
+    for entry in &mut plan.calendar {
+        each(&mut entry.rule);
+    }
     for exception in &mut plan.exceptions {
         each(&mut exception.rule);
     }

@@ -209,6 +209,7 @@ fn make(
         held: Vec::new(),
         exceptions: Vec::new(),
         warnings: Vec::new(),
+        calendar: Vec::new(),
     };
     let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
     let mut proofs = proofs(input);
@@ -274,11 +275,14 @@ fn make(
         plan.counts.unchanged += planned.unchanged;
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
+        plan.calendar.extend(planned.calendar);
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);
+    // By day; of one day, by target, source and key, in which order they come.
+    plan.calendar.sort_by_key(|entry| entry.on);
     record_reads(&mut plan, input, &proofs, &judged);
     warn_of_reads(&plan, input, &mut warnings);
     let creates = plan

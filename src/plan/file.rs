@@ -103,6 +103,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         held: Vec::new(),
         exceptions: plan.exceptions.clone(),
         warnings: plan.warnings.clone(),
+        calendar: plan.calendar.clone(),
     };
     (frame, (&plan.changes, &plan.held))
 }

@@ -10,6 +10,7 @@ mod artifact;
 mod assemble;
 mod attribute;
 mod build;
+mod calendar;
 mod changes;
 mod contents;
 mod counting;

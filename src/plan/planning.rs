@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::addresses;
 use super::assemble::held;
+use super::calendar::calendar;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
@@ -22,8 +23,8 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
-use crate::config::{Config, Document, kinds};
+use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
+use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name, Verdict};
@@ -34,6 +35,7 @@ use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
+    pub(super) calendar: Vec<CalendarEntry>,
     pub(super) guards: Vec<GuardOutcome>,
     pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
@@ -51,6 +53,8 @@ pub(super) struct Planning<'a> {
     /// People held because nobody can say what they should have, or whose account is whose.
     people: Vec<HeldPerson>,
     anchors: Option<Anchored>,
+    /// How many days the calendar looks ahead.
+    calendar: u32,
 }
 
 impl<'a> Planning<'a> {
@@ -70,6 +74,8 @@ impl<'a> Planning<'a> {
             guards,
             people: Vec::new(),
             anchors: None,
+            // Checked with the project.
+            calendar: parse_days(&config.project.spec.plan.calendar).unwrap_or_default(),
         };
         let readable = planning
             .target
@@ -182,8 +188,8 @@ impl<'a> Planning<'a> {
             changes.push((at, change));
         }
         // Those without a person.
-        let left = left.changes.into_iter().chain(memberships.stripped);
-        changes.extend(left.map(|change| (NOBODY, change)));
+        let missing = left.changes.into_iter().chain(memberships.stripped);
+        changes.extend(missing.map(|change| (NOBODY, change)));
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);
@@ -201,6 +207,7 @@ impl<'a> Planning<'a> {
         let mut held = held(target, people, objects);
         held.extend(judged.held);
         Planned {
+            calendar: calendar(target, &left.waiting, self.calendar),
             changes: judged.changes,
             held,
             guards: judged.outcomes,

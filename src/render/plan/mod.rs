@@ -5,6 +5,7 @@
 //! nothing out; writers may, and say so.
 
 mod accounts;
+mod calendar;
 mod changes;
 mod exceptions;
 mod guards;
@@ -144,6 +145,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
             .iter()
             .map(|warning| warning_item(&context, warning))
             .collect(),
+    });
+    sections.push(Section {
+        title: "Calendar, if nothing changes".into(),
+        size: people(plan.calendar.len()),
+        items_are: "days and changes of state",
+        essential: false,
+        items: calendar::items(&context),
     });
     sections.retain(|section| !section.items.is_empty());
     Report {

@@ -145,6 +145,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             held: Vec::new(),
             exceptions: Vec::new(),
             warnings: Vec::new(),
+            calendar: Vec::new(),
         },
     }
 }

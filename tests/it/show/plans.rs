@@ -140,6 +140,7 @@ pub(super) fn empty() -> Plan {
         exceptions: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
+        calendar: Vec::new(),
     }
 }
 
