@@ -15,7 +15,7 @@ pub use find::{NotFound, Who, find};
 
 use crate::config::Config;
 use crate::model::{Guid, Location, Name, PersonKey};
-use crate::plan::{self, Plan, PlanError, PlanInput, PlannedException, Trace};
+use crate::plan::{self, CalendarEntry, Plan, PlanError, PlanInput, PlannedException, Trace};
 
 /// What is known of somebody, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,6 +90,8 @@ pub struct OnTarget {
     pub changes: Vec<ExplainedChange>,
     /// What is held, guards included.
     pub held: Vec<ExplainedHeld>,
+    /// Into which states the person comes next, and when.
+    pub calendar: Vec<CalendarEntry>,
 }
 
 /// The state, and the conditions tried on the way to it.

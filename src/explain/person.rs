@@ -139,6 +139,17 @@ impl Whole<'_> {
                 })
                 .collect(),
             held: held.into_iter().map(|held| self.held(held)).collect(),
+            calendar: self
+                .plan
+                .calendar
+                .iter()
+                .filter(|entry| {
+                    entry.target == *target
+                        && entry.person.source == *source
+                        && entry.person.key == *key
+                })
+                .cloned()
+                .collect(),
         }
     }
 
@@ -199,6 +210,7 @@ impl Whole<'_> {
                     .filter(|held| held.accounts.iter().any(|one| one.guid == Some(*guid)))
                     .map(|held| self.held(held))
                     .collect(),
+                calendar: Vec::new(),
             })
             .into_iter()
             .collect();

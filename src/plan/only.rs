@@ -71,6 +71,8 @@ pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
     });
     let mut stays = held_stays.into_iter();
     plan.held.retain(|_| stays.next().unwrap_or(true));
+    plan.calendar
+        .retain(|entry| is(&entry.person.source, &entry.person.key));
     plan.narrowed = Some(Narrowed {
         to: words,
         changes_left_out: (changes - plan.changes.len()) as u64,

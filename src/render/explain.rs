@@ -207,6 +207,17 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
         })
         .collect();
     sections.push(section("Held".to_owned(), String::new(), held));
+    let calendar = on
+        .calendar
+        .iter()
+        .map(|entry| {
+            one(Line::new(0, Sign::None)
+                .own(format!("{}: ", entry.on))
+                .own("into state ")
+                .code(entry.state.clone()))
+        })
+        .collect();
+    sections.push(section("Next".to_owned(), String::new(), calendar));
 }
 
 fn values(line: Line, values: &[String]) -> Line {
