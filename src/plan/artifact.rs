@@ -55,6 +55,9 @@ pub struct Plan {
     pub counts: Counts,
     /// True when removals were held because a read was not proven complete.
     pub removals_held: bool,
+    /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowed>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
     /// Each guard with what it was judged on and the verdict. What a guard holds is not among the changes.
@@ -130,6 +133,18 @@ pub enum CalendarEffect {
     LeaveGroups,
     /// It comes into the groups that rules give.
     JoinGroups,
+}
+
+/// A plan for some of those it was judged for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Narrowed {
+    /// Whom or what it was narrowed to, as it was asked for.
+    pub to: Vec<String>,
+    /// How many changes of the whole plan are left out.
+    pub changes_left_out: u64,
+    /// How many held of the whole plan are left out.
+    pub held_left_out: u64,
 }
 
 /// What a plan was made from.

@@ -85,7 +85,7 @@ pub(super) fn settle_rules(plan: &mut Plan, book: &RuleBook) {
     plan.rules = rules;
 }
 
-fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
+pub(super) fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for read in plan.inputs.people.values_mut() {
         for outcome in &mut read.quality {
             each(&mut outcome.rule);

@@ -201,6 +201,7 @@ fn make(
         password_recipients: Vec::new(),
         counts: Counts::default(),
         removals_held: false,
+        narrowed: None,
         rules: Vec::new(),
         guards: Vec::new(),
         waivers: Vec::new(),

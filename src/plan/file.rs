@@ -95,6 +95,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         password_recipients: plan.password_recipients.clone(),
         counts: plan.counts,
         removals_held: plan.removals_held,
+        narrowed: plan.narrowed.clone(),
         rules: plan.rules.clone(),
         guards: plan.guards.clone(),
         waivers: plan.waivers.clone(),

@@ -212,7 +212,7 @@ fn clip(value: &str) -> String {
 }
 
 /// The beginning of a long text, with its length.
-fn cut(value: &str, longest: usize) -> String {
+pub(super) fn cut(value: &str, longest: usize) -> String {
     let length = value.chars().count();
     if length <= longest {
         return value.to_owned();

@@ -108,6 +108,7 @@ pub(super) fn empty() -> Plan {
             ..Counts::default()
         },
         removals_held: false,
+        narrowed: None,
         rules: [
             ("mappings/employees.yaml", 17, "OU={{ person.department }}"),
             ("mappings/employees.yaml", 31, "{{ person.department }}"),
