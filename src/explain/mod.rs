@@ -15,7 +15,7 @@ pub use find::{NotFound, Who, find};
 
 use crate::config::Config;
 use crate::model::{Guid, Location, Name, PersonKey};
-use crate::plan::{self, CalendarEntry, Plan, PlanError, PlanInput, PlannedException, Trace};
+use crate::plan::{self, ExceptionStanding, Plan, PlanError, PlanInput, Trace};
 
 /// What is known of somebody, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +28,43 @@ pub struct Explanation {
     pub targets: Vec<OnTarget>,
     /// Exceptions that name the person.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub exceptions: Vec<PlannedException>,
+    pub exceptions: Vec<ExplainedException>,
+}
+
+/// An exception that names the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedException {
+    /// The target.
+    pub target: Name,
+    /// What it does.
+    pub what: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// Where it was asked for.
+    pub ticket: String,
+    /// Its last day, in the project's time zone.
+    pub expires: String,
+    /// Whether it holds.
+    pub standing: ExceptionStanding,
+    /// Where it is written.
+    pub location: Location,
+}
+
+/// A state somebody comes into although no fact changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedNext {
+    /// The day, in the person's time zone.
+    pub on: String,
+    /// The state before.
+    pub from: String,
+    /// The state from that day on.
+    pub to: String,
+    /// Where it is written.
+    pub location: Location,
 }
 
 /// A person and their facts.
@@ -91,7 +127,7 @@ pub struct OnTarget {
     /// What is held, guards included.
     pub held: Vec<ExplainedHeld>,
     /// Into which states the person comes next, and when.
-    pub calendar: Vec<CalendarEntry>,
+    pub calendar: Vec<ExplainedNext>,
 }
 
 /// The state, and the conditions tried on the way to it.

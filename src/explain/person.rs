@@ -1,8 +1,8 @@
 //! A person, and what each target comes to for them.
 
 use super::{
-    ExplainedChange, ExplainedCondition, ExplainedFact, ExplainedHeld, ExplainedPerson,
-    ExplainedState, Explanation, OnTarget, Whole,
+    ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedHeld,
+    ExplainedNext, ExplainedPerson, ExplainedState, Explanation, OnTarget, Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
 use crate::plan::{Action, Assessment, Change, Held, RuleIndex};
@@ -31,7 +31,16 @@ impl Whole<'_> {
                 .exceptions
                 .iter()
                 .filter(|one| one.person.source == *source && one.person.key == *key)
-                .cloned()
+                .map(|one| ExplainedException {
+                    target: one.target.clone(),
+                    what: one.what.clone(),
+                    owner: one.owner.clone(),
+                    reason: one.reason.clone(),
+                    ticket: one.ticket.clone(),
+                    expires: one.expires.clone(),
+                    standing: one.standing,
+                    location: self.location(one.rule),
+                })
                 .collect(),
         }
     }
@@ -148,7 +157,12 @@ impl Whole<'_> {
                         && entry.person.source == *source
                         && entry.person.key == *key
                 })
-                .cloned()
+                .map(|entry| ExplainedNext {
+                    on: entry.on.to_string(),
+                    from: entry.from.clone(),
+                    to: entry.to.clone(),
+                    location: self.location(entry.rule),
+                })
                 .collect(),
         }
     }

@@ -60,7 +60,8 @@ pub(super) fn report(told: &Explanation) -> Report {
                 .sentence(format!(
                     "{} ({}, {})",
                     exception.reason, exception.owner, exception.ticket
-                )))
+                ))
+                .origin(at(&exception.location)))
         })
         .collect();
     sections.push(section("Exceptions".to_owned(), String::new(), exceptions));
@@ -214,7 +215,8 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
             one(Line::new(0, Sign::None)
                 .own(format!("{}: ", entry.on))
                 .own("into state ")
-                .code(entry.state.clone()))
+                .code(entry.to.clone())
+                .origin(at(&entry.location)))
         })
         .collect();
     sections.push(section("Next".to_owned(), String::new(), calendar));
