@@ -290,3 +290,21 @@ async fn without_tests_the_command_fails_in_every_form() {
         );
     }
 }
+
+/// The help of `conflicting-group-modes` says which mode wins; this is the plan that it speaks of.
+#[tokio::test]
+async fn of_two_modes_of_one_group_managed_wins() {
+    for modes in [["managed", "additive"], ["additive", "managed"]] {
+        let project = project();
+        for (name, department, mode) in [("first", "Sales", modes[0]), ("second", "IT", modes[1])] {
+            let text = format!(
+                "apiVersion: halosync/v1\nkind: Groups\nmetadata: {{name: {name}}}\nspec:\n  source: people\n  target: corp\n  rules:\n    - group: \"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"\n      when: \"person.department == '{department}'\"\n      mode: {mode}\n"
+            );
+            std::fs::write(project.path().join(format!("{name}.yaml")), text).unwrap();
+        }
+        let text = "apiVersion: halosync/v1\nkind: MappingTest\nmetadata: {name: crew}\nspec:\n  mapping: employees\n  asOf: 2026-06-02\n  person: {number: A77, givenName: Jane, surname: Doe, department: Law}\n  directory:\n    account:\n      placement: OU=People,DC=corp,DC=example,DC=test\n      attributes: {cn: Jane Doe, sAMAccountName: jdoe, employeeID: A77}\n      groups: [\"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"]\n  expect: {groups: {exclude: [Crew]}}\n";
+        std::fs::write(project.path().join("crew.yaml"), text).unwrap();
+        let run = test(project.path(), &["crew"]).await.expect(0);
+        assert!(run.stderr.contains("`managed` wins"), "{}", run.stderr);
+    }
+}
