@@ -32,10 +32,15 @@ impl GroupNames {
         }
     }
 
-    /// The group's own name, when nothing of it is computed.
-    pub(crate) fn literal(&self) -> Option<String> {
-        let name = self.name.as_ref()?.rdn().value.to_string();
-        (!name.contains(ANYTHING)).then_some(name)
+    /// The group's own name, or the `whole` distinguished one, when nothing of it is computed.
+    pub(crate) fn literal(&self, whole: bool) -> Option<String> {
+        let name = self.name.as_ref()?;
+        let text = if whole {
+            name.to_string()
+        } else {
+            name.rdn().value.to_string()
+        };
+        (!text.contains(ANYTHING)).then_some(text)
     }
 }
 
@@ -97,8 +102,8 @@ mod tests {
         let staff = GroupNames::of("CN=All Staff,OU=Groups,DC=a");
         assert!(staff.may_be("all staff") && staff.may_be("cn=All Staff,ou=groups,dc=A"));
         assert!(!staff.may_be("All Staf"));
-        assert_eq!(staff.literal().as_deref(), Some("All Staff"));
-        assert_eq!(names.literal(), None);
+        assert_eq!(staff.literal(false).as_deref(), Some("All Staff"));
+        assert_eq!(names.literal(true), None);
         assert!(GroupNames::of("{% if x %}CN=a,DC=a{% endif %}").may_be("anything"));
         assert!(GroupNames::of("{{ person.group }}").may_be("anything"));
     }

@@ -173,21 +173,28 @@ fn group_names(
         .chain(given.map(String::as_str))
         .map(GroupNames::of)
         .collect();
-    let own: Vec<String> = names.iter().filter_map(GroupNames::literal).collect();
+    let known = |whole| -> Vec<String> {
+        let literal = names.iter().filter_map(|name| name.literal(whole));
+        literal.collect()
+    };
+    let (own, whole) = (known(false), known(true));
     let mut compared = numbered("/spec/expect/groups/include", &among.include);
     compared.extend(numbered("/spec/expect/groups/exclude", &among.exclude));
     for (pointer, name) in compared {
         if name.trim().is_empty() || names.iter().any(|known| known.may_be(name)) {
             continue;
         }
-        let asked = Dn::parse(name).map_or_else(|_| name.clone(), |dn| dn.rdn().value.to_string());
-        let similar = own.iter().map(String::as_str);
+        let similar = if Dn::parse(name).is_ok() {
+            &whole
+        } else {
+            &own
+        };
         report.warn(
             &test.doc,
             &pointer,
             codes::UNKNOWN_GROUP,
             format!("the account can never be in {}", quoted(name)),
-            did_you_mean(&asked, similar).or_else(|| {
+            did_you_mean(name, similar.iter().map(String::as_str)).or_else(|| {
                 Some(
                     "no group rule and no account of this test names it; to test that a membership ends, give the account it under `groups`"
                         .to_owned(),
