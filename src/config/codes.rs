@@ -27,6 +27,7 @@ codes! {
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
+    BAD_DATE = "bad-date";
     BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
@@ -52,6 +53,7 @@ codes! {
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
+    DUPLICATE_GUARD = "duplicate-guard";
     DUPLICATE_KEY = "duplicate-key";
     DUPLICATE_LIFECYCLE = "duplicate-lifecycle";
     DUPLICATE_MAPPING = "duplicate-mapping";
@@ -74,6 +76,7 @@ codes! {
     INVALID_NAME = "invalid-name";
     INVALID_VALUE = "invalid-value";
     KEY_IN_AUTHORIZATION = "key-in-authorization";
+    LIMIT_DOES_NOT_FIT = "limit-does-not-fit";
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
@@ -88,6 +91,7 @@ codes! {
     NO_ENABLED_STATE = "no-enabled-state";
     NO_GLOBAL_CATALOG = "no-global-catalog";
     NO_GROUP_RULES = "no-group-rules";
+    NO_GUARDS = "no-guards";
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
@@ -129,6 +133,7 @@ codes! {
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
     UNKNOWN_GROUP = "unknown-group";
+    UNKNOWN_GUARD = "unknown-guard";
     UNKNOWN_HELD_CODE = "unknown-held-code";
     UNKNOWN_KIND = "unknown-kind";
     UNKNOWN_MAPPING = "unknown-mapping";
@@ -147,6 +152,9 @@ codes! {
     UNREACHABLE_STATE = "unreachable-state";
     UNUSED = "unused";
     VALUE_TOO_LONG = "value-too-long";
+    WAIVER_EXPIRED = "waiver-expired";
+    WAIVER_EXPIRES_SOON = "waiver-expires-soon";
+    WAIVER_SCOPE = "waiver-scope";
     WEAK_PERSON_KEY = "weak-person-key";
     WRONG_TYPE = "wrong-type";
     YAML_SYNTAX = "yaml-syntax";

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{self, Entry, Report, Rows, Set, TableFile, TableFiles};
 use super::diagnostic::{Diagnostic, did_you_mean, list, quoted};
+use super::expiry::Expiring;
 use super::schema::{self, Kind, Mark};
 use super::text::Source;
 use super::yaml::{self, Doc};
@@ -59,6 +60,9 @@ pub fn load_found(
     let table_files = read_tables(&set, data, &mut texts, &mut digests);
     let rows = check::run(&set, &table_files, &mut report);
     digests.sort_by(|a, b| a.path.cmp(&b.path));
+    let expiring = expiring(&set);
+    let zone = set.projects.first();
+    let zone = zone.map_or_else(String::new, |project| project.spec.time_zone.clone());
     let config = if report.has_errors() {
         None
     } else {
@@ -81,6 +85,8 @@ pub fn load_found(
     Loaded {
         config,
         diagnostics,
+        expiring,
+        zone,
         files: sources.len() + unread,
         sources,
     }
@@ -237,6 +243,8 @@ impl Loader {
             Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
             Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+            Kind::Guards => typed(doc, usable, name, faulty, &mut set.guards, report),
+            Kind::Waiver => typed(doc, usable, name, faulty, &mut set.waivers, report),
             Kind::Links => typed(doc, usable, name, faulty, &mut set.links, report),
             Kind::Exceptions => typed(doc, usable, name, faulty, &mut set.exceptions, report),
             Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
@@ -372,11 +380,28 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         tables,
         groups: by_name(set.groups),
         lifecycles: by_name(set.lifecycles),
+        guards: by_name(set.guards),
+        waivers: by_name(set.waivers),
         links: by_name(set.links),
         exceptions: by_name(set.exceptions),
         tests: by_name(set.tests),
         files,
     })
+}
+
+/// What in the documents ends on a date.
+fn expiring(set: &Set) -> Vec<Expiring> {
+    let waivers = set.waivers.iter().filter_map(|waiver| {
+        Expiring::waiver(waiver.doc.value_place("/spec/expires"), &waiver.spec)
+    });
+    let exceptions = set.exceptions.iter().flat_map(|entry| {
+        let exceptions = entry.spec.exceptions.iter().enumerate();
+        exceptions.filter_map(|(index, exception)| {
+            let pointer = format!("/spec/exceptions/{index}/expires");
+            Expiring::exception(entry.doc.value_place(&pointer), exception)
+        })
+    });
+    waivers.chain(exceptions).collect()
 }
 
 fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {

@@ -23,7 +23,7 @@ pub use actual::{Actual, ActualValue, Attribute, HeldActual};
 pub use bench::{Bench, NotRunnable};
 pub use compare::{Difference, Shown};
 pub use coverage::{Coverage, CoveredRow, CoveredRule};
-pub use record::{NotRecorded, Reads, Recorded, record};
+pub use record::{NotRecorded, Reads, Recorded, find, record};
 
 use coverage::Touched;
 

@@ -169,8 +169,11 @@ pub fn record(
     Ok(Recorded { test, notes, held })
 }
 
-/// The person meant.
-fn find<'p>(
+/// The person meant by a key, `SOURCE/KEY`, or the value of a field that is unique or the label.
+///
+/// # Errors
+/// Nobody, or several.
+pub fn find<'p>(
     config: &Config,
     people: &'p BTreeMap<Name, PeopleSnapshot>,
     wanted: &str,

@@ -9,6 +9,7 @@ mod directory;
 mod endpoint;
 mod exceptions;
 mod groups;
+mod guards;
 mod halo;
 mod joins;
 mod lifecycle;
@@ -63,6 +64,8 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) guards: Vec<Entry<kinds::Guards>>,
+    pub(crate) waivers: Vec<Entry<kinds::Waiver>>,
     pub(crate) links: Vec<Entry<kinds::Links>>,
     pub(crate) exceptions: Vec<Entry<kinds::Exceptions>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
@@ -106,6 +109,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     }
     groups::check(&context, report);
     removal::check(&context, report);
+    guards::check(&context, report);
     links::check(&context, report);
     exceptions::check(&context, report);
     for test in &set.tests {

@@ -18,6 +18,15 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
             Some("write a number and a unit: `90m`, `24h`, `3d`, at most a year".to_owned()),
         );
     }
+    if duration::parse_days(&spec.plan.calendar).map_or(true, |days| days > 366) {
+        report.error(
+            doc,
+            "/spec/plan/calendar",
+            codes::BAD_DURATION,
+            "this is not a number of days, at most a year",
+            Some("write days or weeks: `30d`, `4w`, or `0d` for no calendar".to_owned()),
+        );
+    }
     for (index, pattern) in spec.include.iter().enumerate() {
         let pointer = join("/spec/include", &index.to_string());
         if let Err(error) = globset::Glob::new(pattern) {
