@@ -45,6 +45,7 @@ codes! {
     CANNOT_BE_CUT = "cannot-be-cut";
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
     CONFLICTING_TEMPLATES = "conflicting-templates";
+    CONSTANT_CONDITION = "constant-condition";
     CONSTANT_MATCH = "constant-match";
     CONTRADICTING_EXCEPTIONS = "contradicting-exceptions";
     CONTRADICTING_LINKS = "contradicting-links";
@@ -89,11 +90,13 @@ codes! {
     NO_CATCH_ALL = "no-catch-all";
     NO_ENABLED_STATE = "no-enabled-state";
     NO_GLOBAL_CATALOG = "no-global-catalog";
+    NO_GROUP_RULES = "no-group-rules";
     NO_GUARDS = "no-guards";
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
     NO_REFRESH_TOKEN = "no-refresh-token";
+    NOT_INCLUDED = "not-included";
     NOT_JOINED = "not-joined";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
@@ -129,6 +132,7 @@ codes! {
     UNKNOWN_ATTRIBUTE = "unknown-attribute";
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
+    UNKNOWN_GROUP = "unknown-group";
     UNKNOWN_GUARD = "unknown-guard";
     UNKNOWN_HELD_CODE = "unknown-held-code";
     UNKNOWN_KIND = "unknown-kind";

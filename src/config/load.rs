@@ -1,6 +1,6 @@
 //! From the bytes of files to a configuration, or to everything that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,8 +38,15 @@ pub fn load_found(
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     let mut loader = Loader::default();
-    let missing = problems.len();
-    loader.set.incomplete = missing > 0;
+    // Of a file that is left out something is known to be there, and it is not meant.
+    loader.set.incomplete = problems
+        .iter()
+        .any(|problem| problem.code != codes::NOT_INCLUDED);
+    let unread: BTreeSet<Arc<str>> = problems
+        .iter()
+        .filter(|problem| matches!(problem.code, codes::FILE_UNREADABLE | codes::FILE_TOO_LARGE))
+        .filter_map(|problem| Some(problem.location.as_ref()?.file.clone()))
+        .collect();
     loader.report.diagnostics = problems;
     for file in &files {
         loader.file(file);
@@ -70,12 +77,17 @@ pub fn load_found(
             (path, shown.into())
         })
         .collect();
+    // A pattern is no file, nor is a name behind which there is none: both are told where they are written.
+    let unread = unread
+        .iter()
+        .filter(|file| !sources.contains_key(*file))
+        .count();
     Loaded {
         config,
         diagnostics,
         expiring,
         zone,
-        files: sources.len() + missing,
+        files: sources.len() + unread,
         sources,
     }
 }
@@ -425,6 +437,11 @@ impl IncludePattern {
     /// An error at the pattern, or at the project's first line where nothing is written.
     pub fn error(&self, code: &'static str, message: String, help: &str) -> Diagnostic {
         Diagnostic::error(code, self.place.clone(), message).help(help.to_owned())
+    }
+
+    /// Whether the pattern is one that cannot be used, which the check of the project tells.
+    pub fn leads_out(&self) -> bool {
+        check::leads_out(&self.text)
     }
 
     /// Whether the pattern is written in the project, and is none of the defaults.

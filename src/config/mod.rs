@@ -10,6 +10,7 @@ mod duration;
 mod effective;
 mod expiry;
 pub mod given;
+pub(crate) mod group_names;
 pub mod kinds;
 mod load;
 pub mod pattern;

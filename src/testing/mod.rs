@@ -100,16 +100,16 @@ fn one(
     let run = match bench {
         None => Err(NotRunnable::new("its mapping is not known")),
         Some(Err(error)) => Err(error.clone()),
-        Some(Ok(bench)) => bench.run(&test.spec),
+        Some(Ok(bench)) => bench.run(&test.spec).map(|run| (bench, run)),
     };
     match run {
         Err(error) => {
             report.broken = Some(error.to_string());
             (report, Touched::default())
         }
-        Ok(run) => {
+        Ok((bench, run)) => {
             report.differences = run.compare(&test.spec, &test.positions);
-            let touched = Touched::of(&test.spec, &run);
+            let touched = Touched::of(&test.spec, bench, &run);
             (report, touched)
         }
     }

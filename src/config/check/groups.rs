@@ -10,7 +10,7 @@ use crate::config::yaml::join;
 use crate::model::{Dn, DnKey, Location};
 
 pub(super) fn check(context: &Context<'_>, report: &mut Report) {
-    let mut modes: HashMap<(&str, DnKey), (GroupMode, Location)> = HashMap::new();
+    let mut modes: HashMap<(&str, &str, DnKey), (GroupMode, Location)> = HashMap::new();
     for groups in &context.set.groups {
         let doc = &groups.doc;
         let people = context.people(&groups.spec.source);
@@ -34,7 +34,12 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let Ok(name) = Dn::parse(&rule.group) else {
                 continue;
             };
-            let key = (groups.spec.target.as_str(), name.key());
+            // Rules for people of one source say nothing of those of another.
+            let key = (
+                groups.spec.source.as_str(),
+                groups.spec.target.as_str(),
+                name.key(),
+            );
             let here = doc.value_place(&at).location;
             match modes.get(&key) {
                 Some((mode, first)) if *mode != rule.mode => report.warn(
@@ -43,7 +48,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
                     codes::CONFLICTING_GROUP_MODES,
                     "this group is `managed` by one rule and `additive` by another",
                     Some(format!(
-                        "the other rule is at {first}; say the same in both"
+                        "`managed` wins: people whom neither rule names are taken out; the other rule is at {first}, say the same in both"
                     )),
                 ),
                 Some(_) => {}

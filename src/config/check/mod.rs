@@ -24,6 +24,7 @@ mod paging;
 mod pairs;
 mod person;
 mod project;
+mod removal;
 mod servers;
 mod source;
 mod stamp;
@@ -41,6 +42,7 @@ use crate::model::{FactType, Name};
 
 pub use halo::halo_always_lists;
 pub(crate) use login::callback_fault;
+pub(crate) use project::leads_out;
 pub(crate) use tables::{TableFile, TableFiles, stays_inside};
 
 /// A typed document with its text.
@@ -106,6 +108,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         stamp::check(directory, &context, report);
     }
     groups::check(&context, report);
+    removal::check(&context, report);
     guards::check(&context, report);
     links::check(&context, report);
     exceptions::check(&context, report);

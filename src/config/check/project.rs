@@ -37,7 +37,7 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
                 format!("this is not a glob pattern: {}", error.kind()),
                 Some("`*` matches within a folder, `**/` any folders, `{a,b}` either".to_owned()),
             );
-        } else if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
+        } else if leads_out(pattern) {
             report.error(
                 doc,
                 &pointer,
@@ -65,6 +65,11 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
             );
         }
     }
+}
+
+/// Whether a pattern is for files that are not the project's.
+pub(crate) fn leads_out(pattern: &str) -> bool {
+    pattern.starts_with('/') || pattern.split('/').any(|part| part == "..")
 }
 
 /// Checks the name of a time zone.
