@@ -25,6 +25,7 @@ pub mod config;
 pub mod connector;
 pub mod diff;
 #[doc(hidden)]
+pub mod explain;
 pub mod fuzzing;
 pub mod intake;
 pub mod inventory;

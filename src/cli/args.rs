@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::config::given;
+
 use super::context::{ColourChoice, Context};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -40,6 +42,8 @@ pub(crate) enum Verb {
     Test(Test),
     /// Read people and directory, and write down what would change, for whom, and why.
     Plan(Plan),
+    /// Say everything that is known of one person or account: facts, state, account, what every rule gives, and why.
+    Explain(Explain),
     /// Show a plan to reviewers.
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
@@ -172,14 +176,20 @@ pub(crate) struct Plan {
     /// Plan from recorded reads instead of the network.
     #[arg(long, value_name = "DIR", conflicts_with = "record")]
     pub(crate) from: Option<PathBuf>,
-    /// The moment conditions are judged at, as RFC 3339 (for example 2026-11-23T08:00:00Z). Without it: now, or with
-    /// --from the time of the recording.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// The moment conditions are judged at: a date (2026-12-01: its beginning in the project's time zone), or a moment
+    /// (2026-11-23T08:00:00Z). A plan for a time to come shows the future and cannot be applied before. Without it:
+    /// now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
     /// A plan made from reads that were proven complete, usually the last one applied: what `completeness` compares
     /// this read of people with.
     #[arg(long, value_name = "PLAN")]
     pub(crate) last_good: Option<PathBuf>,
+    /// Keep only the changes for this person (key, SOURCE/KEY, unique value), or of this account, group or
+    /// organizational unit (distinguished name) and what is below it, with whatever these depend on. May be given
+    /// several times. Everything is planned and judged as a whole first.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) only: Vec<String>,
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -193,6 +203,26 @@ pub(crate) struct Plan {
     pub(crate) cache: Option<PathBuf>,
 }
 
+/// A date, or a moment; which moment a date is depends on the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AsOf(String);
+
+impl AsOf {
+    /// The moment, with dates in this time zone.
+    pub(crate) fn moment(&self, zone: &jiff::tz::TimeZone) -> Option<jiff::Timestamp> {
+        given::as_of(&self.0, zone)
+    }
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    match given::as_of(text, &jiff::tz::TimeZone::UTC) {
+        Some(_) => Ok(AsOf(text.to_owned())),
+        None => Err(
+            "write a date such as 2026-12-01, or a moment such as 2026-11-23T08:00:00Z".to_owned(),
+        ),
+    }
+}
+
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum PlanFormat {
@@ -202,6 +232,42 @@ pub(crate) enum PlanFormat {
     /// For a pull-request comment.
     Markdown,
     /// The plan file itself.
+    Json,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A person (key, SOURCE/KEY, or the value of a unique field or the label) or an account (distinguished name,
+    /// objectGUID, sAMAccountName, userPrincipalName, mail).
+    #[arg(value_name = "WHO")]
+    pub(crate) who: String,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ExplainFormat,
+    /// Explain from reads kept by `plan --record` instead of the network.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// The moment conditions are judged at, as RFC 3339. Without it: now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// Refuse to send more requests than this to all sources together.
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+    /// Use and keep answers about single people in this directory, as `plan --cache` does.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// How an explanation is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// One JSON object.
     Json,
 }
 

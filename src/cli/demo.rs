@@ -169,6 +169,7 @@ impl Steps<'_> {
 
     fn plan(&self, out: Option<std::path::PathBuf>) -> Plan {
         Plan {
+            only: Vec::new(),
             last_good: None,
             project: self.project.clone(),
             out,

@@ -27,6 +27,7 @@ macro_rules! example {
 pub(crate) const PROJECT: &[(&str, &str)] = example![
     "README.md",
     "groups.yaml",
+    "guards.yaml",
     "halosync.yaml",
     "lifecycle.yaml",
     "mappings/employees.yaml",

@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod embedded;
 mod exit;
+mod explain;
 mod failure;
 mod files;
 mod login;
@@ -78,6 +79,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
             None => test::run(context, verb),
         },
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
+        Verb::Explain(verb) => runtime()?.block_on(explain::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),

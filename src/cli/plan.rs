@@ -16,9 +16,10 @@ use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
 use crate::connector::rest::{Budget, RunSettings};
 use crate::connector::{DirectoryReader, ldap};
+use crate::explain::{self, Who};
 use crate::intake::Intake;
-use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
-use crate::plan::{self, PlanFile, PlanInput};
+use crate::model::{DirectorySnapshot, Dn, Name, PeopleSnapshot};
+use crate::plan::{self, Only, PlanFile, PlanInput};
 use crate::{render, snapshot};
 
 /// Both sides, as read.
@@ -46,11 +47,17 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         record(&reads, dir)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
+    let zone = project.zone()?;
     let as_of = verb
         .as_of
+        .as_ref()
+        .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
-    let file = make(&project, &reads, last_good.as_ref(), as_of)?;
+    let mut file = make(&project, &reads, last_good.as_ref(), as_of)?;
+    if !verb.only.is_empty() {
+        file = narrowed(&project, &reads, &verb.only, file)?;
+    }
     if let Some(out) = &verb.out {
         super::files::write_new(out, &plan::to_bytes(&file))?;
     }
@@ -69,6 +76,58 @@ pub(crate) fn run_settings(
         cache: cache.map(|dir| context.current_dir.join(dir)),
         forecast: None,
     }
+}
+
+/// The plan with nothing but what was asked for.
+fn narrowed(
+    project: &Project,
+    reads: &Reads,
+    words: &[String],
+    file: PlanFile,
+) -> Result<PlanFile, Failure> {
+    let mut only = Vec::with_capacity(words.len());
+    for word in words {
+        only.push(match Dn::parse(word.trim()) {
+            Ok(dn) => {
+                let key = dn.key();
+                let known = reads
+                    .directories
+                    .values()
+                    .flat_map(|read| &read.objects)
+                    .any(|object| object.dn.key() == key);
+                if !known {
+                    return Err(Failure::new(
+                        Exit::Usage,
+                        format!("--only {word}: no directory has this object"),
+                    )
+                    .help("correct the distinguished name"));
+                }
+                Only::Object(dn)
+            }
+            Err(_) => {
+                let found = explain::find(&project.config, &reads.people, &reads.directories, word)
+                    .map_err(|error| {
+                        Failure::new(Exit::Usage, format!("--only {word}: {error}")).help(
+                            "name a person by key, SOURCE/KEY or a unique value, anything else by distinguished name",
+                        )
+                    })?;
+                match found {
+                    Who::Person { source, key } => Only::Person { source, key },
+                    Who::Account { target, guid } => {
+                        let objects = &reads.directories[&target].objects;
+                        let found = objects.iter().find(|object| object.guid == guid);
+                        match found {
+                            Some(object) => Only::Object(object.dn.clone()),
+                            None => continue,
+                        }
+                    }
+                }
+            }
+        });
+    }
+    let mut content = file.content;
+    plan::narrow(&mut content, &only, words.to_vec());
+    Ok(plan::seal(content))
 }
 
 /// Plans from reads.
@@ -103,7 +162,7 @@ fn last_good(path: &Path) -> Result<PlanFile, Failure> {
 }
 
 /// Why there is no plan.
-fn refusal(error: plan::PlanError) -> Failure {
+pub(crate) fn refusal(error: plan::PlanError) -> Failure {
     let plan::PlanError::Stopped { count, people } = error else {
         return Failure::new(Exit::Unexpected, error.to_string());
     };
@@ -320,20 +379,23 @@ fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure>
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
-    let plan = &file.content;
-    let unproven = plan
+    let content = &file.content;
+    let unproven = content
         .inputs
         .people
         .values()
         .any(|read| !read.completeness.is_proven())
-        || plan
+        || content
             .inputs
             .directories
             .values()
             .any(|read| !read.completeness.is_proven());
-    if unproven {
+    // A guard needs somebody to decide; a read may be better the next time.
+    if content.guards.iter().any(plan::GuardOutcome::is_breached) {
+        Exit::Held
+    } else if unproven {
         Exit::Unavailable
-    } else if verb.detailed_exitcode && !plan.changes.is_empty() {
+    } else if verb.detailed_exitcode && !content.changes.is_empty() {
         Exit::Changes
     } else {
         Exit::Success

@@ -56,6 +56,14 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
         shift,
     )
     .map_err(refused)?;
+    for (code, reason) in &recorded.held {
+        context.printer.complain(&format!(
+            "warning: {} is held in the whole plan as {code}: {}\n  \
+             help: nothing this test expects is done for them until that is settled; docs/held.md says how",
+            crate::render::plain(person),
+            crate::render::plain(reason)
+        ));
+    }
     for note in &recorded.notes {
         context.printer.complain(&format!(
             "note: {}; the test shows what comes of what stands in it",
@@ -169,7 +177,29 @@ fn document(recorded: &Recorded, project: &Project, verb: &Test) -> Result<Strin
         "metadata": {"name": name},
         "spec": spec,
     });
-    serde_yaml::to_string(&document).map_err(|error| unexpected(error.to_string()))
+    let mut text = String::new();
+    for (code, reason) in &recorded.held {
+        // A reason names people and accounts.
+        let reason = if verb.redact {
+            String::new()
+        } else {
+            let plain = crate::render::plain(reason);
+            let words: Vec<&str> = plain.split_whitespace().collect();
+            format!(": {}", words.join(" "))
+        };
+        text.push_str(&format!(
+            "# Held in the plan it was recorded from, as {code}{reason}\n"
+        ));
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "# A few people cannot show that: what this test expects is not done until it is settled.\n",
+        );
+    }
+    text.push_str(
+        &serde_yaml::to_string(&document).map_err(|error| unexpected(error.to_string()))?,
+    );
+    Ok(text)
 }
 
 /// The name of the file to write, without its ending.

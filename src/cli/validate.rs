@@ -37,7 +37,7 @@ impl Verdict {
 /// Validates the project of a folder and writes what there is to say.
 ///
 /// Machine formats get nothing but the diagnostics; text ends with a line that counts them, and, when they are asked
-/// for and nothing is wrong, the rules about each attribute.
+/// for and nothing is wrong, the rules about each attribute. What has expired is judged by `now`.
 ///
 /// # Errors
 /// See [`ValidateError`]; an invalid configuration is not one.
@@ -56,7 +56,7 @@ pub fn run(
         Format::Text | Format::Json => None,
     };
     let mut loaded = workspace.load();
-    add_expiring(&mut loaded, now);
+    loaded.dated(now);
     if let Some(prefix) = prefix {
         for location in loaded
             .diagnostics
@@ -85,25 +85,6 @@ pub fn run(
         out.write_all(crate::render::effective::text(&rules).as_bytes())?;
     }
     Ok(Verdict { errors, warnings })
-}
-
-/// What the calendar says of exceptions: the only part of a configuration that is not the same on every day.
-fn add_expiring(loaded: &mut config::Loaded, now: jiff::Timestamp) {
-    let Some(config) = &loaded.config else {
-        return;
-    };
-    let zone = jiff::tz::TimeZone::get(&config.project.spec.time_zone);
-    let today = now.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date();
-    loaded.diagnostics.extend(config::expiring(config, today));
-    loaded.diagnostics.sort_by(|one, other| {
-        let place = |found: &config::diagnostic::Diagnostic| {
-            let at = found.location.as_ref();
-            at.map(|at| (at.file.clone(), at.line, at.column))
-        };
-        place(one)
-            .cmp(&place(other))
-            .then_with(|| one.code.cmp(other.code))
-    });
 }
 
 /// The folder's path within the git repository it stands in; `None` when it is its root, or in none.

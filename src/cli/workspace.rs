@@ -21,6 +21,8 @@ pub const PROJECT_FILE: &str = "halosync.yaml";
 const MAX_FILES: usize = 10_000;
 /// Most folder entries looked at.
 const MAX_ENTRIES: usize = 500_000;
+/// How much of a file that no pattern matches is looked at, in bytes.
+const HEAD: u64 = 4096;
 /// Deepest folder looked into.
 const MAX_FOLDERS: usize = 32;
 
@@ -90,6 +92,7 @@ impl Workspace {
             root: &root,
             include: &include,
             found: BTreeMap::new(),
+            others: BTreeMap::new(),
             entries: 0,
             full: false,
             troubles: Vec::new(),
@@ -116,6 +119,7 @@ impl Workspace {
             ));
         }
         problems.extend(without_files(&patterns, &walk));
+        problems.extend(left_out(&walk));
         let mut found = walk.found;
         found.remove(PROJECT_FILE);
         let mut files = vec![InputFile {
@@ -181,7 +185,8 @@ fn without_files(patterns: &[IncludePattern], walk: &Walk<'_>) -> Vec<Diagnostic
     if walk.full {
         return found;
     }
-    for pattern in patterns.iter().filter(|pattern| pattern.is_own()) {
+    let usable = |pattern: &&IncludePattern| pattern.is_own() && !pattern.leads_out();
+    for pattern in patterns.iter().filter(usable) {
         let name = relative_to_root(&pattern.text);
         let literal = !name.contains(['*', '?', '[', '{']);
         // One that cannot be used is told by the check of the project.
@@ -210,6 +215,46 @@ fn without_files(patterns: &[IncludePattern], walk: &Walk<'_>) -> Vec<Diagnostic
         });
     }
     found
+}
+
+/// Documents of ours that no pattern matches: rules in them are lost without a word. Folders with a `halosync.yaml` of
+/// their own are other projects.
+fn left_out(walk: &Walk<'_>) -> Vec<Diagnostic> {
+    let foreign = |path: &str| {
+        path.match_indices('/').any(|(end, _)| {
+            let folder = &path[..=end];
+            walk.others.contains_key(&format!("{folder}{PROJECT_FILE}"))
+                || walk.found.contains_key(&format!("{folder}{PROJECT_FILE}"))
+        })
+    };
+    walk.others
+        .iter()
+        .filter(|(path, full)| path.as_str() != PROJECT_FILE && !foreign(path) && is_ours(full))
+        .map(|(path, _)| {
+            let mut warning = problem(
+                codes::NOT_INCLUDED,
+                path,
+                "this document of halosync is not read, for `include` of the project does not match the file"
+                    .to_owned(),
+                "add a pattern that does; to put a draft aside, give the file another ending than `.yaml` and `.yml`, or keep it in a folder whose name begins with a dot",
+            );
+            warning.severity = Severity::Warning;
+            warning
+        })
+        .collect()
+}
+
+/// Whether a file says at its beginning that it is a document of ours. What cannot be read is not of this project.
+fn is_ours(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok()
+        && String::from_utf8_lossy(&head).lines().any(|line| {
+            line.strip_prefix("apiVersion:")
+                .map(|value| value.split(" #").next().unwrap_or(value).trim())
+                .map(|value| value.trim_matches(['"', '\'']))
+                == Some(config::API_VERSION)
+        })
 }
 
 fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
@@ -287,6 +332,8 @@ struct Walk<'a> {
     root: &'a Path,
     include: &'a GlobSet,
     found: BTreeMap<String, PathBuf>,
+    /// YAML files that no pattern matches.
+    others: BTreeMap<String, PathBuf>,
     entries: usize,
     full: bool,
     troubles: Vec<(String, String)>,
@@ -372,6 +419,10 @@ impl Walk<'_> {
             } else {
                 self.found.insert(name, path.to_owned());
             }
+        } else if (name.ends_with(".yaml") || name.ends_with(".yml"))
+            && self.others.len() < MAX_FILES
+        {
+            self.others.insert(name, path.to_owned());
         }
     }
 }
@@ -521,6 +572,63 @@ mod tests {
                 ("file-unreadable", Some((6, 54)))
             ]
         );
+    }
+
+    #[test]
+    fn a_document_that_no_pattern_matches_is_told_and_nothing_else_is() {
+        let folder = project("  include: [conf/*.yaml]\n");
+        let ours = "# rules\napiVersion: \"halosync/v1\"  # ours\nkind: Table\n";
+        write(folder.path(), "conf/b.yaml", "");
+        write(folder.path(), "groups.yaml", ours);
+        write(folder.path(), "old/deep/a.yml", ours);
+        for quiet in [".drafts/a.yaml", "target/a.yaml", "draft.yaml.off"] {
+            write(folder.path(), quiet, ours);
+        }
+        write(folder.path(), "sandbox/halosync.yaml", ours);
+        write(folder.path(), "sandbox/rules/a.yaml", ours);
+        write(folder.path(), "deploy.yaml", "apiVersion: apps/v1\n");
+        write(
+            folder.path(),
+            "text.yaml",
+            "a: |\n  apiVersion: halosync/v1\n",
+        );
+        let loaded = Workspace::open(folder.path()).unwrap().load();
+        let told: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|found| {
+                (
+                    found.code,
+                    found.severity,
+                    &*found.location.as_ref().unwrap().file,
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("not-included", Severity::Warning, "groups.yaml"),
+                ("not-included", Severity::Warning, "old/deep/a.yml"),
+            ]
+        );
+        assert!(loaded.config.is_some());
+        assert_eq!(loaded.files, 1);
+    }
+
+    #[test]
+    fn a_pattern_that_leads_out_is_one_error_and_a_pattern_is_no_file() {
+        let folder = project("  include: [../shared/*.yaml, none/*.yaml, none.yaml]\n");
+        let loaded = Workspace::open(folder.path()).unwrap().load();
+        let told: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!(
+            told,
+            [
+                "path-outside-project",
+                "include-matches-nothing",
+                "file-unreadable"
+            ]
+        );
+        assert_eq!(loaded.files, 1);
     }
 
     #[test]

@@ -27,6 +27,7 @@ codes! {
     BAD_ATTRIBUTE_NAME = "bad-attribute-name";
     BAD_BODY = "bad-body";
     BAD_CSV = "bad-csv";
+    BAD_DATE = "bad-date";
     BAD_DATE_FORMAT = "bad-date-format";
     BAD_DN = "bad-dn";
     BAD_DURATION = "bad-duration";
@@ -45,6 +46,7 @@ codes! {
     CANNOT_BE_CUT = "cannot-be-cut";
     CONFLICTING_GROUP_MODES = "conflicting-group-modes";
     CONFLICTING_TEMPLATES = "conflicting-templates";
+    CONSTANT_CONDITION = "constant-condition";
     CONSTANT_MATCH = "constant-match";
     CONTRADICTING_EXCEPTIONS = "contradicting-exceptions";
     CONTRADICTING_LINKS = "contradicting-links";
@@ -52,6 +54,7 @@ codes! {
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
+    DUPLICATE_GUARD = "duplicate-guard";
     DUPLICATE_KEY = "duplicate-key";
     DUPLICATE_LIFECYCLE = "duplicate-lifecycle";
     DUPLICATE_MAPPING = "duplicate-mapping";
@@ -74,6 +77,7 @@ codes! {
     INVALID_NAME = "invalid-name";
     INVALID_VALUE = "invalid-value";
     KEY_IN_AUTHORIZATION = "key-in-authorization";
+    LIMIT_DOES_NOT_FIT = "limit-does-not-fit";
     LITERAL_SECRET = "literal-secret";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
@@ -87,10 +91,13 @@ codes! {
     NO_CATCH_ALL = "no-catch-all";
     NO_ENABLED_STATE = "no-enabled-state";
     NO_GLOBAL_CATALOG = "no-global-catalog";
+    NO_GROUP_RULES = "no-group-rules";
+    NO_GUARDS = "no-guards";
     NO_LIFECYCLE = "no-lifecycle";
     NO_MAPPING = "no-mapping";
     NO_PROJECT = "no-project";
     NO_REFRESH_TOKEN = "no-refresh-token";
+    NOT_INCLUDED = "not-included";
     NOT_JOINED = "not-joined";
     NOT_A_REFERENCE = "not-a-reference";
     NOT_UTF8 = "not-utf8";
@@ -126,6 +133,8 @@ codes! {
     UNKNOWN_ATTRIBUTE = "unknown-attribute";
     UNKNOWN_ENDPOINT = "unknown-endpoint";
     UNKNOWN_FIELD = "unknown-field";
+    UNKNOWN_GROUP = "unknown-group";
+    UNKNOWN_GUARD = "unknown-guard";
     UNKNOWN_HELD_CODE = "unknown-held-code";
     UNKNOWN_KIND = "unknown-kind";
     UNKNOWN_MAPPING = "unknown-mapping";
@@ -144,6 +153,9 @@ codes! {
     UNREACHABLE_STATE = "unreachable-state";
     UNUSED = "unused";
     VALUE_TOO_LONG = "value-too-long";
+    WAIVER_EXPIRED = "waiver-expired";
+    WAIVER_EXPIRES_SOON = "waiver-expires-soon";
+    WAIVER_SCOPE = "waiver-scope";
     WEAK_PERSON_KEY = "weak-person-key";
     WRONG_TYPE = "wrong-type";
     YAML_SYNTAX = "yaml-syntax";

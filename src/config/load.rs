@@ -1,6 +1,6 @@
 //! From the bytes of files to a configuration, or to everything that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{self, Entry, Report, Rows, Set, TableFile, TableFiles};
 use super::diagnostic::{Diagnostic, did_you_mean, list, quoted};
+use super::expiry::Expiring;
 use super::schema::{self, Kind, Mark};
 use super::text::Source;
 use super::yaml::{self, Doc};
@@ -37,8 +38,15 @@ pub fn load_found(
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     let mut loader = Loader::default();
-    let missing = problems.len();
-    loader.set.incomplete = missing > 0;
+    // Of a file that is left out something is known to be there, and it is not meant.
+    loader.set.incomplete = problems
+        .iter()
+        .any(|problem| problem.code != codes::NOT_INCLUDED);
+    let unread: BTreeSet<Arc<str>> = problems
+        .iter()
+        .filter(|problem| matches!(problem.code, codes::FILE_UNREADABLE | codes::FILE_TOO_LARGE))
+        .filter_map(|problem| Some(problem.location.as_ref()?.file.clone()))
+        .collect();
     loader.report.diagnostics = problems;
     for file in &files {
         loader.file(file);
@@ -52,6 +60,9 @@ pub fn load_found(
     let table_files = read_tables(&set, data, &mut texts, &mut digests);
     let rows = check::run(&set, &table_files, &mut report);
     digests.sort_by(|a, b| a.path.cmp(&b.path));
+    let expiring = expiring(&set);
+    let zone = set.projects.first();
+    let zone = zone.map_or_else(String::new, |project| project.spec.time_zone.clone());
     let config = if report.has_errors() {
         None
     } else {
@@ -66,10 +77,17 @@ pub fn load_found(
             (path, shown.into())
         })
         .collect();
+    // A pattern is no file, nor is a name behind which there is none: both are told where they are written.
+    let unread = unread
+        .iter()
+        .filter(|file| !sources.contains_key(*file))
+        .count();
     Loaded {
         config,
         diagnostics,
-        files: sources.len() + missing,
+        expiring,
+        zone,
+        files: sources.len() + unread,
         sources,
     }
 }
@@ -225,6 +243,8 @@ impl Loader {
             Kind::Table => typed(doc, usable, name, faulty, &mut set.tables, report),
             Kind::Groups => typed(doc, usable, name, faulty, &mut set.groups, report),
             Kind::Lifecycle => typed(doc, usable, name, faulty, &mut set.lifecycles, report),
+            Kind::Guards => typed(doc, usable, name, faulty, &mut set.guards, report),
+            Kind::Waiver => typed(doc, usable, name, faulty, &mut set.waivers, report),
             Kind::Links => typed(doc, usable, name, faulty, &mut set.links, report),
             Kind::Exceptions => typed(doc, usable, name, faulty, &mut set.exceptions, report),
             Kind::MappingTest => typed(doc, usable, name, faulty, &mut set.tests, report),
@@ -360,11 +380,28 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         tables,
         groups: by_name(set.groups),
         lifecycles: by_name(set.lifecycles),
+        guards: by_name(set.guards),
+        waivers: by_name(set.waivers),
         links: by_name(set.links),
         exceptions: by_name(set.exceptions),
         tests: by_name(set.tests),
         files,
     })
+}
+
+/// What in the documents ends on a date.
+fn expiring(set: &Set) -> Vec<Expiring> {
+    let waivers = set.waivers.iter().filter_map(|waiver| {
+        Expiring::waiver(waiver.doc.value_place("/spec/expires"), &waiver.spec)
+    });
+    let exceptions = set.exceptions.iter().flat_map(|entry| {
+        let exceptions = entry.spec.exceptions.iter().enumerate();
+        exceptions.filter_map(|(index, exception)| {
+            let pointer = format!("/spec/exceptions/{index}/expires");
+            Expiring::exception(entry.doc.value_place(&pointer), exception)
+        })
+    });
+    waivers.chain(exceptions).collect()
 }
 
 fn by_name<T>(entries: Vec<Entry<T>>) -> BTreeMap<Name, Document<T>> {
@@ -400,6 +437,11 @@ impl IncludePattern {
     /// An error at the pattern, or at the project's first line where nothing is written.
     pub fn error(&self, code: &'static str, message: String, help: &str) -> Diagnostic {
         Diagnostic::error(code, self.place.clone(), message).help(help.to_owned())
+    }
+
+    /// Whether the pattern is one that cannot be used, which the check of the project tells.
+    pub fn leads_out(&self) -> bool {
+        check::leads_out(&self.text)
     }
 
     /// Whether the pattern is written in the project, and is none of the defaults.

@@ -10,6 +10,7 @@ mod duration;
 mod effective;
 mod expiry;
 pub mod given;
+pub(crate) mod group_names;
 pub mod kinds;
 mod load;
 pub mod pattern;
@@ -23,7 +24,7 @@ pub use check::halo_always_lists;
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
-pub use expiry::{SOON, Standing, expiring};
+pub use expiry::{Expiring, SOON, Standing};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
@@ -167,6 +168,10 @@ pub struct Config {
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.
     pub lifecycles: BTreeMap<Name, Document<kinds::Lifecycle>>,
+    /// `kind: Guards`, by name.
+    pub guards: BTreeMap<Name, Document<kinds::Guards>>,
+    /// `kind: Waiver`, by name.
+    pub waivers: BTreeMap<Name, Document<kinds::Waiver>>,
     /// `kind: Links`, by name.
     pub links: BTreeMap<Name, Document<kinds::Links>>,
     /// `kind: Exceptions`, by name.
@@ -184,6 +189,10 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Sorted by file, line, column, code.
     pub diagnostics: Vec<diagnostic::Diagnostic>,
+    /// What ends on a date; [`Loaded::dated`] judges it.
+    pub expiring: Vec<Expiring>,
+    /// The project's time zone, as written.
+    zone: String,
     /// How many files belong, those that could not be read included.
     pub files: usize,
     /// Texts of the files that belong, by path, for showing lines of them: literal secrets are covered.

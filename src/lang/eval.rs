@@ -239,6 +239,10 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    pub(super) fn new(program: &'a Program, input: Input<'a>) -> Self {
+        Self { program, input }
+    }
+
     fn error(&self, stop: Stop) -> EvalError {
         match stop {
             Stop::Missing(index) => EvalError::Missing {

@@ -32,6 +32,7 @@ mod paths;
 mod phones;
 mod signatures;
 mod tables;
+mod timing;
 mod value;
 mod watch;
 
@@ -52,6 +53,7 @@ pub use names::closest;
 pub use overlap::{Cases, Overlap, overlap};
 pub use paths::ACCOUNT;
 pub use tables::{TableData, Tables, Unmapped, row_key};
+pub use timing::Timing;
 pub use value::whole;
 pub use watch::{RowWatch, Watch};
 

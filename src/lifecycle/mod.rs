@@ -15,7 +15,7 @@ pub use formula::{
     Compiler, Facts, Formula, NotCompiled, RuleBook, RuleId, Test, WatchedRule, WrittenRule,
 };
 
-pub use stages::{Decided, Since, Undecided, UndecidedBy};
+pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
 pub use stamp::{ABSENT, Stamp};
 
 use crate::config::{Document, kinds, parse_days};

@@ -109,16 +109,42 @@ enum Begun {
     Undated,
 }
 
+/// When a state begins for a person, by its `since`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// At the end of this day in the person's zone.
+    EndOf(Date),
+    /// At this moment.
+    At(jiff::Timestamp),
+    /// No date says so.
+    Unknown,
+}
+
 impl Written {
     fn begun(&self, context: &PersonContext<'_>) -> Result<Begun, UndecidedBy> {
+        Ok(match self.beginning(context)? {
+            Beginning::Unknown => Begun::Undated,
+            Beginning::EndOf(day) if day < context.as_of.date() => Begun::On(day),
+            Beginning::At(moment) if moment <= context.as_of.timestamp() => {
+                Begun::On(context.as_of.time_zone().to_datetime(moment).date())
+            }
+            Beginning::EndOf(_) | Beginning::At(_) => Begun::NotYet,
+        })
+    }
+
+    /// When the state begins for a person, whether or not its condition holds.
+    ///
+    /// # Errors
+    /// Why nobody can say.
+    pub fn beginning(&self, context: &PersonContext<'_>) -> Result<Beginning, UndecidedBy> {
         let Some(since) = &self.since else {
-            return Ok(Begun::Undated);
+            return Ok(Beginning::Unknown);
         };
         if let Some(field) = &since.blind {
             return Err(UndecidedBy::NotDelivered(field.clone()));
         }
         let text = match since.text(context) {
-            Ok(text) if text.is_empty() => return Ok(Begun::Undated),
+            Ok(text) if text.is_empty() => return Ok(Beginning::Unknown),
             Ok(text) => text,
             Err(
                 EvalError::Missing { .. }
@@ -126,27 +152,18 @@ impl Written {
                     policy: Unmapped::Report,
                     ..
                 },
-            ) => return Ok(Begun::Undated),
+            ) => return Ok(Beginning::Unknown),
             Err(error) => return Err(UndecidedBy::Failed(error)),
         };
         // The parser would take the date out of a moment as well.
         if text.len() == 10
             && let Ok(day) = text.parse::<Date>()
         {
-            return Ok(if day < context.as_of.date() {
-                Begun::On(day)
-            } else {
-                Begun::NotYet
-            });
+            return Ok(Beginning::EndOf(day));
         }
-        let Ok(moment) = text.parse::<jiff::Timestamp>() else {
-            return Err(UndecidedBy::NoDate(text.chars().take(80).collect()));
-        };
-        Ok(if moment <= context.as_of.timestamp() {
-            Begun::On(context.as_of.time_zone().to_datetime(moment).date())
-        } else {
-            Begun::NotYet
-        })
+        text.parse::<jiff::Timestamp>()
+            .map(Beginning::At)
+            .map_err(|_| UndecidedBy::NoDate(text.chars().take(80).collect()))
     }
 
     /// The stage of a state counted from a day, as a place in [`Lifecycle::states`]: each begins when that many days

@@ -49,6 +49,9 @@ codes! {
         GROUP_AMBIGUOUS "group-ambiguous" "name the group by its distinguished name or its objectGUID";
         GROUP_MISSING "group-missing" "create the group, or correct its name in the rule";
         GROUP_UNREAD "group-unread" "read the directory again with this configuration";
+        GUARD_BREAK_GLASS "guard-break-glass" "change the account by hand; no plan changes accounts kept for emergencies";
+        GUARD_LIMIT "guard-limit" "see to what brings this about, or let it pass once with a Waiver";
+        GUARD_MINIMUM_MEMBERS "guard-minimum-members" "give the group other enabled members first, and plan again";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
         JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
@@ -86,6 +89,8 @@ codes! {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
         ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
+        BREAK_GLASS_DISABLED "break-glass-disabled" "an account kept for emergencies is disabled, so it would be of no use";
+        BREAK_GLASS_NOT_FOUND "break-glass-not-found" "an account kept for emergencies does not exist in the read; correct or remove its name";
         EXCEPTION_EXPIRES_SOON "exception-expires-soon" "exceptions whose last day is near";
         EXCEPTION_UNKNOWN_PERSON "exception-unknown-person" "exceptions of people whom the read does not have";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
@@ -95,6 +100,8 @@ codes! {
         JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";
         LINK_UNKNOWN_PERSON "link-unknown-person" "links of people whom the read does not have";
         MANAGED_NOT_FOUND "managed-not-found" "a place of the managed scope does not exist in the read, so nothing below it is managed";
+        MINIMUM_NOT_MET "minimum-not-met" "a group has fewer enabled members than it must; nothing is taken from it";
+        NO_GUARDS "no-guards" "no Guards document limits what one plan may do to a target";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
@@ -111,5 +118,7 @@ codes! {
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
+        WAIVER_EXPIRED "waiver-expired" "a waiver has expired and releases nothing; remove it, or decide anew";
+        WAIVER_EXPIRES_SOON "waiver-expires-soon" "a waiver's last day is near";
     }
 }

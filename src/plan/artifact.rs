@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Standing;
+pub use crate::config::kinds::OnBreach;
 use crate::config::kinds::Severity;
 use crate::model::{
     Completeness, CompletenessCheck, DirectoryIdentity, Dn, Guid, Location, Name, PersonKey,
@@ -53,8 +55,17 @@ pub struct Plan {
     pub counts: Counts,
     /// True when removals were held because a read was not proven complete.
     pub removals_held: bool,
+    /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowed>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
+    /// Each guard with what it was judged on and the verdict. What a guard holds is not among the changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardOutcome>,
+    /// Every waiver, those included that have expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverInPlan>,
     /// The changes, in the order they are applied when nothing runs at the same time.
     pub changes: Vec<Change>,
     /// People and accounts for whom nothing is done, and why.
@@ -64,6 +75,76 @@ pub struct Plan {
     pub exceptions: Vec<PlannedException>,
     /// What a reviewer should know besides.
     pub warnings: Vec<Warning>,
+    /// Who comes into another state on which day if nothing changes, by day. As far ahead as the project says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendar: Vec<CalendarEntry>,
+}
+
+/// Somebody who comes into another state, or another stage of one, although no fact changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CalendarEntry {
+    /// The day, in the person's time zone.
+    #[schemars(with = "String")]
+    pub on: jiff::civil::Date,
+    /// The target.
+    pub target: Name,
+    /// The person.
+    pub person: PersonRef,
+    /// The account, when there is one already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<ObjectRef>,
+    /// The state before.
+    pub from: String,
+    /// The state from that day on.
+    pub to: String,
+    /// What that means for the account. Attributes may change besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub does: Vec<CalendarEffect>,
+    /// Where the state is written.
+    pub rule: RuleIndex,
+}
+
+/// What becomes of an account in another state.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum CalendarEffect {
+    /// It is made.
+    Create,
+    /// It is enabled.
+    Enable,
+    /// It is disabled.
+    Disable,
+    /// It may stand elsewhere.
+    Move,
+    /// It leaves the groups that rules give.
+    LeaveGroups,
+    /// It comes into the groups that rules give.
+    JoinGroups,
+}
+
+/// A plan for some of those it was judged for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Narrowed {
+    /// Whom or what it was narrowed to, as it was asked for.
+    pub to: Vec<String>,
+    /// How many changes of the whole plan are left out.
+    pub changes_left_out: u64,
+    /// How many held of the whole plan are left out.
+    pub held_left_out: u64,
 }
 
 /// What a plan was made from.
@@ -534,6 +615,177 @@ pub struct Held {
     /// True when only some change of the person is held and others go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// The guard that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+    /// What a guard holds, as kinds of action.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<String>,
+}
+
+/// What a guard was judged on, and the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GuardOutcome {
+    /// The target.
+    pub target: Name,
+    /// The limit's name, `minimumMembers` or `breakGlass`.
+    pub guard: String,
+    /// What kind of guard it is.
+    pub kind: GuardKind,
+    /// What parts are made by: a field's name, `ou`, `group`, `placement`. Absent when everything is judged together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<String>,
+    /// The part, as a waiver names it. Of several parts that pass, the one nearest to its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// How many parts have this verdict; parts that are told by themselves count 1. None of those in which nothing
+    /// would happen is counted.
+    pub parts: u64,
+    /// What is counted, in words, for example `disabled`.
+    pub counts: String,
+    /// The limit in words, for example `at most 10%, and always 2`.
+    pub limit: String,
+    /// To how many accounts (of a group: members) it would happen.
+    pub counted: u64,
+    /// Of how many: the enabled, managed accounts of people in scope that the part has; of a group, its members.
+    pub base: u64,
+    /// How many are allowed.
+    pub allowed: u64,
+    /// The verdict.
+    pub verdict: GuardVerdict,
+    /// The waiver that releases it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Name>,
+    /// What waits on a breach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_breach: Option<OnBreach>,
+    /// How many changes wait because of it.
+    pub held: u64,
+    /// Where it is written.
+    pub rule: RuleIndex,
+}
+
+impl GuardOutcome {
+    /// Whether the guard holds changes, or would if there were any.
+    pub fn is_breached(&self) -> bool {
+        match self.verdict {
+            GuardVerdict::Breached => true,
+            GuardVerdict::NotJudged => self.held > 0,
+            GuardVerdict::Passed | GuardVerdict::Waived => false,
+        }
+    }
+
+    /// The part in words, for example `department Sales`.
+    pub fn part(&self) -> Option<String> {
+        let scope = self.scope.as_ref()?;
+        Some(match self.per.as_deref() {
+            Some(by @ ("ou" | "group" | "placement")) => format!("{by} {scope}"),
+            Some(field) if scope.is_empty() => format!("no {field}"),
+            Some(field) => format!("{field} {scope}"),
+            None => scope.clone(),
+        })
+    }
+}
+
+/// Kinds of guards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GuardKind {
+    /// How many accounts one plan may do something to.
+    Limit,
+    /// A group keeps a number of enabled members.
+    MinimumMembers,
+    /// Accounts kept for emergencies are not changed.
+    BreakGlass,
+}
+
+/// What a guard says of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GuardVerdict {
+    /// Within the limit.
+    Passed,
+    /// Beyond the limit, and a waiver lets it through.
+    Waived,
+    /// Beyond the limit: what it concerns is not in the plan.
+    Breached,
+    /// Nobody could tell, so it holds what it might concern.
+    NotJudged,
+}
+
+/// A waiver, as it stands at the moment of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaiverInPlan {
+    /// Its name.
+    pub name: Name,
+    /// The target.
+    pub target: Name,
+    /// The limit it is for.
+    pub guard: String,
+    /// The part it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Most accounts (members) it lets through.
+    pub maximum: u64,
+    /// Why.
+    pub reason: String,
+    /// Where it was decided.
+    pub ticket: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Its last day, in the project's time zone.
+    pub expires: String,
+    /// Whether it counts.
+    pub standing: WaiverStanding,
+    /// Where it is written.
+    pub rule: RuleIndex,
+}
+
+/// Whether a waiver counts at the moment of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WaiverStanding {
+    /// It does.
+    Active,
+    /// It does, and its last day is near.
+    Expiring,
+    /// Its last day is over: it releases nothing.
+    Expired,
+}
+
+impl From<Standing> for WaiverStanding {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Active => Self::Active,
+            Standing::Expiring => Self::Expiring,
+            Standing::Expired => Self::Expired,
+        }
+    }
+}
+
+impl Change {
+    /// Whether it takes something away: shuts an account, ends a membership, moves somebody to a leaver's place, clears
+    /// a value or takes one of several away, sets an expiry.
+    pub fn takes_away(&self) -> bool {
+        match &self.action {
+            Action::Disable {} | Action::RemoveMember { .. } => true,
+            Action::Move { .. } => self.risk >= Risk::High,
+            Action::Modify { attributes } => attributes.iter().any(|attribute| {
+                let lost = |value: &PlanValue| !attribute.after.contains(value);
+                attribute.name.eq_ignore_ascii_case("accountExpires")
+                    || !attribute.before.is_empty() && attribute.after.is_empty()
+                    || attribute.after.len() < attribute.before.len()
+                    || attribute.merge && attribute.before.iter().any(lost)
+            }),
+            Action::Create { .. }
+            | Action::Adopt { .. }
+            | Action::Enable {}
+            | Action::Rename { .. }
+            | Action::AddMember { .. } => false,
+        }
+    }
 }
 
 /// An exception somebody answers for.

@@ -52,6 +52,8 @@ fn entry(target: &Target<'_>, person: Option<(u16, u32)>, draft: Draft) -> Held 
         help: draft.code.help.to_owned(),
         rule: draft.rule.map(super::changes::index),
         partial: draft.partial,
+        guard: None,
+        waits: Vec::new(),
     }
 }
 
@@ -83,14 +85,23 @@ pub(super) fn settle_rules(plan: &mut Plan, book: &RuleBook) {
     plan.rules = rules;
 }
 
-fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
+pub(super) fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for read in plan.inputs.people.values_mut() {
         for outcome in &mut read.quality {
             each(&mut outcome.rule);
         }
     }
+    for outcome in &mut plan.guards {
+        each(&mut outcome.rule);
+    }
+    for waiver in &mut plan.waivers {
+        each(&mut waiver.rule);
+    }
     for change in &mut plan.changes {
         visit_change(change, each);
+    }
+    for entry in &mut plan.calendar {
+        each(&mut entry.rule);
     }
     for exception in &mut plan.exceptions {
         each(&mut exception.rule);

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::exceptions::Exceptions;
+use super::guards::Guards;
 use super::links::Links;
-
 use super::order;
 use super::people::Side;
 use super::planning::Planning;
@@ -201,11 +201,15 @@ fn make(
         password_recipients: Vec::new(),
         counts: Counts::default(),
         removals_held: false,
+        narrowed: None,
         rules: Vec::new(),
+        guards: Vec::new(),
+        waivers: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: Vec::new(),
         warnings: Vec::new(),
+        calendar: Vec::new(),
     };
     let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
     let mut proofs = proofs(input);
@@ -253,7 +257,11 @@ fn make(
             group_rules.extend(rules);
         }
         let target = Target::new(directory, snapshot, &moment, sides)?;
-        let planning = Planning::new(config, target, group_rules, &mut proofs);
+        // One invented person is no company: tests of rules are not judged by what a company may do at once.
+        let guards = trace
+            .is_none()
+            .then(|| Guards::compile(config, &directory.name, &moment, &mut book));
+        let planning = Planning::new(config, target, group_rules, guards, &mut proofs);
         if let Some(trace) = trace.as_deref_mut() {
             let assessed = planning.assessed(&book);
             trace.people.extend(assessed);
@@ -267,9 +275,14 @@ fn make(
         plan.counts.unchanged += planned.unchanged;
         plan.changes.extend(planned.changes);
         plan.held.extend(planned.held);
+        plan.calendar.extend(planned.calendar);
+        plan.guards.extend(planned.guards);
+        plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
     }
     plan.changes = order::sort(plan.changes);
+    // By day; of one day, by target, source and key, in which order they come.
+    plan.calendar.sort_by_key(|entry| entry.on);
     record_reads(&mut plan, input, &proofs, &judged);
     warn_of_reads(&plan, input, &mut warnings);
     let creates = plan

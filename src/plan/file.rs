@@ -95,11 +95,15 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         password_recipients: plan.password_recipients.clone(),
         counts: plan.counts,
         removals_held: plan.removals_held,
+        narrowed: plan.narrowed.clone(),
         rules: plan.rules.clone(),
+        guards: plan.guards.clone(),
+        waivers: plan.waivers.clone(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: plan.exceptions.clone(),
         warnings: plan.warnings.clone(),
+        calendar: plan.calendar.clone(),
     };
     (frame, (&plan.changes, &plan.held))
 }

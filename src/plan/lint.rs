@@ -104,6 +104,16 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
     for outcome in plan.inputs.people.values().flat_map(|read| &read.quality) {
         rule(plan, outcome.rule)?;
     }
+    for entry in &plan.calendar {
+        rule(plan, entry.rule)?;
+        if let Some(account) = &entry.account {
+            whole(account)?;
+        }
+    }
+    let guards = plan.guards.iter().map(|outcome| outcome.rule);
+    for index in guards.chain(plan.waivers.iter().map(|waiver| waiver.rule)) {
+        rule(plan, index)?;
+    }
     for held in &plan.held {
         if let Some(index) = held.rule {
             rule(plan, index)?;

@@ -8,21 +8,23 @@ use rayon::prelude::*;
 use super::absent::{Anchored, anchored, report};
 use super::addresses;
 use super::assemble::held;
+use super::calendar::calendar;
 use super::changes::Making;
 use super::coverage;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
 use super::groups::memberships;
+use super::guards::{self, Guards};
 use super::links;
 use super::missing;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
-use super::target::{HeldPerson, Target};
+use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{Change, Held, PlannedException};
-use crate::config::{Config, Document, kinds};
+use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
+use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
 use crate::model::{EntryKind, Name, Verdict};
@@ -33,6 +35,9 @@ use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) held: Vec<Held>,
+    pub(super) calendar: Vec<CalendarEntry>,
+    pub(super) guards: Vec<GuardOutcome>,
+    pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
     pub(super) people: u64,
     pub(super) managed: u64,
@@ -43,10 +48,13 @@ pub(super) struct Planned {
 pub(super) struct Planning<'a> {
     target: Target<'a>,
     group_rules: Vec<GroupRule>,
+    guards: Option<Guards>,
     directory: Option<&'a Document<kinds::ActiveDirectory>>,
     /// People held because nobody can say what they should have, or whose account is whose.
     people: Vec<HeldPerson>,
     anchors: Option<Anchored>,
+    /// How many days the calendar looks ahead.
+    calendar: u32,
 }
 
 impl<'a> Planning<'a> {
@@ -56,14 +64,18 @@ impl<'a> Planning<'a> {
         config: &'a Config,
         target: Target<'a>,
         group_rules: Vec<GroupRule>,
+        guards: Option<Guards>,
         proofs: &mut BTreeMap<Name, Proof>,
     ) -> Self {
         let mut planning = Self {
             directory: config.directories.get(target.name),
             target,
             group_rules,
+            guards,
             people: Vec::new(),
             anchors: None,
+            // Checked with the project.
+            calendar: parse_days(&config.project.spec.plan.calendar).unwrap_or_default(),
         };
         let readable = planning
             .target
@@ -173,10 +185,11 @@ impl<'a> Planning<'a> {
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
             touched[at as usize] = true;
-            changes.push(change);
+            changes.push((at, change));
         }
-        changes.extend(left.changes);
-        changes.extend(memberships.stripped);
+        // Those without a person.
+        let missing = left.changes.into_iter().chain(memberships.stripped);
+        changes.extend(missing.map(|change| (NOBODY, change)));
         people.extend(memberships.people);
         objects.extend(memberships.groups);
         super::references::report(target, warnings);
@@ -187,9 +200,18 @@ impl<'a> Planning<'a> {
             .enumerate()
             .filter(|(at, subject)| matches!(subject.found, Found::Account(_)) && !touched[*at])
             .count() as u64;
+        let judged = match &self.guards {
+            Some(guards) => guards::judge(target, guards, changes, warnings),
+            None => guards::unjudged(changes),
+        };
+        let mut held = held(target, people, objects);
+        held.extend(judged.held);
         Planned {
-            changes,
-            held: held(target, people, objects),
+            calendar: calendar(target, &left.waiting, self.calendar),
+            changes: judged.changes,
+            held,
+            guards: judged.outcomes,
+            waivers: judged.waivers,
             exceptions: listed(target),
             people: in_scope,
             managed,

@@ -4,10 +4,12 @@
 //! Judges and never proposes. Its answers hold whatever rules and limits say (P2, P9).
 
 mod completeness;
+mod guards;
 mod quality;
 mod scope;
 
 pub use crate::model::held_codes::{Code, HELD, WARNINGS, held, warning};
 pub use completeness::{LastGoodRead, PartCounts, Proof, judge, judge_fall};
+pub use guards::{Allowance, Waived};
 pub use quality::{Finding, Findings, Quality, QualityRule};
 pub use scope::{OutOfBounds, Scope, relative_id};

@@ -13,6 +13,7 @@ pub mod diagnostics;
 mod difference;
 pub mod effective;
 mod escape;
+mod explain;
 mod label;
 mod markdown;
 mod outcome;
@@ -62,6 +63,11 @@ pub(crate) fn held_words(counts: HeldCounts) -> String {
 /// A message with data of other systems in it, safe for a terminal: one line, nothing in it acts or hides.
 pub fn plain(message: &str) -> String {
     escape::bare(message)
+}
+
+/// What is known of one person, for the terminal.
+pub fn explanation(told: &crate::explain::Explanation, options: &TextOptions) -> String {
+    text::write(&explain::report(told), options)
 }
 
 /// What became of a plan, for the terminal. `plan` is the one that was applied.

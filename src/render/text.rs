@@ -43,14 +43,20 @@ pub(super) fn write(report: &Report, options: &TextOptions) -> String {
         writer.line(line);
     }
     for section in &report.sections {
-        writer.heading(&format!("{} ({})", section.title, section.size));
+        if section.size.is_empty() {
+            writer.heading(&section.title);
+        } else {
+            writer.heading(&format!("{} ({})", section.title, section.size));
+        }
         for item in &section.items {
             for line in &item.lines {
                 writer.line(line);
             }
         }
     }
-    writer.heading(report.footer_title);
+    if !report.footer.is_empty() {
+        writer.heading(report.footer_title);
+    }
     for line in &report.footer {
         writer.line(line);
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bench::{Bench, Run};
 use super::compare::is_named;
+use crate::config::group_names::GroupNames;
 use crate::config::{Config, kinds};
 use crate::lang::row_key;
 use crate::lifecycle::WatchedRule;
@@ -87,11 +88,14 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    pub(super) fn of(test: &kinds::MappingTest, run: &Run) -> Self {
+    pub(super) fn of(test: &kinds::MappingTest, bench: &Bench, run: &Run) -> Self {
         let mut rules = BTreeSet::new();
         let expect = &test.expect;
         for rule in &run.trace.rules {
             if rule.is_condition {
+                if !compares_outcome(expect, rule, bench, run) {
+                    continue;
+                }
                 let watch = &rule.watch;
                 for (side, was) in [
                     (Side::True, watch.was_true()),
@@ -125,11 +129,7 @@ fn notices(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
     }
     match Role::of(&rule.pointer) {
         Role::Attribute { name, unique } => {
-            let compared = expect.complete
-                || expect
-                    .attributes
-                    .keys()
-                    .any(|known| known.eq_ignore_ascii_case(&name));
+            let compared = compares(expect, &name);
             let found = run.actual.attributes.get(&name.to_ascii_lowercase());
             // All formats are asked for, and one of them gives the name.
             let gave =
@@ -151,6 +151,78 @@ fn notices(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
         }
         Role::Other => true,
         Role::Reason => false,
+    }
+}
+
+/// Whether a test compares anything that a condition decides.
+fn compares_outcome(
+    expect: &kinds::Expectation,
+    rule: &WatchedRule,
+    bench: &Bench,
+    run: &Run,
+) -> bool {
+    let of_state = expect.state.is_some() || expect.enabled.is_some() || expect.account.is_some();
+    let lifecycles = bench.config.lifecycles.values();
+    for (lifecycle, at, state) in lifecycles.flat_map(|one| {
+        let states = one.spec.states.iter().enumerate();
+        states.map(move |(at, state)| (one, at, state))
+    }) {
+        if lifecycle
+            .positions
+            .value(&format!("/spec/states/{at}/when"))
+            == rule.location
+        {
+            return of_state
+                || expect.complete
+                || state.attribute_names().any(|name| compares(expect, name))
+                || state.steps().iter().any(|step| {
+                    step.placement.is_some() && expect.placement.is_some()
+                        || step.groups.is_some_and(|groups| {
+                            groups != kinds::GroupsInState::Rules && expect.groups.is_some()
+                        })
+                });
+        }
+    }
+    // What concerns the account is compared with nothing where there is none.
+    let account = run.actual.account != kinds::AccountFate::None;
+    for template in bench.config.templates.values() {
+        if template.positions.value("/spec/when") == rule.location {
+            let spec = &template.spec;
+            return account
+                && (spec.attributes.keys().any(|name| compares(expect, name))
+                    || spec.placement.is_some() && expect.placement.is_some());
+        }
+    }
+    for groups in bench.config.groups.values() {
+        for (at, spec) in groups.spec.rules.iter().enumerate() {
+            if groups.positions.value(&format!("/spec/rules/{at}/when")) == rule.location {
+                return account && compares_named(expect, &spec.group);
+            }
+        }
+    }
+    match Role::of(&rule.pointer) {
+        Role::Attribute { name, .. } => account && compares(expect, &name),
+        // Whether the mapping applies at all, and every test compares something of that.
+        _ => true,
+    }
+}
+
+/// Whether an attribute is compared.
+fn compares(expect: &kinds::Expectation, name: &str) -> bool {
+    let mut named = expect.attributes.keys();
+    expect.complete || named.any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a group that a rule could name is compared.
+fn compares_named(expect: &kinds::Expectation, group: &str) -> bool {
+    match &expect.groups {
+        None => expect.complete,
+        Some(kinds::ExpectedGroups::Exactly(_)) => true,
+        Some(kinds::ExpectedGroups::Among(among)) => {
+            let names = GroupNames::of(group);
+            let mut compared = among.include.iter().chain(&among.exclude);
+            compared.any(|name| names.may_be(name))
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub use actual::{Actual, ActualValue, Attribute, HeldActual};
 pub use bench::{Bench, NotRunnable};
 pub use compare::{Difference, Shown};
 pub use coverage::{Coverage, CoveredRow, CoveredRule};
-pub use record::{NotRecorded, Reads, Recorded, record};
+pub use record::{NotRecorded, Reads, Recorded, find, record};
 
 use coverage::Touched;
 
@@ -100,16 +100,16 @@ fn one(
     let run = match bench {
         None => Err(NotRunnable::new("its mapping is not known")),
         Some(Err(error)) => Err(error.clone()),
-        Some(Ok(bench)) => bench.run(&test.spec),
+        Some(Ok(bench)) => bench.run(&test.spec).map(|run| (bench, run)),
     };
     match run {
         Err(error) => {
             report.broken = Some(error.to_string());
             (report, Touched::default())
         }
-        Ok(run) => {
+        Ok((bench, run)) => {
             report.differences = run.compare(&test.spec, &test.positions);
-            let touched = Touched::of(&test.spec, &run);
+            let touched = Touched::of(&test.spec, bench, &run);
             (report, touched)
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Redactor<'b> {
     days: i64,
     /// Texts of the configuration, in lower case.
     known: HashSet<String>,
+    /// Texts that rules give everybody, in lower case. Their single words may be somebody's name.
+    whole: HashSet<String>,
     /// Words of names of groups that rules make, in lower case.
     group_words: HashSet<String>,
     /// Groups and places that stand in the configuration.
@@ -47,6 +49,12 @@ impl<'b> Redactor<'b> {
         for rule in &trace.rules {
             constants(&rule.text, &mut learn);
         }
+        let whole = trace
+            .rules
+            .iter()
+            .filter(|rule| !rule.is_condition && !rule.text.contains(['{', '}']))
+            .map(|rule| rule.text.trim().to_lowercase())
+            .collect();
         let mut group_words = HashSet::new();
         let mut places = HashSet::new();
         let managed = bench
@@ -89,6 +97,7 @@ impl<'b> Redactor<'b> {
             bench,
             days,
             known,
+            whole,
             group_words,
             places,
             words: HashMap::new(),
@@ -230,7 +239,7 @@ impl<'b> Redactor<'b> {
 
     /// An invented text of the same form. Addresses within it end at `example.com`, too.
     fn text(&mut self, text: &str) -> String {
-        if self.is_known(text) {
+        if self.is_known(text) || self.whole.contains(&text.trim().to_lowercase()) {
             return text.to_owned();
         }
         let mut out = String::with_capacity(text.len());

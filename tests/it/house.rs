@@ -17,6 +17,7 @@ const CORE: &[&str] = &[
     "policy",
     "plan",
     "testing",
+    "explain",
 ];
 
 fn allowed(room: &str) -> Vec<&'static str> {
@@ -37,6 +38,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "render",
             "plan",
             "testing",
+            "explain",
             "model",
             "config",
             "apply",

@@ -10,6 +10,7 @@ mod auth;
 mod demo;
 mod directory;
 mod e2e;
+mod explain;
 mod fuzz;
 mod halo;
 mod house;

@@ -99,6 +99,7 @@ fn every_code_is_met_by_a_sample_or_a_unit_test() {
         codes::FILE_TOO_LARGE,
         codes::FILE_UNREADABLE,
         codes::INCLUDE_MATCHES_NOTHING,
+        codes::NOT_INCLUDED,
         codes::TOO_MANY_FILES,
     ];
     let unmet: Vec<String> = known_codes()

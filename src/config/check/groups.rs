@@ -28,7 +28,7 @@ impl Known {
 }
 
 pub(super) fn check(context: &Context<'_>, report: &mut Report) {
-    let mut modes: HashMap<(&str, Known), (GroupMode, Location)> = HashMap::new();
+    let mut modes: HashMap<(&str, &str, Known), (GroupMode, Location)> = HashMap::new();
     for groups in &context.set.groups {
         let doc = &groups.doc;
         let people = context.people(&groups.spec.source);
@@ -62,7 +62,12 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let Ok(name) = ObjectName::parse(&rule.group) else {
                 continue;
             };
-            let key = (groups.spec.target.as_str(), Known::of(name));
+            // Rules for people of one source say nothing of those of another.
+            let key = (
+                groups.spec.source.as_str(),
+                groups.spec.target.as_str(),
+                Known::of(name),
+            );
             let here = doc.value_place(&at).location;
             match modes.get(&key) {
                 Some((mode, first)) if *mode != rule.mode => report.warn(
@@ -75,7 +80,8 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
                         mode.word()
                     ),
                     Some(format!(
-                        "the other rule is at {first}; say the same in both"
+                        "`{}` wins: people whom neither rule names are taken out; the other rule is at {first}, say the same in both",
+                        mode.stronger(rule.mode).word()
                     )),
                 ),
                 Some(_) => {}

@@ -9,6 +9,7 @@ use super::{Context, Entry, Report};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::given::{self, DEFAULT_KEY, NotGiven};
+use crate::config::group_names::GroupNames;
 use crate::config::kinds::{
     AccountFate, Expectation, ExpectedGroups, ExpectedHeld, GivenAccount, GivenFact, GivenValue,
     GroupsAmong, Mapping, MappingTest, Source,
@@ -103,6 +104,13 @@ pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &m
         }
     }
     checking.expectation(&spec.expect, known);
+    if let Some(mapping) = mapping
+        && !context.set.incomplete
+        && !doc.is_incomplete("/spec/directory")
+        && !doc.is_incomplete("/spec/others")
+    {
+        group_names(test, mapping, context, checking.report);
+    }
     if let Some(state) = &spec.expect.state {
         let lifecycle = mapping.and_then(|mapping| {
             context.set.lifecycles.iter().find(|lifecycle| {
@@ -129,6 +137,70 @@ pub(super) fn check(test: &Entry<MappingTest>, context: &Context<'_>, report: &m
                 );
             }
         }
+    }
+}
+
+/// Groups among those compared that nothing of the test could bring the account into: a misspelt one is never there,
+/// and a test that excludes it would pass for ever.
+fn group_names(
+    test: &Entry<MappingTest>,
+    mapping: &Entry<Mapping>,
+    context: &Context<'_>,
+    report: &mut Report,
+) {
+    let spec = &test.spec;
+    let Some(ExpectedGroups::Among(among)) = &spec.expect.groups else {
+        return;
+    };
+    let of_pair = context.set.groups.iter().filter(|groups| {
+        groups.spec.source == mapping.spec.source && groups.spec.target == mapping.spec.target
+    });
+    let rules = of_pair
+        .flat_map(|groups| &groups.spec.rules)
+        .map(|rule| rule.group.as_str());
+    let accounts = spec
+        .directory
+        .account
+        .iter()
+        .chain(
+            spec.others
+                .iter()
+                .filter_map(|other| other.account.as_ref()),
+        )
+        .flat_map(|account| &account.groups);
+    let given = accounts.chain(spec.directory.groups.iter().flatten());
+    let names: Vec<GroupNames> = rules
+        .chain(given.map(String::as_str))
+        .map(GroupNames::of)
+        .collect();
+    let known = |whole| -> Vec<String> {
+        let literal = names.iter().filter_map(|name| name.literal(whole));
+        literal.collect()
+    };
+    let (own, whole) = (known(false), known(true));
+    let mut compared = numbered("/spec/expect/groups/include", &among.include);
+    compared.extend(numbered("/spec/expect/groups/exclude", &among.exclude));
+    for (pointer, name) in compared {
+        if name.trim().is_empty() || names.iter().any(|known| known.may_be(name)) {
+            continue;
+        }
+        let similar = if Dn::parse(name).is_ok() {
+            &whole
+        } else {
+            &own
+        };
+        report.warn(
+            &test.doc,
+            &pointer,
+            codes::UNKNOWN_GROUP,
+            format!("the account can never be in {}", quoted(name)),
+            did_you_mean(name, similar.iter().map(String::as_str)).or_else(|| {
+                Some(
+                    "no group rule and no account of this test names it; to test that a membership ends, give the account it under `groups`"
+                        .to_owned(),
+                )
+            }),
+        );
     }
 }
 

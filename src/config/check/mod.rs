@@ -9,6 +9,7 @@ mod directory;
 mod endpoint;
 mod exceptions;
 mod groups;
+mod guards;
 mod halo;
 mod joins;
 mod lifecycle;
@@ -23,6 +24,7 @@ mod paging;
 mod pairs;
 mod person;
 mod project;
+mod removal;
 mod servers;
 mod source;
 mod stamp;
@@ -40,6 +42,7 @@ use crate::model::{FactType, Name};
 
 pub use halo::halo_always_lists;
 pub(crate) use login::callback_fault;
+pub(crate) use project::leads_out;
 pub(crate) use tables::{TableFile, TableFiles, stays_inside};
 
 /// A typed document with its text.
@@ -61,6 +64,8 @@ pub(crate) struct Set {
     pub(crate) tables: Vec<Entry<kinds::Table>>,
     pub(crate) groups: Vec<Entry<kinds::Groups>>,
     pub(crate) lifecycles: Vec<Entry<kinds::Lifecycle>>,
+    pub(crate) guards: Vec<Entry<kinds::Guards>>,
+    pub(crate) waivers: Vec<Entry<kinds::Waiver>>,
     pub(crate) links: Vec<Entry<kinds::Links>>,
     pub(crate) exceptions: Vec<Entry<kinds::Exceptions>>,
     pub(crate) tests: Vec<Entry<kinds::MappingTest>>,
@@ -103,6 +108,8 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
         stamp::check(directory, &context, report);
     }
     groups::check(&context, report);
+    removal::check(&context, report);
+    guards::check(&context, report);
     links::check(&context, report);
     exceptions::check(&context, report);
     for test in &set.tests {

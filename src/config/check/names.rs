@@ -14,6 +14,8 @@ pub(super) fn check(set: &Set, report: &mut Report) {
     unique("Table", &set.tables, report);
     unique("Groups", &set.groups, report);
     unique("Lifecycle", &set.lifecycles, report);
+    unique("Guards", &set.guards, report);
+    unique("Waiver", &set.waivers, report);
     unique("Links", &set.links, report);
     unique("Exceptions", &set.exceptions, report);
     unique("MappingTest", &set.tests, report);

@@ -2,7 +2,7 @@
 //!
 //! Expressions over records are checked beside this; here is only what is declared about values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Entry, Report, Set};
 use crate::config::diagnostic::{did_you_mean, quoted};
@@ -17,8 +17,22 @@ pub(super) fn check(source: &Entry<Source>, set: &Set, report: &mut Report) {
     if let Some(normalise) = &spec.normalise {
         self::normalise(doc, "/spec/normalise", normalise, report);
     }
+    let mut seen: HashMap<String, &str> = HashMap::new();
     for (name, field) in &spec.person.fields {
         let pointer = join("/spec/person/fields", name);
+        if let Some(first) = seen.insert(name.to_lowercase(), name) {
+            report.error_key(
+                doc,
+                &pointer,
+                codes::DUPLICATE_KEY,
+                format!(
+                    "{} and {} differ only in case, and one is easily taken for the other",
+                    quoted(first),
+                    quoted(name)
+                ),
+                Some("keep one of them, or give one another name".to_owned()),
+            );
+        }
         if let Some(normalise) = &field.normalise {
             self::normalise(doc, &join(&pointer, "normalise"), normalise, report);
         }

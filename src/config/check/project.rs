@@ -18,6 +18,15 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
             Some("write a number and a unit: `90m`, `24h`, `3d`, at most a year".to_owned()),
         );
     }
+    if duration::parse_days(&spec.plan.calendar).map_or(true, |days| days > 366) {
+        report.error(
+            doc,
+            "/spec/plan/calendar",
+            codes::BAD_DURATION,
+            "this is not a number of days, at most a year",
+            Some("write days or weeks: `30d`, `4w`, or `0d` for no calendar".to_owned()),
+        );
+    }
     for (index, pattern) in spec.include.iter().enumerate() {
         let pointer = join("/spec/include", &index.to_string());
         if let Err(error) = globset::Glob::new(pattern) {
@@ -28,7 +37,7 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
                 format!("this is not a glob pattern: {}", error.kind()),
                 Some("`*` matches within a folder, `**/` any folders, `{a,b}` either".to_owned()),
             );
-        } else if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
+        } else if leads_out(pattern) {
             report.error(
                 doc,
                 &pointer,
@@ -56,6 +65,11 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
             );
         }
     }
+}
+
+/// Whether a pattern is for files that are not the project's.
+pub(crate) fn leads_out(pattern: &str) -> bool {
+    pattern.starts_with('/') || pattern.split('/').any(|part| part == "..")
 }
 
 /// Checks the name of a time zone.

@@ -38,6 +38,25 @@ pub(super) fn check(source: &Entry<Source>, report: &mut Report) {
     person(source, report);
 }
 
+/// A condition that says the same of everybody.
+fn constant(doc: &Doc, text: &str, report: &mut Report) {
+    let message = match text.trim() {
+        "false" => "nobody is ever in scope",
+        "true" => "everybody is always in scope",
+        _ => "this looks at nothing of a person, so it says the same of everybody",
+    };
+    report.warn(
+        doc,
+        "/spec/person/include",
+        codes::CONSTANT_CONDITION,
+        message,
+        Some(
+            "name a member, as in `not users.inactive`; without `include` everybody is in scope"
+                .to_owned(),
+        ),
+    );
+}
+
 fn person(source: &Entry<Source>, report: &mut Report) {
     let doc = &source.doc;
     let spec = &source.spec;
@@ -106,6 +125,9 @@ fn person(source: &Entry<Source>, report: &mut Report) {
         match lang::compile_condition(text, &scope) {
             Ok(condition) => {
                 let used = condition.members_used();
+                if used.is_empty() && condition.custom_fields_used().is_empty() {
+                    constant(doc, text, report);
+                }
                 members(source, "/spec/person/include", &used, report);
                 custom(
                     source,

@@ -41,7 +41,17 @@ pub struct GroupRule {
 
 /// What happens to members no rule names.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum GroupMode {
@@ -64,6 +74,11 @@ impl GroupMode {
             Self::Managed => "managed",
             Self::Exclusive => "exclusive",
         }
+    }
+
+    /// Which of two modes holds when rules give one group both.
+    pub fn stronger(self, other: Self) -> Self {
+        self.max(other)
     }
 
     /// Whether people whom no rule names are taken out.

@@ -6,6 +6,7 @@
 mod active_directory;
 mod exceptions;
 mod groups;
+mod guards;
 mod lifecycle;
 mod links;
 mod mapping;
@@ -22,6 +23,9 @@ pub use active_directory::{
 };
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
 pub use groups::{GroupMode, GroupRule, Groups};
+pub use guards::{
+    ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
+};
 pub use lifecycle::{
     AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
     StageAccount, State, Step,

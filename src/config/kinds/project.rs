@@ -27,12 +27,17 @@ pub struct PlanSettings {
     /// How long a plan may be applied after it was made, as a duration such as `24h` or `3d`.
     #[serde(default = "default_valid_for")]
     pub valid_for: String,
+    /// How many days ahead a plan says who comes into another state if nothing changes, as `30d` or `4w`, at most a
+    /// year; `0d` for none.
+    #[serde(default = "default_calendar")]
+    pub calendar: String,
 }
 
 impl Default for PlanSettings {
     fn default() -> Self {
         Self {
             valid_for: default_valid_for(),
+            calendar: default_calendar(),
         }
     }
 }
@@ -52,4 +57,8 @@ pub(crate) fn default_include() -> Vec<String> {
 
 fn default_valid_for() -> String {
     "24h".to_owned()
+}
+
+fn default_calendar() -> String {
+    "30d".to_owned()
 }

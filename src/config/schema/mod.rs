@@ -25,13 +25,15 @@ pub(crate) enum Kind {
     Table,
     Groups,
     Lifecycle,
+    Guards,
+    Waiver,
     Links,
     Exceptions,
     MappingTest,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Project,
         Self::Source,
         Self::ActiveDirectory,
@@ -40,6 +42,8 @@ impl Kind {
         Self::Table,
         Self::Groups,
         Self::Lifecycle,
+        Self::Guards,
+        Self::Waiver,
         Self::Links,
         Self::Exceptions,
         Self::MappingTest,
@@ -56,6 +60,8 @@ impl Kind {
             Self::Table => "Table",
             Self::Groups => "Groups",
             Self::Lifecycle => "Lifecycle",
+            Self::Guards => "Guards",
+            Self::Waiver => "Waiver",
             Self::Links => "Links",
             Self::Exceptions => "Exceptions",
             Self::MappingTest => "MappingTest",
@@ -73,6 +79,8 @@ impl Kind {
             Self::Table => "table",
             Self::Groups => "groups",
             Self::Lifecycle => "lifecycle",
+            Self::Guards => "guards",
+            Self::Waiver => "waiver",
             Self::Links => "links",
             Self::Exceptions => "exceptions",
             Self::MappingTest => "mapping-test",
@@ -124,6 +132,8 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         Kind::Links => generator.subschema_for::<kinds::Links>(),
         Kind::Exceptions => generator.subschema_for::<kinds::Exceptions>(),
         Kind::Lifecycle => generator.subschema_for::<kinds::Lifecycle>(),
+        Kind::Guards => generator.subschema_for::<kinds::Guards>(),
+        Kind::Waiver => generator.subschema_for::<kinds::Waiver>(),
         Kind::MappingTest => generator.subschema_for::<kinds::MappingTest>(),
     };
     let definitions = generator.take_definitions(true);
@@ -333,6 +343,8 @@ mod tests {
                 Kind::Table => serde_json::from_value::<kinds::Table>(loads).err(),
                 Kind::Groups => serde_json::from_value::<kinds::Groups>(loads).err(),
                 Kind::Lifecycle => serde_json::from_value::<kinds::Lifecycle>(loads).err(),
+                Kind::Guards => serde_json::from_value::<kinds::Guards>(loads).err(),
+                Kind::Waiver => serde_json::from_value::<kinds::Waiver>(loads).err(),
                 Kind::Links => serde_json::from_value::<kinds::Links>(loads).err(),
                 Kind::Exceptions => serde_json::from_value::<kinds::Exceptions>(loads).err(),
                 Kind::MappingTest => serde_json::from_value::<kinds::MappingTest>(loads).err(),

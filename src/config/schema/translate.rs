@@ -90,7 +90,10 @@ impl<'a> Translator<'a> {
             }
             ValidationErrorKind::AnyOf { .. }
                 if self.raw_branches(schema).any(|branch| {
-                    branch.get("$ref").and_then(Value::as_str) == Some("#/$defs/MaxFall")
+                    matches!(
+                        branch.get("$ref").and_then(Value::as_str),
+                        Some("#/$defs/MaxFall" | "#/$defs/Share")
+                    )
                 }) && !instance.is_string() =>
             {
                 out.push(bad_percentage(&at_value));
@@ -135,7 +138,9 @@ impl<'a> Translator<'a> {
                         "this is not a usable name".to_owned(),
                         Some("a name has up to 63 letters, digits, `.`, `_` and `-`, and begins and ends with a letter or digit".to_owned()),
                     )
-                } else if keyword.starts_with("/$defs/MaxFall/") {
+                } else if keyword.starts_with("/$defs/MaxFall/")
+                    || keyword.starts_with("/$defs/Share/")
+                {
 bad_percentage(&at_value)
                 } else {
                     at_value(

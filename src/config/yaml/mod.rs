@@ -235,12 +235,28 @@ fn syntax(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     }
 }
 
+const SURROGATES: &str = "a character in two escapes (a surrogate pair such as `\\ud83d\\ude00`) is JSON's way and none of YAML's: write the character itself, or one escape `\\U0001F600`";
+
+/// Whether a text as it is written has the escape of half a surrogate pair.
+fn has_surrogates(text: &str) -> bool {
+    text.match_indices("\\u").any(|(at, _)| {
+        let digits = text.as_bytes().get(at + 2..at + 6);
+        digits.is_some_and(|digits| {
+            digits.iter().all(u8::is_ascii_hexdigit)
+                && matches!(digits[0], b'd' | b'D')
+                && matches!(digits[1], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F')
+        })
+    })
+}
+
 fn cross_read(source: &Source, docs: &[Doc], diagnostics: &mut Vec<Diagnostic>) {
     let values: Vec<&Json> = docs.iter().map(|doc| &doc.value).collect();
     match agree::differences(&source.text, &values) {
         Ok(differences) => {
             for (doc, pointers) in docs.iter().zip(differences) {
                 for (pointer, is_key) in pointers {
+                    let range = doc.spans.get(&pointer).map(|span| span.value.clone());
+                    let text = range.and_then(|range| source.text.get(range));
                     diagnostics.push(
                         Diagnostic::error(
                             codes::READERS_DISAGREE,
@@ -251,7 +267,13 @@ fn cross_read(source: &Source, docs: &[Doc], diagnostics: &mut Vec<Diagnostic>) 
                             }),
                             "YAML readers disagree how to read this".to_owned(),
                         )
-                        .help("put it in quotes"),
+                        .help(
+                            if !is_key && text.is_some_and(has_surrogates) {
+                                SURROGATES
+                            } else {
+                                "put it in quotes"
+                            },
+                        ),
                     );
                 }
             }
@@ -264,9 +286,17 @@ fn cross_read(source: &Source, docs: &[Doc], diagnostics: &mut Vec<Diagnostic>) 
                     source.place(byte..byte + 1)
                 },
             );
+            let line = at.and_then(|(line, _)| {
+                let before = usize::try_from(line.saturating_sub(1)).ok()?;
+                source.text.lines().nth(before)
+            });
             diagnostics.push(
                 Diagnostic::error(codes::READERS_DISAGREE, Some(place), message).help(
-                    "write it more plainly: no tags, no unusual document markers, quoted texts",
+                    if line.is_some_and(has_surrogates) {
+                        SURROGATES
+                    } else {
+                        "write it more plainly: no tags, no unusual document markers, quoted texts"
+                    },
                 ),
             );
         }

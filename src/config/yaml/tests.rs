@@ -116,6 +116,25 @@ fn readers_that_disagree_ask_for_quotes() {
 }
 
 #[test]
+fn halves_of_surrogate_pairs_are_named() {
+    for text in [
+        r#"a: "\ud83d\ude00""#,
+        r#"a: ["x", "b \uD83D\uDE00"]"#,
+        r#"{"a": "\ud83d\ude00"}"#,
+    ] {
+        let found = &read_text(&format!("{text}\n")).diagnostics;
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        let help = found[0].help.as_deref().unwrap();
+        assert!(
+            help.contains("write the character itself"),
+            "{text}: {help}"
+        );
+    }
+    let other = &read_text("a: .inf\n").diagnostics[0];
+    assert_eq!(other.help.as_deref(), Some("put it in quotes"));
+}
+
+#[test]
 fn bytes_that_are_not_utf8_are_located() {
     let latin = read(&"a.yaml".into(), b"a: b\nname: Jos\xe9\n");
     assert_eq!(shown(&latin.diagnostics[0]), "not-utf8 2:10+1");

@@ -5,8 +5,10 @@
 //! nothing out; writers may, and say so.
 
 mod accounts;
+mod calendar;
 mod changes;
 mod exceptions;
+mod guards;
 mod quality;
 mod verdict;
 
@@ -127,6 +129,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         items: exceptions::items(&context),
     });
     sections.push(Section {
+        title: "Guards".into(),
+        size: grouped(number(plan.guards.len())),
+        items_are: "guards and waivers",
+        essential: false,
+        items: guards::items(&context),
+    });
+    sections.push(Section {
         title: "Warnings".into(),
         size: grouped(number(plan.warnings.len())),
         items_are: "warnings",
@@ -136,6 +145,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
             .iter()
             .map(|warning| warning_item(&context, warning))
             .collect(),
+    });
+    sections.push(Section {
+        title: "Calendar, if nothing changes".into(),
+        size: people(plan.calendar.len()),
+        items_are: "days and changes of state",
+        essential: false,
+        items: calendar::items(&context),
     });
     sections.retain(|section| !section.items.is_empty());
     Report {
@@ -196,7 +212,7 @@ fn clip(value: &str) -> String {
 }
 
 /// The beginning of a long text, with its length.
-fn cut(value: &str, longest: usize) -> String {
+pub(super) fn cut(value: &str, longest: usize) -> String {
     let length = value.chars().count();
     if length <= longest {
         return value.to_owned();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Context;
+use super::{Context, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, Plan, PlanFile, ReadOfPeople};
 use crate::render::label::{domain_name, short_digest};
@@ -59,6 +59,18 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    if let Some(narrowed) = &plan.narrowed {
+        let mut line = Line::new(0, Sign::Alarm).strong("Narrowed").own(" to ");
+        for (index, to) in narrowed.to.iter().enumerate() {
+            line = line.own(if index > 0 { ", " } else { "" }).code(to.clone());
+        }
+        lines.push(line.own(format!(
+            ": {} and {} of the whole plan are left out; everything was judged as a whole",
+            count(narrowed.changes_left_out, "change", "changes"),
+            count(narrowed.held_left_out, "held entry", "held entries"),
+        )));
+    }
+    lines.extend(guards::alarms(context));
     for (source, read) in &plan.inputs.people {
         lines.extend(checks(source.as_str(), read));
     }

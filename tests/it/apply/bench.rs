@@ -138,11 +138,15 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             password_recipients: Vec::new(),
             counts: Counts::default(),
             removals_held: false,
+            narrowed: None,
             rules: Vec::new(),
+            guards: Vec::new(),
+            waivers: Vec::new(),
             changes,
             held: Vec::new(),
             exceptions: Vec::new(),
             warnings: Vec::new(),
+            calendar: Vec::new(),
         },
     }
 }

@@ -295,6 +295,10 @@ impl Lab {
         format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
     }
 
+    pub(super) async fn validate(&self) -> Run {
+        self.run(&["validate"]).await
+    }
+
     /// Puts one more file into the project.
     pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.dir.path().join(name), text).expect("writable");

@@ -52,5 +52,7 @@ on_both!(
     names_given_are_kept,
     surnames_change_and_old_addresses_stay,
     long_texts_and_pictures_are_written_as_planned,
+    a_department_that_vanishes_waits_until_somebody_waives_it,
+    two_in_five_people_fewer_take_nothing_from_anybody,
     probing_shows_the_directory_and_nobody_in_it,
 );

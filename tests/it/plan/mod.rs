@@ -10,6 +10,7 @@ mod cases;
 mod claims;
 mod file;
 mod golden;
+mod guards;
 mod lifecycle;
 mod names;
 mod properties;

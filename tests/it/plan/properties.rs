@@ -16,7 +16,7 @@ use super::{config_of, golden_root, plan};
 const BASE: &str = "DC=corp,DC=example,DC=test";
 
 #[derive(Debug, Clone)]
-struct Somebody {
+pub(super) struct Somebody {
     in_scope: bool,
     facts: BTreeMap<&'static str, String>,
     inactive: Option<bool>,
@@ -24,7 +24,7 @@ struct Somebody {
 }
 
 #[derive(Debug, Clone)]
-struct Account {
+pub(super) struct Account {
     name: &'static str,
     place: &'static str,
     attributes: BTreeMap<&'static str, String>,
@@ -36,7 +36,7 @@ fn maybe(values: &'static [&'static str]) -> impl Strategy<Value = Option<String
         .prop_map(|value| value.map(str::to_owned))
 }
 
-fn somebody() -> impl Strategy<Value = Somebody> {
+pub(super) fn somebody() -> impl Strategy<Value = Somebody> {
     (
         prop::bool::weighted(0.9),
         maybe(&["E1", "E2", "E3", "E4", "E5", "E6", "e1"]),
@@ -95,7 +95,7 @@ fn somebody() -> impl Strategy<Value = Somebody> {
         )
 }
 
-fn account() -> impl Strategy<Value = Account> {
+pub(super) fn account() -> impl Strategy<Value = Account> {
     (
         prop::sample::select(
             &[
@@ -155,7 +155,10 @@ fn account() -> impl Strategy<Value = Account> {
 }
 
 /// The golden folder's headers and places with these people and accounts in them.
-fn world(people: &[Somebody], accounts: &[Account]) -> (PeopleSnapshot, DirectorySnapshot) {
+pub(super) fn world(
+    people: &[Somebody],
+    accounts: &[Account],
+) -> (PeopleSnapshot, DirectorySnapshot) {
     let folder = golden_root().join("groups");
     let mut source = read_people(&std::fs::read(folder.join("people.jsonl")).unwrap()).unwrap();
     let mut target =
@@ -439,7 +442,7 @@ fn freed(earlier: &Plan, later: &Plan) -> bool {
 }
 
 /// Fisher-Yates with a small generator: a shuffle that depends on the seed alone.
-fn shuffle<T>(items: &mut [T], mut seed: u64) {
+pub(super) fn shuffle<T>(items: &mut [T], mut seed: u64) {
     for at in (1..items.len()).rev() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         items.swap(at, (seed >> 33) as usize % (at + 1));

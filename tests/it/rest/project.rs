@@ -119,4 +119,9 @@ spec:
       account: {enabled: true}
   absent: report
   outOfScope: report
+---
+apiVersion: halosync/v1
+kind: Guards
+metadata: {name: corp}
+spec: {target: corp}
 "#;

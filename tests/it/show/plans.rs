@@ -108,6 +108,7 @@ pub(super) fn empty() -> Plan {
             ..Counts::default()
         },
         removals_held: false,
+        narrowed: None,
         rules: [
             ("mappings/employees.yaml", 17, "OU={{ person.department }}"),
             ("mappings/employees.yaml", 31, "{{ person.department }}"),
@@ -133,10 +134,13 @@ pub(super) fn empty() -> Plan {
             text: text.into(),
         })
         .collect(),
+        guards: Vec::new(),
+        waivers: Vec::new(),
         changes: Vec::new(),
         exceptions: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
+        calendar: Vec::new(),
     }
 }
 
@@ -470,6 +474,8 @@ pub(super) fn everything() -> Plan {
             help: "give one of them employeeID E1024".into(),
             rule: Some(ANCHOR),
             partial: false,
+            guard: None,
+            waits: Vec::new(),
         },
         Held {
             person: None,
@@ -479,6 +485,8 @@ pub(super) fn everything() -> Plan {
             help: "disable it by hand, or give the person an end date".into(),
             rule: None,
             partial: true,
+            guard: None,
+            waits: Vec::new(),
         },
     ];
     plan.warnings = vec![Warning {
@@ -623,6 +631,8 @@ pub(super) fn hostile(text: &str) -> Plan {
         help: format!("{text} "),
         rule: Some(NAMING),
         partial: false,
+        guard: None,
+        waits: Vec::new(),
     }];
     plan.warnings = vec![Warning {
         code: text.to_owned(),

@@ -279,3 +279,89 @@ async fn nothing_is_overwritten_and_nobody_is_guessed() {
             .starts_with("apiVersion: halosync/v1\nkind: MappingTest\n")
     );
 }
+
+/// A constant that a rule writes stays, so that somebody with nothing to change has nothing to change.
+#[tokio::test]
+async fn redacted_or_not_the_same_attributes_change() {
+    let (project, reads) = project("settled");
+    let mapping = project.path().join("mapping.yaml");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    let read = read_people(&std::fs::read(reads.join("people.people.jsonl")).unwrap()).unwrap();
+    let at = read
+        .header
+        .fields
+        .iter()
+        .position(|field| field.name.as_str() == "department")
+        .unwrap();
+    let (mut kept, mut constants) = (0, 0);
+    for (number, person) in read.people.iter().enumerate() {
+        let Some(department) = person.facts[at].as_ref().map(ToString::to_string) else {
+            continue;
+        };
+        // What the account has is now a constant with something computed behind it, and no table knows it.
+        let Some((first, rest)) = department.split_at_checked(3) else {
+            continue;
+        };
+        let rule = format!("department: \"{first}{{{{ '{rest}' }}}}\"");
+        let text = text.replace("department: \"{{ person.department }}\"", &rule);
+        constants += usize::from(text.contains(&rule));
+        std::fs::write(&mapping, text).unwrap();
+        let mut changed = Vec::new();
+        for (redact, name) in [(false, format!("p{number}")), (true, format!("q{number}"))] {
+            let mut arguments = vec![person.key.as_str(), "--name", &name];
+            arguments.extend(redact.then_some("--redact"));
+            let run = record(project.path(), &arguments, 0).await;
+            let test: serde_json::Value = serde_yaml::from_str(&run.stdout).unwrap();
+            let given = &test["spec"]["directory"]["account"];
+            let expected = &test["spec"]["expect"];
+            if expected["account"] != "kept" {
+                continue;
+            }
+            kept += 1;
+            let differing: Vec<String> = expected["attributes"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(name, value)| {
+                    given["attributes"]
+                        .get(name)
+                        .unwrap_or(&serde_json::Value::Null)
+                        != *value
+                })
+                .map(|(name, _)| name.clone())
+                .collect();
+            let moved = given["placement"] != expected["placement"];
+            changed.push((differing, moved));
+        }
+        assert!(
+            changed.windows(2).all(|both| both[0] == both[1]),
+            "{}: {changed:?}",
+            person.key
+        );
+    }
+    assert!(kept > 1 && constants > 0, "{kept} {constants}");
+}
+
+/// A test of somebody who is held says so, or it would seem to say what the plan does for them.
+#[tokio::test]
+async fn whoever_is_held_in_the_whole_plan_the_file_says_so() {
+    let (project, reads) = project("ambiguity");
+    let people = read_people(&std::fs::read(reads.join("people.people.jsonl")).unwrap()).unwrap();
+    let mut held = 0;
+    for person in &people.people {
+        let key = person.key.as_str();
+        let plain = record(project.path(), &[key], 0).await;
+        let said = plain.stderr.contains("is held in the whole plan as ");
+        assert_eq!(
+            said,
+            plain.stdout.starts_with("# Held in the plan"),
+            "{key}"
+        );
+        let redacted = record(project.path(), &[key, "--redact"], 0).await;
+        let first = redacted.stdout.lines().next().unwrap();
+        assert_eq!(said, first.starts_with("# Held in the plan"), "{key}");
+        assert!(!said || !first.contains(':'), "{first}");
+        held += usize::from(said);
+    }
+    assert!(held > 0);
+}

@@ -47,7 +47,7 @@ pub(super) fn golden(name: &str, found: &str) {
 async fn the_examples_tests_pass_without_secrets() {
     let run = test(&root().join("examples/acme"), &[]).await.expect(0);
     assert!(
-        run.stdout.ends_with("7 tests: 7 passed, 0 failed\n"),
+        run.stdout.ends_with("9 tests: 9 passed, 0 failed\n"),
         "{}",
         run.stdout
     );
@@ -289,4 +289,72 @@ async fn without_tests_the_command_fails_in_every_form() {
             run.stderr
         );
     }
+}
+
+/// The help of `conflicting-group-modes` says which mode wins; this is the plan that it speaks of.
+#[tokio::test]
+async fn of_two_modes_of_one_group_managed_wins() {
+    for modes in [["managed", "additive"], ["additive", "managed"]] {
+        let project = project();
+        for (name, department, mode) in [("first", "Sales", modes[0]), ("second", "IT", modes[1])] {
+            let text = format!(
+                "apiVersion: halosync/v1\nkind: Groups\nmetadata: {{name: {name}}}\nspec:\n  source: people\n  target: corp\n  rules:\n    - group: \"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"\n      when: \"person.department == '{department}'\"\n      mode: {mode}\n"
+            );
+            std::fs::write(project.path().join(format!("{name}.yaml")), text).unwrap();
+        }
+        let text = "apiVersion: halosync/v1\nkind: MappingTest\nmetadata: {name: crew}\nspec:\n  mapping: employees\n  asOf: 2026-06-02\n  person: {number: A77, givenName: Jane, surname: Doe, department: Law}\n  directory:\n    account:\n      placement: OU=People,DC=corp,DC=example,DC=test\n      attributes: {cn: Jane Doe, sAMAccountName: jdoe, employeeID: A77}\n      groups: [\"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"]\n  expect: {groups: {exclude: [Crew]}}\n";
+        std::fs::write(project.path().join("crew.yaml"), text).unwrap();
+        let run = test(project.path(), &["crew"]).await.expect(0);
+        assert!(run.stderr.contains("`managed` wins"), "{}", run.stderr);
+    }
+}
+
+/// A condition is covered where something it decides is compared, not wherever it was asked.
+#[tokio::test]
+async fn a_condition_is_covered_where_what_it_decides_is_compared() {
+    let project = project();
+    let template = "apiVersion: halosync/v1\nkind: Template\nmetadata: {name: sales}\nspec:\n  mapping: employees\n  when: \"person.department == 'Sales' and true\"\n  attributes: {company: Acme Ltd}\n";
+    std::fs::write(project.path().join("template.yaml"), template).unwrap();
+    for (name, expect) in [
+        ("blind", "attributes: {givenName: Jane}"),
+        ("seeing", "attributes: {company: Acme Ltd}"),
+        ("whole", "state: active, groups: {include: [Sales]}"),
+    ] {
+        let text = format!(
+            "apiVersion: halosync/v1\nkind: MappingTest\nmetadata: {{name: {name}}}\nspec:\n  mapping: employees\n  asOf: 2026-06-02\n  person: {{number: A77, givenName: Jane, surname: Doe, department: Sales}}\n  expect: {{{expect}}}\n"
+        );
+        std::fs::write(project.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+    let mut found = Vec::new();
+    for chosen in ["blind", "seeing", "whole"] {
+        let run = test(project.path(), &["--coverage", "--format", "json", chosen]).await;
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let covered = |what: &str, text: &str| {
+            let rules = json["coverage"]["rules"].as_array().unwrap();
+            let rule = rules
+                .iter()
+                .find(|rule| rule["what"] == what && rule["text"] == text)
+                .unwrap();
+            rule["covered"].as_bool().unwrap()
+        };
+        found.push([
+            covered(
+                "condition is never true",
+                "person.department == 'Sales' and true",
+            ),
+            covered("condition is never true", "person.department == 'Sales'"),
+            covered(
+                "condition is never false",
+                "person.department == 'Research'",
+            ),
+        ]);
+    }
+    assert_eq!(
+        found,
+        [
+            [false, false, false],
+            [true, false, false],
+            [false, true, false]
+        ]
+    );
 }

@@ -7,7 +7,7 @@ use halosync::model::{
     AttributeDef, AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Fact, FactType, Field,
     Guid, Name, PeopleSnapshot, Person, PersonKey, RejectedRow, Syntax, Values, Verdict,
 };
-use halosync::plan::{Action, Change, Plan, PlanInput, PlanValue, build, lint};
+use halosync::plan::{Action, Change, Plan, PlanInput, PlanValue, build, build_traced, lint};
 use halosync::snapshot::{read_directory, read_people};
 
 use super::super::applied::apply;
@@ -360,6 +360,26 @@ impl Company {
         .unwrap();
         lint(&plan).unwrap();
         plan
+    }
+
+    /// The state the planner finds everybody in, by key.
+    pub(super) fn states(&self, config: &Config, as_of: &str) -> BTreeMap<String, String> {
+        let people = BTreeMap::from([(Name::new("people"), self.people.clone())]);
+        let directories = BTreeMap::from([(Name::new("corp"), self.directory.clone())]);
+        let input = PlanInput {
+            config,
+            people: &people,
+            directories: &directories,
+            last_good: None,
+            as_of: as_of.parse().unwrap(),
+            tool_version: "0.0.0-test",
+            commit: None,
+            uncommitted: false,
+        };
+        let tables = halosync::plan::tables(config);
+        let (_, trace) = build_traced(input, &PersonKey::new("1"), &tables).unwrap();
+        let states = trace.people.into_iter();
+        states.map(|one| (one.key.to_string(), one.state)).collect()
     }
 
     /// Plans and applies; planning again must find nothing.

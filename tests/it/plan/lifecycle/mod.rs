@@ -2,6 +2,7 @@
 //! change matters, through the directory as it is after the plan.
 
 mod absent;
+mod calendar;
 mod company;
 mod stages;
 mod stamps;

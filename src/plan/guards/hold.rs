@@ -1,0 +1,202 @@
+//! From changes that wait to what else must wait with them, and to what the plan says of it.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use super::{Judgement, Judging, account_of, who};
+use crate::model::Guid;
+use crate::plan::target::NOBODY;
+use crate::plan::{
+    Action, Change, ChangeId, GuardKind, GuardVerdict, Held, OnBreach, WaiverInPlan,
+};
+use crate::policy::held;
+
+impl Judging<'_, '_> {
+    /// Whatever needs a change that waits waits too. Whose account was to be shut and is not has nothing else done to
+    /// them: half a leaver is nobody's intention. Whoever enters no new group leaves no old one, unless the account is
+    /// shut.
+    pub(super) fn spread(&mut self) {
+        if !self.breached() {
+            return;
+        }
+        let place: HashMap<&ChangeId, usize> = self
+            .changes
+            .iter()
+            .enumerate()
+            .map(|(number, (_, change))| (&change.id, number))
+            .collect();
+        let mut followers: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut of_person: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (number, (at, change)) in self.changes.iter().enumerate() {
+            for needed in &change.depends_on {
+                if let Some(needed) = place.get(needed) {
+                    followers.entry(*needed).or_default().push(number);
+                }
+            }
+            of_person.entry(who(*at, change)).or_default().push(number);
+        }
+        let shut = |numbers: &[usize]| {
+            numbers
+                .iter()
+                .any(|number| matches!(self.changes[*number].1.action, Action::Disable {}))
+        };
+        let waiting = self.waits.iter().enumerate();
+        let mut open: Vec<(usize, usize)> = waiting
+            .filter_map(|(number, outcome)| Some((number, (*outcome)?)))
+            .collect();
+        let mut found: Vec<Option<usize>> = self.waits.clone();
+        while let Some((number, outcome)) = open.pop() {
+            let (at, change) = &self.changes[number];
+            let own = of_person
+                .get(&who(*at, change))
+                .map_or(&[][..], Vec::as_slice);
+            let (everything, leaving) = match &change.action {
+                Action::Disable {} => (true, false),
+                Action::AddMember { .. } => (false, !shut(own)),
+                _ => (false, false),
+            };
+            let own = own.iter().filter(|other| {
+                let action = &self.changes[**other].1.action;
+                everything || leaving && matches!(action, Action::RemoveMember { .. })
+            });
+            for next in followers.get(&number).into_iter().flatten().chain(own) {
+                if found[*next].is_none() {
+                    found[*next] = Some(outcome);
+                    open.push((*next, outcome));
+                }
+            }
+        }
+        self.waits = found;
+    }
+
+    /// Parts what goes on from what waits.
+    pub(super) fn finish(mut self, waivers: Vec<WaiverInPlan>) -> Judgement {
+        for outcome in self.waits.iter().flatten() {
+            self.outcomes[*outcome].held += 1;
+        }
+        let mut judgement = Judgement {
+            waivers,
+            ..Judgement::default()
+        };
+        let mut waiting: BTreeMap<(u32, Option<Guid>, usize), Vec<Change>> = BTreeMap::new();
+        let mut going: hashbrown::HashSet<(u32, Option<Guid>)> = hashbrown::HashSet::new();
+        for ((at, change), outcome) in self.changes.into_iter().zip(self.waits) {
+            let stranger = account_of(&change).guid.filter(|_| at == NOBODY);
+            match outcome {
+                Some(outcome) => waiting
+                    .entry((at, stranger, outcome))
+                    .or_default()
+                    .push(change),
+                None => {
+                    going.insert((at, stranger));
+                    judgement.changes.push(change);
+                }
+            }
+        }
+        let texts: Vec<(String, String)> = self.outcomes.iter().map(why).collect();
+        for ((at, stranger, outcome), changes) in waiting {
+            let Some(first) = changes.first() else {
+                continue;
+            };
+            let judged = &self.outcomes[outcome];
+            let (reason, help) = &texts[outcome];
+            let mut waits: Vec<(&str, &str)> =
+                changes.iter().map(|change| words(&change.action)).collect();
+            waits.sort_unstable();
+            waits.dedup();
+            let listed: Vec<&str> = waits.iter().map(|(_, words)| *words).collect();
+            let mut accounts = vec![account_of(first).clone()];
+            accounts.retain(|account| account.guid.is_some());
+            judgement.held.push(Held {
+                person: Some(first.person.clone()),
+                accounts,
+                code: match judged.kind {
+                    GuardKind::Limit => held::GUARD_LIMIT,
+                    GuardKind::MinimumMembers => held::GUARD_MINIMUM_MEMBERS,
+                    GuardKind::BreakGlass => held::GUARD_BREAK_GLASS,
+                }
+                .code
+                .to_owned(),
+                reason: format!("{reason}; waiting: {}", listed.join(", ")),
+                help: help.clone(),
+                rule: Some(judged.rule),
+                partial: going.contains(&(at, stranger)),
+                guard: Some(judged.guard.clone()),
+                waits: waits.iter().map(|(kind, _)| (*kind).to_owned()).collect(),
+            });
+        }
+        judgement.outcomes = self.outcomes;
+        judgement
+    }
+}
+
+/// Why a guard holds, and the way out.
+fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
+    let scope = match outcome.part() {
+        Some(part) => format!(" in {part}"),
+        None => String::new(),
+    };
+    match outcome.kind {
+        GuardKind::Limit => {
+            let more = match outcome.on_breach {
+                Some(OnBreach::HoldRemovals) => ", so removals wait",
+                Some(OnBreach::HoldAll) => ", so everything waits",
+                _ => "",
+            };
+            let waiver = format!(
+                "see to what brings this about, or let it pass once with a Waiver: guard {}{}, maximum {}",
+                outcome.guard,
+                match &outcome.scope {
+                    Some(scope) if outcome.per.as_deref() != Some("placement") => {
+                        format!(", scope {scope:?}")
+                    }
+                    _ => String::new(),
+                },
+                outcome.counted
+            );
+            (
+                format!(
+                    "limit {}: {} of {}{scope} would be {}, {} allowed ({}){more}",
+                    outcome.guard,
+                    outcome.counted,
+                    outcome.base,
+                    outcome.counts,
+                    outcome.allowed,
+                    outcome.limit
+                ),
+                waiver,
+            )
+        }
+        GuardKind::MinimumMembers if outcome.verdict == GuardVerdict::NotJudged => (
+            format!("{}: {}", outcome.guard, outcome.limit),
+            held::GUARD_MINIMUM_MEMBERS.help.to_owned(),
+        ),
+        GuardKind::MinimumMembers => (
+            format!(
+                "{}{scope}: {} of {} enabled members would go, and {}",
+                outcome.guard, outcome.counted, outcome.base, outcome.limit
+            ),
+            held::GUARD_MINIMUM_MEMBERS.help.to_owned(),
+        ),
+        GuardKind::BreakGlass => (
+            "the account is kept for emergencies, and no plan changes it".to_owned(),
+            held::GUARD_BREAK_GLASS.help.to_owned(),
+        ),
+    }
+}
+
+/// A kind of change as plans call it, and as the reason does.
+fn words(action: &Action) -> (&'static str, &'static str) {
+    match action {
+        Action::Create { .. } => ("create", "create"),
+        Action::Adopt { .. } => ("adopt", "adopt"),
+        Action::Modify { .. } => ("modify", "change attributes"),
+        Action::Enable {} => ("enable", "enable"),
+        Action::Disable {} => ("disable", "disable"),
+        Action::Rename { .. } => ("rename", "rename"),
+        Action::Move { .. } => ("move", "move"),
+        Action::AddMember { .. } => ("addMember", "enter groups"),
+        Action::RemoveMember { .. } => ("removeMember", "leave groups"),
+    }
+}

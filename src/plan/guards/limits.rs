@@ -1,0 +1,327 @@
+//! Limits: how many accounts each part has, to how many something would happen, and what waits when those are too many.
+//!
+//! Linear: one pass over the accounts for each way of parting them, one over the changes for each limit.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::compile::{Limit, Per, folded};
+use super::{Judging, account_of, blank, who};
+use crate::config::kinds::{ActionClass, OnBreach};
+use crate::matching::Standing;
+use crate::model::{DnKey, FieldIndex};
+use crate::plan::target::{NOBODY, Target};
+use crate::plan::{Action, Change, GuardVerdict};
+
+/// A part: the form it is compared in, and how it is shown.
+type Part = (String, String);
+
+/// Of all parts that pass, the one nearest to its limit: it stands for the rest.
+struct Nearest {
+    per: Option<String>,
+    scope: Option<String>,
+    counted: u64,
+    base: u64,
+    allowed: u64,
+}
+
+/// What one part came to.
+#[derive(Default)]
+struct Counted {
+    shown: String,
+    who: HashSet<u64>,
+    changes: Vec<usize>,
+    /// Accounts that are nobody's among the people, and so not in the base yet.
+    strangers: HashSet<u64>,
+}
+
+impl Judging<'_, '_> {
+    /// Judges every limit over every change.
+    pub(super) fn limits(&mut self) {
+        let mut bases: HashMap<Per, HashMap<String, u64>> = HashMap::new();
+        for number in 0..self.guards.limits.len() {
+            let limit = &self.guards.limits[number];
+            if limit.per != Per::Group && !bases.contains_key(&limit.per) {
+                bases.insert(limit.per.clone(), base(self.target, &limit.per));
+            }
+            self.limit(limit, bases.get(&limit.per));
+        }
+    }
+
+    fn limit(&mut self, limit: &Limit, bases: Option<&HashMap<String, u64>>) {
+        let fields = fields(self.target, &limit.per);
+        let mut parts: BTreeMap<String, Counted> = BTreeMap::new();
+        for (number, (at, change)) in self.changes.iter().enumerate() {
+            if !self.guards.counts(limit, change) || self.is_stop(*at, change) {
+                continue;
+            }
+            let Some((key, shown)) = part(self.target, &limit.per, &fields, *at, change) else {
+                continue;
+            };
+            let counted = parts.entry(key).or_default();
+            if counted.changes.is_empty() || shown < counted.shown {
+                counted.shown = shown;
+            }
+            let who = who(*at, change);
+            counted.who.insert(who);
+            counted.changes.push(number);
+            if *at == NOBODY && is_open(self.target, change) {
+                counted.strangers.insert(who);
+            }
+        }
+        if parts.is_empty() && !matches!(limit.per, Per::Ou | Per::Group | Per::Field(_)) {
+            parts.insert(String::new(), Counted::default());
+        }
+        let mut passed = 0;
+        let mut nearest: Option<Nearest> = None;
+        for (key, counted) in parts {
+            let base = match (&limit.per, counted.changes.first()) {
+                (Per::Group, Some(first)) => members(self.target, &self.changes[*first].1),
+                _ => {
+                    let known = bases.and_then(|bases| bases.get(&key));
+                    known.copied().unwrap_or_default() + counted.strangers.len() as u64
+                }
+            };
+            let number = counted.who.len() as u64;
+            let allowed = limit.allowance.allowed(base);
+            let (per, scope) = limit.per.scope(counted.shown);
+            if number <= allowed {
+                passed += 1;
+                let left = allowed - number;
+                if nearest
+                    .as_ref()
+                    .is_none_or(|other| left < other.allowed - other.counted)
+                {
+                    nearest = Some(Nearest {
+                        per,
+                        scope,
+                        counted: number,
+                        base,
+                        allowed,
+                    });
+                }
+                continue;
+            }
+            let mut outcome = blank(self.target, limit.name.as_str(), limit.rule);
+            outcome.counts = limit.words();
+            outcome.limit = limit.allowance.words();
+            (outcome.per, outcome.scope) = (per, scope);
+            outcome.counted = number;
+            (outcome.base, outcome.allowed) = (base, allowed);
+            outcome.on_breach = Some(limit.on_breach);
+            let waiver = self
+                .guards
+                .waivers
+                .iter()
+                .find(|(waived, _)| waived.releases(limit.name.as_str(), &key, number));
+            if let Some((waived, _)) = waiver {
+                outcome.verdict = GuardVerdict::Waived;
+                outcome.waiver = Some(waived.name.clone());
+                self.outcome(outcome);
+                continue;
+            }
+            outcome.verdict = GuardVerdict::Breached;
+            let outcome = self.outcome(outcome);
+            self.breach(limit.on_breach, &counted.changes, outcome);
+        }
+        let mut outcome = blank(self.target, limit.name.as_str(), limit.rule);
+        outcome.counts = limit.words();
+        outcome.limit = limit.allowance.words();
+        outcome.on_breach = Some(limit.on_breach);
+        outcome.parts = passed;
+        if let Some(nearest) = nearest {
+            (outcome.per, outcome.scope) = (nearest.per, nearest.scope);
+            outcome.counted = nearest.counted;
+            outcome.base = nearest.base;
+            outcome.allowed = nearest.allowed;
+            self.outcome(outcome);
+        } else if !self
+            .outcomes
+            .iter()
+            .any(|known| known.guard == outcome.guard)
+        {
+            // Nothing it counts happens in any part.
+            self.outcome(outcome);
+        }
+    }
+
+    /// Whether an exception shuts this account at once: one person's decision, with an owner, that no number outweighs.
+    fn is_stop(&self, at: u32, change: &Change) -> bool {
+        let Some(subject) = self.target.subjects.get(at as usize) else {
+            return false;
+        };
+        let exceptions = &self.target.side(subject).exceptions;
+        matches!(change.action, Action::Disable {}) && exceptions.stops(subject.person).is_some()
+    }
+
+    /// What is too many waits whatever else does: no limit is exceeded because removals were named.
+    fn breach(&mut self, on_breach: OnBreach, counted: &[usize], outcome: usize) {
+        for number in counted {
+            self.hold(*number, outcome);
+        }
+        for number in 0..self.changes.len() {
+            let too = match on_breach {
+                OnBreach::HoldClass => break,
+                OnBreach::HoldRemovals => self.guards.takes_away(&self.changes[number].1),
+                OnBreach::HoldAll => true,
+            };
+            let (at, change) = &self.changes[number];
+            if too && !self.is_stop(*at, change) {
+                self.hold(number, outcome);
+            }
+        }
+    }
+}
+
+impl Per {
+    /// What a part is a part by, and which it is; nothing for everything together.
+    fn scope(&self, shown: String) -> (Option<String>, Option<String>) {
+        let by = match self {
+            Self::All => return (None, None),
+            Self::Placement(_, place) => {
+                return (Some("placement".to_owned()), Some(place.clone()));
+            }
+            Self::Ou => "ou",
+            Self::Group => "group",
+            Self::Field(field) => field.as_str(),
+        };
+        (Some(by.to_owned()), Some(shown))
+    }
+}
+
+impl Limit {
+    /// What it counts, in words.
+    fn words(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for action in &self.actions {
+            let word = match action {
+                ActionClass::Create => "created",
+                ActionClass::Adopt => "adopted",
+                ActionClass::Modify => "modified",
+                ActionClass::Enable => "enabled",
+                ActionClass::Disable => "disabled",
+                ActionClass::Rename => "renamed",
+                ActionClass::Move => "moved",
+                ActionClass::AddMember => "added to a group",
+                ActionClass::RemoveMember => "removed from a group",
+                ActionClass::Delete => "deleted",
+                ActionClass::Removals => "losing something",
+                ActionClass::Any => "changed",
+            };
+            words.push(match (action, &self.attribute) {
+                (ActionClass::Modify, Some(attribute)) => format!("changed in {attribute}"),
+                _ => word.to_owned(),
+            });
+        }
+        words.join(" or ")
+    }
+}
+
+/// The index of a field in each side's read.
+fn fields(target: &Target<'_>, per: &Per) -> Vec<Option<FieldIndex>> {
+    let Per::Field(name) = per else {
+        return Vec::new();
+    };
+    let index = |fields: &[crate::model::Field]| {
+        let at = fields.iter().position(|field| field.name == *name)?;
+        u16::try_from(at).ok().map(FieldIndex)
+    };
+    target
+        .sides
+        .iter()
+        .map(|side| index(&side.people.header.fields))
+        .collect()
+}
+
+fn value(target: &Target<'_>, fields: &[Option<FieldIndex>], at: u32) -> Part {
+    let Some(subject) = target.subjects.get(at as usize) else {
+        return Part::default();
+    };
+    let field = fields.get(usize::from(subject.side)).copied().flatten();
+    let person = target.side(subject).person(subject.person);
+    let fact = field.and_then(|field| person.fact(field));
+    let shown = fact.map(ToString::to_string).unwrap_or_default();
+    (folded(&shown), shown.trim().to_owned())
+}
+
+/// The part a change belongs to; `None` when it is none of the limit's business.
+fn part(
+    target: &Target<'_>,
+    per: &Per,
+    fields: &[Option<FieldIndex>],
+    at: u32,
+    change: &Change,
+) -> Option<Part> {
+    match per {
+        Per::All => Some(Part::default()),
+        Per::Placement(base, _) => {
+            let key = account_of(change).dn.key();
+            key.is_at_or_under(base).then(Part::default)
+        }
+        Per::Ou => {
+            let parent = account_of(change).dn.parent()?;
+            Some((parent.key().as_str().to_owned(), parent.to_string()))
+        }
+        Per::Group => match change.action {
+            Action::AddMember { .. } | Action::RemoveMember { .. } => {
+                let dn = &change.object.dn;
+                Some((dn.key().as_str().to_owned(), dn.to_string()))
+            }
+            _ => None,
+        },
+        Per::Field(_) => Some(value(target, fields, at)),
+    }
+}
+
+/// How many members a group has now.
+fn members(target: &Target<'_>, change: &Change) -> u64 {
+    let object = target.index.by_key(&change.object.dn.key());
+    object
+        .zip(target.known.member)
+        .map_or(0, |(group, member)| {
+            target.index.entry(group).values(member).len() as u64
+        })
+}
+
+/// How many enabled, managed accounts of people in scope each part has.
+fn base(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
+    let fields = fields(target, per);
+    let mut parts: HashMap<String, u64> = HashMap::new();
+    for (at, subject) in target.subjects.iter().enumerate() {
+        let Some(object) = subject.account() else {
+            continue;
+        };
+        if target.standing[object as usize] != Standing::Managed || !is_enabled(target, object) {
+            continue;
+        }
+        let key: &DnKey = target.index.key(object);
+        let part = match per {
+            Per::Group => continue,
+            Per::All => String::new(),
+            Per::Placement(base, _) if key.is_at_or_under(base) => String::new(),
+            Per::Placement(..) => continue,
+            Per::Ou => key
+                .parent()
+                .map_or_else(String::new, |parent| parent.as_str().to_owned()),
+            Per::Field(_) => value(target, &fields, u32::try_from(at).unwrap_or(NOBODY)).0,
+        };
+        *parts.entry(part).or_default() += 1;
+    }
+    parts
+}
+
+/// Whether the account a change is for exists and is enabled.
+fn is_open(target: &Target<'_>, change: &Change) -> bool {
+    let account = target.index.by_key(&account_of(change).dn.key());
+    account.is_some_and(|account| is_enabled(target, account))
+}
+
+/// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16, bit 0x2) is not set.
+pub(super) fn is_enabled(target: &Target<'_>, object: u32) -> bool {
+    const ACCOUNTDISABLE: i64 = 0x2;
+    let flags = target.index.entry(object).value(target.known.uac);
+    flags
+        .and_then(|flags| flags.trim().parse::<i64>().ok())
+        .is_some_and(|flags| flags & ACCOUNTDISABLE == 0)
+}

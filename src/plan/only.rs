@@ -1,0 +1,125 @@
+//! A plan narrowed to single people, groups or places.
+//!
+//! Everything was planned and judged as a whole before; narrowing only leaves changes out, never what one of those
+//! that stay depends on.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::assemble::visit;
+use super::{Action, Change, ChangeId, Narrowed, ObjectRef, Plan, RuleIndex};
+use crate::model::{Dn, DnKey, Name, PersonKey};
+
+/// What a plan is narrowed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// Changes for a person.
+    Person {
+        /// The source.
+        source: Name,
+        /// The key.
+        key: PersonKey,
+    },
+    /// Changes of an object, and of everything below it: an account, a group, an organizational unit.
+    Object(Dn),
+}
+
+/// Leaves out every change that none of `only` names and nothing named depends on. `words` say what was asked for.
+pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
+    let places: Vec<DnKey> = only
+        .iter()
+        .filter_map(|one| match one {
+            Only::Object(dn) => Some(dn.key()),
+            Only::Person { .. } => None,
+        })
+        .collect();
+    let below = |dn: &Dn| {
+        let mut at = Some(dn.clone());
+        while let Some(dn) = at {
+            if places.contains(&dn.key()) {
+                return true;
+            }
+            at = dn.parent();
+        }
+        false
+    };
+    let is = |source: &Name, key: &PersonKey| {
+        only.iter().any(|one| {
+            matches!(one, Only::Person { source: of, key: who } if of == source && who == key)
+        })
+    };
+    let named = |change: &Change| {
+        is(&change.person.source, &change.person.key)
+            || objects(change).iter().any(|object| below(&object.dn))
+            || matches!(&change.action, Action::Move { after, .. } if below(after))
+    };
+    let kept = with_needed(&plan.changes, named);
+    let held_stays: Vec<bool> = plan
+        .held
+        .iter()
+        .map(|held| {
+            held.person
+                .as_ref()
+                .is_some_and(|person| is(&person.source, &person.key))
+                || held.accounts.iter().any(|account| below(&account.dn))
+        })
+        .collect();
+    let (changes, held) = (plan.changes.len(), plan.held.len());
+    let mut at = 0;
+    plan.changes.retain(|_| {
+        at += 1;
+        kept.contains(&(at - 1))
+    });
+    let mut stays = held_stays.into_iter();
+    plan.held.retain(|_| stays.next().unwrap_or(true));
+    plan.calendar
+        .retain(|entry| is(&entry.person.source, &entry.person.key));
+    plan.narrowed = Some(Narrowed {
+        to: words,
+        changes_left_out: (changes - plan.changes.len()) as u64,
+        held_left_out: (held - plan.held.len()) as u64,
+    });
+    drop_rules(plan);
+}
+
+/// Places of the changes named, and of all they depend on.
+fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<usize> {
+    let place: HashMap<&ChangeId, usize> = changes
+        .iter()
+        .enumerate()
+        .map(|(at, change)| (&change.id, at))
+        .collect();
+    let mut kept: HashSet<usize> = HashSet::new();
+    let mut open: Vec<usize> = (0..changes.len())
+        .filter(|at| named(&changes[*at]))
+        .collect();
+    while let Some(at) = open.pop() {
+        if kept.insert(at) {
+            let needs = changes[at].depends_on.iter();
+            open.extend(needs.filter_map(|id| place.get(id)));
+        }
+    }
+    kept
+}
+
+fn objects(change: &Change) -> Vec<&ObjectRef> {
+    let mut objects = vec![&change.object];
+    if let Action::AddMember { member } | Action::RemoveMember { member } = &change.action {
+        objects.push(member);
+    }
+    objects
+}
+
+/// A plan lists the rules it uses, and no others.
+fn drop_rules(plan: &mut Plan) {
+    let mut used: Vec<u32> = Vec::new();
+    visit(plan, &mut |rule| used.push(rule.0));
+    used.sort_unstable();
+    used.dedup();
+    let new: HashMap<u32, u32> = used.iter().copied().zip(0..).collect();
+    visit(plan, &mut |rule| *rule = RuleIndex(new[&rule.0]));
+    let mut at = 0;
+    plan.rules.retain(|_| {
+        at += 1;
+        new.contains_key(&(at - 1))
+    });
+}

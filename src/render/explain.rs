@@ -1,0 +1,278 @@
+//! What is known of one person, laid out for the terminal.
+
+use super::label::Label;
+use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
+use crate::explain::{ExplainedAttribute, ExplainedGroup, Explanation, GroupStanding, OnTarget};
+use crate::model::Location;
+use crate::plan::ExceptionStanding;
+
+pub(super) fn report(told: &Explanation) -> Report {
+    let mut sections = Vec::new();
+    if let Some(person) = &told.person {
+        let facts: Vec<Item> = person
+            .facts
+            .iter()
+            .map(|fact| {
+                let line = Line::new(0, Sign::None).code(fact.field.to_string());
+                let line = match (&fact.value, &fact.fault) {
+                    (Some(value), _) => line.own(" = ").code(value.clone()),
+                    (None, Some(fault)) => line.own(" has no value: ").sentence(fault.clone()),
+                    (None, None) => line.own(" has no value"),
+                };
+                let mut origin = at(&fact.location);
+                origin.push(Piece::Own(" · from ".into()));
+                origin.push(Piece::Code(fact.from.clone()));
+                one(line.origin(origin))
+            })
+            .chain(
+                person
+                    .joins
+                    .iter()
+                    .map(|why| one(Line::new(0, Sign::Alarm).sentence(why.clone()))),
+            )
+            .collect();
+        let scope = if person.in_scope {
+            "in scope"
+        } else {
+            "out of scope: include is false"
+        };
+        sections.push(section(
+            format!("Facts of {}", person.source),
+            scope.to_owned(),
+            facts,
+        ));
+    }
+    for target in &told.targets {
+        of_target(target, told.person.is_none(), &mut sections);
+    }
+    let exceptions: Vec<Item> = told
+        .exceptions
+        .iter()
+        .map(|exception| {
+            let over = exception.standing == ExceptionStanding::Expired;
+            one(Line::new(0, if over { Sign::Alarm } else { Sign::None })
+                .sentence(exception.what.clone())
+                .own(format!(
+                    "{} {}: ",
+                    if over { ", over since" } else { " until" },
+                    exception.expires
+                ))
+                .sentence(format!(
+                    "{} ({}, {})",
+                    exception.reason, exception.owner, exception.ticket
+                ))
+                .origin(at(&exception.location)))
+        })
+        .collect();
+    sections.push(section("Exceptions".to_owned(), String::new(), exceptions));
+    sections.retain(|section| !section.items.is_empty());
+    Report {
+        title: match &told.person {
+            Some(person) => Line::head().name(Label {
+                name: person.label.clone(),
+                key: Some(format!("{}/{}", person.source, person.key)),
+            }),
+            None => Line::head().own("An account that is nobody's"),
+        },
+        verdict: Vec::new(),
+        sections,
+        footer_title: "",
+        footer: Vec::new(),
+    }
+}
+
+fn section(title: String, size: String, items: Vec<Item>) -> Section {
+    Section {
+        title: title.into(),
+        size,
+        items_are: "lines",
+        essential: true,
+        items,
+    }
+}
+
+fn one(line: Line) -> Item {
+    Item { lines: vec![line] }
+}
+
+fn at(location: &Location) -> Vec<Piece> {
+    vec![Piece::Code(location.to_string())]
+}
+
+fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
+    let mut state = Vec::new();
+    match &on.mapping {
+        Some(mapping) => state.push(one(Line::new(0, Sign::None)
+            .own("mapping ")
+            .code(mapping.to_string()))),
+        None if nobody => {}
+        None => state.push(one(Line::new(0, Sign::None)
+            .own("no mapping is settled on: held, out of scope, or none applies"))),
+    }
+    if let Some(found) = &on.state {
+        let mut lines = vec![
+            Line::new(0, Sign::None)
+                .own("state ")
+                .strong(found.name.clone())
+                .origin(at(&found.location)),
+        ];
+        lines.extend(found.tried.iter().map(|tried| {
+            Line::new(1, Sign::None)
+                .own(if tried.holds {
+                    "holds: "
+                } else {
+                    "does not hold: "
+                })
+                .code(tried.text.clone())
+                .origin(at(&tried.location))
+        }));
+        state.push(Item { lines });
+    }
+    for account in &on.accounts {
+        let enabled = match account.enabled {
+            Some(true) => " · enabled",
+            Some(false) => " · disabled",
+            None => "",
+        };
+        let head = Line::new(0, Sign::None)
+            .own("account ")
+            .code(account.dn.clone())
+            .own(enabled);
+        let mut why = Line::new(1, Sign::None).sentence(account.evidence.clone());
+        if let Some(guid) = account.guid {
+            why = why.own(format!(" · objectGUID {guid}"));
+        }
+        if let Some(location) = &account.location {
+            why = why.origin(at(location));
+        }
+        state.push(Item {
+            lines: vec![head, why],
+        });
+    }
+    if on.accounts.is_empty() {
+        state.push(one(
+            Line::new(0, Sign::None).own("no account, and none is made")
+        ));
+    }
+    sections.push(section(format!("In {}", on.target), String::new(), state));
+    let changes = on
+        .changes
+        .iter()
+        .map(|change| {
+            one(Line::new(0, Sign::Alarm)
+                .sentence(change.what.clone())
+                .own(": ")
+                .sentence(change.reason.clone())
+                .origin(at(&change.location)))
+        })
+        .collect();
+    sections.push(section("The plan would".to_owned(), String::new(), changes));
+    let differing = on.attributes.iter().filter(|one| one.changes).count();
+    sections.push(section(
+        "Attributes".to_owned(),
+        format!(
+            "{} of {} would change",
+            grouped(number(differing)),
+            grouped(number(on.attributes.len()))
+        ),
+        on.attributes
+            .iter()
+            .map(|one| attribute(one, on.held.is_empty()))
+            .collect(),
+    ));
+    sections.push(section(
+        "Groups".to_owned(),
+        count(number(on.groups.len()), "group", "groups"),
+        on.groups.iter().map(group).collect(),
+    ));
+    let held = on
+        .held
+        .iter()
+        .map(|held| {
+            let mut origin = vec![Piece::Code(held.code.clone())];
+            if let Some(location) = &held.location {
+                origin.push(Piece::Own(" · ".into()));
+                origin.extend(at(location));
+            }
+            Item {
+                lines: vec![
+                    Line::new(0, Sign::Alarm)
+                        .own(if held.partial { "in part: " } else { "" })
+                        .sentence(held.reason.clone())
+                        .origin(origin),
+                    Line::new(1, Sign::None)
+                        .own("→ ")
+                        .sentence(held.help.clone()),
+                ],
+            }
+        })
+        .collect();
+    sections.push(section("Held".to_owned(), String::new(), held));
+    let calendar = on
+        .calendar
+        .iter()
+        .map(|entry| {
+            one(Line::new(0, Sign::None)
+                .own(format!("{}: ", entry.on))
+                .own("into state ")
+                .code(entry.to.clone())
+                .origin(at(&entry.location)))
+        })
+        .collect();
+    sections.push(section("Next".to_owned(), String::new(), calendar));
+}
+
+fn values(line: Line, values: &[String]) -> Line {
+    match values {
+        [] => line.own("nothing"),
+        [first, rest @ ..] => rest
+            .iter()
+            .fold(line.code(super::plan::cut(first, 120)), |line, value| {
+                line.own(", ").code(super::plan::cut(value, 120))
+            }),
+    }
+}
+
+/// One attribute; `settled` when nothing is held, so that what stays is what is wanted.
+fn attribute(told: &ExplainedAttribute, settled: bool) -> Item {
+    let line = Line::new(
+        0,
+        if told.changes {
+            Sign::Alarm
+        } else {
+            Sign::None
+        },
+    )
+    .code(told.name.clone())
+    .own(": ");
+    let line = if told.changes {
+        values(values(line, &told.observed).own(" → "), &told.desired)
+    } else {
+        let stays = if settled {
+            " · as desired"
+        } else {
+            " · stays"
+        };
+        values(line, &told.observed).own(stays)
+    };
+    let mut origin = at(&told.location);
+    origin.push(Piece::Own(" · ".into()));
+    origin.push(Piece::Code(super::plan::cut(&told.text, 120)));
+    one(line.origin(origin))
+}
+
+fn group(told: &ExplainedGroup) -> Item {
+    let (sign, words) = match told.standing {
+        GroupStanding::Member => (Sign::None, " · member"),
+        GroupStanding::Enters => (Sign::Alarm, " · enters"),
+        GroupStanding::Leaves => (Sign::Alarm, " · leaves"),
+    };
+    let mut line = Line::new(0, sign).code(told.dn.clone()).own(words);
+    if let Some(reason) = &told.reason {
+        line = line.own(": ").sentence(reason.clone());
+    }
+    one(match &told.location {
+        Some(location) => line.origin(at(location)),
+        None => line,
+    })
+}
