@@ -651,6 +651,9 @@ async fn a_first_mapping_is_valid_and_plans() {
     );
 
     std::fs::remove_file(lab.dir.path().join("sources/people.yaml")).unwrap();
+    // The limits of the example speak of a field that the scaffold does not have.
+    std::fs::remove_file(lab.dir.path().join("guards.yaml")).unwrap();
+    lab.edit("halosync.yaml", "    - guards.yaml\n", "");
     // What is included and matches nothing is an error.
     let left = std::fs::read_to_string(lab.dir.path().join("halosync.yaml")).unwrap();
     for folder in ["sources", "templates", "tests", "tables"] {

@@ -84,8 +84,15 @@ impl Directory<'_> {
             attributes, enable, ..
         } = &change.action
         {
-            let number = u128::from(u64::try_from(self.made.len()).unwrap()) + (0xc << 124);
-            let guid = Guid::parse(&format!("{number:032x}")).unwrap();
+            // No apply after another gives an identity twice.
+            let mut number: u128 = 0xc << 124;
+            let guid = loop {
+                let guid = Guid::parse(&format!("{number:032x}")).unwrap();
+                if !self.objects.contains_key(&guid) {
+                    break guid;
+                }
+                number += 1;
+            };
             self.vacant(&change.object.dn, guid);
             self.made.insert(change.id.0.to_string(), guid);
             self.objects.insert(
