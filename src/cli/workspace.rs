@@ -617,7 +617,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_leads_out_is_one_error_and_a_pattern_is_no_file() {
-        let folder = project("  include: [../shared/*.yaml, none/*.yaml, none.yaml]\n");
+        let folder = project("  include: [../common/*.yaml, none/*.yaml, none.yaml]\n");
         let loaded = Workspace::open(folder.path()).unwrap().load();
         let told: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
         assert_eq!(

@@ -138,6 +138,19 @@ pub enum Conflict {
     NotDelivered(Name),
 }
 
+impl Conflict {
+    /// Whether it is about accounts that carry the person's anchor, which the attribute called so holds.
+    pub fn is_of_anchor(&self, anchor: &str) -> bool {
+        match self {
+            Self::Ambiguous { attribute, .. } | Self::Unmanaged { attribute, .. } => {
+                attribute == anchor
+            }
+            Self::Forbidden { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// Value indexes of the attributes accounts are recognised by.
 #[derive(Debug, Default)]
 pub struct KeyIndexes(pub HashMap<AttributeId, ValueIndex>);

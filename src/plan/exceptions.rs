@@ -211,6 +211,13 @@ impl Exceptions {
                     take(&mut outcome, &lower, &decided);
                     one.note(&names.join(", "), account, &mut outcome);
                 }
+                // An account made now would be enabled because a date has passed.
+                Effect::Stop if over && outcome.create => {
+                    return Outcome {
+                        whole: Some(one.draft("the account")),
+                        ..Outcome::default()
+                    };
+                }
                 Effect::Stop if over => {
                     one.note("whether the account is enabled", account, &mut outcome);
                 }

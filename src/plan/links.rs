@@ -3,7 +3,7 @@
 //! Keeps that a link never takes an account from somebody who has it by their anchor, and never makes a protected or
 //! unmanaged account anybody's.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::draft::Warnings;
 use super::exceptions::places;
@@ -19,6 +19,8 @@ use crate::policy::warning;
 #[derive(Debug, Default)]
 pub(super) struct Links {
     written: Vec<Written>,
+    /// Everybody in `written`.
+    people: HashSet<u32>,
     /// Keys of the links whose person is in no row.
     unknown: Vec<String>,
 }
@@ -79,12 +81,13 @@ impl Links {
                 None => links.unknown.push(person),
             }
         }
+        links.people = links.written.iter().map(|one| one.person).collect();
         links
     }
 
     /// Whether anything is settled for a person.
     pub(super) fn concern(&self, person: u32) -> bool {
-        self.written.iter().any(|one| one.person == person)
+        self.people.contains(&person)
     }
 
     /// Finds the accounts they name.
@@ -152,6 +155,18 @@ impl Settled {
                 linked: object,
                 rule: *rule,
             }),
+            // The anchor stands elsewhere: with the link followed, it would stand on two.
+            Found::Conflict(conflict) if conflict.is_of_anchor(&key.name) => {
+                let entry = accounts.index.entry(object);
+                let carries = entry.value(key.id);
+                if accounts.standing[object as usize] == Standing::Managed
+                    && carries.is_some_and(|value| key.matches(value, anchor))
+                    && !self.forbidden.contains(&object)
+                {
+                    return Found::Account(object);
+                }
+                Found::Conflict(conflict)
+            }
             _ if accounts.standing[object as usize] != Standing::Managed => {
                 Found::Conflict(Conflict::Unmanaged {
                     object,
@@ -161,12 +176,6 @@ impl Settled {
             }
             _ => {
                 let entry = accounts.index.entry(object);
-                // Of several with the anchor, the one that is meant.
-                if let Some(value) = entry.value(key.id)
-                    && key.matches(value, anchor)
-                {
-                    return Found::Account(object);
-                }
                 let replaces = accounts.anchors.iter().any(|id| entry.value(*id).is_some());
                 Found::Adopt {
                     object,
