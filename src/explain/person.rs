@@ -2,7 +2,8 @@
 
 use super::{
     ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedHeld,
-    ExplainedNext, ExplainedPerson, ExplainedState, Explanation, OnTarget, Whole,
+    ExplainedInactive, ExplainedNext, ExplainedPerson, ExplainedState, Explanation, OnTarget,
+    Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
 use crate::plan::{Action, Assessment, Change, Held, RuleIndex};
@@ -203,6 +204,19 @@ impl Whole<'_> {
             name: assessed.state.clone(),
             location: assessed.state_rule.clone(),
             tried,
+            inactive: assessed.inactive.and_then(|then| {
+                let mut lifecycles = self.config.lifecycles.values();
+                let lifecycle = lifecycles.find(|one| {
+                    let at = one.positions.value("/spec/states");
+                    at.file == assessed.state_rule.file
+                        && one.spec.target == assessed.target.as_str()
+                        && one.spec.source == assessed.source.as_str()
+                })?;
+                Some(ExplainedInactive {
+                    then,
+                    location: lifecycle.positions.value("/spec/inactive"),
+                })
+            }),
         }
     }
 

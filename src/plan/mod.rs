@@ -21,6 +21,7 @@ mod exceptions;
 mod file;
 mod groups;
 mod guards;
+mod inactive;
 mod links;
 mod lint;
 mod missing;

@@ -151,6 +151,7 @@ impl<'a> Planning<'a> {
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
+        self.target.warn_of_inactive(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);

@@ -58,6 +58,7 @@ async fn everything_about_somebody_is_told() {
     let groups = recorded("groups");
     let settled = recorded("settled");
     let leaver = recorded("leaver");
+    let inactive = recorded("inactive-held");
     for (project, who, name) in [
         (&exceptions, "2004", "stopped.txt"),
         (&exceptions, "people/2002", "exempt.txt"),
@@ -71,6 +72,7 @@ async fn everything_about_somebody_is_told() {
             "nobodys.txt",
         ),
         (&leaver, "1042", "leaver.txt"),
+        (&inactive, "1043", "inactive.txt"),
     ] {
         let run = run(project.path(), &["explain", who]).await.expect(0);
         golden(name, &run.stdout);
