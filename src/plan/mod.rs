@@ -41,6 +41,7 @@ mod quality;
 mod reasons;
 mod references;
 mod requests;
+mod risk;
 mod steps;
 mod strangers;
 mod target;
