@@ -42,6 +42,7 @@ mod quality;
 mod reasons;
 mod references;
 mod requests;
+mod risk;
 mod steps;
 mod strangers;
 mod target;
@@ -50,7 +51,7 @@ mod wishes;
 mod zones;
 
 pub use artifact::*;
-pub use build::{PlanError, PlanInput, build, build_traced, tables};
+pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};
 pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
