@@ -230,6 +230,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             attributes,
             password,
             enable,
+            ..
         } = &change.action
         {
             return match self.create(change, attributes, *password, *enable).await {

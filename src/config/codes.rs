@@ -111,6 +111,7 @@ codes! {
     RENAME_AND_WHEN = "rename-and-when";
     RENAME_WITHOUT_RULE = "rename-without-rule";
     RESERVED_PARAMETER = "reserved-parameter";
+    RETURNING_STATE = "returning-state";
     RULE_DOES_NOT_FIT = "rule-does-not-fit";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
     RULE_WITHOUT_CHECK = "rule-without-check";

@@ -38,14 +38,25 @@ impl Whole<'_> {
         let made = changes
             .iter()
             .find(|change| matches!(change.action, Action::Create { .. }));
+        let former = assessed.and_then(|one| one.former);
         if let Some(change) = made {
-            return vec![ExplainedAccount {
+            let evidence = if former.is_some() {
+                "made by the plan, in place of the one they had"
+            } else {
+                "made by the plan: no account is theirs"
+            };
+            let mut accounts = vec![ExplainedAccount {
                 dn: change.object.dn.to_string(),
                 guid: None,
                 enabled: None,
-                evidence: "made by the plan: no account is theirs".to_owned(),
+                evidence: evidence.to_owned(),
                 location: Some(self.location(change.because.rule)),
             }];
+            if let Some(former) = former {
+                let why = "theirs before they came back: stays as it is, without its anchor";
+                accounts.extend(self.one_account(target, former, why, None));
+            }
+            return accounts;
         }
         // Candidates, where nobody can say which.
         held.iter()

@@ -16,7 +16,7 @@ pub use formula::{
 };
 
 pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
-pub use stamp::{ABSENT, Stamp};
+pub use stamp::{ABSENT, REPLACED, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
 use crate::lang::PersonContext;
@@ -83,7 +83,20 @@ pub struct Written {
     pub first: usize,
     /// Days after which each of its stages begins; none for a state without stages.
     pub after: Vec<u32>,
+    /// What becomes of somebody who comes back from it; `None` gives the same account again.
+    pub returning: Option<Returning>,
     /// Where the state is written.
+    pub rule: RuleId,
+}
+
+/// What becomes of somebody who comes back from a state and does not simply get the same account again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returning {
+    /// They get a new account; otherwise they are held.
+    pub new: bool,
+    /// Days after which it is so.
+    pub after: u32,
+    /// Where it is written.
     pub rule: RuleId,
 }
 
@@ -184,12 +197,27 @@ impl Lifecycle {
                     name: step.name,
                 });
             }
+            let returning = state.returning.as_ref().and_then(|returning| {
+                let new = match returning.account {
+                    kinds::ReturningAccount::Same => return None,
+                    kinds::ReturningAccount::New => true,
+                    kinds::ReturningAccount::Hold => false,
+                };
+                let after = returning.after.as_deref().map(parse_days);
+                Some(Returning {
+                    new,
+                    // Checked with the document.
+                    after: after.and_then(Result::ok).unwrap_or_default(),
+                    rule: compiler.rule(positions, &format!("{pointer}/returning"), "returning"),
+                })
+            });
             all.push(Written {
                 name: state.name.clone(),
                 when,
                 since,
                 first,
                 after,
+                returning,
                 rule: compiler.rule(positions, &pointer, &described(&state.name)),
             });
         }

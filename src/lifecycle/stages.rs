@@ -89,7 +89,7 @@ impl Lifecycle {
                 Begun::Undated => {
                     return Ok(Decided {
                         state: written.first,
-                        since: if written.after.len() > 1 {
+                        since: if written.after.len() > 1 || written.returning.is_some() {
                             Since::Stamp
                         } else {
                             Since::Uncounted

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 /// What a stamp says for an account whose person is missing from the source; no state has this name.
 pub const ABSENT: &str = "absent";
 
+/// What a stamp says on an account that somebody had who came back and got a new one; no state has this name.
+pub const REPLACED: &str = "replaced";
+
 /// `halosync: leaver since 2026-11-27T01:20:00Z`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -28,6 +31,16 @@ impl Stamp {
             since: since.parse().ok()?,
         };
         (stamp.to_string() == text).then_some(stamp)
+    }
+
+    /// The day it counts from in the zone of a moment.
+    pub fn day(&self, as_of: &jiff::Zoned) -> jiff::civil::Date {
+        as_of.time_zone().to_datetime(self.since).date()
+    }
+
+    /// Whether it says that this state is counted from this day.
+    pub fn is_of(&self, what: &str, day: jiff::civil::Date, as_of: &jiff::Zoned) -> bool {
+        self.what == what && self.day(as_of) == day
     }
 
     /// The longest text a stamp of this state can be, as the directory counts: UTF-16 code units.

@@ -17,7 +17,7 @@ pub use hashed::{Hashed, hash};
 pub use index::{Asked, Carriers, DirectoryIndex, Protection, Standing, ValueIndex};
 
 use crate::lang::{EvalError, PersonContext};
-use crate::lifecycle::RuleId;
+use crate::lifecycle::{REPLACED, RuleId, Stamp};
 use crate::mapping::{Key, Mapping, Problem, canonical, fold, with_folded};
 use crate::model::{AttributeDef, AttributeId, DirectorySnapshot, Entry, Name};
 
@@ -172,6 +172,13 @@ fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(Attribute
         .find_map(|id| entry.value(*id).map(|value| (*id, value)))
 }
 
+/// Whether an account was left behind by somebody who came back and got a new one: only a link gives it back.
+fn is_replaced(mapping: &Mapping, entry: &Entry) -> bool {
+    let stamp = mapping.stamp.as_ref().and_then(|rule| entry.value(rule.id));
+    let stamp = stamp.and_then(Stamp::parse);
+    stamp.is_some_and(|stamp| stamp.what == REPLACED)
+}
+
 /// The accounts of a target, as matching looks for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Accounts<'a> {
@@ -242,11 +249,11 @@ pub fn find(
             Err(error) => return Found::Conflict(Conflict::Failed(Problem::of(error))),
         };
         let mut carriers = keys.find(snapshot, adoption, &value);
-        if !forbidden.is_empty() {
-            let known = carriers.first.len();
-            carriers.first.retain(|object| !forbidden.contains(object));
-            carriers.count -= known - carriers.first.len();
-        }
+        let known = carriers.first.len();
+        carriers.first.retain(|object| {
+            !forbidden.contains(object) && !is_replaced(mapping, index.entry(*object))
+        });
+        carriers.count -= known - carriers.first.len();
         match carriers.first.as_slice() {
             [] => {}
             [object] => {

@@ -75,6 +75,7 @@ codes! {
         QUALITY "quality" "correct the value in HaloITSM, or the rule";
         REMOVAL_AFTER_ADOPTION "removal-after-adoption" "apply this plan and plan again; an account that was only recognised now loses nothing yet";
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
+        RETURN_REVIEW "return-review" "name the old account in a Links document: under links to give it back, under forbidden to have a new one made";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";

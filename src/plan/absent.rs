@@ -130,7 +130,7 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
     for object in target
         .subjects
         .iter()
-        .filter_map(super::target::Subject::account)
+        .filter_map(|subject| subject.account().or_else(|| subject.former()))
     {
         claimed[object as usize] = true;
     }

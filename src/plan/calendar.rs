@@ -129,7 +129,7 @@ struct One<'t, 'a> {
 
 impl<'t, 'a> One<'t, 'a> {
     fn new(target: &'t Target<'a>, subject: &'t Subject, days: u32) -> Option<Self> {
-        if matches!(subject.found, Found::Conflict(_)) || target.is_left_alone(subject) {
+        if matches!(subject.found, Found::Conflict(_)) || target.is_left_to_people(subject) {
             return None;
         }
         let side = target.side(subject);
@@ -209,6 +209,7 @@ impl<'t, 'a> One<'t, 'a> {
                 break;
             };
             let mut next = decided.state;
+            let since = counted;
             match decided.since {
                 Since::Day(day) => counted = Some(day),
                 Since::Uncounted => counted = None,
@@ -231,12 +232,22 @@ impl<'t, 'a> One<'t, 'a> {
                 let (from, to) = (&lifecycle.states[state], &lifecycle.states[next]);
                 // Nobody inactive is enabled, and nothing at all happens to those people decide about.
                 let enters = to.enabled || to.create && !account;
+                let back = lifecycle.written[from.written].returning.filter(|back| {
+                    let since = since.map(|since| i64::from((day - since).get_days()));
+                    (to.enabled || to.create)
+                        && account
+                        && since.is_some_and(|days| days > i64::from(back.after))
+                });
+                // Who comes back is held.
+                if back.is_some_and(|back| !back.new) {
+                    break;
+                }
                 let people = lifecycle.inactive.as_ref();
                 let people = people.is_some_and(|one| one.then != InactiveThen::States);
                 if (enters || people) && lifecycle.is_inactive(&self.context) != Ok(false) {
                     break;
                 }
-                entries.push(self.entry(day, from, to, account));
+                entries.push(self.entry(day, from, to, account && back.is_none()));
                 account |= to.create;
                 state = next;
             }

@@ -33,6 +33,8 @@ pub(super) enum Work {
     Clear,
     /// A state waits for it, and it cannot be read.
     Unreadable,
+    /// It is kept, for the person may yet come back from the state it names; until then the account stays as it is.
+    Kept,
     /// Something stands there that is none, and nobody needs one.
     Foreign,
     /// A state needs one, and the target keeps none.
@@ -56,20 +58,33 @@ impl Target<'_> {
             .account()
             .and_then(|object| self.index.entry(object).value(rule.id));
         let found = observed.map(Stamp::parse);
+        let written = &side.lifecycle.written[side.state(subject.state).written];
+        let as_of = side.as_of(self.moment, subject.person);
         if subject.since != Since::Stamp {
-            let stamp = match found {
-                None => Work::Nothing,
-                Some(Some(_)) => Work::Clear,
-                Some(None) => Work::Foreign,
-            };
             let day = match subject.since {
                 Since::Day(day) => Some(day),
                 _ => None,
             };
+            let stamp = match (found, day.filter(|_| written.returning.is_some())) {
+                // The only proof of where somebody comes back from.
+                (Some(_), None) if subject.returning.is_some() => Work::Nothing,
+                (Some(Some(stamp)), None) if self.waits_for_return(subject, &stamp) => Work::Kept,
+                (None, None) => Work::Nothing,
+                (Some(Some(_)), None) => Work::Clear,
+                (Some(None), _) => Work::Foreign,
+                (found, Some(day)) => match (found.flatten(), left_on(day, as_of)) {
+                    (_, None) => Work::Nothing,
+                    (Some(stamp), Some(_)) if stamp.is_of(&written.name, day, as_of) => {
+                        Work::Nothing
+                    }
+                    (_, Some(since)) => {
+                        let what = written.name.clone();
+                        Work::Write(Stamp { what, since }.to_compact_string())
+                    }
+                },
+            };
             return stays(Counting { day, stamp });
         }
-        let written = &side.lifecycle.written[side.state(subject.state).written];
-        let as_of = side.as_of(self.moment, subject.person);
         match found {
             Some(Some(stamp)) if stamp.what == written.name => {
                 let day = as_of.time_zone().to_datetime(stamp.since).date();
@@ -122,6 +137,12 @@ impl Target<'_> {
             warnings.add(code, message, shown);
         }
     }
+}
+
+/// The moment at which somebody has left whose last day this is: its last second.
+fn left_on(day: Date, as_of: &jiff::Zoned) -> Option<jiff::Timestamp> {
+    let end = day.at(23, 59, 59, 0).to_zoned(as_of.time_zone().clone());
+    end.ok().map(|end| end.timestamp())
 }
 
 impl Evaluation<'_, '_, '_> {

@@ -56,7 +56,8 @@ pub(super) fn evaluate<'t>(
         evaluation.left_alone(stopped)
     } else {
         evaluation.switch(stopped);
-        let result = match target.refused(subject) {
+        let refused = target.refused(subject);
+        let result = match refused.or_else(|| target.return_held(subject)) {
             Some(draft) => evaluation.stamp().and(Err(draft)),
             None => evaluation
                 .stamp()

@@ -3,6 +3,7 @@
 //! Knows the lifecycle's policy and the state that was chosen. Keeps that nobody inactive gets an account or has one
 //! enabled, whatever the states say, and that where people decide, nothing but a stop changes the account before.
 
+use super::counting::Work;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
 use super::outcome::Outcome;
@@ -21,8 +22,13 @@ impl Target<'_> {
         policy.filter(|_| subject.inactive)
     }
 
-    /// Whether people decide what becomes of a subject, and no state does.
+    /// Whether nothing is done for a subject: people decide, or a new account may yet come.
     pub(super) fn is_left_alone(&self, subject: &Subject) -> bool {
+        self.is_left_to_people(subject) || subject.counting.stamp == Work::Kept
+    }
+
+    /// Whether people decide what becomes of a subject, and no state does.
+    pub(super) fn is_left_to_people(&self, subject: &Subject) -> bool {
         self.inactive(subject)
             .is_some_and(|inactive| inactive.then != InactiveThen::States)
     }

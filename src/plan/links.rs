@@ -128,6 +128,11 @@ impl Links {
 }
 
 impl Settled {
+    /// The account that is theirs, when the read has it.
+    pub(super) fn linked(&self) -> Option<u32> {
+        self.account.as_ref().and_then(|(object, ..)| *object)
+    }
+
     /// What matching found, as it is once the link has had its say.
     pub(super) fn applied(
         &self,

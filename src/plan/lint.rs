@@ -132,6 +132,13 @@ fn check(plan: &Plan, change: &Change, creates: &HashSet<&str>) -> Result<(), In
     made(change, &change.object, creates, own)?;
     match &change.action {
         Action::Create { attributes, .. } | Action::Modify { attributes } => {
+            if let Action::Create {
+                replaces: Some(former),
+                ..
+            } = &change.action
+            {
+                whole(former)?;
+            }
             for pair in attributes.windows(2) {
                 if let [one, next] = pair
                     && one.name.to_ascii_lowercase() >= next.name.to_ascii_lowercase()

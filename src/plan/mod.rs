@@ -42,6 +42,7 @@ mod quality;
 mod reasons;
 mod references;
 mod requests;
+mod returns;
 mod risk;
 mod steps;
 mod strangers;

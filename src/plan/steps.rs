@@ -110,6 +110,11 @@ impl One<'_, '_, '_> {
         sort(&mut attributes);
         let state = making.target.state(self.subject);
         let because = self.state();
+        let replaces = self.subject.former();
+        if let Some(released) = self.released() {
+            waits.push(released.id.clone());
+            self.changes.push(released);
+        }
         let made = self.push(
             "create",
             Action::Create {
@@ -119,6 +124,7 @@ impl One<'_, '_, '_> {
                     must_change: mapping.password.must_change,
                 },
                 enable: state.enabled,
+                replaces: replaces.map(|object| making.target.object(object)),
             },
             because,
             Cause::Source,

@@ -9,6 +9,7 @@ use super::build::{Moment, PlanError};
 use super::counting::Counting;
 use super::draft::Draft;
 use super::people::{Assessed, Concerned, Side};
+use super::returns::Return;
 use super::zones::Seen;
 use crate::config::{Document, kinds};
 use crate::lifecycle::Since;
@@ -37,6 +38,8 @@ pub(super) struct Subject {
     /// The rules in force, as a place in [`Target::compositions`], or why nobody can say which are.
     pub(super) rules: Result<u32, Box<Draft>>,
     pub(super) found: Found,
+    /// They come back from a state that does not simply give them the same account again.
+    pub(super) returning: Option<Return>,
 }
 
 impl Subject {
@@ -299,6 +302,7 @@ impl<'a> Target<'a> {
                             anchor: anchor.clone(),
                             rules: Ok(0),
                             found: Found::Nothing,
+                            returning: None,
                         });
                     }
                 }
@@ -367,6 +371,7 @@ impl<'a> Target<'a> {
         for (at, conflict) in wrong {
             subjects[at].found = Found::Conflict(conflict);
         }
+        self.find_returns(&mut subjects, &settled);
         for (at, subject) in subjects.iter().enumerate() {
             self.subject_of[usize::from(subject.side)][subject.person as usize] =
                 u32::try_from(at).unwrap_or(NOBODY);

@@ -44,6 +44,8 @@ pub struct Assessment {
     pub inactive: Option<InactiveThen>,
     /// The account that is theirs, or becomes so by adoption.
     pub account: Option<Guid>,
+    /// The account they had before they came back, where a new one takes its place.
+    pub former: Option<Guid>,
     /// The account is recognised and not yet tied to the person.
     pub adopted: bool,
 }
@@ -53,7 +55,7 @@ impl Planning<'_> {
     pub(super) fn owner(&self, account: Guid) -> Option<(Name, PersonKey)> {
         let target = self.target();
         let subject = target.subjects.iter().find(|subject| {
-            let object = subject.account();
+            let object = subject.account().or_else(|| subject.former());
             object.is_some_and(|object| target.index.entry(object).guid == account)
         })?;
         let side = target.side(subject);
@@ -79,6 +81,9 @@ impl Planning<'_> {
                     inactive: target.inactive(subject).map(|inactive| inactive.then),
                     account: subject
                         .account()
+                        .map(|object| target.index.entry(object).guid),
+                    former: subject
+                        .former()
                         .map(|object| target.index.entry(object).guid),
                     adopted: matches!(subject.found, Found::Adopt { .. }),
                 }

@@ -26,6 +26,7 @@ mod pairs;
 mod person;
 mod project;
 mod removal;
+mod returning;
 mod servers;
 mod source;
 mod stamp;

@@ -56,6 +56,34 @@ pub struct State {
     /// Template of the reason shown to reviewers, for example `leaver since {{ person.endsOn }}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What becomes of somebody who comes back from this state into one that has accounts enabled or made. Without it
+    /// they get the same account again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning: Option<Returning>,
+}
+
+/// What becomes of somebody who comes back from a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Returning {
+    /// Which account they get.
+    pub account: ReturningAccount,
+    /// How long they must have been in the state for it, in days (`90d`) or weeks (`13w`); who comes back before gets
+    /// the same account. Default: `0d`, any time from the next day on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// Which account somebody gets who comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReturningAccount {
+    /// The one they had, with the place and the groups that rules give.
+    Same,
+    /// A new one under a new name. The one they had stays disabled and where it is, and is nobody's any more.
+    New,
+    /// Neither, until somebody decides with a `Links` document.
+    Hold,
 }
 
 /// What an account should be like in a state.

@@ -28,7 +28,8 @@ pub use guards::{
 };
 pub use lifecycle::{
     AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, InactivePolicy, InactiveRule,
-    InactiveThen, Lifecycle, Never, OutOfScopePolicy, Stage, StageAccount, State, Step,
+    InactiveThen, Lifecycle, Never, OutOfScopePolicy, Returning, ReturningAccount, Stage,
+    StageAccount, State, Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{

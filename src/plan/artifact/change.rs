@@ -88,6 +88,9 @@ pub enum Action {
         password: PasswordPolicy,
         /// Whether the account ends enabled.
         enable: bool,
+        /// The account the person had before they came back. It stays as it is, without its anchor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<ObjectRef>,
     },
     /// An existing account is tied to a person: the anchor is written, nothing else.
     #[serde(rename_all = "camelCase")]

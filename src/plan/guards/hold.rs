@@ -56,9 +56,20 @@ impl Judging<'_, '_> {
                 Action::AddMember { .. } => (false, !shut(own)),
                 _ => (false, false),
             };
+            let needs = &change.depends_on;
+            let replaces = matches!(
+                &change.action,
+                Action::Create {
+                    replaces: Some(_),
+                    ..
+                }
+            );
             let own = own.iter().filter(|other| {
-                let action = &self.changes[**other].1.action;
-                everything || leaving && matches!(action, Action::RemoveMember { .. })
+                let Change { id, action, .. } = &self.changes[**other].1;
+                everything
+                    || leaving && matches!(action, Action::RemoveMember { .. })
+                    // The old account is given up for the new one only.
+                    || replaces && matches!(action, Action::Modify { .. }) && needs.contains(id)
             });
             for next in followers.get(&number).into_iter().flatten().chain(own) {
                 if found[*next].is_none() {

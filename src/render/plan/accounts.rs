@@ -50,8 +50,19 @@ pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> I
             attributes,
             password,
             enable,
+            replaces,
         } = &change.action
         else {
+            // What becomes of the account somebody had before.
+            if matches!(change.action, Action::Modify { .. }) && change.object.guid.is_some() {
+                let head = Line::new(1, Sign::Change).own("the account before, ");
+                lines.push(
+                    head.code(change.object.dn.to_string())
+                        .own(", is theirs no more · ")
+                        .sentence(change.because.text.clone())
+                        .origin(context.origin(change.because.rule, &change.because.facts)),
+                );
+            }
             lines.extend(change_lines(context, change, None, None));
             continue;
         };
@@ -70,6 +81,9 @@ pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> I
         } else {
             " · disabled".to_owned()
         });
+        if let Some(former) = replaces {
+            head = head.own(" · in place of ").code(former.dn.to_string());
+        }
         head = head.own(" · ").sentence(change.because.text.clone());
         lines.push(head.origin(context.origin(change.because.rule, &change.because.facts)));
         let named = |attribute: &&AttributeChange| {

@@ -113,6 +113,7 @@ pub(crate) fn create(attributes: Vec<AttributeChange>, enable: bool) -> Action {
             must_change: true,
         },
         enable,
+        replaces: None,
     }
 }
 

@@ -310,6 +310,7 @@ fn create(of: &Someone) -> Vec<Change> {
                 must_change: true,
             },
             enable: true,
+            replaces: None,
         },
         because("works here, has no account", LEAVER, &[]),
     );

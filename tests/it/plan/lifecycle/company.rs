@@ -95,6 +95,7 @@ spec:
   outOfScope: report
 ";
 
+#[derive(Clone)]
 pub(super) struct Company {
     files: BTreeMap<&'static str, String>,
     pub(super) people: PeopleSnapshot,
@@ -170,6 +171,21 @@ impl Company {
         let text = self.files.get_mut(file).unwrap();
         assert!(text.contains(from), "{from}");
         *text = text.replace(from, to);
+    }
+
+    /// With links: the lists of a `Links` document.
+    pub(super) fn settle(&mut self, links: &str) {
+        let text = format!(
+            "apiVersion: halosync/v1\nkind: Links\nmetadata: {{name: settled}}\nspec:\n  source: people\n  target: corp\n  {links}\n"
+        );
+        self.files.insert("links.yaml", text);
+    }
+
+    /// Makes the first change of a plan and no other.
+    pub(super) fn apply_first(&mut self, plan: &Plan) {
+        let mut first = plan.clone();
+        first.changes.truncate(1);
+        self.directory = apply(&first, &self.directory);
     }
 
     /// With an attribute for stamps.

@@ -5,6 +5,7 @@ mod absent;
 mod calendar;
 mod company;
 mod inactive;
+mod returns;
 mod stages;
 mod stamps;
 mod zones;
