@@ -176,6 +176,12 @@ impl Target<'_> {
 }
 
 impl One<'_, '_, '_> {
+    /// Why somebody gets a new account who had one.
+    pub(super) fn comes_back(&self) -> Option<String> {
+        let back = self.subject.returning.as_ref()?;
+        Some(self.making.target.words(self.subject, back))
+    }
+
     /// The change by which the old account is given up: it loses the anchor and says since when it is nobody's.
     pub(super) fn released(&self) -> Option<Change> {
         let target = self.making.target;

@@ -109,7 +109,8 @@ impl One<'_, '_, '_> {
         }
         sort(&mut attributes);
         let state = making.target.state(self.subject);
-        let because = self.state();
+        let mut because = self.state();
+        because.text = self.comes_back().unwrap_or(because.text);
         let replaces = self.subject.former();
         if let Some(released) = self.released() {
             waits.push(released.id.clone());

@@ -28,7 +28,8 @@ pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
     let shared = takes
         .first()
         .map(|first| &first.because)
-        .filter(|because| takes.len() > 1 && takes.iter().all(|other| other.because == **because));
+        .filter(|_| takes.len() > 1 || is_grave(&takes))
+        .filter(|because| takes.iter().all(|other| other.because == **because));
     if let Some(because) = shared {
         head = head
             .own(" · ")
@@ -42,6 +43,13 @@ pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
     Item { lines }
 }
 
+/// Whether what is taken from attributes decides whose account it is, or what can be done with it.
+fn is_grave(takes: &[&Change]) -> bool {
+    takes
+        .iter()
+        .any(|change| change.risk == Risk::High && matches!(change.action, Action::Modify { .. }))
+}
+
 /// A new account and what comes with it.
 pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> Item {
     let mut lines = Vec::new();
@@ -53,16 +61,6 @@ pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> I
             replaces,
         } = &change.action
         else {
-            // What becomes of the account somebody had before.
-            if matches!(change.action, Action::Modify { .. }) && change.object.guid.is_some() {
-                let head = Line::new(1, Sign::Change).own("the account before, ");
-                lines.push(
-                    head.code(change.object.dn.to_string())
-                        .own(", is theirs no more · ")
-                        .sentence(change.because.text.clone())
-                        .origin(context.origin(change.because.rule, &change.because.facts)),
-                );
-            }
             lines.extend(change_lines(context, change, None, None));
             continue;
         };

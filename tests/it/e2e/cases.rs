@@ -197,6 +197,64 @@ pub(super) async fn returners_are_enabled(lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// Hired again after years, with the old account disabled among the leavers: a new one, and the old one stays.
+pub(super) async fn whoever_is_hired_again_gets_a_new_account(lab: Lab) {
+    let target = lab.read("target.yaml");
+    lab.write(
+        "target.yaml",
+        &format!("{target}  stamp: {{attribute: info}}\n"),
+    );
+    let states = lab.read("lifecycle.yaml");
+    let returning = "      returning: {account: new, after: 90d}\n      reason: \"has left\"\n";
+    lab.write(
+        "lifecycle.yaml",
+        &states.replace("      reason: \"has left\"\n", returning),
+    );
+    lab.validate().await.expect(0);
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.inactive = true);
+    lab.settle().await;
+    let left = lab.account("1").await.expect("an account");
+    assert!(left.one("info").starts_with("halosync: leaver since "));
+    lab.set(
+        "1",
+        "info",
+        &["halosync: leaver since 2020-02-29T23:59:59Z"],
+    )
+    .await;
+
+    lab.edit(1, |person| person.inactive = false);
+    // What is not proven gives nobody up.
+    lab.claim_too_many();
+    let plan = lab.plan().await.expect(69);
+    assert!(plan.stdout.contains("removal-unproven"), "{}", plan.stdout);
+    lab.claim_honestly();
+    let plan = lab.plan().await.expect(0);
+    for part in [
+        "in place of CN=Jane Doe,OU=Leavers,OU=People",
+        "a new account takes the place of this one",
+    ] {
+        assert!(
+            plan.stdout.contains(part),
+            "{part:?} is not in\n{}",
+            plan.stdout
+        );
+    }
+    lab.apply().await.expect(0);
+    let old = lab.named("CN=Jane Doe,OU=Leavers,OU=People").await;
+    let old = old.expect("the old account");
+    assert!(!old.enabled());
+    assert!(old.values("employeeID").is_empty());
+    assert!(old.one("info").starts_with("halosync: replaced since "));
+    let new = lab.account("1").await.expect("a new account");
+    assert!(new.enabled());
+    assert_eq!(new.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    assert_eq!(new.one("sAMAccountName"), "janedoe");
+    assert_eq!(lab.members("Sales").await, sorted([&new.dn]));
+    lab.assert_converged().await;
+}
+
 /// An account recognised by mail gets its anchor; two candidates hold the person.
 pub(super) async fn adoption_writes_the_anchor_only(lab: Lab) {
     lab.add_account(

@@ -549,6 +549,12 @@ impl Lab {
         found.pop()
     }
 
+    /// The object with this name.
+    pub(super) async fn named(&self, place: &str) -> Option<Account> {
+        let dn = self.dn(place);
+        self.find(&format!("(distinguishedName={dn})")).await.pop()
+    }
+
     /// The members of a group, sorted.
     pub(super) async fn members(&self, group: &str) -> Vec<String> {
         let found = self
