@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
 use super::target::{Subject, Target};
-use crate::lifecycle::{ABSENT, Since, Stamp};
+use crate::lifecycle::{Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
@@ -29,6 +29,8 @@ pub(super) enum Work {
     Nothing,
     /// This is written.
     Write(CompactString),
+    /// This is what is left of it, for the person is not missing any more.
+    Seen(CompactString),
     /// It is cleared: nothing is counted from it any more.
     Clear,
     /// A state waits for it, and it cannot be read.
@@ -76,7 +78,10 @@ impl Target<'_> {
                 let stage = written.stage(day, as_of.date());
                 let counting = Counting {
                     day: Some(day),
-                    stamp: Work::Nothing,
+                    stamp: match (stamp.absent, stamp.seen()) {
+                        (Some(_), Some(left)) => Work::Seen(left.to_compact_string()),
+                        _ => Work::Nothing,
+                    },
                 };
                 (u16::try_from(stage).unwrap_or(u16::MAX), counting)
             }
@@ -85,10 +90,7 @@ impl Target<'_> {
                 stamp: Work::Unreadable,
             }),
             None | Some(Some(_)) => {
-                let stamp = Stamp {
-                    what: written.name.clone(),
-                    since: as_of.timestamp(),
-                };
+                let stamp = Stamp::new(&written.name, as_of.timestamp());
                 stays(Counting {
                     day: Some(as_of.date()),
                     stamp: Work::Write(stamp.to_compact_string()),
@@ -125,10 +127,12 @@ impl Target<'_> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
-        let observed = self.observed(rule).first();
-        let stamp = observed.and_then(|text| Stamp::parse(text));
-        stamp.is_some_and(|stamp| stamp.what == ABSENT)
+    /// What is left of a stamp that says the person is missing; `None` when none does.
+    fn without_absence(&self, rule: &AttributeRule) -> Option<Vec<CompactString>> {
+        let stamp = Stamp::parse(self.observed(rule).first()?)?;
+        stamp.missing_since()?;
+        let left = stamp.seen().map(|left| left.to_compact_string());
+        Some(left.into_iter().collect())
     }
 
     /// Writes or clears the stamp. It comes first: whoever is held for something else is shut all the same, and that
@@ -139,9 +143,13 @@ impl Evaluation<'_, '_, '_> {
         };
         let after = match &self.subject.counting.stamp {
             Work::Write(text) if self.entry.is_none() || self.may_take() => vec![text.clone()],
+            Work::Seen(text) => vec![text.clone()],
             Work::Clear => Vec::new(),
             // It cannot be counted yet that they have left, but they are not missing.
-            Work::Write(_) if self.is_marked_absent(rule) => Vec::new(),
+            Work::Write(_) => match self.without_absence(rule) {
+                Some(left) => left,
+                None => return Ok(()),
+            },
             Work::Unreadable => {
                 let shown: String = self
                     .observed(rule)

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
-use halosync::model::{AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Guid, Syntax, Values};
-use halosync::plan::{Action, AttributeChange, ObjectRef, Plan, PlanValue};
+use halosync::model::{
+    AttributeId, DirectoryHeader, DirectorySnapshot, Dn, DnKey, Entry, EntryKind, Guid, Syntax,
+    Values,
+};
+use halosync::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue};
 
 /// An attribute's values with references by identity, so that they follow renames as links do.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,60 +18,79 @@ enum Held {
 
 type Object = (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>);
 
-struct Directory<'a> {
-    read: &'a DirectorySnapshot,
+/// A directory that plans are applied to, one after the other.
+pub(super) struct Directory {
+    header: DirectoryHeader,
     objects: BTreeMap<Guid, Object>,
+    /// Who stands where, but for deleted and foreign objects.
+    standing: HashMap<DnKey, Guid>,
     made: HashMap<String, Guid>,
+    next: u128,
 }
 
 /// The read after every change of the plan. Panics where a real directory would refuse.
 pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot {
-    let by_key: HashMap<_, _> = read
-        .objects
-        .iter()
-        .filter(|entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign))
-        .map(|entry| (entry.dn.key(), entry.guid))
-        .collect();
-    let objects = read
-        .objects
-        .iter()
-        .map(|entry| {
-            let attributes = entry
-                .attributes
-                .iter()
-                .map(|(id, values)| {
-                    let link = read.header.definition(*id).syntax == Syntax::Dn;
-                    let values = values
-                        .as_slice()
-                        .iter()
-                        .map(|value| match Dn::parse(value) {
-                            Ok(dn) if link => by_key.get(&dn.key()).map_or_else(
-                                || Held::Text(value.clone()),
-                                |guid| Held::Link(*guid),
-                            ),
-                            _ => Held::Text(value.clone()),
-                        })
-                        .collect();
-                    (*id, values)
-                })
-                .collect();
-            (entry.guid, (entry.dn.clone(), entry.kind, attributes))
-        })
-        .collect();
-    let mut directory = Directory {
-        read,
-        objects,
-        made: HashMap::new(),
-    };
-    for change in &plan.changes {
-        directory.change(change);
-    }
-    directory.read_again()
+    let mut directory = Directory::new(read);
+    directory.apply(&plan.changes);
+    directory.read()
 }
 
-impl Directory<'_> {
+impl Directory {
+    /// As a read shows it.
+    pub(super) fn new(read: &DirectorySnapshot) -> Self {
+        let standing: HashMap<_, _> = read
+            .objects
+            .iter()
+            .filter(|entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign))
+            .map(|entry| (entry.dn.key(), entry.guid))
+            .collect();
+        let objects = read
+            .objects
+            .iter()
+            .map(|entry| {
+                let attributes = entry
+                    .attributes
+                    .iter()
+                    .map(|(id, values)| {
+                        let link = read.header.definition(*id).syntax == Syntax::Dn;
+                        let values = values
+                            .as_slice()
+                            .iter()
+                            .map(|value| match Dn::parse(value) {
+                                Ok(dn) if link => standing.get(&dn.key()).map_or_else(
+                                    || Held::Text(value.clone()),
+                                    |guid| Held::Link(*guid),
+                                ),
+                                _ => Held::Text(value.clone()),
+                            })
+                            .collect();
+                        (*id, values)
+                    })
+                    .collect();
+                (entry.guid, (entry.dn.clone(), entry.kind, attributes))
+            })
+            .collect();
+        Self {
+            header: read.header.clone(),
+            objects,
+            standing,
+            made: HashMap::new(),
+            next: 0xc << 124,
+        }
+    }
+
+    /// Makes these changes of one plan, in their order.
+    pub(super) fn apply(&mut self, changes: &[Change]) {
+        self.made.clear();
+        for change in changes {
+            self.change(change);
+        }
+    }
+}
+
+impl Directory {
     fn id(&self, name: &str) -> AttributeId {
-        self.read.header.attribute(name).unwrap()
+        self.header.attribute(name).unwrap()
     }
 
     fn guid(&self, object: &ObjectRef) -> Guid {
@@ -79,21 +101,21 @@ impl Directory<'_> {
         }
     }
 
-    fn change(&mut self, change: &halosync::plan::Change) {
+    fn change(&mut self, change: &Change) {
         if let Action::Create {
             attributes, enable, ..
         } = &change.action
         {
             // No apply after another gives an identity twice.
-            let mut number: u128 = 0xc << 124;
             let guid = loop {
-                let guid = Guid::parse(&format!("{number:032x}")).unwrap();
+                let guid = Guid::parse(&format!("{:032x}", self.next)).unwrap();
                 if !self.objects.contains_key(&guid) {
                     break guid;
                 }
-                number += 1;
+                self.next += 1;
             };
             self.vacant(&change.object.dn, guid);
+            self.standing.insert(change.object.dn.key(), guid);
             self.made.insert(change.id.0.to_string(), guid);
             self.objects.insert(
                 guid,
@@ -175,23 +197,22 @@ impl Directory<'_> {
 
     fn vacant(&self, dn: &Dn, by: Guid) {
         let key = dn.key();
-        for (guid, (other, kind, _)) in &self.objects {
-            assert!(
-                *guid == by || *kind == EntryKind::Deleted || other.key() != key,
-                "{dn} is taken"
-            );
-        }
         assert!(
-            self.objects
-                .values()
-                .any(|(place, ..)| Some(place.key()) == key.parent()),
-            "{dn} has no parent"
+            self.standing.get(&key).is_none_or(|other| *other == by),
+            "{dn} is taken"
         );
+        let parent = key
+            .parent()
+            .is_some_and(|parent| self.standing.contains_key(&parent));
+        assert!(parent, "{dn} has no parent");
     }
 
     fn stand(&mut self, guid: Guid, dn: &Dn) {
         self.vacant(dn, guid);
-        self.objects.get_mut(&guid).unwrap().0 = dn.clone();
+        let object = self.objects.get_mut(&guid).unwrap();
+        self.standing.remove(&object.0.key());
+        self.standing.insert(dn.key(), guid);
+        object.0 = dn.clone();
     }
 
     /// Compare-and-set: what the plan says was there must be there.
@@ -227,7 +248,7 @@ impl Directory<'_> {
     }
 
     fn store(&mut self, guid: Guid, id: AttributeId, values: Vec<Held>) {
-        let def = self.read.header.definition(id);
+        let def = self.header.definition(id);
         let upper = def.range_upper.unwrap_or(i64::MAX);
         assert!(!def.single_valued || values.len() <= 1);
         for value in &values {
@@ -247,20 +268,16 @@ impl Directory<'_> {
         }
     }
 
-    fn read_again(self) -> DirectorySnapshot {
-        let names: HashMap<Guid, Dn> = self
-            .objects
-            .iter()
-            .map(|(guid, (dn, ..))| (*guid, dn.clone()))
-            .collect();
+    /// As a read would show it.
+    pub(super) fn read(&self) -> DirectorySnapshot {
         let text = |held: &Held| -> CompactString {
             match held {
                 Held::Text(text) => text.clone(),
-                Held::Link(guid) => names[guid].as_str().into(),
+                Held::Link(guid) => self.objects[guid].0.as_str().into(),
             }
         };
         DirectorySnapshot {
-            header: self.read.header.clone(),
+            header: self.header.clone(),
             objects: self
                 .objects
                 .iter()

@@ -4,6 +4,8 @@
 mod absent;
 mod calendar;
 mod company;
+mod decisions;
 mod stages;
 mod stamps;
+mod year;
 mod zones;
