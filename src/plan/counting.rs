@@ -128,7 +128,7 @@ impl Target<'_> {
 
 impl Evaluation<'_, '_, '_> {
     /// What is left of a stamp that says the person is missing; `None` when none does.
-    fn without_absence(&self, rule: &AttributeRule) -> Option<Vec<CompactString>> {
+    pub(super) fn without_absence(&self, rule: &AttributeRule) -> Option<Vec<CompactString>> {
         let stamp = Stamp::parse(self.observed(rule).first()?)?;
         stamp.missing_since()?;
         let left = stamp.seen().map(|left| left.to_compact_string());

@@ -29,6 +29,8 @@ struct Case {
     seen: Seen,
     /// What stands in the attribute of stamps.
     stamp: &'static str,
+    /// What follows when the source calls the person inactive.
+    inactive: &'static str,
     /// Another policy for missing people.
     absent: &'static str,
     /// What an exception says of the person.
@@ -53,6 +55,7 @@ const fn person(
         state: Some(state),
         seen: Seen::Read,
         stamp: "",
+        inactive: "states",
         absent: "report",
         exception: "",
     }
@@ -65,6 +68,7 @@ const fn missing(name: &'static str, absent: &'static str, stamp: &'static str) 
         state: None,
         seen: Seen::Missing,
         stamp,
+        inactive: "states",
         absent,
         exception: "",
     }
@@ -238,7 +242,9 @@ fn company(case: &Case, situation: &str) -> Company {
     let mut company = Company::new("").stamping();
     company.file(
         "lifecycle.yaml",
-        &LIFECYCLE.replace("absent: report", &format!("absent: {}", case.absent)),
+        &LIFECYCLE
+            .replace("absent: report", &format!("absent: {}", case.absent))
+            .replace("then: states", &format!("then: {}", case.inactive)),
     );
     company.file("mapping.yaml", MAPPING);
     company.file(
@@ -396,7 +402,10 @@ fn judge(company: &mut Company, config: &Config, case: &Case, situation: &str) -
         company.proven(proven);
         let plan = company.plan_with(config, NOW);
         let here = format!("{}, {situation}, proven: {proven}", case.name);
-        if let Some(state) = case.state.filter(|_| situation == "enabled") {
+        if let Some(state) = case.state
+            && !state.is_empty()
+            && situation == "enabled"
+        {
             assert_eq!(company.states(config, NOW)["1"], state, "{here}");
         }
         // What no cell may say.

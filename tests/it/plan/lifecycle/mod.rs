@@ -5,6 +5,7 @@ mod absent;
 mod calendar;
 mod company;
 mod decisions;
+mod inactive;
 mod stages;
 mod stamps;
 mod year;
