@@ -69,6 +69,12 @@ pub(super) fn plan(
             && let Some(Some(stamp)) = here.stamped()
             && stamp.missing_since().is_some()
         {
+            if let Standing::Protected(why) = target.standing[one.object as usize] {
+                let text =
+                    format!("the stamp would change, for the person is seen again, but {why}");
+                left.drafts.push(here.draft(held::PROTECTED, text));
+                continue;
+            }
             let because = here.reason("the person is seen again");
             let kept = here.stamp(stamp.seen());
             left.changes

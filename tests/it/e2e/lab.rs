@@ -26,6 +26,10 @@ pub(super) struct Joiner {
     manager: Option<u32>,
     pub(super) inactive: bool,
     pub(super) ends_on: Option<String>,
+    /// Instead of an address of their own.
+    pub(super) email: Option<String>,
+    /// At a site of another client.
+    pub(super) elsewhere: bool,
 }
 
 impl Joiner {
@@ -40,6 +44,8 @@ impl Joiner {
             manager: None,
             inactive: false,
             ends_on: None,
+            email: None,
+            elsewhere: false,
         }
     }
 
@@ -62,12 +68,15 @@ impl Joiner {
     fn record(&self) -> HaloPerson {
         let filled = |text: &str| Some(text.to_owned());
         HaloPerson {
-            emailaddress: Some(format!(
-                "{}.{}{}@example.com",
-                self.given.trim().to_lowercase(),
-                self.surname.trim().to_lowercase(),
-                self.number
-            )),
+            emailaddress: Some(self.email.clone().unwrap_or_else(|| {
+                format!(
+                    "{}.{}{}@example.com",
+                    self.given.trim().to_lowercase(),
+                    self.surname.trim().to_lowercase(),
+                    self.number
+                )
+            })),
+            site_id: if self.elsewhere { site::ELSEWHERE } else { 1 },
             other1: Some(self.number.to_string()),
             other2: filled(&self.department),
             other3: filled(&self.title),
@@ -228,6 +237,21 @@ impl Lab {
         self.halo.put(person.record());
     }
 
+    /// Deletes somebody's record.
+    pub(super) fn fire(&self, number: u32) {
+        self.halo.remove(number);
+    }
+
+    /// From this page on every answer is an error.
+    pub(super) fn fail_from_page(&self, page: u64) {
+        self.halo.fail_from(page);
+    }
+
+    /// The agent does not see the people of the other client any more, or sees them again.
+    pub(super) fn hide_the_other_client(&self, hidden: bool) {
+        self.halo.hide(hidden);
+    }
+
     /// From now on HaloITSM claims more people than it shows.
     pub(super) fn claim_too_many(&self) {
         self.halo.claim(5);
@@ -309,6 +333,11 @@ impl Lab {
         *self.plans.lock().expect("not poisoned") += 1;
         let file = self.plan_file();
         self.run(&["plan", "--out", &file]).await
+    }
+
+    /// Looks at the plan of another moment.
+    pub(super) async fn plan_as_of(&self, moment: &str) -> Run {
+        self.run(&["plan", "--as-of", moment]).await
     }
 
     pub(super) async fn show(&self, format: &str) -> Run {
@@ -502,6 +531,79 @@ impl Lab {
             .await
             .and_then(ldap3::LdapResult::success)
             .expect("the administrator may");
+    }
+
+    /// Moves a user by its account name, as an administrator would.
+    pub(super) async fn move_user(&self, name: &str, place: &str) {
+        let user = self.user(name).await;
+        let rdn = user.dn.split_once(',').expect("a parent").0.to_owned();
+        let place = self.dn(place);
+        self.admin
+            .clone()
+            .modifydn(&user.dn, &rdn, true, Some(&place))
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
+    /// Sets an attribute of a user by its account name, as an administrator would.
+    pub(super) async fn set_user(&self, name: &str, attribute: &str, value: &str) {
+        let user = self.user(name).await;
+        let change = Mod::Replace(attribute, HashSet::from([value]));
+        self.admin
+            .clone()
+            .modify(&user.dn, vec![change])
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
+    async fn user(&self, name: &str) -> Account {
+        let filter = format!("(&(objectClass=user)(sAMAccountName={name}))");
+        let mut found = self.find(&filter).await;
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        found.remove(0)
+    }
+
+    /// The account with an employee number, whoever has it.
+    pub(super) async fn anchored(&self, employee: &str) -> Account {
+        self.account(employee).await.expect("an account")
+    }
+
+    /// From now on the account that reads (`READ`) or writes (`WRITE`) signs in under this name.
+    pub(super) fn sign_in(&mut self, what: &str, user: &str) {
+        let name = format!("CORP_{what}_USER");
+        self.environment.insert(name, user.to_owned());
+    }
+
+    /// Nobody in HaloITSM, no account below `OU=People`, nobody in a group, and the project as it was.
+    pub(super) async fn empty(&mut self) {
+        self.halo.clear();
+        self.people.lock().expect("not poisoned").clear();
+        let mut ldap = self.admin.clone();
+        let people = self.dn("OU=People");
+        for account in self.find("(objectClass=user)").await {
+            if account.dn.ends_with(&people) {
+                let deleted = ldap.delete(&account.dn).await;
+                deleted
+                    .and_then(ldap3::LdapResult::success)
+                    .expect("the administrator may");
+            }
+        }
+        for entry in std::fs::read_dir(self.dir.path()).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.file_name().is_some_and(|name| name != "ca.pem") && path.is_file() {
+                std::fs::remove_file(path).expect("removable");
+            }
+        }
+        write_project(self.dir.path(), &self.identity.to_public().to_string());
+        let users = [
+            ("READ", self.site.read.0.clone()),
+            ("WRITE", self.site.write.0.clone()),
+        ];
+        for (what, user) in users {
+            self.sign_in(what, &user);
+        }
     }
 
     async fn find(&self, filter: &str) -> Vec<Account> {

@@ -150,6 +150,18 @@ const CASES: &[Case] = &[
         )
     },
     Case {
+        inactive: "report",
+        ..person("inactive, `inactive: {…, then: report}`", "", INACTIVE)
+    },
+    Case {
+        inactive: "holdForReview",
+        ..person(
+            "inactive, `inactive: {…, then: holdForReview}`",
+            "",
+            INACTIVE,
+        )
+    },
+    Case {
         stamp: "halosync: leaver since 2026-10-10T10:00:00Z",
         ..person(
             "active again: the stamp is that of a leaver",
