@@ -8,8 +8,9 @@ use jiff::civil::Date;
 
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
+use super::moves;
 use super::target::{Subject, Target};
-use crate::lifecycle::{ABSENT, Since, Stamp};
+use crate::lifecycle::{ABSENT, MOVED, Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
@@ -59,6 +60,9 @@ impl Target<'_> {
         if subject.since != Since::Stamp {
             let stamp = match found {
                 None => Work::Nothing,
+                Some(Some(stamp)) if stamp.what == MOVED && moves::keeps_stamp(self, subject) => {
+                    Work::Nothing
+                }
                 Some(Some(_)) => Work::Clear,
                 Some(None) => Work::Foreign,
             };

@@ -373,6 +373,7 @@ impl<'t, 'a> Here<'t, 'a> {
             risk,
             recovery: Recovery::Full,
             privileged: false,
+            unit: None,
         }
     }
 

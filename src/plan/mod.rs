@@ -24,6 +24,7 @@ mod guards;
 mod links;
 mod lint;
 mod missing;
+mod moves;
 mod named;
 mod naming;
 mod nesting;

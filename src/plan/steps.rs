@@ -59,6 +59,7 @@ impl One<'_, '_, '_> {
             risk,
             recovery,
             privileged: false,
+            unit: None,
         });
         id
     }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::accounts::{self, attribute_pieces};
 use super::{Context, Detail, OfPerson};
 use crate::model::{Name, PersonKey};
-use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex};
+use crate::plan::{
+    Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex, UnitId,
+};
 use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
@@ -33,6 +35,7 @@ fn who(change: &Change) -> Who<'_> {
 pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut disabled: HashSet<Who<'_>> = HashSet::new();
     let mut created: HashSet<Who<'_>> = HashSet::new();
+    let mut moves: HashSet<&UnitId> = HashSet::new();
     let mut causes: HashSet<Cause> = HashSet::new();
     for change in &plan.changes {
         match change.action {
@@ -42,6 +45,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
             Action::Create { .. } => {
                 created.insert(who(change));
             }
+            Action::RemoveMember { .. } => moves.extend(&change.unit),
             _ => {}
         }
         causes.insert(change.cause);
@@ -51,7 +55,12 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
     for change in &plan.changes {
         let of = who(change);
-        if accounts::is_removal(change) || disabled.contains(&of) {
+        // A move is shown as one, with what it takes.
+        let moves = change
+            .unit
+            .as_ref()
+            .is_some_and(|unit| moves.contains(unit));
+        if accounts::is_removal(change) || disabled.contains(&of) || moves {
             removals.push(change);
         } else if created.contains(&of) {
             creates.push(change);

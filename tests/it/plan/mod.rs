@@ -12,6 +12,7 @@ mod file;
 mod golden;
 mod guards;
 mod lifecycle;
+mod moves;
 mod names;
 mod properties;
 mod quality;
