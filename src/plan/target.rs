@@ -29,6 +29,8 @@ pub(super) struct Subject {
     pub(super) mapping: u16,
     pub(super) state: u16,
     pub(super) since: Since,
+    /// The source calls the person inactive.
+    pub(super) inactive: bool,
     /// What the stage is counted from.
     pub(super) counting: Counting,
     pub(super) anchor: CompactString,
@@ -281,6 +283,7 @@ impl<'a> Target<'a> {
                         mapping,
                         state,
                         since,
+                        inactive,
                         anchor,
                         templates,
                     } => {
@@ -291,6 +294,7 @@ impl<'a> Target<'a> {
                             mapping: *mapping,
                             state: *state,
                             since: *since,
+                            inactive: *inactive,
                             counting: Counting::default(),
                             anchor: anchor.clone(),
                             rules: Ok(0),

@@ -11,6 +11,7 @@ mod exceptions;
 mod groups;
 mod guards;
 mod halo;
+mod inactive;
 mod joins;
 mod lifecycle;
 mod links;
