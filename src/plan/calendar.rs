@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use rayon::prelude::*;
 
 use super::changes::index;
+use super::deletion::Earliest;
 use super::missing::{self, Missing};
 use super::target::{CHUNK, Subject, Target};
 use super::{CalendarEffect, CalendarEntry};
@@ -199,7 +200,13 @@ impl<'t, 'a> One<'t, 'a> {
         let mut account = self.subject.account().is_some() || lifecycle.states[state].create;
         let mut days = self.candidates(timings);
         let mut waits = self.disabled(&lifecycle.states[state]);
-        entries.extend(self.due(&lifecycle.states[state], waits, self.today));
+        // What is due later today is done by tomorrow's plan.
+        let from = if self.is_due(&lifecycle.states[state]) {
+            Some(self.today)
+        } else {
+            self.today.tomorrow().ok()
+        };
+        entries.extend(from.and_then(|from| self.due(&lifecycle.states[state], waits, from)));
         while let Some(day) = days.pop_first() {
             // A moment of the day has come when the day is over.
             let zone = self.context.as_of.time_zone().clone();
@@ -276,6 +283,15 @@ impl<'t, 'a> One<'t, 'a> {
                 Some(self.context.as_of.time_zone().to_datetime(since).date())
             }
         }
+    }
+
+    /// Whether the account has been disabled for long enough by now.
+    fn is_due(&self, state: &State) -> bool {
+        let (Some(terms), Some(object)) = (&state.delete, self.subject.account()) else {
+            return false;
+        };
+        let now = self.target.moment.as_of.timestamp();
+        matches!(self.target.deletable_from(object, terms), Earliest::From(from) if from <= now)
     }
 
     /// The day on or after `day` on which an account in this state has been disabled for long enough.
