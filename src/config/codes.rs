@@ -73,6 +73,7 @@ codes! {
     FILE_TOO_LARGE = "file-too-large";
     FILE_UNREADABLE = "file-unreadable";
     FORBIDDEN_CHARACTER = "forbidden-character";
+    INACTIVE_ENABLED = "inactive-enabled";
     INCLUDE_MATCHES_NOTHING = "include-matches-nothing";
     INSECURE_URL = "insecure-url";
     INVALID_FIELD_NAME = "invalid-field-name";

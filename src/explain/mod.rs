@@ -13,9 +13,9 @@ use serde::Serialize;
 
 pub use find::{NotFound, Who, find};
 
-use crate::config::Config;
+use crate::config::{Config, kinds::InactiveThen};
 use crate::model::{Guid, Location, Name, PersonKey};
-use crate::plan::{self, ExceptionStanding, Plan, PlanError, PlanInput, Trace};
+use crate::plan::{self, ExceptionStanding, GuardVerdict, Plan, PlanError, PlanInput, Trace};
 
 /// What is known of somebody, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,6 +126,9 @@ pub struct OnTarget {
     pub changes: Vec<ExplainedChange>,
     /// What is held, guards included.
     pub held: Vec<ExplainedHeld>,
+    /// Limits that count what the plan would do, with what they allow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<ExplainedGuard>,
     /// Into which states the person comes next, and when.
     pub calendar: Vec<ExplainedNext>,
 }
@@ -141,6 +144,19 @@ pub struct ExplainedState {
     /// Conditions of states, in the order they were tried: the last that held chose the state, and a state without a
     /// condition takes everybody who comes to it.
     pub tried: Vec<ExplainedCondition>,
+    /// The source calls the person inactive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive: Option<ExplainedInactive>,
+}
+
+/// What follows from a person's being inactive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedInactive {
+    /// What the lifecycle says.
+    pub then: InactiveThen,
+    /// Where.
+    pub location: Location,
 }
 
 /// A condition.
@@ -232,6 +248,33 @@ pub struct ExplainedChange {
     pub location: Location,
 }
 
+/// A limit that counts something the plan would do to the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedGuard {
+    /// Its name.
+    pub guard: String,
+    /// The part it judges by itself, for example `department Sales`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// What is counted, in words.
+    pub counts: String,
+    /// The limit, in words.
+    pub limit: String,
+    /// To how many accounts of the part it would happen.
+    pub counted: u64,
+    /// Of how many.
+    pub base: u64,
+    /// What these are, for example `enabled accounts`.
+    pub of: &'static str,
+    /// How many are allowed.
+    pub allowed: u64,
+    /// The verdict.
+    pub verdict: GuardVerdict,
+    /// Where it is written.
+    pub location: Location,
+}
+
 /// Something held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -263,28 +306,17 @@ pub(crate) struct Whole<'a> {
 /// The planner refuses: see [`PlanError`].
 pub fn explain(input: PlanInput<'_>, who: &Who) -> Result<Explanation, PlanError> {
     let config = input.config;
-    let tables = plan::tables(config);
     let (person, account) = match who {
         Who::Person { source, key } => (Some((source.clone(), key.clone())), None),
-        Who::Account { target, guid } => {
-            // Whose it is, only the whole plan tells.
-            let nobody = PersonKey::new(String::new());
-            let (_, trace) = plan::build_traced(input.clone(), &nobody, &tables)?;
-            let owner = trace
-                .people
-                .into_iter()
-                .find(|one| one.target == *target && one.account == Some(*guid))
-                .map(|one| (one.source, one.key));
-            match owner {
-                Some(owner) => (Some(owner), None),
-                None => (None, Some((target.clone(), *guid))),
-            }
-        }
+        Who::Account { target, guid } => match plan::owner(&input, target, *guid)? {
+            Some(owner) => (Some(owner), None),
+            None => (None, Some((target.clone(), *guid))),
+        },
     };
     let watched = person
         .as_ref()
         .map_or_else(|| PersonKey::new(String::new()), |(_, key)| key.clone());
-    let (plan, trace) = plan::build_traced(input.clone(), &watched, &tables)?;
+    let (plan, trace) = plan::build_explained(input.clone(), &watched)?;
     let whole = Whole {
         config,
         input,

@@ -1,8 +1,9 @@
 //! A person, and what each target comes to for them.
 
 use super::{
-    ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedHeld,
-    ExplainedNext, ExplainedPerson, ExplainedState, Explanation, OnTarget, Whole,
+    ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedGuard,
+    ExplainedHeld, ExplainedInactive, ExplainedNext, ExplainedPerson, ExplainedState, Explanation,
+    OnTarget, Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
 use crate::plan::{Action, Assessment, Change, Held, RuleIndex};
@@ -148,6 +149,7 @@ impl Whole<'_> {
                 })
                 .collect(),
             held: held.into_iter().map(|held| self.held(held)).collect(),
+            guards: self.guards(target),
             calendar: self
                 .plan
                 .calendar
@@ -165,6 +167,29 @@ impl Whole<'_> {
                 })
                 .collect(),
         }
+    }
+
+    /// Limits that count the watched person's changes.
+    fn guards(&self, target: &Name) -> Vec<ExplainedGuard> {
+        let touching = self.trace.guards.iter();
+        touching
+            .filter(|(outcome, _)| outcome.target == *target)
+            .map(|(outcome, location)| ExplainedGuard {
+                guard: outcome.guard.clone(),
+                part: outcome.part(),
+                counts: outcome.counts.clone(),
+                limit: outcome.limit.clone(),
+                counted: outcome.counted,
+                base: outcome.base,
+                of: match (outcome.base, outcome.base_is()) {
+                    (1, (one, _)) => one,
+                    (_, (_, several)) => several,
+                },
+                allowed: outcome.allowed,
+                verdict: outcome.verdict,
+                location: location.clone(),
+            })
+            .collect()
     }
 
     pub(super) fn held(&self, held: &Held) -> ExplainedHeld {
@@ -203,6 +228,19 @@ impl Whole<'_> {
             name: assessed.state.clone(),
             location: assessed.state_rule.clone(),
             tried,
+            inactive: assessed.inactive.and_then(|then| {
+                let mut lifecycles = self.config.lifecycles.values();
+                let lifecycle = lifecycles.find(|one| {
+                    let at = one.positions.value("/spec/states");
+                    at.file == assessed.state_rule.file
+                        && one.spec.target == assessed.target.as_str()
+                        && one.spec.source == assessed.source.as_str()
+                })?;
+                Some(ExplainedInactive {
+                    then,
+                    location: lifecycle.positions.value("/spec/inactive"),
+                })
+            }),
         }
     }
 
@@ -224,6 +262,7 @@ impl Whole<'_> {
                     .filter(|held| held.accounts.iter().any(|one| one.guid == Some(*guid)))
                     .map(|held| self.held(held))
                     .collect(),
+                guards: Vec::new(),
                 calendar: Vec::new(),
             })
             .into_iter()

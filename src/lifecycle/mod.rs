@@ -19,6 +19,7 @@ pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
 pub use stamp::{ABSENT, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
+use crate::lang::PersonContext;
 use crate::model::Name;
 
 /// A lifecycle ready to decide.
@@ -32,6 +33,8 @@ pub struct Lifecycle {
     pub written: Vec<Written>,
     /// What there is to be in: each state without stages, each stage of the others.
     pub states: Vec<State>,
+    /// Who is inactive and what follows; `None` where the source has no such thing.
+    pub inactive: Option<Inactive>,
     /// What is done about accounts of absent people.
     pub absent: Absent,
     /// What is done about accounts of people out of scope.
@@ -40,6 +43,15 @@ pub struct Lifecycle {
     pub absent_rule: RuleId,
     /// Where `outOfScope` is written.
     pub out_of_scope_rule: RuleId,
+}
+
+/// Who is inactive, and what follows.
+#[derive(Debug)]
+pub struct Inactive {
+    /// The condition.
+    pub when: Test,
+    /// What follows.
+    pub then: kinds::InactiveThen,
 }
 
 /// What is done about accounts of absent people.
@@ -124,6 +136,13 @@ impl Lifecycle {
                 .transpose()
         };
         let time_zone = formula(compiler, "/spec/timeZone", document.spec.time_zone.as_ref())?;
+        let inactive = match &document.spec.inactive {
+            kinds::InactivePolicy::Never(_) => None,
+            kinds::InactivePolicy::When(rule) => Some(Inactive {
+                when: compiler.test(positions, "/spec/inactive/when", &rule.when)?,
+                then: rule.then,
+            }),
+        };
         let mut states = Vec::with_capacity(document.spec.states.len());
         let mut all = Vec::with_capacity(document.spec.states.len());
         for (at, state) in document.spec.states.iter().enumerate() {
@@ -223,11 +242,29 @@ impl Lifecycle {
             time_zone,
             written: all,
             states,
+            inactive,
             absent,
             out_of_scope: document.spec.out_of_scope,
             absent_rule: compiler.rule(positions, "/spec/absent", "absent"),
             out_of_scope_rule: compiler.rule(positions, "/spec/outOfScope", "outOfScope"),
         })
+    }
+
+    /// Whether the source calls the person inactive.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub fn is_inactive(&self, context: &PersonContext<'_>) -> Result<bool, UndecidedBy> {
+        let Some(inactive) = &self.inactive else {
+            return Ok(false);
+        };
+        match &inactive.when.blind {
+            Some(field) => Err(UndecidedBy::NotDelivered(field.clone())),
+            None => {
+                let holds = inactive.when.condition.holds(context);
+                holds.map_err(UndecidedBy::Failed)
+            }
+        }
     }
 
     /// The facts that led to a state: those its condition and the ones before it read, and its date.

@@ -60,6 +60,8 @@ codes! {
         GUARD_BREAK_GLASS "guard-break-glass" "change the account by hand; no plan changes accounts kept for emergencies";
         GUARD_LIMIT "guard-limit" "see to what brings this about, or let it pass once with a Waiver";
         GUARD_MINIMUM_MEMBERS "guard-minimum-members" "give the group other enabled members first, and plan again";
+        INACTIVE "inactive" "decide what becomes of the account, or correct the record in HaloITSM; nothing is changed while the person is inactive";
+        INACTIVE_ENABLED "inactive-enabled" "add a state for inactive people before the one that takes them, or correct the record in HaloITSM";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
         JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
@@ -103,6 +105,7 @@ codes! {
         EXCEPTION_UNKNOWN_PERSON "exception-unknown-person" "exceptions of people whom the read does not have";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
+        INACTIVE "inactive" "enabled accounts whose people the source calls inactive, left as they are";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
         JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
         JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";

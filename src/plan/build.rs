@@ -21,10 +21,10 @@ use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
 
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
-use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook};
+use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook, RuleId};
 use crate::mapping::Mapping;
 use crate::model::{
-    DirectorySnapshot, JoinedRead, Name, PeopleSnapshot, Person, PersonKey, Verdict,
+    DirectorySnapshot, Guid, JoinedRead, Name, PeopleSnapshot, Person, PersonKey, Verdict,
 };
 use crate::policy::{LastGoodRead, Proof, judge, warning};
 use crate::snapshot::{directory_digest, people_digest};
@@ -144,7 +144,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
 
 /// Makes the plan and tells what became of everybody on the way, and which rules were asked about `watched`. For
 /// tests of a configuration, many of which share the prepared [`tables`]; noting it all takes time and memory that a
-/// plan for a whole company should not cost.
+/// plan for a whole company should not cost. Guards are not asked: one invented person is no company.
 ///
 /// # Errors
 /// As for [`build`].
@@ -153,16 +153,62 @@ pub fn build_traced(
     watched: &PersonKey,
     tables: &Tables,
 ) -> Result<(Plan, Trace), PlanError> {
+    trace(&input, watched, tables, false)
+}
+
+/// As [`build_traced`], with guards, and with what they say of the changes of `watched`: the plan that [`build`] makes.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_explained(
+    input: PlanInput<'_>,
+    watched: &PersonKey,
+) -> Result<(Plan, Trace), PlanError> {
+    trace(&input, watched, &tables(input.config), true)
+}
+
+/// Whose the account is, as far as a plan would know.
+///
+/// # Errors
+/// As for [`build`].
+pub fn owner(
+    input: &PlanInput<'_>,
+    target: &Name,
+    account: Guid,
+) -> Result<Option<(Name, PersonKey)>, PlanError> {
+    let moment = moment(input.config, input.as_of, tables(input.config))?;
+    let mut book = RuleBook::default();
+    let judged = quality::judge(input, &moment, &mut book, &mut Warnings::default())?;
+    let mut proofs = proofs(input);
+    let targets = prepare(input, &moment, &judged, &mut book, &mut proofs, false)?;
+    let target = targets.iter().find(|one| one.target().name == target);
+    Ok(target.and_then(|target| target.owner(account)))
+}
+
+/// Somebody who wants to know how a plan came about.
+struct Asked<'t> {
+    trace: &'t mut Trace,
+    watched: &'t PersonKey,
+    guarded: bool,
+}
+
+fn trace(
+    input: &PlanInput<'_>,
+    watched: &PersonKey,
+    tables: &Tables,
+    guarded: bool,
+) -> Result<(Plan, Trace), PlanError> {
     let rows = Arc::new(RowWatch::new(watched.clone()));
     let tables = tables.clone().watched(Some(rows.clone()));
     let moment = moment(input.config, input.as_of, tables)?;
     let mut trace = Trace::default();
-    let plan = make(
-        &input,
-        moment,
-        RuleBook::watching(watched.clone()),
-        Some(&mut trace),
-    )?;
+    let asked = Asked {
+        trace: &mut trace,
+        watched,
+        guarded,
+    };
+    let book = RuleBook::watching(watched.clone());
+    let plan = make(input, moment, book, Some(asked))?;
     trace.rows = rows.rows();
     Ok((plan, trace))
 }
@@ -171,11 +217,10 @@ fn make(
     input: &PlanInput<'_>,
     moment: Moment,
     mut book: RuleBook,
-    mut trace: Option<&mut Trace>,
+    mut asked: Option<Asked<'_>>,
 ) -> Result<Plan, PlanError> {
     let config = input.config;
     let not_after = valid_until(config, &moment)?;
-    let tables: BTreeSet<Name> = config.tables.keys().cloned().collect();
     let mut warnings = Warnings::default();
     let mut plan = Plan {
         tool_version: input.tool_version.to_owned(),
@@ -213,63 +258,19 @@ fn make(
     };
     let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
     let mut proofs = proofs(input);
-    let mut targets = Vec::new();
-    for directory in config.directories.values() {
-        let mappings: Vec<&Document<kinds::Mapping>> = config
-            .mappings
-            .values()
-            .filter(|mapping| mapping.spec.target == directory.name.as_str())
-            .collect();
-        if mappings.is_empty() {
-            continue;
+    // One invented person is no company: tests of rules are not judged by what a company may do at once.
+    let guarded = asked.as_ref().is_none_or(|asked| asked.guarded);
+    let targets = prepare(input, &moment, &judged, &mut book, &mut proofs, guarded)?;
+    for target in &targets {
+        let identity = target.target().index.snapshot.header.identity.clone();
+        plan.targets.insert(target.target().name.clone(), identity);
+        if let Some(asked) = &mut asked {
+            asked.trace.people.extend(target.assessed(&book));
         }
-        let snapshot =
-            input
-                .directories
-                .get(&directory.name)
-                .ok_or_else(|| PlanError::NoDirectory {
-                    target: directory.name.clone(),
-                })?;
-        plan.targets
-            .insert(directory.name.clone(), snapshot.header.identity.clone());
-        let mut sides = Vec::new();
-        let mut group_rules = Vec::new();
-        let sources: BTreeSet<&str> = mappings
-            .iter()
-            .map(|mapping| mapping.spec.source.as_str())
-            .collect();
-        for (number, source) in sources.into_iter().enumerate() {
-            let mut compiling = Compiling {
-                input,
-                tables: &tables,
-                book: &mut book,
-                judged: &judged,
-                moment: &moment,
-            };
-            let (side, rules) = compiling.side(
-                source,
-                u16::try_from(number).unwrap_or(u16::MAX),
-                directory,
-                snapshot,
-                &mappings,
-            )?;
-            sides.push(side);
-            group_rules.extend(rules);
-        }
-        let target = Target::new(directory, snapshot, &moment, sides)?;
-        // One invented person is no company: tests of rules are not judged by what a company may do at once.
-        let guards = trace
-            .is_none()
-            .then(|| Guards::compile(config, &directory.name, &moment, &mut book));
-        let planning = Planning::new(config, target, group_rules, guards, &mut proofs);
-        if let Some(trace) = trace.as_deref_mut() {
-            let assessed = planning.assessed(&book);
-            trace.people.extend(assessed);
-        }
-        targets.push(planning);
     }
+    let watched = asked.as_ref().map(|asked| asked.watched);
     for target in targets {
-        let planned = target.run(&proofs, &mut warnings);
+        let planned = target.run(&proofs, watched, &mut warnings);
         plan.counts.people += planned.people;
         plan.counts.managed_accounts += planned.managed;
         plan.counts.unchanged += planned.unchanged;
@@ -279,6 +280,13 @@ fn make(
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
+        if let Some(asked) = &mut asked {
+            let located = planned.touching.into_iter().map(|outcome| {
+                let rule = book.get(RuleId(outcome.rule.0));
+                (outcome, rule.location.clone())
+            });
+            asked.trace.guards.extend(located);
+        }
     }
     plan.changes = order::sort(plan.changes);
     // By day; of one day, by target, source and key, in which order they come.
@@ -305,10 +313,69 @@ fn make(
     plan.counts.held_in_part = held.in_part;
     plan.warnings = warnings.into_plan();
     settle_rules(&mut plan, &book);
-    if let Some(trace) = trace {
-        trace.rules = book.into_watches();
+    if let Some(asked) = asked {
+        asked.trace.rules = book.into_watches();
     }
     Ok(plan)
+}
+
+/// Finds everybody's state and account in every target that has mappings, and judges the reads as far as each can.
+fn prepare<'a>(
+    input: &PlanInput<'a>,
+    moment: &'a Moment,
+    judged: &'a BTreeMap<Name, Judged>,
+    book: &mut RuleBook,
+    proofs: &mut BTreeMap<Name, Proof>,
+    guarded: bool,
+) -> Result<Vec<Planning<'a>>, PlanError> {
+    let config = input.config;
+    let tables: BTreeSet<Name> = config.tables.keys().cloned().collect();
+    let mut targets = Vec::new();
+    for directory in config.directories.values() {
+        let mappings: Vec<&Document<kinds::Mapping>> = config
+            .mappings
+            .values()
+            .filter(|mapping| mapping.spec.target == directory.name.as_str())
+            .collect();
+        if mappings.is_empty() {
+            continue;
+        }
+        let snapshot =
+            input
+                .directories
+                .get(&directory.name)
+                .ok_or_else(|| PlanError::NoDirectory {
+                    target: directory.name.clone(),
+                })?;
+        let mut sides = Vec::new();
+        let mut group_rules = Vec::new();
+        let sources: BTreeSet<&str> = mappings
+            .iter()
+            .map(|mapping| mapping.spec.source.as_str())
+            .collect();
+        for (number, source) in sources.into_iter().enumerate() {
+            let mut compiling = Compiling {
+                input,
+                tables: &tables,
+                book,
+                judged,
+                moment,
+            };
+            let (side, rules) = compiling.side(
+                source,
+                u16::try_from(number).unwrap_or(u16::MAX),
+                directory,
+                snapshot,
+                &mappings,
+            )?;
+            sides.push(side);
+            group_rules.extend(rules);
+        }
+        let target = Target::new(directory, snapshot, moment, sides)?;
+        let guards = guarded.then(|| Guards::compile(config, &directory.name, moment, book));
+        targets.push(Planning::new(config, target, group_rules, guards, proofs));
+    }
+    Ok(targets)
 }
 
 /// The tables of a configuration, ready for lookups.

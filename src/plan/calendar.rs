@@ -14,7 +14,7 @@ use super::deletion::Earliest;
 use super::missing::{self, Missing};
 use super::target::{CHUNK, Subject, Target};
 use super::{CalendarEffect, CalendarEntry};
-use crate::config::kinds::GroupsInState;
+use crate::config::kinds::{GroupsInState, InactiveThen};
 use crate::lang::{PersonContext, Timing};
 use crate::lifecycle::{Beginning, Lifecycle, Since, State};
 use crate::matching::Found;
@@ -105,7 +105,9 @@ impl<'l> Timings<'l> {
         let written = &lifecycle.written;
         let conditions: Vec<Timing<'l>> = written
             .iter()
-            .filter_map(|state| Some(state.when.as_ref()?.condition.timing()))
+            .filter_map(|state| state.when.as_ref())
+            .chain(lifecycle.inactive.iter().map(|inactive| &inactive.when))
+            .map(|when| when.condition.timing())
             .collect();
         let dates = written.iter().filter_map(|state| state.since.as_ref());
         let anytime = conditions.iter().any(Timing::is_anytime)
@@ -131,7 +133,7 @@ struct One<'t, 'a> {
 
 impl<'t, 'a> One<'t, 'a> {
     fn new(target: &'t Target<'a>, subject: &'t Subject, days: u32) -> Option<Self> {
-        if matches!(subject.found, Found::Conflict(_)) {
+        if matches!(subject.found, Found::Conflict(_)) || target.is_left_alone(subject) {
             return None;
         }
         let side = target.side(subject);
@@ -206,6 +208,7 @@ impl<'t, 'a> One<'t, 'a> {
         } else {
             self.today.tomorrow().ok()
         };
+        let from = from.filter(|_| !self.target.is_left_alone(self.subject));
         entries.extend(from.and_then(|from| self.due(&lifecycle.states[state], waits, from)));
         while let Some(day) = days.pop_first() {
             // A moment of the day has come when the day is over.
@@ -239,6 +242,13 @@ impl<'t, 'a> One<'t, 'a> {
             }
             if next != state {
                 let (from, to) = (&lifecycle.states[state], &lifecycle.states[next]);
+                // Nobody inactive is enabled, and nothing at all happens to those people decide about.
+                let enters = to.enabled || to.create && !account;
+                let people = lifecycle.inactive.as_ref();
+                let people = people.is_some_and(|one| one.then != InactiveThen::States);
+                if (enters || people) && lifecycle.is_inactive(&self.context) != Ok(false) {
+                    break;
+                }
                 // What is only counted now has not been deleted yet.
                 entries.retain(|entry: &CalendarEntry| {
                     entry.on < day || !entry.does.contains(&CalendarEffect::Delete)

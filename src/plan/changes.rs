@@ -127,7 +127,9 @@ impl Making<'_, '_> {
         let subject = &target.subjects[at as usize];
         let empty = Outcome::default();
         let outcome = self.outcomes[at as usize].as_deref().unwrap_or(&empty);
-        let adopts = matches!(subject.found, Found::Adopt { .. }) && outcome.whole.is_none();
+        let adopts = matches!(subject.found, Found::Adopt { .. })
+            && outcome.whole.is_none()
+            && !target.is_left_alone(subject);
         let named = self
             .given
             .get(&at)

@@ -129,7 +129,7 @@ impl Target<'_> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
+    pub(super) fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
         let observed = self.observed(rule).first();
         let stamp = observed.and_then(|text| Stamp::parse(text));
         stamp.is_some_and(|stamp| stamp.what == ABSENT)

@@ -52,26 +52,34 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         },
     };
-    evaluation.switch(stopped);
-    let kept = match evaluation.deletion() {
-        None => None,
-        Some(Ok(())) => {
-            return Some(Box::new(Outcome {
-                delete: true,
-                ..Outcome::default()
-            }));
+    let mut kept = None;
+    let mut outcome = if target.is_left_alone(subject) {
+        evaluation.left_alone(stopped)
+    } else {
+        evaluation.switch(stopped);
+        match evaluation.deletion() {
+            None => {}
+            Some(Ok(())) => {
+                return Some(Box::new(Outcome {
+                    delete: true,
+                    ..Outcome::default()
+                }));
+            }
+            Some(Err(draft)) => kept = Some(draft),
         }
-        Some(Err(draft)) => Some(draft),
+        let result = match target.refused(subject) {
+            Some(draft) => evaluation.stamp().and(Err(draft)),
+            None => evaluation
+                .stamp()
+                .and_then(|()| evaluation.possible())
+                .and_then(|()| evaluation.attributes())
+                .and_then(|()| evaluation.placement(places)),
+        };
+        match result {
+            Ok(()) => evaluation.outcome,
+            Err(draft) => hold(evaluation.outcome, draft, target, subject),
+        }
     };
-    let result = evaluation
-        .stamp()
-        .and_then(|()| evaluation.possible())
-        .and_then(|()| evaluation.attributes())
-        .and_then(|()| evaluation.placement(places));
-    let mut outcome = evaluation.outcome;
-    if let Err(draft) = result {
-        outcome = hold(outcome, draft, target, subject);
-    }
     if let Found::Adopt {
         by: Recognised::Link {
             replaces: true,
@@ -161,7 +169,7 @@ pub(super) struct Evaluation<'s, 't, 'a> {
 
 impl<'t> Evaluation<'_, 't, '_> {
     /// Whether the account is to be enabled or disabled; `stopped` says that it is disabled whatever the state.
-    fn switch(&mut self, stopped: Option<RuleId>) {
+    pub(super) fn switch(&mut self, stopped: Option<RuleId>) {
         let Some(entry) = self.entry else { return };
         let state = self.target.state(self.subject);
         let flags = entry

@@ -370,8 +370,8 @@ impl<'t, 'a> Here<'t, 'a> {
             .entry(self.of.object)
             .guid
             .to_compact_string();
-        let risk = match action {
-            Action::Modify { .. } => Risk::Low,
+        let risk = match &action {
+            Action::Modify { attributes } => super::risk::of_attributes(attributes),
             Action::Delete { .. } => Risk::Irreversible,
             _ => Risk::High,
         };

@@ -28,7 +28,7 @@ use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverI
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
-use crate::model::{EntryKind, Name, Verdict};
+use crate::model::{EntryKind, Name, PersonKey, Verdict};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
@@ -40,6 +40,8 @@ pub(super) struct Planned {
     pub(super) guards: Vec<GuardOutcome>,
     pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
+    /// Limits that count the watched person's changes.
+    pub(super) touching: Vec<GuardOutcome>,
     pub(super) people: u64,
     pub(super) managed: u64,
     pub(super) unchanged: u64,
@@ -118,6 +120,7 @@ impl<'a> Planning<'a> {
     pub(super) fn run(
         mut self,
         proofs: &BTreeMap<Name, Proof>,
+        watched: Option<&PersonKey>,
         warnings: &mut Warnings,
     ) -> Planned {
         for side in &mut self.target.sides {
@@ -153,6 +156,7 @@ impl<'a> Planning<'a> {
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
+        self.target.warn_of_inactive(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
@@ -203,7 +207,7 @@ impl<'a> Planning<'a> {
             .filter(|(at, subject)| matches!(subject.found, Found::Account(_)) && !touched[*at])
             .count() as u64;
         let judged = match &self.guards {
-            Some(guards) => guards::judge(target, guards, changes, warnings),
+            Some(guards) => guards::judge(target, guards, changes, watched, warnings),
             None => guards::unjudged(changes),
         };
         let mut held = held(target, people, objects);
@@ -215,6 +219,7 @@ impl<'a> Planning<'a> {
             guards: judged.outcomes,
             waivers: judged.waivers,
             exceptions: listed(target),
+            touching: judged.touching,
             people: in_scope,
             managed,
             unchanged,

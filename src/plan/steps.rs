@@ -7,12 +7,13 @@ use super::changes::{Making, change_id, index, object_text};
 use super::contents::sort;
 use super::evaluate::Outcome;
 use super::reasons::RENAMED;
+use super::risk;
 use super::target::Subject;
 use super::{
     Action, AttributeChange, Cause, Change, ChangeId, ObjectRef, PasswordPolicy, PersonRef,
     PlanValue, Reason, Recovery, Risk,
 };
-use crate::mapping::{AttributeRule, Origin, is_logon_name};
+use crate::mapping::{AttributeRule, Origin};
 use crate::matching::{Found, Recognised};
 
 /// What can be brought back after a deletion.
@@ -146,6 +147,7 @@ impl One<'_, '_, '_> {
                 depends.extend(create);
             }
             sort(&mut attributes);
+            let risk = risk::of_attributes(&attributes);
             let late = self.outcome.attributes.iter();
             let because = self.rules_reason(
                 late.filter(|delta| making.broken.contains(&(self.at, delta.rule.id)))
@@ -156,7 +158,7 @@ impl One<'_, '_, '_> {
                 Action::Modify { attributes },
                 because,
                 Cause::Source,
-                Risk::Low,
+                risk,
                 depends,
             );
         }
@@ -392,11 +394,7 @@ impl One<'_, '_, '_> {
         }
         sort(&mut attributes);
         let renamed = self.is_renamed();
-        let risk = if attributes.iter().any(|change| is_logon_name(&change.name)) {
-            Risk::Medium
-        } else {
-            Risk::Low
-        };
+        let risk = risk::of_attributes(&attributes);
         let because = if by_state {
             self.state()
         } else {

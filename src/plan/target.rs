@@ -30,6 +30,8 @@ pub(super) struct Subject {
     pub(super) mapping: u16,
     pub(super) state: u16,
     pub(super) since: Since,
+    /// The source calls the person inactive.
+    pub(super) inactive: bool,
     /// What the stage is counted from.
     pub(super) counting: Counting,
     pub(super) anchor: CompactString,
@@ -285,6 +287,7 @@ impl<'a> Target<'a> {
                         mapping,
                         state,
                         since,
+                        inactive,
                         anchor,
                         templates,
                     } => {
@@ -295,6 +298,7 @@ impl<'a> Target<'a> {
                             mapping: *mapping,
                             state: *state,
                             since: *since,
+                            inactive: *inactive,
                             counting: Counting::default(),
                             anchor: anchor.clone(),
                             rules: Ok(0),

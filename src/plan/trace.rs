@@ -1,10 +1,12 @@
 //! What a plan does not show of how it came about: the state and mapping of everybody, and the rules that were asked.
 //!
-//! Only for tests of a configuration; a plan never depends on it.
+//! For tests of a configuration, and for explaining one person; a plan never depends on it.
 
 use std::collections::BTreeSet;
 
+use super::GuardOutcome;
 use super::planning::Planning;
+use crate::config::kinds::InactiveThen;
 use crate::lifecycle::{RuleBook, WatchedRule};
 use crate::matching::Found;
 use crate::model::{Guid, Location, Name, PersonKey};
@@ -19,6 +21,8 @@ pub struct Trace {
     pub rules: Vec<WatchedRule>,
     /// Rows looked up for the watched person: table and key, in the form in which keys are compared.
     pub rows: BTreeSet<(Name, String)>,
+    /// What limits say of the parts that the watched person's changes are in, and where each is written.
+    pub guards: Vec<(GuardOutcome, Location)>,
 }
 
 /// What became of one person in one target.
@@ -36,6 +40,8 @@ pub struct Assessment {
     pub state: String,
     /// Where the state is written.
     pub state_rule: Location,
+    /// What follows from it, when the source calls the person inactive.
+    pub inactive: Option<InactiveThen>,
     /// The account that is theirs, or becomes so by adoption.
     pub account: Option<Guid>,
     /// The account is recognised and not yet tied to the person.
@@ -43,6 +49,17 @@ pub struct Assessment {
 }
 
 impl Planning<'_> {
+    /// Whose the account is.
+    pub(super) fn owner(&self, account: Guid) -> Option<(Name, PersonKey)> {
+        let target = self.target();
+        let subject = target.subjects.iter().find(|subject| {
+            let object = subject.account();
+            object.is_some_and(|object| target.index.entry(object).guid == account)
+        })?;
+        let side = target.side(subject);
+        Some((side.source.clone(), side.person(subject.person).key.clone()))
+    }
+
     /// Everybody with a state.
     pub(super) fn assessed(&self, book: &RuleBook) -> Vec<Assessment> {
         let target = self.target();
@@ -59,6 +76,7 @@ impl Planning<'_> {
                     mapping: target.mapping(subject).name.clone(),
                     state: state.name.clone(),
                     state_rule: book.get(state.rule).location.clone(),
+                    inactive: target.inactive(subject).map(|inactive| inactive.then),
                     account: subject
                         .account()
                         .map(|object| target.index.entry(object).guid),

@@ -143,7 +143,10 @@ impl Wishes {
 pub(super) fn held_back(making: &Making<'_, '_>, at: u32, leaving: bool) -> bool {
     let subject = &making.target.subjects[at as usize];
     let side = making.target.side(subject);
-    if matches!(subject.found, Found::Conflict(_)) || side.exceptions.exempts(subject.person) {
+    if matches!(subject.found, Found::Conflict(_))
+        || side.exceptions.exempts(subject.person)
+        || making.target.is_left_alone(subject)
+    {
         return true;
     }
     let Some(outcome) = &making.outcomes[at as usize] else {

@@ -2,9 +2,12 @@
 
 use super::label::Label;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
-use crate::explain::{ExplainedAttribute, ExplainedGroup, Explanation, GroupStanding, OnTarget};
+use crate::config::kinds::InactiveThen;
+use crate::explain::{
+    ExplainedAttribute, ExplainedGroup, ExplainedGuard, Explanation, GroupStanding, OnTarget,
+};
 use crate::model::Location;
-use crate::plan::ExceptionStanding;
+use crate::plan::{ExceptionStanding, GuardVerdict};
 
 pub(super) fn report(told: &Explanation) -> Report {
     let mut sections = Vec::new();
@@ -126,6 +129,18 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
                 .code(tried.text.clone())
                 .origin(at(&tried.location))
         }));
+        lines.extend(found.inactive.as_ref().map(|inactive| {
+            let then = match inactive.then {
+                InactiveThen::States => "inactive in the source: the account is never enabled",
+                InactiveThen::Report => "inactive in the source: the account is left as it is",
+                InactiveThen::HoldForReview => {
+                    "inactive in the source: the account is left as it is until somebody decides"
+                }
+            };
+            Line::new(1, Sign::None)
+                .own(then)
+                .origin(at(&inactive.location))
+        }));
         state.push(Item { lines });
     }
     for account in &on.accounts {
@@ -208,6 +223,8 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
         })
         .collect();
     sections.push(section("Held".to_owned(), String::new(), held));
+    let guards = on.guards.iter().map(guard).collect();
+    sections.push(section("Limits".to_owned(), String::new(), guards));
     let calendar = on
         .calendar
         .iter()
@@ -259,6 +276,32 @@ fn attribute(told: &ExplainedAttribute, settled: bool) -> Item {
     origin.push(Piece::Own(" · ".into()));
     origin.push(Piece::Code(super::plan::cut(&told.text, 120)));
     one(line.origin(origin))
+}
+
+/// One limit that counts what the plan would do.
+fn guard(told: &ExplainedGuard) -> Item {
+    let (sign, verdict) = match told.verdict {
+        GuardVerdict::Passed => (Sign::None, "passed"),
+        GuardVerdict::Waived => (Sign::None, "waived"),
+        GuardVerdict::Breached => (Sign::Alarm, "BREACHED"),
+        GuardVerdict::NotJudged => (Sign::Alarm, "NOT JUDGED"),
+    };
+    let mut line = Line::new(0, sign)
+        .own(verdict)
+        .own(" · ")
+        .code(told.guard.clone());
+    if let Some(part) = &told.part {
+        line = line.own(" in ").sentence(part.clone());
+    }
+    let line = line
+        .own(": ")
+        .strong(grouped(told.counted))
+        .own(format!(" of {} {} would be ", grouped(told.base), told.of))
+        .sentence(told.counts.clone())
+        .own(format!(", {} allowed (", grouped(told.allowed)))
+        .sentence(told.limit.clone())
+        .own(")");
+    one(line.origin(at(&told.location)))
 }
 
 fn group(told: &ExplainedGroup) -> Item {

@@ -58,6 +58,9 @@ async fn everything_about_somebody_is_told() {
     let groups = recorded("groups");
     let settled = recorded("settled");
     let leaver = recorded("leaver");
+    let inactive = recorded("inactive-held");
+    let guarded = recorded("guards-class");
+    let waived = recorded("guards-waiver");
     for (project, who, name) in [
         (&exceptions, "2004", "stopped.txt"),
         (&exceptions, "people/2002", "exempt.txt"),
@@ -71,6 +74,9 @@ async fn everything_about_somebody_is_told() {
             "nobodys.txt",
         ),
         (&leaver, "1042", "leaver.txt"),
+        (&inactive, "1043", "inactive.txt"),
+        (&guarded, "1042", "breached.txt"),
+        (&waived, "1042", "waived.txt"),
     ] {
         let run = run(project.path(), &["explain", who]).await.expect(0);
         golden(name, &run.stdout);

@@ -12,6 +12,7 @@ mod exceptions;
 mod groups;
 mod guards;
 mod halo;
+mod inactive;
 mod joins;
 mod lifecycle;
 mod links;

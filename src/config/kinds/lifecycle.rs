@@ -22,6 +22,10 @@ pub struct Lifecycle {
     /// The states, in the order they are tried.
     #[schemars(length(min = 1))]
     pub states: Vec<State>,
+    /// What is done about a person whom the source calls inactive, besides what the states say: `never` where the
+    /// source has no such thing, else a condition and what follows, as in `{when: person.inactive, then: states}`.
+    /// Whatever is chosen, nobody inactive is ever enabled.
+    pub inactive: InactivePolicy,
     /// What is done about an account whose person no longer stands in the source. Nothing is ever removed for it,
     /// unless `leaver` says so.
     pub absent: AbsentPolicy,
@@ -232,6 +236,47 @@ pub enum GroupsInState {
     Keep,
     /// The person is taken out of every group that a rule of this target names.
     Remove,
+}
+
+/// What is done about a person whom the source calls inactive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", untagged)]
+pub enum InactivePolicy {
+    /// The source has no such thing.
+    Never(Never),
+    /// The source says so.
+    When(InactiveRule),
+}
+
+/// The word for a source that never calls anybody inactive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Never {
+    /// The source has no such thing.
+    Never,
+}
+
+/// Who is inactive, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InactiveRule {
+    /// Condition over `person` and `as_of`, for example `person.inactive | default(false)`.
+    pub when: String,
+    /// What follows.
+    pub then: InactiveThen,
+}
+
+/// What is done about an inactive person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum InactiveThen {
+    /// The states decide, and one that would have an account enabled or made holds the person instead.
+    States,
+    /// A warning in the plan. Nothing of the account is changed, whatever the states say.
+    Report,
+    /// The person is held, so that the plan shows them until somebody settles it. Nothing of the account is changed,
+    /// whatever the states say.
+    HoldForReview,
 }
 
 /// What is done about the account of an absent person.

@@ -453,9 +453,13 @@ fn unknown_value(
     let options = || options.iter().map(String::as_str);
     match instance {
         Value::String(given) => {
+            let known = match options().next() {
+                Some(only) if options().count() == 1 => quoted(only),
+                _ => format!("one of {}", list(options())),
+            };
             let mut finding = at_value(
                 codes::UNKNOWN_VALUE,
-                format!("{} is not one of {}", quoted(given), list(options())),
+                format!("{} is not {known}", quoted(given)),
                 did_you_mean(given, options()),
             );
             // Taken for what was meant, so that a slip of the fingers is complained of once.

@@ -286,9 +286,10 @@ pub enum Cause {
 pub enum Risk {
     /// Descriptive attributes.
     Low,
-    /// Creates, adoptions, additions, moves, names people sign in with.
+    /// Creates, adoptions, additions, moves, names people sign in with and are written to, expiry and profile.
     Medium,
-    /// Disables, removals from groups.
+    /// Disables, removals from groups, moves to a leaver's place, members of privileged groups, another anchor, and
+    /// attributes that decide who signs in as whom, what runs for them, or where their mail goes.
     High,
     /// Deletions, also those that the Recycle Bin can bring back for a time; whatever cannot be undone.
     Irreversible,

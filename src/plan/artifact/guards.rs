@@ -60,6 +60,16 @@ impl GuardOutcome {
         }
     }
 
+    /// What [`base`](Self::base) counts, one and several of them.
+    pub fn base_is(&self) -> (&'static str, &'static str) {
+        match (self.kind, self.per.as_deref()) {
+            (GuardKind::MinimumMembers, _) => ("enabled member", "enabled members"),
+            (GuardKind::Limit, Some("group")) => ("member", "members"),
+            (GuardKind::Limit, _) => ("enabled account", "enabled accounts"),
+            (GuardKind::BreakGlass, _) => ("account", "accounts"),
+        }
+    }
+
     /// The part in words, for example `department Sales`.
     pub fn part(&self) -> Option<String> {
         let scope = self.scope.as_ref()?;

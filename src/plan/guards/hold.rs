@@ -77,6 +77,7 @@ impl Judging<'_, '_> {
         }
         let mut judgement = Judgement {
             waivers,
+            touching: self.touching,
             ..Judgement::default()
         };
         let mut waiting: BTreeMap<(u32, Option<Guid>, usize), Vec<Change>> = BTreeMap::new();

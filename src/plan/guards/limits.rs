@@ -12,7 +12,7 @@ use crate::config::kinds::{ActionClass, OnBreach};
 use crate::matching::Standing;
 use crate::model::{DnKey, FieldIndex};
 use crate::plan::target::{NOBODY, Target};
-use crate::plan::{Action, Change, GuardVerdict};
+use crate::plan::{Action, Change, GuardOutcome, GuardVerdict};
 
 /// A part: the form it is compared in, and how it is shown.
 type Part = (String, String);
@@ -86,8 +86,16 @@ impl Judging<'_, '_> {
             let number = counted.who.len() as u64;
             let allowed = limit.allowance.allowed(base);
             let (per, scope) = limit.per.scope(counted.shown);
+            let mut outcome = limit.judged(self.target);
+            (outcome.per, outcome.scope) = (per.clone(), scope.clone());
+            outcome.counted = number;
+            (outcome.base, outcome.allowed) = (base, allowed);
+            let touches = self.touches(&counted.changes);
             if number <= allowed {
                 passed += 1;
+                if touches {
+                    self.touching.push(outcome);
+                }
                 let left = allowed - number;
                 if nearest
                     .as_ref()
@@ -103,13 +111,6 @@ impl Judging<'_, '_> {
                 }
                 continue;
             }
-            let mut outcome = blank(self.target, limit.name.as_str(), limit.rule);
-            outcome.counts = limit.words();
-            outcome.limit = limit.allowance.words();
-            (outcome.per, outcome.scope) = (per, scope);
-            outcome.counted = number;
-            (outcome.base, outcome.allowed) = (base, allowed);
-            outcome.on_breach = Some(limit.on_breach);
             let waiver = self
                 .guards
                 .waivers
@@ -118,17 +119,16 @@ impl Judging<'_, '_> {
             if let Some((waived, _)) = waiver {
                 outcome.verdict = GuardVerdict::Waived;
                 outcome.waiver = Some(waived.name.clone());
+                self.touching.extend(touches.then(|| outcome.clone()));
                 self.outcome(outcome);
                 continue;
             }
             outcome.verdict = GuardVerdict::Breached;
+            self.touching.extend(touches.then(|| outcome.clone()));
             let outcome = self.outcome(outcome);
             self.breach(limit.on_breach, &counted.changes, outcome);
         }
-        let mut outcome = blank(self.target, limit.name.as_str(), limit.rule);
-        outcome.counts = limit.words();
-        outcome.limit = limit.allowance.words();
-        outcome.on_breach = Some(limit.on_breach);
+        let mut outcome = limit.judged(self.target);
         outcome.parts = passed;
         if let Some(nearest) = nearest {
             (outcome.per, outcome.scope) = (nearest.per, nearest.scope);
@@ -144,6 +144,15 @@ impl Judging<'_, '_> {
             // Nothing it counts happens in any part.
             self.outcome(outcome);
         }
+    }
+
+    /// Whether one of these changes is the watched person's.
+    fn touches(&self, changes: &[usize]) -> bool {
+        let mut keys = changes
+            .iter()
+            .map(|number| &self.changes[*number].1.person.key);
+        self.watched
+            .is_some_and(|watched| keys.any(|key| key == watched))
     }
 
     /// Whether an exception shuts this account at once: one person's decision, with an owner, that no number outweighs.
@@ -191,6 +200,16 @@ impl Per {
 }
 
 impl Limit {
+    /// A verdict of it, with nothing counted yet.
+    fn judged(&self, target: &Target<'_>) -> GuardOutcome {
+        GuardOutcome {
+            counts: self.words(),
+            limit: self.allowance.words(),
+            on_breach: Some(self.on_breach),
+            ..blank(target, self.name.as_str(), self.rule)
+        }
+    }
+
     /// What it counts, in words.
     fn words(&self) -> String {
         let mut words: Vec<String> = Vec::new();

@@ -16,6 +16,7 @@ use super::draft::Warnings;
 use super::target::{NOBODY, Target};
 use super::{Change, GuardOutcome, GuardVerdict, Held, ObjectRef, WaiverInPlan, WaiverStanding};
 use crate::lifecycle::RuleId;
+use crate::model::PersonKey;
 use crate::policy::warning;
 
 /// What the guards make of a target's changes.
@@ -26,6 +27,8 @@ pub(super) struct Judgement {
     pub(super) held: Vec<Held>,
     pub(super) outcomes: Vec<GuardOutcome>,
     pub(super) waivers: Vec<WaiverInPlan>,
+    /// What each limit says of the part that the watched person's changes are in.
+    pub(super) touching: Vec<GuardOutcome>,
 }
 
 /// A target's changes while they are judged.
@@ -37,6 +40,8 @@ struct Judging<'j, 'a> {
     /// Per change the outcome that holds it.
     waits: Vec<Option<usize>>,
     outcomes: Vec<GuardOutcome>,
+    watched: Option<&'j PersonKey>,
+    touching: Vec<GuardOutcome>,
 }
 
 /// Lets every change go on, where no company is concerned.
@@ -47,11 +52,12 @@ pub(super) fn unjudged(changes: Vec<(u32, Change)>) -> Judgement {
     }
 }
 
-/// Judges the changes of a target.
+/// Judges the changes of a target. Of `watched` it is noted which limits count them.
 pub(super) fn judge(
     target: &Target<'_>,
     guards: &Guards,
     changes: Vec<(u32, Change)>,
+    watched: Option<&PersonKey>,
     warnings: &mut Warnings,
 ) -> Judgement {
     if !guards.present {
@@ -67,6 +73,8 @@ pub(super) fn judge(
         waits: vec![None; changes.len()],
         changes,
         outcomes: Vec::new(),
+        watched,
+        touching: Vec::new(),
     };
     judging.limits();
     judging.break_glass(warnings);

@@ -4,7 +4,7 @@
 
 use super::{Context, Item};
 use crate::config::kinds::OnBreach;
-use crate::plan::{GuardKind, GuardOutcome, GuardVerdict, RuleIndex, WaiverInPlan, WaiverStanding};
+use crate::plan::{GuardOutcome, GuardVerdict, RuleIndex, WaiverInPlan, WaiverStanding};
 use crate::render::report::{Line, Piece, Sign, count, grouped};
 
 /// The lines of guards that hold changes: what a reader must see first.
@@ -54,12 +54,8 @@ fn numbers(line: Line, outcome: &GuardOutcome) -> Line {
     if outcome.verdict == GuardVerdict::NotJudged {
         return line.own(": ").sentence(outcome.limit.clone());
     }
-    let of = match (outcome.kind, outcome.per.as_deref()) {
-        (GuardKind::MinimumMembers, _) => count(outcome.base, "enabled member", "enabled members"),
-        (GuardKind::Limit, Some("group")) => count(outcome.base, "member", "members"),
-        (GuardKind::Limit, _) => count(outcome.base, "enabled account", "enabled accounts"),
-        (GuardKind::BreakGlass, _) => count(outcome.base, "account", "accounts"),
-    };
+    let (one, several) = outcome.base_is();
+    let of = count(outcome.base, one, several);
     line = line
         .own(": ")
         .strong(grouped(outcome.counted))

@@ -352,6 +352,7 @@ metadata: {name: employees}
 spec:
   source: people
   target: corp
+  inactive: never
   absent: report
   outOfScope: report
   states:

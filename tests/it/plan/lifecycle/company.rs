@@ -91,6 +91,7 @@ metadata: {name: employees}
 spec:
   source: people
   target: corp
+  inactive: never
   outOfScope: report
 ";
 
