@@ -37,6 +37,14 @@ codes! {
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
+        DELETE_CHILDREN "delete-children" "see what stands below the account, and delete or move it by hand; a plan deletes nothing with an account";
+        DELETE_EXCEPTION "delete-exception" "wait until the exception is over, or take it out; nobody with an exception is deleted";
+        DELETE_PRIVILEGED "delete-privileged" "take the account out of the group by hand, and plan again";
+        DELETE_PROTECTED "delete-protected" "take the protection from accidental deletion off, or let the reading account see it";
+        DELETE_RECYCLE_BIN "delete-recycle-bin" "switch the Recycle Bin on, or say withoutRecycleBin: true in the stage";
+        DELETE_SERVICE "delete-service" "find out what signs in with the account; take its servicePrincipalName and its trust away when nothing does";
+        DELETE_TOO_EARLY "delete-too-early" "nothing; the account is deleted when it has been disabled long enough";
+        DELETE_UNDATED "delete-undated" "let the reading account see replPropertyMetaData, and read the directory again with this configuration";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";

@@ -72,6 +72,10 @@ impl Target<'_> {
             };
             return stays(Counting { day, stamp });
         }
+        // There is nothing to write a stamp to, and there will be none: nothing is counted.
+        if subject.account().is_none() && !side.state(subject.state).create {
+            return stays(Counting::default());
+        }
         let written = &side.lifecycle.written[side.state(subject.state).written];
         let as_of = side.as_of(self.moment, subject.person);
         match found {

@@ -15,6 +15,7 @@ mod changes;
 mod contents;
 mod counting;
 mod coverage;
+mod deletion;
 mod draft;
 mod evaluate;
 mod exceptions;

@@ -164,10 +164,14 @@ pub(super) fn held_back(making: &Making<'_, '_>, at: u32, leaving: bool) -> bool
     {
         return true;
     }
-    let whole = making.outcomes[at as usize]
-        .as_ref()
-        .is_some_and(|outcome| outcome.whole.is_some());
-    if !whole {
+    let Some(outcome) = &making.outcomes[at as usize] else {
+        return false;
+    };
+    // Deleting ends every membership, and a restored account has them again.
+    if outcome.delete {
+        return true;
+    }
+    if outcome.whole.is_none() {
         return false;
     }
     let leaver =

@@ -27,8 +27,9 @@ pub use guards::{
     ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
 };
 pub use lifecycle::{
-    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, InactivePolicy, InactiveRule,
-    InactiveThen, Lifecycle, Never, OutOfScopePolicy, Stage, StageAccount, State, Step,
+    AbsentLeaver, AbsentPolicy, AccountState, Deletion, GroupsInState, InactivePolicy,
+    InactiveRule, InactiveThen, Lifecycle, Never, OutOfScopePolicy, Stage, StageAccount, State,
+    Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{

@@ -19,6 +19,7 @@ pub(super) const NAMES: usize = 5;
 
 /// A plan's changes by section.
 pub(super) struct Sorted<'a> {
+    pub deletions: Vec<OfPerson<'a>>,
     pub removals: Vec<OfPerson<'a>>,
     pub creates: Vec<OfPerson<'a>>,
     /// Heading and people, for each cause that brings about anything.
@@ -50,17 +51,18 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         }
         causes.insert(change.cause);
     }
+    let mut deletions = People::default();
     let mut removals = People::default();
     let mut creates = People::default();
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
     for change in &plan.changes {
         let of = who(change);
         // A move is shown as one, with what it takes.
-        let moves = change
-            .unit
-            .as_ref()
-            .is_some_and(|unit| moves.contains(unit));
-        if accounts::is_removal(change) || disabled.contains(&of) || moves {
+        let unit = change.unit.as_ref();
+        let moves = unit.is_some_and(|unit| moves.contains(unit));
+        if matches!(change.action, Action::Delete { .. }) {
+            deletions.push(change);
+        } else if accounts::is_removal(change) || disabled.contains(&of) || moves {
             removals.push(change);
         } else if created.contains(&of) {
             creates.push(change);
@@ -74,6 +76,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         }
     }
     Sorted {
+        deletions: deletions.finish(),
         removals: removals.finish(),
         creates: creates.finish(),
         by_cause: others
