@@ -9,6 +9,9 @@ use jiff::Timestamp;
 /// What a stamp says for an account whose person is missing from the source; no state has this name.
 pub const ABSENT: &str = "absent";
 
+/// What a stamp says for an account whose person has moved across groups; no state has this name where it is used.
+pub const MOVED: &str = "moved";
+
 /// `halosync: leaver since 2026-11-27T01:20:00Z`; when the person is missing besides, `, absent since …` follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {

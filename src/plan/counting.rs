@@ -8,8 +8,9 @@ use jiff::civil::Date;
 
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
+use super::moves;
 use super::target::{Subject, Target};
-use crate::lifecycle::{Since, Stamp};
+use crate::lifecycle::{MOVED, Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
@@ -41,6 +42,16 @@ pub(super) enum Work {
     Nowhere,
 }
 
+impl Work {
+    /// A stamp that stays, but for what it says of somebody who is seen again.
+    fn of_seen(stamp: &Stamp) -> Self {
+        match (stamp.absent, stamp.seen()) {
+            (Some(_), Some(left)) => Self::Seen(left.to_compact_string()),
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Target<'_> {
     /// The stage a subject has come to, and what it is counted from.
     pub(super) fn count(&self, subject: &Subject) -> (u16, Counting) {
@@ -61,6 +72,9 @@ impl Target<'_> {
         if subject.since != Since::Stamp {
             let stamp = match found {
                 None => Work::Nothing,
+                Some(Some(stamp)) if stamp.what == MOVED && moves::keeps_stamp(self, subject) => {
+                    Work::of_seen(&stamp)
+                }
                 Some(Some(_)) => Work::Clear,
                 Some(None) => Work::Foreign,
             };
@@ -70,6 +84,10 @@ impl Target<'_> {
             };
             return stays(Counting { day, stamp });
         }
+        // There is nothing to write a stamp to, and there will be none: nothing is counted.
+        if subject.account().is_none() && !side.state(subject.state).create {
+            return stays(Counting::default());
+        }
         let written = &side.lifecycle.written[side.state(subject.state).written];
         let as_of = side.as_of(self.moment, subject.person);
         match found {
@@ -78,10 +96,7 @@ impl Target<'_> {
                 let stage = written.stage(day, as_of.date());
                 let counting = Counting {
                     day: Some(day),
-                    stamp: match (stamp.absent, stamp.seen()) {
-                        (Some(_), Some(left)) => Work::Seen(left.to_compact_string()),
-                        _ => Work::Nothing,
-                    },
+                    stamp: Work::of_seen(&stamp),
                 };
                 (u16::try_from(stage).unwrap_or(u16::MAX), counting)
             }

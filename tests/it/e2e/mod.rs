@@ -37,6 +37,7 @@ macro_rules! on_both {
 on_both!(
     joiners_with_managers_and_groups,
     movers_change_attributes_name_place_and_groups,
+    movers_overlap_until_a_day_the_plan_names,
     leavers_are_disabled_and_moved,
     groups_are_named_three_ways_and_privileged_ones_are_refused,
     returners_are_enabled,

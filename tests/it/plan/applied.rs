@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
 use halosync::model::{
-    AttributeId, DirectoryHeader, DirectorySnapshot, Dn, DnKey, Entry, EntryKind, Guid, Syntax,
-    Values,
+    AttributeId, DeletionFacts, DirectoryHeader, DirectorySnapshot, Dn, DnKey, Entry, EntryKind,
+    Guid, Syntax, Values,
 };
 use halosync::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue};
 
@@ -26,12 +26,17 @@ pub(super) struct Directory {
     standing: HashMap<DnKey, Guid>,
     made: HashMap<String, Guid>,
     next: u128,
+    /// What is known of accounts before a deletion, as read.
+    deletions: HashMap<Guid, Option<Box<DeletionFacts>>>,
+    /// When accounts were last enabled or disabled here.
+    switched: HashMap<Guid, jiff::Timestamp>,
+    now: jiff::Timestamp,
 }
 
 /// The read after every change of the plan. Panics where a real directory would refuse.
 pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot {
     let mut directory = Directory::new(read);
-    directory.apply(&plan.changes);
+    directory.apply(plan.as_of, &plan.changes);
     directory.read()
 }
 
@@ -76,12 +81,20 @@ impl Directory {
             standing,
             made: HashMap::new(),
             next: 0xc << 124,
+            deletions: read
+                .objects
+                .iter()
+                .map(|entry| (entry.guid, entry.deletion.clone()))
+                .collect(),
+            switched: HashMap::new(),
+            now: jiff::Timestamp::UNIX_EPOCH,
         }
     }
 
     /// Makes these changes of one plan, in their order.
-    pub(super) fn apply(&mut self, changes: &[Change]) {
+    pub(super) fn apply(&mut self, now: jiff::Timestamp, changes: &[Change]) {
         self.made.clear();
+        self.now = now;
         for change in changes {
             self.change(change);
         }
@@ -127,11 +140,32 @@ impl Directory {
             let flags = if *enable { "512" } else { "514" };
             let uac = self.id("userAccountControl");
             self.store(guid, uac, vec![Held::Text(flags.into())]);
+            self.switched.insert(guid, self.now);
             return;
         }
         let guid = self.guid(&change.object);
         match &change.action {
             Action::Create { .. } => {}
+            Action::Delete { before, .. } => {
+                let (dn, _, attributes) = self.objects.remove(&guid).unwrap();
+                self.standing.remove(&dn.key());
+                assert_eq!(attributes.len(), before.len(), "the whole is noted");
+                let flags = &attributes[&self.id("userAccountControl")];
+                assert!(
+                    matches!(&flags[..], [Held::Text(flags)] if flags.parse::<i64>().unwrap() & 2 != 0)
+                );
+                for (other, _, attributes) in self.objects.values_mut() {
+                    assert!(
+                        !other.key().is_at_or_under(&dn.key()),
+                        "{other} stands below"
+                    );
+                    // Links go with what they point to.
+                    for values in attributes.values_mut() {
+                        values.retain(|value| *value != Held::Link(guid));
+                    }
+                    attributes.retain(|_, values| !values.is_empty());
+                }
+            }
             Action::Adopt { attribute, .. } => self.set(guid, attribute),
             Action::Modify { attributes } => {
                 for attribute in attributes {
@@ -147,6 +181,7 @@ impl Directory {
                 let flags: i64 = flags.parse().unwrap();
                 let disable = matches!(change.action, Action::Disable {});
                 assert_ne!(flags & 2 != 0, disable, "the bit is as wanted already");
+                self.switched.insert(guid, self.now);
                 self.store(
                     guid,
                     uac,
@@ -268,6 +303,25 @@ impl Directory {
         }
     }
 
+    /// What is known of an account before a deletion: it was disabled now, or stands as it was read.
+    fn deletion(&self, guid: Guid) -> Option<Box<DeletionFacts>> {
+        self.header.deleted_objects?;
+        let flags = self.objects[&guid].2.get(&self.id("userAccountControl"))?;
+        let [Held::Text(flags)] = &flags[..] else {
+            return None;
+        };
+        if flags.parse::<i64>().unwrap() & 2 == 0 {
+            return None;
+        }
+        match self.switched.get(&guid) {
+            None => self.deletions.get(&guid).cloned().flatten(),
+            Some(moment) => Some(Box::new(DeletionFacts {
+                control_changed: Some(*moment),
+                protected: Some(false),
+            })),
+        }
+    }
+
     /// As a read would show it.
     pub(super) fn read(&self) -> DirectorySnapshot {
         let text = |held: &Held| -> CompactString {
@@ -285,6 +339,7 @@ impl Directory {
                     guid: *guid,
                     dn: dn.clone(),
                     kind: *kind,
+                    deletion: self.deletion(*guid),
                     attributes: attributes
                         .iter()
                         .map(|(id, values)| {

@@ -216,6 +216,7 @@ impl Company {
             dn: Dn::parse(&format!("{name},DC=corp,DC=example,DC=test")).unwrap(),
             kind,
             attributes: Box::default(),
+            deletion: None,
         });
     }
 
@@ -321,6 +322,7 @@ impl Company {
             dn,
             kind: EntryKind::User,
             attributes: Box::default(),
+            deletion: None,
         });
         for (name, value) in [
             ("cn", format!("User {key}")),
@@ -481,6 +483,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Disable {} => "disable",
             Action::AddMember { .. } => "addMember",
             Action::RemoveMember { .. } => "removeMember",
+            Action::Delete { .. } => "delete",
         })
         .collect()
 }

@@ -350,6 +350,7 @@ fn changes(plan: &Plan) -> Vec<String> {
                 if *enable { "enabled" } else { "disabled" }
             )),
             Action::Adopt { .. } => words.push("adopt".to_owned()),
+            Action::Delete { .. } => words.push("**delete**".to_owned()),
             Action::Enable {} => words.push("**enable**".to_owned()),
             Action::Disable {} => words.push("**disable**".to_owned()),
             Action::Modify { attributes } => {

@@ -236,8 +236,10 @@ fn live(history: &History, outages: &[Option<Outage>]) -> DirectorySnapshot {
         }
         match outage {
             Some(Outage::NotApplied) => {}
-            Some(Outage::CutShort) => directory.apply(&plan.changes[..plan.changes.len() / 2]),
-            _ => directory.apply(&plan.changes),
+            Some(Outage::CutShort) => {
+                directory.apply(plan.as_of, &plan.changes[..plan.changes.len() / 2])
+            }
+            _ => directory.apply(plan.as_of, &plan.changes),
         }
         if day % 90 == 89 && outage.is_none() {
             company.read_people(people.values().cloned().collect());
