@@ -141,8 +141,10 @@ pub(super) fn hold<'t>(
     }
     // Somebody who is seen is not missing any more, whatever else is wrong with them.
     let seen = matches!(subject.counting.stamp, Work::Seen(_));
+    // Not on an account that is not theirs yet.
+    let own = matches!(found, Found::Account(_));
     let kept = |delta: &Delta<'t>| {
-        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+        own && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
             && (leaver
                 || seen
                 || matches!(&delta.after, After::Values(values) if values.is_empty()))

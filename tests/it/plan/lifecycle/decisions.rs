@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use halosync::config::Config;
+use halosync::model::{DeletedObjects, DeletionFacts, EntryKind};
 use halosync::plan::{Action, Plan, PlanValue};
 
 use super::super::applied::apply;
@@ -131,6 +132,11 @@ const CASES: &[Case] = &[
         "leaver+90d: the last day was 1 June",
         "leaver+90d",
         &[("site", "London"), ("endsOn", "2026-06-01")],
+    ),
+    person(
+        "leaver+365d: the last day was 1 October a year ago",
+        "leaver+365d",
+        &[("site", "London"), ("endsOn", "2025-10-01")],
     ),
     person("leaver+0d: only inactive, no date", "leaver+0d", INACTIVE),
     Case {
@@ -261,7 +267,7 @@ fn company(case: &Case, situation: &str) -> Company {
     company.file("mapping.yaml", MAPPING);
     company.file(
         "guards.yaml",
-        "apiVersion: halosync/v1\nkind: Guards\nmetadata: {name: corp}\nspec: {target: corp, breakGlass: [emergency]}\n",
+        "apiVersion: halosync/v1\nkind: Guards\nmetadata: {name: corp}\nspec: {target: corp, breakGlass: [emergency], limits: [{name: deletions, actions: [delete], max: 10, onBreach: holdClass}]}\n",
     );
     if !case.exception.is_empty() {
         company.file(
@@ -276,6 +282,10 @@ fn company(case: &Case, situation: &str) -> Company {
         company.person("1", case.facts);
         company.people.people[0].in_scope = case.seen == Seen::Read;
     }
+    company.directory.header.deleted_objects = Some(DeletedObjects {
+        recycle_bin: Some(true),
+        lifetime: 180,
+    });
     let place = match situation {
         "in another OU" => "OU=Research,OU=People",
         "closed as a leaver's" => "OU=Leavers,OU=People",
@@ -310,6 +320,14 @@ fn company(case: &Case, situation: &str) -> Company {
             company.write("2", "employeeID", "1");
         }
         _ => {}
+    }
+    for entry in &mut company.directory.objects {
+        entry.deletion = (entry.kind == EntryKind::User).then(|| {
+            Box::new(DeletionFacts {
+                control_changed: Some("2026-06-01T10:00:00Z".parse().unwrap()),
+                protected: Some(false),
+            })
+        });
     }
     company
 }
@@ -466,7 +484,8 @@ proven complete and with one that is not. This page is made by the planner itsel
 The plans are made on 23 November 2026. The account is person 1's: enabled, in the OU Sales, where the mapping places
 everyone, and in the group Staff, in which a rule has everyone, unless the table says otherwise. *Expired* accounts are
 enabled, and their `accountExpires` is past. Accounts *closed as a leaver's* are disabled, in the OU Leavers, in no group.
-*Protected* ones have `adminCount` 1. The right column says what is different when the read is not proven complete;
+*Protected* ones have `adminCount` 1. Who is disabled has been since
+June, and the Recycle Bin is on. The right column says what is different when the read is not proven complete;
 *the same* where nothing is. Codes are those of [held.md](held.md).
 
 Besides, the test holds for every cell: accounts outside the managed scope, protected ones, those kept for emergencies, and
