@@ -3,9 +3,11 @@
 //! Every case runs twice, against the embedded directory and against a real Samba AD domain controller, with the same
 //! expectations. HaloITSM is the simulator in both.
 
+mod admin;
 mod cases;
 mod failures;
 mod lab;
+mod policies;
 mod site;
 
 use lab::Lab;
@@ -62,11 +64,11 @@ on_both!(
 /// Defines each case of the failure catalogue for the embedded directory, and for Samba a test for each part of the
 /// catalogue: its cases share one domain controller, emptied in between.
 macro_rules! catalogue {
-    ($($part:ident { $($case:ident),* $(,)? })*) => {
+    ($($part:ident { $($module:ident::$case:ident),* $(,)? })*) => {
         mod failures_embedded {
             $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::failures::$case(&mut super::Lab::embedded().await).await;
+                super::$module::$case(&mut super::Lab::embedded().await).await;
             })*)*
         }
         mod failures_samba {
@@ -75,7 +77,7 @@ macro_rules! catalogue {
                 let mut lab = super::Lab::samba().await;
                 $(
                     println!("{}", stringify!($case));
-                    super::failures::$case(&mut lab).await;
+                    super::$module::$case(&mut lab).await;
                     lab.empty().await;
                 )*
             })*
@@ -85,29 +87,29 @@ macro_rules! catalogue {
 
 catalogue!(
     the_read {
-        zero_people_with_status_200,
-        page_one_of_three_then_status_500,
-        forty_percent_fewer_people,
-        wrong_agent_rights_giving_a_short_list,
+        failures::zero_people_with_status_200,
+        failures::page_one_of_three_then_status_500,
+        failures::forty_percent_fewer_people,
+        failures::wrong_agent_rights_giving_a_short_list,
     }
     people {
-        a_scope_of_three_people_all_leaving,
-        a_person_renamed,
-        a_person_rehired_with_the_old_account_disabled,
-        two_people_with_one_name,
-        one_account_matching_two_people,
-        a_group_emptied_by_a_rule_typo,
+        failures::a_scope_of_three_people_all_leaving,
+        failures::a_person_renamed,
+        failures::a_person_rehired_with_the_old_account_disabled,
+        failures::two_people_with_one_name,
+        failures::one_account_matching_two_people,
+        failures::a_group_emptied_by_a_rule_typo,
     }
     days {
-        the_last_day_at_23_59_in_auckland_and_in_honolulu,
-        nights_when_clocks_change,
-        the_29th_of_february,
-        stamps_are_written_once_and_cleared,
-        missing_people_become_leavers,
+        failures::the_last_day_at_23_59_in_auckland_and_in_honolulu,
+        failures::nights_when_clocks_change,
+        failures::the_29th_of_february,
+        policies::stamps_are_written_once_and_cleared,
+        policies::missing_people_become_leavers,
     }
     exceptions_and_hard_stops {
-        exceptions_exempt_set_and_stop,
-        the_last_enabled_member_stays,
-        the_service_account_in_the_removal_set,
+        policies::exceptions_exempt_set_and_stop,
+        policies::the_last_enabled_member_stays,
+        failures::the_service_account_in_the_removal_set,
     }
 );

@@ -187,13 +187,12 @@ fn person(number: u32, record: &Record) -> Person {
 
 /// Somebody the day's read shows, whoever looks.
 fn shown(outage: Option<Outage>, day: usize, number: u32) -> bool {
-    let one_in = match outage {
-        Some(Outage::HalfRead) => 2,
+    match outage {
+        Some(Outage::HalfRead) => Chance(u64::from(number) << 16 | day as u64).percent(50),
         // The same people every day.
-        Some(Outage::Hidden) => return !number.is_multiple_of(3),
-        _ => return true,
-    };
-    Chance(u64::from(number) << 16 | day as u64).next() % one_in != 0
+        Some(Outage::Hidden) => !number.is_multiple_of(3),
+        _ => true,
+    }
 }
 
 fn takes(plan: &Plan) -> bool {
