@@ -51,6 +51,8 @@ codes! {
     CONTRADICTING_EXCEPTIONS = "contradicting-exceptions";
     CONTRADICTING_LINKS = "contradicting-links";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
+    DELETE_STAGE = "delete-stage";
+    DELETE_UNLIMITED = "delete-unlimited";
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
@@ -128,6 +130,7 @@ codes! {
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
     UNCERTAIN_OVERLAP = "uncertain-overlap";
+    UNDATED_OVERLAP = "undated-overlap";
     UNDATED_STAGES = "undated-stages";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";

@@ -285,6 +285,11 @@ fn words(action: &Action) -> Option<String> {
         Action::Disable {} => "disable the account".to_owned(),
         Action::Rename { before, after, .. } => format!("rename it from {before} to {after}"),
         Action::Move { before, after, .. } => format!("move it from {before} to {after}"),
+        Action::Delete {
+            restorable_days: Some(days),
+            ..
+        } => format!("delete the account; it can be brought back for {days} days"),
+        Action::Delete { .. } => "delete the account; it cannot be brought back".to_owned(),
         Action::Modify { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } => {
             return None;
         }

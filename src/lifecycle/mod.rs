@@ -16,7 +16,7 @@ pub use formula::{
 };
 
 pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
-pub use stamp::{ABSENT, REPLACED, Stamp};
+pub use stamp::{ABSENT, MOVED, REPLACED, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
 use crate::lang::PersonContext;
@@ -117,6 +117,19 @@ pub struct State {
     pub placement: Option<Arc<Formula>>,
     /// What happens to memberships.
     pub groups: kinds::GroupsInState,
+    /// When the account is deleted.
+    pub delete: Option<Deletion>,
+    /// Where it is written.
+    pub rule: RuleId,
+}
+
+/// When an account may be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// Days it must have been disabled.
+    pub disabled_for: u32,
+    /// Also where it cannot be brought back.
+    pub without_recycle_bin: bool,
     /// Where it is written.
     pub rule: RuleId,
 }
@@ -186,7 +199,21 @@ impl Lifecycle {
                     reason = Some(Arc::new(own));
                 }
                 after.extend(step.after);
+                let delete = step.delete.map(|delete| Deletion {
+                    // Checked with the document; nobody is deleted for what nobody can read.
+                    disabled_for: parse_days(&delete.disabled_for).unwrap_or(u32::MAX),
+                    without_recycle_bin: delete.without_recycle_bin,
+                    rule: compiler.rule(
+                        positions,
+                        &format!("{account}/delete"),
+                        &format!(
+                            "state {}: delete, when disabled for {}",
+                            step.name, delete.disabled_for
+                        ),
+                    ),
+                });
                 states.push(State {
+                    delete,
                     written: all.len(),
                     reason: reason.clone(),
                     enabled,

@@ -37,6 +37,14 @@ codes! {
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
+        DELETE_CHILDREN "delete-children" "see what stands below the account, and delete or move it by hand; a plan deletes nothing with an account";
+        DELETE_EXCEPTION "delete-exception" "wait until the exception is over, or take it out; nobody with an exception is deleted";
+        DELETE_PRIVILEGED "delete-privileged" "take the account out of the group by hand, and plan again";
+        DELETE_PROTECTED "delete-protected" "take the protection from accidental deletion off, or let the reading account see it";
+        DELETE_RECYCLE_BIN "delete-recycle-bin" "switch the Recycle Bin on, or say withoutRecycleBin: true in the stage";
+        DELETE_SERVICE "delete-service" "find out what signs in with the account; take its servicePrincipalName and its trust away when nothing does";
+        DELETE_TOO_EARLY "delete-too-early" "nothing; the account is deleted when it has been disabled long enough";
+        DELETE_UNDATED "delete-undated" "let the reading account see replPropertyMetaData, and read the directory again with this configuration";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
@@ -62,11 +70,13 @@ codes! {
         LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
         LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
+        MOVE_INCOMPLETE "move-incomplete" "settle what keeps them out of the new group, or correct the rule; until then they stay in the old ones";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
         NO_STATE "no-state" "add a state whose condition holds for this person";
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
+        OVERLAP_UNCLEAR "overlap-unclear" "correct the date in HaloITSM, or overlap.until of the Groups document; until then they stay in the group";
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
         PRIMARY_ADDRESS "primary-address" "let one rule give one SMTP: address, or correct the addresses of the account";
         PRIVILEGED_GROUP "privileged-group" "take the rule out, or name the group in privileged of the Groups document when its members are to be kept by rule";

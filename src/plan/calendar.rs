@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use rayon::prelude::*;
 
 use super::changes::index;
+use super::deletion::Earliest;
 use super::missing::{self, Missing};
 use super::target::{CHUNK, Subject, Target};
 use super::{CalendarEffect, CalendarEntry};
@@ -17,6 +18,9 @@ use crate::config::kinds::{GroupsInState, InactiveThen};
 use crate::lang::{PersonContext, Timing};
 use crate::lifecycle::{Beginning, Lifecycle, Since, State};
 use crate::matching::Found;
+
+/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
+const ACCOUNTDISABLE: i64 = 0x2;
 
 /// The days from tomorrow on, so many of them, for everybody of a target. `waiting` are accounts of missing people.
 pub(super) fn calendar(
@@ -81,6 +85,7 @@ fn left(
         from: crate::lifecycle::ABSENT.to_owned(),
         to: state.name.clone(),
         does,
+        groups: Vec::new(),
         rule: index(lifecycle.absent_rule),
     })
 }
@@ -197,6 +202,15 @@ impl<'t, 'a> One<'t, 'a> {
         let stamps = self.target.mapping(self.subject).stamp.is_some();
         let mut account = self.subject.account().is_some() || lifecycle.states[state].create;
         let mut days = self.candidates(timings);
+        let mut waits = self.disabled(&lifecycle.states[state]);
+        // What is due later today is done by tomorrow's plan.
+        let from = if self.is_due(&lifecycle.states[state]) {
+            Some(self.today)
+        } else {
+            self.today.tomorrow().ok()
+        };
+        let from = from.filter(|_| !self.target.is_left_alone(self.subject));
+        entries.extend(from.and_then(|from| self.due(&lifecycle.states[state], waits, from)));
         while let Some(day) = days.pop_first() {
             // A moment of the day has come when the day is over.
             let zone = self.context.as_of.time_zone().clone();
@@ -213,7 +227,7 @@ impl<'t, 'a> One<'t, 'a> {
             match decided.since {
                 Since::Day(day) => counted = Some(day),
                 Since::Uncounted => counted = None,
-                Since::Stamp if stamps => {
+                Since::Stamp if stamps && (account || lifecycle.states[next].create) => {
                     let written = self.written(next);
                     let same = lifecycle.states[state].written == lifecycle.states[next].written;
                     let since = match counted {
@@ -247,12 +261,72 @@ impl<'t, 'a> One<'t, 'a> {
                 if (enters || people) && lifecycle.is_inactive(&self.context) != Ok(false) {
                     break;
                 }
-                entries.push(self.entry(day, from, to, account && back.is_none()));
+                // What is only counted now has not been deleted yet.
+                entries.retain(|entry: &CalendarEntry| {
+                    entry.on < day || !entry.does.contains(&CalendarEffect::Delete)
+                });
+                account &= !entries
+                    .iter()
+                    .any(|entry| entry.does.contains(&CalendarEffect::Delete));
+                let mut entry = self.entry(day, from, to, account && back.is_none());
+                waits = match (from.enabled, to.enabled) {
+                    (true, false) => Some(day),
+                    (_, true) => None,
+                    _ => waits,
+                };
+                let deleted = (account && back.is_none())
+                    .then(|| self.due(to, waits, day))
+                    .flatten();
+                match deleted {
+                    Some(due) if due.on == day => {
+                        entry.does.push(CalendarEffect::Delete);
+                        entries.push(entry);
+                    }
+                    later => {
+                        entries.push(entry);
+                        entries.extend(later);
+                    }
+                }
                 account |= to.create;
                 state = next;
             }
         }
         entries
+    }
+
+    /// Since when the account will have been disabled, for its deletion; `None` where that is not known.
+    fn disabled(&self, state: &State) -> Option<Date> {
+        let entry = self.target.index.entry(self.subject.account()?);
+        let flags: i64 = entry.value(self.target.known.uac)?.parse().ok()?;
+        match (flags & ACCOUNTDISABLE == 0, state.enabled) {
+            // This plan disables it.
+            (true, false) => Some(self.today),
+            (true, true) => None,
+            (false, _) => {
+                let since = entry.deletion.as_ref()?.control_changed?;
+                Some(self.context.as_of.time_zone().to_datetime(since).date())
+            }
+        }
+    }
+
+    /// Whether the account has been disabled for long enough by now.
+    fn is_due(&self, state: &State) -> bool {
+        let (Some(terms), Some(object)) = (&state.delete, self.subject.account()) else {
+            return false;
+        };
+        let now = self.target.moment.as_of.timestamp();
+        matches!(self.target.deletable_from(object, terms), Earliest::From(from) if from <= now)
+    }
+
+    /// The day on or after `day` on which an account in this state has been disabled for long enough.
+    fn due(&self, state: &State, since: Option<Date>, day: Date) -> Option<CalendarEntry> {
+        let terms = state.delete.as_ref()?;
+        let on = later(since?, terms.disabled_for)?.max(day);
+        // What is due today is in the plan, or held.
+        self.is_ahead(on).then(|| CalendarEntry {
+            does: vec![CalendarEffect::Delete],
+            ..self.entry(on, state, state, true)
+        })
     }
 
     fn entry(&self, on: Date, from: &State, to: &State, account: bool) -> CalendarEntry {
@@ -290,6 +364,7 @@ impl<'t, 'a> One<'t, 'a> {
             from: from.name.clone(),
             to: to.name.clone(),
             does,
+            groups: Vec::new(),
             rule: index(to.rule),
         }
     }

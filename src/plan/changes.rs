@@ -27,6 +27,8 @@ pub(super) enum Class {
     Move,
     Enable,
     AddMember,
+    // Last: what can be brought back comes before what perhaps cannot.
+    Delete,
 }
 
 impl Class {
@@ -42,6 +44,7 @@ impl Class {
             Action::Move { .. } => Self::Move,
             Action::Enable {} => Self::Enable,
             Action::AddMember { .. } => Self::AddMember,
+            Action::Delete { .. } => Self::Delete,
         }
     }
 }

@@ -8,8 +8,9 @@ use jiff::civil::Date;
 
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
+use super::moves;
 use super::target::{Subject, Target};
-use crate::lifecycle::{ABSENT, Since, Stamp};
+use crate::lifecycle::{MOVED, Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
@@ -29,6 +30,8 @@ pub(super) enum Work {
     Nothing,
     /// This is written.
     Write(CompactString),
+    /// This is what is left of it, for the person is not missing any more.
+    Seen(CompactString),
     /// It is cleared: nothing is counted from it any more.
     Clear,
     /// A state waits for it, and it cannot be read.
@@ -39,6 +42,16 @@ pub(super) enum Work {
     Foreign,
     /// A state needs one, and the target keeps none.
     Nowhere,
+}
+
+impl Work {
+    /// A stamp that stays, but for what it says of somebody who is seen again.
+    fn of_seen(stamp: &Stamp) -> Self {
+        match (stamp.absent, stamp.seen()) {
+            (Some(_), Some(left)) => Self::Seen(left.to_compact_string()),
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Target<'_> {
@@ -69,21 +82,29 @@ impl Target<'_> {
                 // The only proof of where somebody comes back from.
                 (Some(_), None) if subject.returning.is_some() => Work::Nothing,
                 (Some(Some(stamp)), None) if self.waits_for_return(subject, &stamp) => Work::Kept,
+                (Some(Some(stamp)), None)
+                    if stamp.what == MOVED && moves::keeps_stamp(self, subject) =>
+                {
+                    Work::of_seen(&stamp)
+                }
                 (None, None) => Work::Nothing,
                 (Some(Some(_)), None) => Work::Clear,
                 (Some(None), _) => Work::Foreign,
                 (found, Some(day)) => match (found.flatten(), left_on(day, as_of)) {
                     (_, None) => Work::Nothing,
                     (Some(stamp), Some(_)) if stamp.is_of(&written.name, day, as_of) => {
-                        Work::Nothing
+                        Work::of_seen(&stamp)
                     }
                     (_, Some(since)) => {
-                        let what = written.name.clone();
-                        Work::Write(Stamp { what, since }.to_compact_string())
+                        Work::Write(Stamp::new(&written.name, since).to_compact_string())
                     }
                 },
             };
             return stays(Counting { day, stamp });
+        }
+        // There is nothing to write a stamp to, and there will be none: nothing is counted.
+        if subject.account().is_none() && !side.state(subject.state).create {
+            return stays(Counting::default());
         }
         match found {
             Some(Some(stamp)) if stamp.what == written.name => {
@@ -91,7 +112,7 @@ impl Target<'_> {
                 let stage = written.stage(day, as_of.date());
                 let counting = Counting {
                     day: Some(day),
-                    stamp: Work::Nothing,
+                    stamp: Work::of_seen(&stamp),
                 };
                 (u16::try_from(stage).unwrap_or(u16::MAX), counting)
             }
@@ -100,10 +121,7 @@ impl Target<'_> {
                 stamp: Work::Unreadable,
             }),
             None | Some(Some(_)) => {
-                let stamp = Stamp {
-                    what: written.name.clone(),
-                    since: as_of.timestamp(),
-                };
+                let stamp = Stamp::new(&written.name, as_of.timestamp());
                 stays(Counting {
                     day: Some(as_of.date()),
                     stamp: Work::Write(stamp.to_compact_string()),
@@ -146,10 +164,12 @@ fn left_on(day: Date, as_of: &jiff::Zoned) -> Option<jiff::Timestamp> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    pub(super) fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
-        let observed = self.observed(rule).first();
-        let stamp = observed.and_then(|text| Stamp::parse(text));
-        stamp.is_some_and(|stamp| stamp.what == ABSENT)
+    /// What is left of a stamp that says the person is missing; `None` when none does.
+    pub(super) fn without_absence(&self, rule: &AttributeRule) -> Option<Vec<CompactString>> {
+        let stamp = Stamp::parse(self.observed(rule).first()?)?;
+        stamp.missing_since()?;
+        let left = stamp.seen().map(|left| left.to_compact_string());
+        Some(left.into_iter().collect())
     }
 
     /// Writes or clears the stamp. It comes first: whoever is held for something else is shut all the same, and that
@@ -160,9 +180,13 @@ impl Evaluation<'_, '_, '_> {
         };
         let after = match &self.subject.counting.stamp {
             Work::Write(text) if self.entry.is_none() || self.may_take() => vec![text.clone()],
+            Work::Seen(text) => vec![text.clone()],
             Work::Clear => Vec::new(),
             // It cannot be counted yet that they have left, but they are not missing.
-            Work::Write(_) if self.is_marked_absent(rule) => Vec::new(),
+            Work::Write(_) => match self.without_absence(rule) {
+                Some(left) => left,
+                None => return Ok(()),
+            },
             Work::Unreadable => {
                 let shown: String = self
                     .observed(rule)

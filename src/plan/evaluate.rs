@@ -5,6 +5,7 @@
 
 use compact_str::CompactString;
 
+use super::counting::Work;
 use super::draft::Draft;
 use super::naming::Given;
 pub(super) use super::outcome::{After, Delta, NameNeed, Outcome, Unresolved};
@@ -52,10 +53,21 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         },
     };
+    let mut kept = None;
     let mut outcome = if target.is_left_alone(subject) {
         evaluation.left_alone(stopped)
     } else {
         evaluation.switch(stopped);
+        match evaluation.deletion() {
+            None => {}
+            Some(Ok(())) => {
+                return Some(Box::new(Outcome {
+                    delete: true,
+                    ..Outcome::default()
+                }));
+            }
+            Some(Err(draft)) => kept = Some(draft),
+        }
         let refused = target.refused(subject);
         let result = match refused.or_else(|| target.return_held(subject)) {
             Some(draft) => evaluation.stamp().and(Err(draft)),
@@ -105,6 +117,10 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         };
     }
+    // What is said of the whole account says this, too.
+    if outcome.whole.is_none() {
+        outcome.partial.extend(kept);
+    }
     (!outcome.is_empty()).then(|| Box::new(outcome))
 }
 
@@ -125,9 +141,14 @@ pub(super) fn hold<'t>(
         draft.accounts.push(*object);
     }
     // Somebody who is seen is not missing any more, whatever else is wrong with them.
+    let seen = matches!(subject.counting.stamp, Work::Seen(_));
+    // Not on an account that is not theirs yet.
+    let own = matches!(found, Found::Account(_));
     let kept = |delta: &Delta<'t>| {
-        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
-            && (leaver || matches!(&delta.after, After::Values(values) if values.is_empty()))
+        own && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+            && (leaver
+                || seen
+                || matches!(&delta.after, After::Values(values) if values.is_empty()))
     };
     let attributes: Vec<Delta<'t>> = outcome.attributes.into_iter().filter(kept).collect();
     draft.partial = leaver || !attributes.is_empty();
@@ -183,6 +204,21 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
     }
 
+    /// Whether the account is deleted, and what keeps it; `None` where it is not to be.
+    fn deletion(&self) -> Option<Result<(), Draft>> {
+        let target = self.target;
+        let object = self.subject.account()?;
+        let terms = target.state(self.subject).delete.as_ref()?;
+        if !self.may_take() {
+            return Some(Err(self.not_taken("deleting the account", terms.rule)));
+        }
+        let exceptions = &target.side(self.subject).exceptions;
+        if let Some(draft) = exceptions.keep(self.subject.person, object) {
+            return Some(Err(draft));
+        }
+        Some(target.deletable(object, terms))
+    }
+
     /// Whether the directory has what the mapping says nobody may be without.
     fn possible(&self) -> Result<(), Draft> {
         let state = usize::from(self.subject.state);
@@ -225,7 +261,23 @@ impl<'t> Evaluation<'_, 't, '_> {
         self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
     }
 
+    /// Whether the account is to be disabled, and that waits.
+    pub(super) fn shutting_waits(&self) -> bool {
+        let target = self.target;
+        let flags = self.entry.and_then(|entry| entry.value(target.known.uac));
+        let flags = flags.and_then(|flags| flags.parse::<i64>().ok());
+        let stops = &target.side(self.subject).exceptions;
+        let shut =
+            !target.state(self.subject).enabled || stops.stops(self.subject.person).is_some();
+        shut && flags.is_some_and(|flags| flags & ACCOUNTDISABLE == 0) && !self.may_take()
+    }
+
     pub(super) fn unproven(&mut self, what: &str, rule: RuleId) {
+        let draft = self.not_taken(what, rule);
+        self.outcome.partial.push(draft);
+    }
+
+    fn not_taken(&self, what: &str, rule: RuleId) -> Draft {
         let mut draft = if self.proven() {
             Draft::new(
                 held::REMOVAL_AFTER_ADOPTION,
@@ -240,7 +292,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         .rule(rule)
         .partial();
         draft.accounts.extend(self.subject.account());
-        self.outcome.partial.push(draft);
+        draft
     }
 
     pub(super) fn observed(&self, rule: &AttributeRule) -> &[CompactString] {

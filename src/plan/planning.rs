@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::absent::{Anchored, anchored, report};
@@ -11,6 +11,7 @@ use super::assemble::held;
 use super::calendar::calendar;
 use super::changes::Making;
 use super::coverage;
+use super::deletion::Prepared;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
@@ -18,6 +19,7 @@ use super::groups::memberships;
 use super::guards::{self, Guards};
 use super::links;
 use super::missing;
+use super::moves;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
@@ -144,6 +146,7 @@ impl<'a> Planning<'a> {
         let Some(anchors) = self.anchors.take() else {
             return self.unread(in_scope, managed);
         };
+        self.target.deletions = Prepared::new(&self.target);
         let mut people = std::mem::take(&mut self.people);
         let found = report(&self.target, &anchors, warnings);
         let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
@@ -168,7 +171,7 @@ impl<'a> Planning<'a> {
             .collect();
         let mut given = name_all(target, &mut outcomes);
         addresses::settle(target, &mut outcomes, &mut given);
-        drop_unreachable(&mut outcomes);
+        drop_unreachable(target, &mut outcomes);
         let broken = order::circles(&outcomes);
         let making = Making {
             target,
@@ -176,7 +179,7 @@ impl<'a> Planning<'a> {
             given: &given,
             broken: &broken,
         };
-        let made: Vec<(u32, Change)> = (0..count)
+        let mut made: Vec<(u32, Change)> = (0..count)
             .into_par_iter()
             .with_min_len(256)
             .flat_map_iter(|at| {
@@ -184,7 +187,13 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules, &left.strips, warnings);
+        let memberships = memberships(
+            &making,
+            &self.group_rules,
+            &left.strips,
+            &mut made,
+            warnings,
+        );
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
@@ -210,8 +219,16 @@ impl<'a> Planning<'a> {
         };
         let mut held = held(target, people, objects);
         held.extend(judged.held);
+        let mut calendar = calendar(target, &left.waiting, self.calendar);
+        let postponed = &memberships.postponed;
+        calendar.extend(moves::calendar(
+            target,
+            postponed,
+            &judged.changes,
+            &calendar,
+        ));
         Planned {
-            calendar: calendar(target, &left.waiting, self.calendar),
+            calendar,
             changes: judged.changes,
             held,
             guards: judged.outcomes,
@@ -375,8 +392,14 @@ fn name_all<'t>(
     given
 }
 
-/// References to accounts that turned out not to be made are left as they are.
-fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
+/// References to accounts that turned out not to be made, or that are deleted, are left as they are.
+fn drop_unreachable(target: &Target<'_>, outcomes: &mut [Option<Box<Outcome<'_>>>]) {
+    let deleted: HashSet<u32> = outcomes
+        .iter()
+        .zip(&target.subjects)
+        .filter(|(outcome, _)| outcome.as_ref().is_some_and(|outcome| outcome.delete))
+        .filter_map(|(_, subject)| subject.account())
+        .collect();
     let made: Vec<bool> = outcomes
         .iter()
         .map(|outcome| {
@@ -394,6 +417,11 @@ fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
                     compact_str::CompactString::default(),
                     Unresolved::Held,
                 ));
+                false
+            }
+            After::Object(other) if deleted.contains(&other) => {
+                let name = target.index.entry(other).dn.rdn().value;
+                lost.push((delta.rule, name.into(), Unresolved::NoAccount));
                 false
             }
             _ => true,

@@ -15,7 +15,7 @@ use super::links::Settled;
 use super::steps::One;
 use super::target::{Subject, Target};
 use super::{Action, AttributeChange, Cause, Change, PlanValue, Reason, Recovery, Risk};
-use crate::lifecycle::{ABSENT, Absent, REPLACED, RuleId, Stamp, Written};
+use crate::lifecycle::{Absent, REPLACED, RuleId, Stamp, Written};
 use crate::mapping::{AttributeRule, Cleared, cleared};
 use crate::matching::{Conflict, Found, Standing};
 use crate::model::{AttributeDef, AttributeId};
@@ -110,11 +110,12 @@ impl Target<'_> {
     /// The state a stamp was left in, and the day it is counted from.
     fn left(&self, subject: &Subject, stamp: &Stamp) -> Option<(usize, Date)> {
         let side = self.side(subject);
-        let day = stamp.day(side.as_of(self.moment, subject.person));
-        if stamp.what != ABSENT {
-            let mut written = side.lifecycle.written.iter();
-            return Some((written.position(|state| state.name == stamp.what)?, day));
+        let as_of = side.as_of(self.moment, subject.person);
+        let mut written = side.lifecycle.written.iter();
+        if let Some(state) = written.position(|state| state.name == stamp.what) {
+            return Some((state, stamp.day(as_of)));
         }
+        let day = as_of.time_zone().to_datetime(stamp.missing_since()?).date();
         match side.lifecycle.absent {
             Absent::Leaver { after, written } => {
                 let days = jiff::Span::new().days(i64::from(after));
@@ -191,10 +192,7 @@ impl One<'_, '_, '_> {
         let stamp = mapping.stamp.as_ref()?;
         let entry = target.index.entry(object);
         let words = target.words(self.subject, back);
-        let replaced = Stamp {
-            what: REPLACED.to_owned(),
-            since: target.moment.as_of.timestamp(),
-        };
+        let replaced = Stamp::new(REPLACED, target.moment.as_of.timestamp());
         let before = |id: AttributeId, def: &AttributeDef| -> Vec<PlanValue> {
             let values = entry.values(id).iter();
             values.map(|value| plan_value(def, value)).collect()
@@ -238,6 +236,7 @@ impl One<'_, '_, '_> {
             risk: Risk::High,
             recovery: Recovery::Full,
             privileged: false,
+            unit: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Keeps that whoever has left is shut out before anything else happens to their account, and that an account
 //! recognised by something else is tied to its person before it is changed.
 
+use super::attribute::works_longer;
 use super::changes::{Making, change_id, index, object_text};
 use super::contents::sort;
 use super::evaluate::Outcome;
@@ -15,6 +16,19 @@ use super::{
 };
 use crate::mapping::{AttributeRule, Origin};
 use crate::matching::{Found, Recognised};
+
+/// What can be brought back after a deletion.
+pub(super) fn recovery_of(action: &Action) -> Recovery {
+    match action {
+        Action::Delete {
+            restorable_days: None,
+            ..
+        } => Recovery::None,
+        // For a time, and by hand.
+        Action::Delete { .. } => Recovery::Partial,
+        _ => Recovery::Full,
+    }
+}
 
 /// One subject and the changes made of its outcome.
 pub(super) struct One<'m, 't, 'a> {
@@ -46,6 +60,7 @@ impl One<'_, '_, '_> {
         depends_on.dedup();
         let recovery = match action {
             Action::Create { .. } => Recovery::Partial,
+            Action::Delete { .. } => recovery_of(&action),
             _ => Recovery::Full,
         };
         self.changes.push(Change {
@@ -60,6 +75,7 @@ impl One<'_, '_, '_> {
             risk,
             recovery,
             privileged: false,
+            unit: None,
         });
         id
     }
@@ -165,6 +181,25 @@ impl One<'_, '_, '_> {
             return;
         };
         let entry = target.index.entry(object);
+        if self.outcome.delete {
+            let anchor = target.mapping(self.subject).anchor.id;
+            if let Some(action) = target.deletion(object, anchor) {
+                let mut because = self.state();
+                if !because.text.contains(&state.name) {
+                    because.text = format!("{}: {}", state.name, because.text);
+                }
+                let cause = Cause::Source;
+                self.push(
+                    "delete",
+                    action,
+                    because,
+                    cause,
+                    Risk::Irreversible,
+                    Vec::new(),
+                );
+            }
+            return;
+        }
         let mut disabled = None;
         if self.outcome.switch == Some(false) {
             let stopped = self.stopped();
@@ -336,6 +371,9 @@ impl One<'_, '_, '_> {
     /// The change of attributes; gives its identity when a new `cn` belongs to it.
     fn modify(&mut self, adopts: bool, disabled: Option<&ChangeId>) -> Option<ChangeId> {
         let anchor = self.making.target.mapping(self.subject).anchor.id;
+        let entry = self.subject.account();
+        let entry = entry.map(|object| self.making.target.index.entry(object));
+        let observed = |rule: &AttributeRule| entry.map_or(&[][..], |entry| entry.values(rule.id));
         let mut attributes = self.named();
         let mut waits = Vec::new();
         let mut by_state = attributes.is_empty();
@@ -352,7 +390,9 @@ impl One<'_, '_, '_> {
             }
             // What did not happen is counted from nothing.
             let stamp = self.making.target.mapping(self.subject).stamp.as_ref();
-            if stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule)) {
+            let counts = stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule));
+            // And should the account stay open, it is not open any longer than it was.
+            if counts || works_longer(delta.rule, observed(delta.rule), &delta.after) {
                 waits.extend(disabled.cloned());
             }
             if let Some((change, create)) = self.attribute(delta) {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
 use super::counting::Counting;
+use super::deletion::Prepared;
 use super::draft::Draft;
 use super::people::{Assessed, Concerned, Side};
 use super::returns::Return;
@@ -110,6 +111,8 @@ pub(super) struct Target<'a> {
     pub(super) domain: String,
     /// Lookups of people by key (`None`) or by a field, per side.
     pub(super) lookups: Vec<HashMap<Option<FieldIndex>, Lookup>>,
+    /// What has to be known before an account is deleted, when some state does that.
+    pub(super) deletions: Option<Prepared>,
 }
 
 /// In [`Target::subject_of`]: the person is no subject.
@@ -261,6 +264,7 @@ impl<'a> Target<'a> {
             deleted,
             domain,
             lookups,
+            deletions: None,
         })
     }
 

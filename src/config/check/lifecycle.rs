@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
-use super::{Context, Entry, People, Report, inactive, project, returning};
+use super::{Context, Entry, People, Report, deletion, inactive, project, returning};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::duration::parse_days;
@@ -85,6 +85,7 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             .is_none_or(|directory| directory.spec.stamp.is_some());
         stages(state, doc, &pointer, stamped, report);
         returning::check(state, doc, &pointer, stamped, report);
+        deletion::check(state, doc, &pointer, &spec.target, context, report);
         for step in state.steps() {
             let account = format!("{pointer}{}", step.pointer);
             if let Some(people) = people {

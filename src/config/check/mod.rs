@@ -5,6 +5,7 @@
 
 mod attributes;
 mod auth;
+mod deletion;
 mod directory;
 mod endpoint;
 mod exceptions;

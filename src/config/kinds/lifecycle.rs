@@ -140,6 +140,10 @@ pub struct StageAccount {
     /// Attributes, instead of or besides those of the stage before and the mapping's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, super::AttributeSpec>,
+    /// The account is deleted. Only in the last stage of a state whose accounts are never enabled, and nothing else is
+    /// said in it. Until an account may be deleted it stays as in the stage before, and the plan says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<Deletion>,
 }
 
 /// What a state, or one of its stages, says of itself about the account.
@@ -161,6 +165,8 @@ pub struct Step<'a> {
     pub groups: Option<GroupsInState>,
     /// Attributes.
     pub attributes: &'a BTreeMap<String, super::AttributeSpec>,
+    /// When the account is deleted.
+    pub delete: Option<&'a Deletion>,
     /// The reason.
     pub reason: Option<&'a String>,
 }
@@ -177,6 +183,7 @@ impl State {
             placement: account.placement.as_ref(),
             groups: Some(account.groups),
             attributes: &account.attributes,
+            delete: None,
             reason: self.reason.as_ref(),
         });
         let stages = self.stages.iter().enumerate().map(|(at, stage)| {
@@ -190,6 +197,7 @@ impl State {
                 placement: stage.account.placement.as_ref(),
                 groups: stage.account.groups,
                 attributes: &stage.account.attributes,
+                delete: stage.account.delete.as_ref(),
                 reason: stage.reason.as_ref(),
             }
         });
@@ -204,6 +212,12 @@ impl State {
             .map(|account| &account.attributes)
             .chain(stages)
             .flat_map(BTreeMap::keys)
+    }
+
+    /// The stage that deletes the account, when there is one.
+    pub fn deletes(&self) -> Option<(usize, &Deletion)> {
+        let mut stages = self.stages.iter().enumerate();
+        stages.find_map(|(at, stage)| Some((at, stage.account.delete.as_ref()?)))
     }
 
     /// Whether an account is enabled, and whether one is created, at any time.
@@ -221,6 +235,20 @@ impl State {
         }
         (ever_enabled, ever_created)
     }
+}
+
+/// When an account may be deleted. Only one that is disabled, is nobody's any more by a read proven complete, has
+/// nothing below it, is neither protected nor privileged, and whose person has no exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deletion {
+    /// How long the account must have been disabled by what the directory says, in days (`30d`) or weeks (`4w`). The
+    /// last change of `userAccountControl` counts, whoever made it.
+    pub disabled_for: String,
+    /// Whether accounts are deleted where the Recycle Bin is off, or the read does not tell. They cannot be brought
+    /// back then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_recycle_bin: bool,
 }
 
 /// What happens to memberships in a state.

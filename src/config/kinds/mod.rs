@@ -22,14 +22,14 @@ pub use active_directory::{
     ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
 };
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
-pub use groups::{GroupMode, GroupRule, Groups};
+pub use groups::{GroupMode, GroupRule, Groups, LONGEST_OVERLAP, Overlap};
 pub use guards::{
     ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
 };
 pub use lifecycle::{
-    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, InactivePolicy, InactiveRule,
-    InactiveThen, Lifecycle, Never, OutOfScopePolicy, Returning, ReturningAccount, Stage,
-    StageAccount, State, Step,
+    AbsentLeaver, AbsentPolicy, AccountState, Deletion, GroupsInState, InactivePolicy,
+    InactiveRule, InactiveThen, Lifecycle, Never, OutOfScopePolicy, Returning, ReturningAccount,
+    Stage, StageAccount, State, Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{

@@ -15,7 +15,7 @@ use crate::policy::held;
 impl Judging<'_, '_> {
     /// Whatever needs a change that waits waits too. Whose account was to be shut and is not has nothing else done to
     /// them: half a leaver is nobody's intention. Whoever enters no new group leaves no old one, unless the account is
-    /// shut.
+    /// shut, and of a move of which an addition waits all waits.
     pub(super) fn spread(&mut self) {
         if !self.breached() {
             return;
@@ -64,12 +64,16 @@ impl Judging<'_, '_> {
                     ..
                 }
             );
+            let enters = matches!(change.action, Action::AddMember { .. });
             let own = own.iter().filter(|other| {
-                let Change { id, action, .. } = &self.changes[**other].1;
+                let other = &self.changes[**other].1;
                 everything
-                    || leaving && matches!(action, Action::RemoveMember { .. })
+                    || leaving && matches!(other.action, Action::RemoveMember { .. })
+                    || enters && other.unit.is_some() && other.unit == change.unit
                     // The old account is given up for the new one only.
-                    || replaces && matches!(action, Action::Modify { .. }) && needs.contains(id)
+                    || replaces
+                        && matches!(other.action, Action::Modify { .. })
+                        && needs.contains(&other.id)
             });
             for next in followers.get(&number).into_iter().flatten().chain(own) {
                 if found[*next].is_none() {
@@ -210,5 +214,6 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         Action::Move { .. } => ("move", "move"),
         Action::AddMember { .. } => ("addMember", "enter groups"),
         Action::RemoveMember { .. } => ("removeMember", "leave groups"),
+        Action::Delete { .. } => ("delete", "delete"),
     }
 }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::accounts::{self, attribute_pieces};
 use super::{Context, Detail, OfPerson};
 use crate::model::{Name, PersonKey};
-use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex};
+use crate::plan::{
+    Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex, UnitId,
+};
 use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
@@ -17,6 +19,7 @@ pub(super) const NAMES: usize = 5;
 
 /// A plan's changes by section.
 pub(super) struct Sorted<'a> {
+    pub deletions: Vec<OfPerson<'a>>,
     pub removals: Vec<OfPerson<'a>>,
     pub creates: Vec<OfPerson<'a>>,
     /// Heading and people, for each cause that brings about anything.
@@ -33,6 +36,7 @@ fn who(change: &Change) -> Who<'_> {
 pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut disabled: HashSet<Who<'_>> = HashSet::new();
     let mut created: HashSet<Who<'_>> = HashSet::new();
+    let mut moves: HashSet<&UnitId> = HashSet::new();
     let mut causes: HashSet<Cause> = HashSet::new();
     for change in &plan.changes {
         match change.action {
@@ -42,16 +46,23 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
             Action::Create { .. } => {
                 created.insert(who(change));
             }
+            Action::RemoveMember { .. } => moves.extend(&change.unit),
             _ => {}
         }
         causes.insert(change.cause);
     }
+    let mut deletions = People::default();
     let mut removals = People::default();
     let mut creates = People::default();
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
     for change in &plan.changes {
         let of = who(change);
-        if accounts::is_removal(change) || disabled.contains(&of) {
+        // A move is shown as one, with what it takes.
+        let unit = change.unit.as_ref();
+        let moves = unit.is_some_and(|unit| moves.contains(unit));
+        if matches!(change.action, Action::Delete { .. }) {
+            deletions.push(change);
+        } else if accounts::is_removal(change) || disabled.contains(&of) || moves {
             removals.push(change);
         } else if created.contains(&of) {
             creates.push(change);
@@ -65,6 +76,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         }
     }
     Sorted {
+        deletions: deletions.finish(),
         removals: removals.finish(),
         creates: creates.finish(),
         by_cause: others

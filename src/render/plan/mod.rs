@@ -1,12 +1,13 @@
 //! Lays out a plan: what would happen, to whom, and why.
 //!
-//! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
+//! Order is by what a reviewer must not miss: verdict and counts, deletions, removals, new accounts, other changes (the same
 //! change of many people once), held people, exceptions, warnings, and where the plan comes from. Decides nothing and leaves
 //! nothing out; writers may, and say so.
 
 mod accounts;
 mod calendar;
 mod changes;
+mod deletions;
 mod exceptions;
 mod guards;
 mod quality;
@@ -71,6 +72,17 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     let sorted = changes::sort(plan);
     let whole = sorted.creates.len() <= detail.whole_creates();
     let mut sections = vec![
+        Section {
+            title: "ACCOUNTS TO BE DELETED".into(),
+            size: people(sorted.deletions.len()),
+            items_are: "people whose accounts are deleted",
+            essential: true,
+            items: sorted
+                .deletions
+                .iter()
+                .flat_map(|of| deletions::items(&context, of))
+                .collect(),
+        },
         Section {
             title: "Removals and disables".into(),
             size: people(sorted.removals.len()),

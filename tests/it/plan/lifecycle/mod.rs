@@ -4,8 +4,10 @@
 mod absent;
 mod calendar;
 mod company;
+mod decisions;
 mod inactive;
 mod returns;
 mod stages;
 mod stamps;
+mod year;
 mod zones;
