@@ -311,6 +311,17 @@ impl Lab {
         self.run(&["plan", "--out", &file]).await
     }
 
+    /// Plans for another moment, for looking only.
+    pub(super) async fn plan_as_of(&self, day: &str) -> Run {
+        *self.plans.lock().expect("not poisoned") += 1;
+        let file = self.plan_file();
+        self.run(&["plan", "--out", &file, "--as-of", day]).await
+    }
+
+    pub(super) async fn explain(&self, person: &str) -> Run {
+        self.run(&["explain", person]).await
+    }
+
     pub(super) async fn show(&self, format: &str) -> Run {
         let file = self.plan_file();
         self.run(&["show", &file, "--format", format]).await
@@ -547,6 +558,28 @@ impl Lab {
             .await;
         assert!(found.len() < 2, "two accounts of {employee}: {found:?}");
         found.pop()
+    }
+
+    /// Puts something below the account of a person.
+    pub(super) async fn add_below(&self, employee: &str, class: &str, name: &str) -> String {
+        let account = self.account(employee).await.expect("an account");
+        let dn = format!("CN={name},{}", account.dn);
+        self.add(&dn, vec![("objectClass", HashSet::from([class]))])
+            .await;
+        dn
+    }
+
+    /// Deletes something by its name.
+    pub(super) async fn delete_named(&self, dn: &str) {
+        let result = self.admin.clone().delete(dn).await;
+        result
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
+    /// The embedded directory's own hands; `None` for a real one.
+    pub(super) fn hands(&self) -> Option<&DirectoryHandle> {
+        self.site.forest.as_ref()
     }
 
     /// The members of a group, sorted.
