@@ -8,6 +8,7 @@ mod addresses;
 mod applied;
 mod cases;
 mod claims;
+mod deletion;
 mod file;
 mod golden;
 mod guards;
