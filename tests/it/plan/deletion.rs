@@ -242,6 +242,33 @@ fn an_exception_of_somebody_unknown_keeps_the_accounts_of_the_missing() {
     assert_eq!(deleted(&plan), ["2001", "2009"]);
 }
 
+/// Somebody with another number and the address of the missing: it may well be them.
+#[test]
+fn who_was_given_another_number_keeps_the_account() {
+    let mut world = World::new();
+    world.set("Mia Sing", "mail", "rita.port@example.test");
+    world.set("Rita Port", "employeeID", "");
+    world.set("Rita Port", "mail", "");
+    let plan = world.plan();
+    assert_eq!(deleted(&plan), ["2001"]);
+    assert!(
+        codes(&plan, "Mia Sing").contains(&"delete-claimed"),
+        "{:?}",
+        codes(&plan, "Mia Sing")
+    );
+    // The same when that person is held for something else.
+    let mut rita = world.people.people.iter_mut();
+    let rita = rita.find(|person| person.key.as_str() == "2013").unwrap();
+    let number = world.people.header.fields.iter();
+    let number = number
+        .clone()
+        .position(|field| field.name.as_str() == "number")
+        .unwrap();
+    rita.facts[number] = None;
+    let plan = world.plan();
+    assert_eq!(deleted(&plan), ["2001"]);
+}
+
 #[test]
 fn nothing_is_left_to_say_of_those_who_are_deleted() {
     let world = World::new();
