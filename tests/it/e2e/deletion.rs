@@ -89,7 +89,7 @@ pub(super) async fn leavers_are_deleted_last_of_all_and_only_with_proof(lab: Lab
     );
     assert!(!today.stdout.contains("DELETE"), "{}", today.stdout);
 
-    let later = lab.plan_as_of(&in_days(32)).await.expect(0);
+    let later = lab.plan_ahead(&in_days(32)).await.expect(0);
     assert!(
         later.stdout.contains("delete-recycle-bin"),
         "{}",
@@ -100,7 +100,7 @@ pub(super) async fn leavers_are_deleted_last_of_all_and_only_with_proof(lab: Lab
         &lifecycle("disabledFor: 30d, withoutRecycleBin: true"),
     );
     // One more than the limit lets through: nobody is chosen.
-    let later = lab.plan_as_of(&in_days(32)).await.expect(3);
+    let later = lab.plan_ahead(&in_days(32)).await.expect(3);
     assert!(
         later
             .stdout
@@ -109,7 +109,7 @@ pub(super) async fn leavers_are_deleted_last_of_all_and_only_with_proof(lab: Lab
         later.stdout
     );
     lab.add_below("2", "classStore", "Phone").await;
-    let later = lab.plan_as_of(&in_days(32)).await.expect(0);
+    let later = lab.plan_ahead(&in_days(32)).await.expect(0);
     for part in [
         "DELETE 2",
         "DELETES 2 ACCOUNTS: they cannot be brought back",

@@ -237,6 +237,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
         risk,
         recovery,
         privileged: false,
+        unit: None,
     }
 }
 
