@@ -113,6 +113,7 @@ impl Steps<'_> {
             context,
             &Show {
                 plan: plan_file.clone(),
+                project: self.project.clone(),
                 format: PlanFormat::Text,
                 full: false,
             },

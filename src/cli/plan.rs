@@ -137,7 +137,7 @@ pub(crate) fn make(
     last_good: Option<&PlanFile>,
     as_of: jiff::Timestamp,
 ) -> Result<PlanFile, Failure> {
-    let made = plan::build(PlanInput {
+    let mut made = plan::build(PlanInput {
         config: &project.config,
         people: &reads.people,
         directories: &reads.directories,
@@ -148,6 +148,7 @@ pub(crate) fn make(
         uncommitted: project.uncommitted,
     })
     .map_err(refusal)?;
+    made.inputs.author.clone_from(&project.author);
     Ok(plan::seal(made))
 }
 

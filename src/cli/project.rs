@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) commit: Option<String>,
     /// True when files of the project differ from that commit.
     pub(crate) uncommitted: bool,
+    /// Mail address of the author of that commit.
+    pub(crate) author: Option<String>,
 }
 
 impl Project {
@@ -68,9 +70,13 @@ fn loaded(context: &Context, workspace: Workspace) -> Result<Project, Failure> {
         return Err(Failure::shown(Exit::InvalidConfiguration));
     };
     let (commit, uncommitted) = git_state(&root, &config);
+    let author = commit
+        .as_deref()
+        .and_then(|commit| author_of(&root, commit));
     Ok(Project {
         root,
         config,
+        author,
         commit,
         uncommitted,
     })
@@ -118,6 +124,13 @@ fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
         &paths,
     );
     (Some(commit), changed.is_none_or(|lines| !lines.is_empty()))
+}
+
+/// Mail address of a commit's author.
+fn author_of(root: &Path, commit: &str) -> Option<String> {
+    let shown = git(root, &["show", "--no-patch", "--format=%ae", commit], &[])?;
+    let address = String::from_utf8(shown).ok()?.trim().to_owned();
+    (!address.is_empty()).then_some(address)
 }
 
 /// Runs git and gives its output; `None` when it is missing or fails.

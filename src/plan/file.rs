@@ -99,6 +99,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         rules: plan.rules.clone(),
         guards: plan.guards.clone(),
         waivers: plan.waivers.clone(),
+        approvals: plan.approvals.clone(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: plan.exceptions.clone(),

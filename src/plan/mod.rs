@@ -6,6 +6,7 @@
 mod absent;
 mod account;
 mod addresses;
+mod approvals;
 mod artifact;
 mod assemble;
 mod attribute;

@@ -6,6 +6,7 @@
 )]
 
 mod apply;
+mod approve;
 mod auth;
 mod demo;
 mod directory;

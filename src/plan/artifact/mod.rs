@@ -3,6 +3,7 @@
 //! Everything `apply` needs is here, resolved: names, places, groups, before and after. Only what nobody can know
 //! beforehand (a generated password, a new object's GUID) is marked as made at apply.
 
+mod approvals;
 mod calendar;
 mod change;
 mod exceptions;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{DirectoryIdentity, Dn, Location, Name, PersonKey};
 
+pub use approvals::*;
 pub use calendar::*;
 pub use change::*;
 pub use exceptions::*;
@@ -73,6 +75,9 @@ pub struct Plan {
     /// Every waiver, those included that have expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverInPlan>,
+    /// Whose signatures are needed before it is applied, by class of risk. Classes of which there is no change ask nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalAsked>,
     /// The changes, in the order they are applied when nothing runs at the same time.
     pub changes: Vec<Change>,
     /// People and accounts for whom nothing is done, and why.
@@ -207,6 +212,21 @@ pub struct Warning {
 }
 
 impl Plan {
+    /// The approvals it needs: of those its guards speak of, the ones for a risk some change has.
+    pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
+        let present: std::collections::HashSet<(&Name, Risk)> = if self.approvals.is_empty() {
+            std::collections::HashSet::new()
+        } else {
+            let changes = self.changes.iter();
+            changes
+                .map(|change| (&change.target, change.risk))
+                .collect()
+        };
+        self.approvals
+            .iter()
+            .filter(move |asked| present.contains(&(&asked.target, asked.risk)))
+    }
+
     /// How many people, and accounts without one, are held: wholly, and in part.
     pub fn held_counts(&self) -> HeldCounts {
         /// Whose entry it is.

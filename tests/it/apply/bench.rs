@@ -129,6 +129,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             inputs: Inputs {
                 last_good: None,
                 commit: None,
+                author: None,
                 uncommitted: false,
                 files: BTreeMap::new(),
                 people: BTreeMap::new(),
@@ -142,6 +143,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             rules: Vec::new(),
             guards: Vec::new(),
             waivers: Vec::new(),
+            approvals: Vec::new(),
             changes,
             held: Vec::new(),
             exceptions: Vec::new(),
