@@ -113,17 +113,17 @@ fn one(guards: &Entry<Guards>, approvals: &Approvals, files: &SignerFiles, repor
             })
             .collect();
         if can.len() < rule.people as usize {
-            let who = if can.is_empty() {
-                "nobody".to_owned()
+            let has = if can.is_empty() {
+                "no key of anybody who can".to_owned()
             } else {
-                list(can.iter().copied())
+                format!("keys of {} only", list(can.iter().copied()))
             };
             report.error(
                 doc,
                 &join(AT, class),
                 codes::APPROVALS_OUT_OF_REACH,
                 format!(
-                    "{} must approve, and {} has keys of {who} only",
+                    "{} must approve, and {} has {has}",
                     match rule.people {
                         1 => "1 person".to_owned(),
                         people => format!("{people} people"),
@@ -147,7 +147,7 @@ fn fall(guards: &Entry<Guards>, approvals: &Approvals, report: &mut Report) {
         if people < most {
             report.warn(
                 &guards.doc,
-                &join("/spec/approvals", class),
+                &join(&join("/spec/approvals", class), "people"),
                 codes::APPROVALS_FALL,
                 format!("{class} asks fewer people than the class below it"),
                 Some(format!("ask at least {most}")),
