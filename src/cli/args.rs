@@ -192,6 +192,10 @@ pub(crate) struct Plan {
     /// several times. Everything is planned and judged as a whole first.
     #[arg(long, value_name = "WHO")]
     pub(crate) only: Vec<String>,
+    /// Compare with what this commit's configuration would plan from the same reads, and show first what the difference
+    /// of the two brings about. On a pull request: the merge base.
+    #[arg(long, value_name = "REV", conflicts_with = "only")]
+    pub(crate) base: Option<String>,
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,

@@ -5,6 +5,7 @@ mod apply;
 mod approvals;
 mod approve;
 mod args;
+mod base;
 mod check;
 mod context;
 mod demo;

@@ -134,7 +134,7 @@ fn author_of(root: &Path, commit: &str) -> Option<String> {
 }
 
 /// Runs git and gives its output; `None` when it is missing or fails.
-fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut child = Command::new("git")
         .arg("-C")
         .arg(root)
@@ -144,8 +144,12 @@ fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    // git reads all of its input before it answers, so writing first cannot block for ever.
-    child.stdin.take()?.write_all(input).ok()?;
-    let output = child.wait_with_output().ok()?;
-    output.status.success().then_some(output.stdout)
+    let mut to_git = child.stdin.take()?;
+    std::thread::scope(|scope| {
+        // git may answer before it has read everything: whoever only writes would wait for ever.
+        let written = scope.spawn(move || to_git.write_all(input));
+        let output = child.wait_with_output().ok()?;
+        written.join().ok()?.ok()?;
+        output.status.success().then_some(output.stdout)
+    })
 }

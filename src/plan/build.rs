@@ -249,6 +249,7 @@ fn make(
         counts: Counts::default(),
         removals_held: false,
         narrowed: None,
+        base: None,
         rules: Vec::new(),
         guards: Vec::new(),
         waivers: Vec::new(),

@@ -96,6 +96,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         counts: plan.counts,
         removals_held: plan.removals_held,
         narrowed: plan.narrowed.clone(),
+        base: plan.base.clone(),
         rules: plan.rules.clone(),
         guards: plan.guards.clone(),
         waivers: plan.waivers.clone(),

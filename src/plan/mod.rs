@@ -10,6 +10,7 @@ mod approvals;
 mod artifact;
 mod assemble;
 mod attribute;
+mod base;
 mod build;
 mod calendar;
 mod changes;
@@ -51,6 +52,7 @@ mod wishes;
 mod zones;
 
 pub use artifact::*;
+pub use base::against;
 pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};
 pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};

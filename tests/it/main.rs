@@ -8,6 +8,7 @@
 mod apply;
 mod approve;
 mod auth;
+mod base;
 mod demo;
 mod directory;
 mod e2e;

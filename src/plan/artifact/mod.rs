@@ -4,6 +4,7 @@
 //! beforehand (a generated password, a new object's GUID) is marked as made at apply.
 
 mod approvals;
+mod base;
 mod calendar;
 mod change;
 mod exceptions;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{DirectoryIdentity, Dn, Location, Name, PersonKey};
 
 pub use approvals::*;
+pub use base::*;
 pub use calendar::*;
 pub use change::*;
 pub use exceptions::*;
@@ -67,6 +69,9 @@ pub struct Plan {
     /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowed>,
+    /// What the change of the configuration brings about, when the plan was compared with an earlier commit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<AgainstBase>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
     /// Each guard with what it was judged on and the verdict. What a guard holds is not among the changes.

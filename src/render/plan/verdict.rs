@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Context, guards};
+use super::{Context, base, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
@@ -69,6 +69,9 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
             count(narrowed.changes_left_out, "change", "changes"),
             count(narrowed.held_left_out, "held entry", "held entries"),
         )));
+    }
+    if let Some(against) = &plan.base {
+        lines.push(base::line(context, against));
     }
     lines.extend(guards::alarms(context));
     lines.extend(plan.approvals_asked().map(approval));

@@ -140,6 +140,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             counts: Counts::default(),
             removals_held: false,
             narrowed: None,
+            base: None,
             rules: Vec::new(),
             guards: Vec::new(),
             waivers: Vec::new(),
