@@ -273,6 +273,7 @@ metadata: {name: employees}
 spec:
   source: people
   target: corp
+  inactive: never
   absent: report
   outOfScope: report
   states:

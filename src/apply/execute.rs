@@ -282,6 +282,18 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                     privileged: change.privileged,
                 }
             }
+            Action::Delete {
+                disabled_since,
+                anchor,
+                before,
+                ..
+            } => Goal::Deleted {
+                guid: object,
+                dn: &change.object.dn,
+                since: *disabled_since,
+                anchor,
+                before,
+            },
             // Taken care of above.
             Action::Create { .. } => {
                 return ChangeOutcome::failed(FailureKind::Internal, "a create has no single goal");

@@ -9,11 +9,12 @@ use super::compare::{self, Verdict};
 use super::control::{
     ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
 };
+use super::deletion;
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
 use crate::model::{Dn, Guid, Rdn};
-use crate::plan::{AttributeChange, ChangeId, ObjectRef};
+use crate::plan::{AttributeChange, ChangeId, ObjectRef, PlanValue};
 
 const PWD_LAST_SET: &str = "pwdLastSet";
 const ADMIN_COUNT: &str = "adminCount";
@@ -57,6 +58,15 @@ pub(super) enum Goal<'a> {
     },
     /// The account made by this plan is as it is to remain.
     Finished(Finish),
+    /// The account is gone.
+    Deleted {
+        guid: Guid,
+        /// Where it stood when the plan was made.
+        dn: &'a Dn,
+        since: jiff::Timestamp,
+        anchor: &'a str,
+        before: &'a BTreeMap<String, Vec<PlanValue>>,
+    },
 }
 
 impl Goal<'_> {
@@ -101,6 +111,7 @@ pub(super) enum Operation {
     MoveTo(Guid, Rdn, Dn),
     AddMember(Guid, Guid),
     RemoveMember(Guid, Guid),
+    Delete(Guid),
 }
 
 impl Operation {
@@ -121,6 +132,7 @@ impl Operation {
             Self::RemoveMember(group, member) => {
                 writer.remove_member(*group, *member).await.map(|()| None)
             }
+            Self::Delete(guid) => writer.delete(*guid).await.map(|()| None),
         }
     }
 }
@@ -164,6 +176,16 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 allowed,
             } => self.added(dn, attributes, allowed).await,
             Goal::Finished(finish) => self.finished(finish, announced).await,
+            Goal::Deleted {
+                guid,
+                dn,
+                since,
+                anchor,
+                before,
+            } => {
+                let found = self.writer.examine(guid).await?;
+                Ok(deletion::look(guid, dn, since, (anchor, before), found))
+            }
         }
     }
 
@@ -572,21 +594,25 @@ pub(super) fn differences(
         .collect()
 }
 
-fn unreadable_account_control() -> Look {
+pub(super) fn unreadable_account_control() -> Look {
     Look::Settled(ChangeOutcome::failed(
         FailureKind::Missing,
         "userAccountControl cannot be read: the object is no account, or the right to read it is missing",
     ))
 }
 
-fn is_protected(entry: &LiveEntry) -> bool {
+pub(super) fn is_protected(entry: &LiveEntry) -> bool {
     entry
         .values(ADMIN_COUNT)
         .iter()
         .any(|value| value.trim() != "0")
 }
 
-fn write(entry: &LiveEntry, operation: Operation, before: BTreeMap<String, Vec<String>>) -> Look {
+pub(super) fn write(
+    entry: &LiveEntry,
+    operation: Operation,
+    before: BTreeMap<String, Vec<String>>,
+) -> Look {
     Look::Write(Box::new(Write {
         operation,
         object: Some(entry.guid),

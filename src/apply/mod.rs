@@ -11,6 +11,7 @@
 mod compare;
 mod control;
 mod create;
+mod deletion;
 mod execute;
 mod history;
 mod journal;

@@ -169,6 +169,7 @@ pub enum ActionKind {
     Move,
     AddMember,
     RemoveMember,
+    Delete,
 }
 
 impl From<&Action> for ActionKind {
@@ -183,6 +184,7 @@ impl From<&Action> for ActionKind {
             Action::Move { .. } => Self::Move,
             Action::AddMember { .. } => Self::AddMember,
             Action::RemoveMember { .. } => Self::RemoveMember,
+            Action::Delete { .. } => Self::Delete,
         }
     }
 }

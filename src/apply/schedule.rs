@@ -162,9 +162,11 @@ fn referred(action: &Action) -> Vec<&ObjectRef> {
         }
         Action::Adopt { attribute, .. } => references(attribute).collect(),
         Action::AddMember { member } | Action::RemoveMember { member } => vec![member],
-        Action::Enable {} | Action::Disable {} | Action::Rename { .. } | Action::Move { .. } => {
-            Vec::new()
-        }
+        Action::Enable {}
+        | Action::Disable {}
+        | Action::Rename { .. }
+        | Action::Move { .. }
+        | Action::Delete { .. } => Vec::new(),
     }
 }
 

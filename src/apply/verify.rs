@@ -114,7 +114,16 @@ async fn object<W: DirectoryWriter>(
             .boxed()
         })
         .await;
+    let mut deleted = changes.iter().copied();
+    let deleted = deleted.find(|at| matches!(all[*at].action, Action::Delete { .. }));
     let (entry, names) = match read {
+        // Whatever else was done to it before is gone with it.
+        Ok((entry, _)) if let Some(at) = deleted => {
+            return entry.map_or_else(Vec::new, |entry| {
+                let finding = format!("deleted, but it still stands at {}", entry.dn);
+                vec![(at, finding)]
+            });
+        }
         Ok((Some(entry), names)) => (entry, names),
         Ok((None, _)) => return unreadable("written, but the object does not exist any more"),
         Err(ChangeOutcome::Failed { message, .. } | ChangeOutcome::Conflict { message, .. }) => {
@@ -179,7 +188,7 @@ impl<'a> Last<'a> {
                         last.members.insert(member, *at);
                     }
                 }
-                Action::Modify { .. } | Action::Adopt { .. } => {}
+                Action::Modify { .. } | Action::Adopt { .. } | Action::Delete { .. } => {}
             }
         }
         last
@@ -246,7 +255,8 @@ fn attributes_of(change: &Change) -> &[AttributeChange] {
         | Action::Rename { .. }
         | Action::Move { .. }
         | Action::AddMember { .. }
-        | Action::RemoveMember { .. } => &[],
+        | Action::RemoveMember { .. }
+        | Action::Delete { .. } => &[],
     }
 }
 

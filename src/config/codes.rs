@@ -53,6 +53,8 @@ codes! {
     CONTRADICTING_EXCEPTIONS = "contradicting-exceptions";
     CONTRADICTING_LINKS = "contradicting-links";
     CUSTOM_FIELDS_NOT_REQUESTED = "custom-fields-not-requested";
+    DELETE_STAGE = "delete-stage";
+    DELETE_UNLIMITED = "delete-unlimited";
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
@@ -73,6 +75,7 @@ codes! {
     FILE_TOO_LARGE = "file-too-large";
     FILE_UNREADABLE = "file-unreadable";
     FORBIDDEN_CHARACTER = "forbidden-character";
+    INACTIVE_ENABLED = "inactive-enabled";
     INCLUDE_MATCHES_NOTHING = "include-matches-nothing";
     INSECURE_URL = "insecure-url";
     INVALID_FIELD_NAME = "invalid-field-name";

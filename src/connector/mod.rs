@@ -10,7 +10,7 @@ pub mod rest;
 use std::time::Duration;
 
 use crate::model::{
-    DirectoryIdentity, DirectoryRequest, DirectorySnapshot, Dn, Guid, PeopleSnapshot,
+    DeletionFacts, DirectoryIdentity, DirectoryRequest, DirectorySnapshot, Dn, Guid, PeopleSnapshot,
 };
 
 /// Why a connector could not do what was asked, by what the caller can do about it.
@@ -132,6 +132,17 @@ impl LiveEntry {
     }
 }
 
+/// An object as it is right before it is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// Everything that can be read of it, but passwords and other secrets. Bytes that are no text as base64.
+    pub entry: LiveEntry,
+    /// Since when it is what it is, and whether it is protected.
+    pub facts: DeletionFacts,
+    /// Names of some objects directly below it.
+    pub below: Vec<Dn>,
+}
+
 /// One part of a modify, as LDAP has them. Values in text form; octets as base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modification {
@@ -219,4 +230,14 @@ pub trait DirectoryWriter: Send + Sync {
         group: Guid,
         member: Guid,
     ) -> impl Future<Output = Result<(), ConnectorError>> + Send;
+
+    /// Everything that can be read of an object before it is deleted; `None` when there is none of this identity, or
+    /// only a deleted one.
+    fn examine(
+        &self,
+        guid: Guid,
+    ) -> impl Future<Output = Result<Option<Examined>, ConnectorError>> + Send;
+
+    /// Deletes one object. With objects below it the system refuses; a tree is never deleted.
+    fn delete(&self, guid: Guid) -> impl Future<Output = Result<(), ConnectorError>> + Send;
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use find::{NotFound, Who, find};
 
-use crate::config::Config;
+use crate::config::{Config, kinds::InactiveThen};
 use crate::model::{Guid, Location, Name, PersonKey};
 use crate::plan::{self, ExceptionStanding, GuardVerdict, Plan, PlanError, PlanInput, Trace};
 
@@ -144,6 +144,19 @@ pub struct ExplainedState {
     /// Conditions of states, in the order they were tried: the last that held chose the state, and a state without a
     /// condition takes everybody who comes to it.
     pub tried: Vec<ExplainedCondition>,
+    /// The source calls the person inactive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive: Option<ExplainedInactive>,
+}
+
+/// What follows from a person's being inactive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedInactive {
+    /// What the lifecycle says.
+    pub then: InactiveThen,
+    /// Where.
+    pub location: Location,
 }
 
 /// A condition.

@@ -2,7 +2,8 @@
 
 use super::{
     ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedGuard,
-    ExplainedHeld, ExplainedNext, ExplainedPerson, ExplainedState, Explanation, OnTarget, Whole,
+    ExplainedHeld, ExplainedInactive, ExplainedNext, ExplainedPerson, ExplainedState, Explanation,
+    OnTarget, Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
 use crate::plan::{Action, Assessment, Change, Held, RuleIndex};
@@ -227,6 +228,19 @@ impl Whole<'_> {
             name: assessed.state.clone(),
             location: assessed.state_rule.clone(),
             tried,
+            inactive: assessed.inactive.and_then(|then| {
+                let mut lifecycles = self.config.lifecycles.values();
+                let lifecycle = lifecycles.find(|one| {
+                    let at = one.positions.value("/spec/states");
+                    at.file == assessed.state_rule.file
+                        && one.spec.target == assessed.target.as_str()
+                        && one.spec.source == assessed.source.as_str()
+                })?;
+                Some(ExplainedInactive {
+                    then,
+                    location: lifecycle.positions.value("/spec/inactive"),
+                })
+            }),
         }
     }
 
@@ -271,6 +285,11 @@ fn words(action: &Action) -> Option<String> {
         Action::Disable {} => "disable the account".to_owned(),
         Action::Rename { before, after, .. } => format!("rename it from {before} to {after}"),
         Action::Move { before, after, .. } => format!("move it from {before} to {after}"),
+        Action::Delete {
+            restorable_days: Some(days),
+            ..
+        } => format!("delete the account; it can be brought back for {days} days"),
+        Action::Delete { .. } => "delete the account; it cannot be brought back".to_owned(),
         Action::Modify { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } => {
             return None;
         }

@@ -19,6 +19,7 @@ pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
 pub use stamp::{ABSENT, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
+use crate::lang::PersonContext;
 use crate::model::Name;
 
 /// A lifecycle ready to decide.
@@ -32,6 +33,8 @@ pub struct Lifecycle {
     pub written: Vec<Written>,
     /// What there is to be in: each state without stages, each stage of the others.
     pub states: Vec<State>,
+    /// Who is inactive and what follows; `None` where the source has no such thing.
+    pub inactive: Option<Inactive>,
     /// What is done about accounts of absent people.
     pub absent: Absent,
     /// What is done about accounts of people out of scope.
@@ -40,6 +43,15 @@ pub struct Lifecycle {
     pub absent_rule: RuleId,
     /// Where `outOfScope` is written.
     pub out_of_scope_rule: RuleId,
+}
+
+/// Who is inactive, and what follows.
+#[derive(Debug)]
+pub struct Inactive {
+    /// The condition.
+    pub when: Test,
+    /// What follows.
+    pub then: kinds::InactiveThen,
 }
 
 /// What is done about accounts of absent people.
@@ -92,6 +104,19 @@ pub struct State {
     pub placement: Option<Arc<Formula>>,
     /// What happens to memberships.
     pub groups: kinds::GroupsInState,
+    /// When the account is deleted.
+    pub delete: Option<Deletion>,
+    /// Where it is written.
+    pub rule: RuleId,
+}
+
+/// When an account may be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// Days it must have been disabled.
+    pub disabled_for: u32,
+    /// Also where it cannot be brought back.
+    pub without_recycle_bin: bool,
     /// Where it is written.
     pub rule: RuleId,
 }
@@ -111,6 +136,13 @@ impl Lifecycle {
                 .transpose()
         };
         let time_zone = formula(compiler, "/spec/timeZone", document.spec.time_zone.as_ref())?;
+        let inactive = match &document.spec.inactive {
+            kinds::InactivePolicy::Never(_) => None,
+            kinds::InactivePolicy::When(rule) => Some(Inactive {
+                when: compiler.test(positions, "/spec/inactive/when", &rule.when)?,
+                then: rule.then,
+            }),
+        };
         let mut states = Vec::with_capacity(document.spec.states.len());
         let mut all = Vec::with_capacity(document.spec.states.len());
         for (at, state) in document.spec.states.iter().enumerate() {
@@ -154,7 +186,21 @@ impl Lifecycle {
                     reason = Some(Arc::new(own));
                 }
                 after.extend(step.after);
+                let delete = step.delete.map(|delete| Deletion {
+                    // Checked with the document; nobody is deleted for what nobody can read.
+                    disabled_for: parse_days(&delete.disabled_for).unwrap_or(u32::MAX),
+                    without_recycle_bin: delete.without_recycle_bin,
+                    rule: compiler.rule(
+                        positions,
+                        &format!("{account}/delete"),
+                        &format!(
+                            "state {}: delete, when disabled for {}",
+                            step.name, delete.disabled_for
+                        ),
+                    ),
+                });
                 states.push(State {
+                    delete,
                     written: all.len(),
                     reason: reason.clone(),
                     enabled,
@@ -196,11 +242,29 @@ impl Lifecycle {
             time_zone,
             written: all,
             states,
+            inactive,
             absent,
             out_of_scope: document.spec.out_of_scope,
             absent_rule: compiler.rule(positions, "/spec/absent", "absent"),
             out_of_scope_rule: compiler.rule(positions, "/spec/outOfScope", "outOfScope"),
         })
+    }
+
+    /// Whether the source calls the person inactive.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub fn is_inactive(&self, context: &PersonContext<'_>) -> Result<bool, UndecidedBy> {
+        let Some(inactive) = &self.inactive else {
+            return Ok(false);
+        };
+        match &inactive.when.blind {
+            Some(field) => Err(UndecidedBy::NotDelivered(field.clone())),
+            None => {
+                let holds = inactive.when.condition.holds(context);
+                holds.map_err(UndecidedBy::Failed)
+            }
+        }
     }
 
     /// The facts that led to a state: those its condition and the ones before it read, and its date.

@@ -70,6 +70,34 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Attributes with at least one value, sorted by id. Octets as base64.
     pub attributes: Box<[(AttributeId, Values)]>,
+    /// What matters before it may be deleted; of disabled users only, and only when the read was asked for it.
+    pub deletion: Option<Box<DeletionFacts>>,
+}
+
+/// What a directory says of an account that a plan may delete. Nothing here is ever guessed: what the read does not
+/// tell keeps the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeletionFacts {
+    /// When `userAccountControl` was last written on the controller where it was, in whole seconds. As long as the
+    /// account is disabled, it has been since then at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_changed: Option<jiff::Timestamp>,
+    /// Whether an entry of its access list denies everyone its deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<bool>,
+}
+
+/// What becomes of deleted objects in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeletedObjects {
+    /// Whether the Recycle Bin is on; absent when the read does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recycle_bin: Option<bool>,
+    /// Days a deleted object can be brought back whole while the Recycle Bin is on (`msDS-deletedObjectLifetime`, or
+    /// what stands for it, [MS-ADTS] 3.1.1.5.5).
+    pub lifetime: u32,
 }
 
 impl Entry {
@@ -127,6 +155,9 @@ pub struct DirectoryHeader {
     pub not_in_catalog: Vec<String>,
     /// DN of the account that read, when the server says it: never managed.
     pub bound_as: Option<Dn>,
+    /// What becomes of deleted objects; only when the read was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_objects: Option<DeletedObjects>,
     /// Proof of completeness.
     pub completeness: Completeness,
 }
@@ -169,6 +200,8 @@ pub struct DirectoryRequest {
     pub groups_under: Vec<Dn>,
     /// Groups elsewhere whose `member` is needed as well.
     pub groups: Vec<Dn>,
+    /// Places below which disabled accounts are read with what matters before one is deleted; none when nothing is.
+    pub deletes_under: Vec<Dn>,
 }
 
 impl DirectoryRequest {

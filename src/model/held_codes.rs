@@ -37,6 +37,14 @@ codes! {
         CANNOT_CLEAR "cannot-clear" "use empty: leave or empty: hold, this attribute cannot be without a value";
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
+        DELETE_CHILDREN "delete-children" "see what stands below the account, and delete or move it by hand; a plan deletes nothing with an account";
+        DELETE_EXCEPTION "delete-exception" "wait until the exception is over, or take it out; nobody with an exception is deleted";
+        DELETE_PRIVILEGED "delete-privileged" "take the account out of the group by hand, and plan again";
+        DELETE_PROTECTED "delete-protected" "take the protection from accidental deletion off, or let the reading account see it";
+        DELETE_RECYCLE_BIN "delete-recycle-bin" "switch the Recycle Bin on, or say withoutRecycleBin: true in the stage";
+        DELETE_SERVICE "delete-service" "find out what signs in with the account; take its servicePrincipalName and its trust away when nothing does";
+        DELETE_TOO_EARLY "delete-too-early" "nothing; the account is deleted when it has been disabled long enough";
+        DELETE_UNDATED "delete-undated" "let the reading account see replPropertyMetaData, and read the directory again with this configuration";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
@@ -52,6 +60,8 @@ codes! {
         GUARD_BREAK_GLASS "guard-break-glass" "change the account by hand; no plan changes accounts kept for emergencies";
         GUARD_LIMIT "guard-limit" "see to what brings this about, or let it pass once with a Waiver";
         GUARD_MINIMUM_MEMBERS "guard-minimum-members" "give the group other enabled members first, and plan again";
+        INACTIVE "inactive" "decide what becomes of the account, or correct the record in HaloITSM; nothing is changed while the person is inactive";
+        INACTIVE_ENABLED "inactive-enabled" "add a state for inactive people before the one that takes them, or correct the record in HaloITSM";
         INVALID_VALUE "invalid-value" "correct the value in HaloITSM, or say how it is written with the field's type, format or none";
         JOIN_DUPLICATE "join-duplicate" "leave one record of the endpoint with this key, or correct the key; duplicate: report lets the person go on without";
         JOIN_UNKNOWN "join-unknown" "find out why the system answers with something else than the record asked for; nothing is known of it, so nobody goes on without";
@@ -95,6 +105,7 @@ codes! {
         EXCEPTION_UNKNOWN_PERSON "exception-unknown-person" "exceptions of people whom the read does not have";
         FIELD_NOT_DELIVERED "field-not-delivered" "a rule was left out because no row of the read had the field";
         GROUP_UNIDENTIFIED "group-unidentified" "nothing in a group rule's name sets its groups apart from others, so a group is left to itself once nobody belongs there";
+        INACTIVE "inactive" "enabled accounts whose people the source calls inactive, left as they are";
         JOIN_DUPLICATE "join-duplicate" "several records of an endpoint have the same key, so none of them belongs to anybody";
         JOIN_UNMATCHED "join-unmatched" "people whose key no record of an endpoint has";
         JOIN_UNUSED "join-unused" "records of an endpoint that belong to nobody";

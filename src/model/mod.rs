@@ -14,11 +14,13 @@ mod location;
 mod name;
 mod object_name;
 mod people;
+mod protection;
+mod replication;
 
 pub use attribute::{AttributeDef, Schema, Syntax, default_schema};
 pub use directory::{
-    AttributeId, DirectoryHeader, DirectoryIdentity, DirectoryRequest, DirectorySnapshot, Entry,
-    EntryKind, Values,
+    AttributeId, DeletedObjects, DeletionFacts, DirectoryHeader, DirectoryIdentity,
+    DirectoryRequest, DirectorySnapshot, Entry, EntryKind, Values,
 };
 pub(crate) use dn::escape_value;
 pub use dn::{Dn, DnError, DnKey, Rdn};
@@ -32,3 +34,5 @@ pub use people::{
     CheckOutcome, Completeness, CompletenessCheck, Fault, Field, FieldIndex, JoinFinding, JoinHold,
     JoinWhy, JoinedRead, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,
 };
+pub use protection::denies_deletion;
+pub use replication::{USER_ACCOUNT_CONTROL, last_written};

@@ -10,13 +10,17 @@ use jiff::civil::Date;
 use rayon::prelude::*;
 
 use super::changes::index;
+use super::deletion::Earliest;
 use super::missing::{self, Missing};
 use super::target::{CHUNK, Subject, Target};
 use super::{CalendarEffect, CalendarEntry};
-use crate::config::kinds::GroupsInState;
+use crate::config::kinds::{GroupsInState, InactiveThen};
 use crate::lang::{PersonContext, Timing};
 use crate::lifecycle::{Beginning, Lifecycle, Since, State};
 use crate::matching::Found;
+
+/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
+const ACCOUNTDISABLE: i64 = 0x2;
 
 /// The days from tomorrow on, so many of them, for everybody of a target. `waiting` are accounts of missing people.
 pub(super) fn calendar(
@@ -101,7 +105,9 @@ impl<'l> Timings<'l> {
         let written = &lifecycle.written;
         let conditions: Vec<Timing<'l>> = written
             .iter()
-            .filter_map(|state| Some(state.when.as_ref()?.condition.timing()))
+            .filter_map(|state| state.when.as_ref())
+            .chain(lifecycle.inactive.iter().map(|inactive| &inactive.when))
+            .map(|when| when.condition.timing())
             .collect();
         let dates = written.iter().filter_map(|state| state.since.as_ref());
         let anytime = conditions.iter().any(Timing::is_anytime)
@@ -127,7 +133,7 @@ struct One<'t, 'a> {
 
 impl<'t, 'a> One<'t, 'a> {
     fn new(target: &'t Target<'a>, subject: &'t Subject, days: u32) -> Option<Self> {
-        if matches!(subject.found, Found::Conflict(_)) {
+        if matches!(subject.found, Found::Conflict(_)) || target.is_left_alone(subject) {
             return None;
         }
         let side = target.side(subject);
@@ -195,6 +201,15 @@ impl<'t, 'a> One<'t, 'a> {
         let stamps = self.target.mapping(self.subject).stamp.is_some();
         let mut account = self.subject.account().is_some() || lifecycle.states[state].create;
         let mut days = self.candidates(timings);
+        let mut waits = self.disabled(&lifecycle.states[state]);
+        // What is due later today is done by tomorrow's plan.
+        let from = if self.is_due(&lifecycle.states[state]) {
+            Some(self.today)
+        } else {
+            self.today.tomorrow().ok()
+        };
+        let from = from.filter(|_| !self.target.is_left_alone(self.subject));
+        entries.extend(from.and_then(|from| self.due(&lifecycle.states[state], waits, from)));
         while let Some(day) = days.pop_first() {
             // A moment of the day has come when the day is over.
             let zone = self.context.as_of.time_zone().clone();
@@ -210,7 +225,7 @@ impl<'t, 'a> One<'t, 'a> {
             match decided.since {
                 Since::Day(day) => counted = Some(day),
                 Since::Uncounted => counted = None,
-                Since::Stamp if stamps => {
+                Since::Stamp if stamps && (account || lifecycle.states[next].create) => {
                     let written = self.written(next);
                     let same = lifecycle.states[state].written == lifecycle.states[next].written;
                     let since = match counted {
@@ -227,12 +242,77 @@ impl<'t, 'a> One<'t, 'a> {
             }
             if next != state {
                 let (from, to) = (&lifecycle.states[state], &lifecycle.states[next]);
-                entries.push(self.entry(day, from, to, account));
+                // Nobody inactive is enabled, and nothing at all happens to those people decide about.
+                let enters = to.enabled || to.create && !account;
+                let people = lifecycle.inactive.as_ref();
+                let people = people.is_some_and(|one| one.then != InactiveThen::States);
+                if (enters || people) && lifecycle.is_inactive(&self.context) != Ok(false) {
+                    break;
+                }
+                // What is only counted now has not been deleted yet.
+                entries.retain(|entry: &CalendarEntry| {
+                    entry.on < day || !entry.does.contains(&CalendarEffect::Delete)
+                });
+                account &= !entries
+                    .iter()
+                    .any(|entry| entry.does.contains(&CalendarEffect::Delete));
+                let mut entry = self.entry(day, from, to, account);
+                waits = match (from.enabled, to.enabled) {
+                    (true, false) => Some(day),
+                    (_, true) => None,
+                    _ => waits,
+                };
+                let deleted = account.then(|| self.due(to, waits, day)).flatten();
+                match deleted {
+                    Some(due) if due.on == day => {
+                        entry.does.push(CalendarEffect::Delete);
+                        entries.push(entry);
+                    }
+                    later => {
+                        entries.push(entry);
+                        entries.extend(later);
+                    }
+                }
                 account |= to.create;
                 state = next;
             }
         }
         entries
+    }
+
+    /// Since when the account will have been disabled, for its deletion; `None` where that is not known.
+    fn disabled(&self, state: &State) -> Option<Date> {
+        let entry = self.target.index.entry(self.subject.account()?);
+        let flags: i64 = entry.value(self.target.known.uac)?.parse().ok()?;
+        match (flags & ACCOUNTDISABLE == 0, state.enabled) {
+            // This plan disables it.
+            (true, false) => Some(self.today),
+            (true, true) => None,
+            (false, _) => {
+                let since = entry.deletion.as_ref()?.control_changed?;
+                Some(self.context.as_of.time_zone().to_datetime(since).date())
+            }
+        }
+    }
+
+    /// Whether the account has been disabled for long enough by now.
+    fn is_due(&self, state: &State) -> bool {
+        let (Some(terms), Some(object)) = (&state.delete, self.subject.account()) else {
+            return false;
+        };
+        let now = self.target.moment.as_of.timestamp();
+        matches!(self.target.deletable_from(object, terms), Earliest::From(from) if from <= now)
+    }
+
+    /// The day on or after `day` on which an account in this state has been disabled for long enough.
+    fn due(&self, state: &State, since: Option<Date>, day: Date) -> Option<CalendarEntry> {
+        let terms = state.delete.as_ref()?;
+        let on = later(since?, terms.disabled_for)?.max(day);
+        // What is due today is in the plan, or held.
+        self.is_ahead(on).then(|| CalendarEntry {
+            does: vec![CalendarEffect::Delete],
+            ..self.entry(on, state, state, true)
+        })
     }
 
     fn entry(&self, on: Date, from: &State, to: &State, account: bool) -> CalendarEntry {

@@ -27,6 +27,8 @@ pub(super) enum Class {
     Move,
     Enable,
     AddMember,
+    // Last: what can be brought back comes before what perhaps cannot.
+    Delete,
 }
 
 impl Class {
@@ -42,6 +44,7 @@ impl Class {
             Action::Move { .. } => Self::Move,
             Action::Enable {} => Self::Enable,
             Action::AddMember { .. } => Self::AddMember,
+            Action::Delete { .. } => Self::Delete,
         }
     }
 }
@@ -124,7 +127,9 @@ impl Making<'_, '_> {
         let subject = &target.subjects[at as usize];
         let empty = Outcome::default();
         let outcome = self.outcomes[at as usize].as_deref().unwrap_or(&empty);
-        let adopts = matches!(subject.found, Found::Adopt { .. }) && outcome.whole.is_none();
+        let adopts = matches!(subject.found, Found::Adopt { .. })
+            && outcome.whole.is_none()
+            && !target.is_left_alone(subject);
         let named = self
             .given
             .get(&at)

@@ -68,6 +68,10 @@ impl Target<'_> {
             };
             return stays(Counting { day, stamp });
         }
+        // There is nothing to write a stamp to, and there will be none: nothing is counted.
+        if subject.account().is_none() && !side.state(subject.state).create {
+            return stays(Counting::default());
+        }
         let written = &side.lifecycle.written[side.state(subject.state).written];
         let as_of = side.as_of(self.moment, subject.person);
         match found {
@@ -125,7 +129,7 @@ impl Target<'_> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
+    pub(super) fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
         let observed = self.observed(rule).first();
         let stamp = observed.and_then(|text| Stamp::parse(text));
         stamp.is_some_and(|stamp| stamp.what == ABSENT)

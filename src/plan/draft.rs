@@ -83,6 +83,17 @@ impl Draft {
         )
     }
 
+    /// Whether the person is inactive is not known.
+    pub(super) fn inactive_unknown(why: &UndecidedBy, rule: RuleId) -> Self {
+        const WHAT: &str = "whether the person is inactive";
+        match why {
+            UndecidedBy::NotDelivered(field) => Self::not_delivered(WHAT, field),
+            UndecidedBy::Failed(error) => Self::problem(WHAT, &Problem::of(error.clone())),
+            UndecidedBy::NoDate(text) => Self::new(held::BAD_VALUE, format!("{WHAT}: {text:?}")),
+        }
+        .rule(rule)
+    }
+
     /// The person's state is not known.
     pub(super) fn undecided(
         undecided: &Undecided,

@@ -52,16 +52,34 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         },
     };
-    evaluation.switch(stopped);
-    let result = evaluation
-        .stamp()
-        .and_then(|()| evaluation.possible())
-        .and_then(|()| evaluation.attributes())
-        .and_then(|()| evaluation.placement(places));
-    let mut outcome = evaluation.outcome;
-    if let Err(draft) = result {
-        outcome = hold(outcome, draft, target, subject);
-    }
+    let mut kept = None;
+    let mut outcome = if target.is_left_alone(subject) {
+        evaluation.left_alone(stopped)
+    } else {
+        evaluation.switch(stopped);
+        match evaluation.deletion() {
+            None => {}
+            Some(Ok(())) => {
+                return Some(Box::new(Outcome {
+                    delete: true,
+                    ..Outcome::default()
+                }));
+            }
+            Some(Err(draft)) => kept = Some(draft),
+        }
+        let result = match target.refused(subject) {
+            Some(draft) => evaluation.stamp().and(Err(draft)),
+            None => evaluation
+                .stamp()
+                .and_then(|()| evaluation.possible())
+                .and_then(|()| evaluation.attributes())
+                .and_then(|()| evaluation.placement(places)),
+        };
+        match result {
+            Ok(()) => evaluation.outcome,
+            Err(draft) => hold(evaluation.outcome, draft, target, subject),
+        }
+    };
     if let Found::Adopt {
         by: Recognised::Link {
             replaces: true,
@@ -96,6 +114,10 @@ pub(super) fn evaluate<'t>(
             ),
             ..Outcome::default()
         };
+    }
+    // What is said of the whole account says this, too.
+    if outcome.whole.is_none() {
+        outcome.partial.extend(kept);
     }
     (!outcome.is_empty()).then(|| Box::new(outcome))
 }
@@ -147,7 +169,7 @@ pub(super) struct Evaluation<'s, 't, 'a> {
 
 impl<'t> Evaluation<'_, 't, '_> {
     /// Whether the account is to be enabled or disabled; `stopped` says that it is disabled whatever the state.
-    fn switch(&mut self, stopped: Option<RuleId>) {
+    pub(super) fn switch(&mut self, stopped: Option<RuleId>) {
         let Some(entry) = self.entry else { return };
         let state = self.target.state(self.subject);
         let flags = entry
@@ -173,6 +195,21 @@ impl<'t> Evaluation<'_, 't, '_> {
         } else {
             self.outcome.switch = Some(wanted);
         }
+    }
+
+    /// Whether the account is deleted, and what keeps it; `None` where it is not to be.
+    fn deletion(&self) -> Option<Result<(), Draft>> {
+        let target = self.target;
+        let object = self.subject.account()?;
+        let terms = target.state(self.subject).delete.as_ref()?;
+        if !self.may_take() {
+            return Some(Err(self.not_taken("deleting the account", terms.rule)));
+        }
+        let exceptions = &target.side(self.subject).exceptions;
+        if let Some(draft) = exceptions.keep(self.subject.person, object) {
+            return Some(Err(draft));
+        }
+        Some(target.deletable(object, terms))
     }
 
     /// Whether the directory has what the mapping says nobody may be without.
@@ -218,6 +255,11 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     pub(super) fn unproven(&mut self, what: &str, rule: RuleId) {
+        let draft = self.not_taken(what, rule);
+        self.outcome.partial.push(draft);
+    }
+
+    fn not_taken(&self, what: &str, rule: RuleId) -> Draft {
         let mut draft = if self.proven() {
             Draft::new(
                 held::REMOVAL_AFTER_ADOPTION,
@@ -232,7 +274,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         .rule(rule)
         .partial();
         draft.accounts.extend(self.subject.account());
-        self.outcome.partial.push(draft);
+        draft
     }
 
     pub(super) fn observed(&self, rule: &AttributeRule) -> &[CompactString] {

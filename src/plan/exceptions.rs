@@ -131,6 +131,18 @@ impl Exceptions {
             .map(|one| one.rule)
     }
 
+    /// What keeps the account of a person from being deleted: any exception, also one that has had its last day.
+    pub(super) fn keep(&self, person: u32, account: u32) -> Option<Draft> {
+        let one = self.of(person).next()?;
+        Some(one.keeps(account))
+    }
+
+    /// What keeps an account whose person is missing: an exception of somebody the read does not have may be theirs.
+    pub(super) fn keep_missing(&self, account: u32) -> Option<Draft> {
+        let one = self.all.iter().find(|one| one.person.is_none())?;
+        Some(one.keeps(account))
+    }
+
     /// Whether a stop has had its last day: the account is neither disabled for it nor enabled again.
     fn stop_is_over(&self, person: u32) -> Option<&Exception> {
         self.of(person)
@@ -249,6 +261,27 @@ impl Exception {
             )
         };
         draft.rule(self.rule)
+    }
+
+    fn keeps(&self, account: u32) -> Draft {
+        let until = match self.standing {
+            Standing::Expired => "which has ended with",
+            _ => "until",
+        };
+        let whose = match self.person {
+            Some(_) => String::new(),
+            None => format!(" of {}, whom the read does not have", self.key),
+        };
+        Draft::new(
+            held::DELETE_EXCEPTION,
+            format!(
+                "the account is not deleted because of an exception{whose}, {until} {}: {} ({}, {})",
+                self.expires, self.reason, self.owner, self.ticket
+            ),
+        )
+        .accounts(vec![account])
+        .rule(self.rule)
+        .partial()
     }
 
     fn note(&self, what: &str, account: Option<u32>, outcome: &mut Outcome<'_>) {

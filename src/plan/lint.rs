@@ -154,7 +154,7 @@ fn check(plan: &Plan, change: &Change, creates: &HashSet<&str>) -> Result<(), In
             whole(member)?;
             made(change, member, creates, None)?;
         }
-        Action::Enable {} | Action::Disable {} => {}
+        Action::Enable {} | Action::Disable {} | Action::Delete { .. } => {}
     }
     Ok(())
 }

@@ -11,10 +11,9 @@ use jiff::civil::Date;
 use super::changes::{change_id, index};
 use super::draft::{Draft, Warnings};
 use super::places::Places;
+use super::steps::recovery_of;
 use super::target::Target;
-use super::{
-    Action, AttributeChange, Cause, Change, ChangeId, PersonRef, PlanValue, Reason, Recovery, Risk,
-};
+use super::{Action, AttributeChange, Cause, Change, ChangeId, PersonRef, PlanValue, Reason, Risk};
 use crate::config::kinds::GroupsInState;
 use crate::lang::PersonContext;
 use crate::lifecycle::{ABSENT, Absent, Stamp, State};
@@ -187,6 +186,20 @@ impl<'t, 'a> Here<'t, 'a> {
             ),
             ..self.reason("")
         };
+        if let Some(terms) = &state.delete {
+            let exceptions = &self.target.sides[usize::from(self.of.side)].exceptions;
+            let kept = exceptions.keep_missing(self.of.object);
+            match kept.map_or_else(|| self.target.deletable(self.of.object, terms), Err) {
+                Ok(()) => {
+                    let action = self.target.deletion(self.of.object, self.of.anchor);
+                    let delete = action
+                        .map(|action| self.change("delete", action, because.clone(), Vec::new()));
+                    left.changes.extend(delete);
+                    return;
+                }
+                Err(draft) => left.drafts.push(draft),
+            }
+        }
         let flags = entry
             .value(self.target.known.uac)
             .and_then(|flags| flags.parse::<i64>().ok());
@@ -359,8 +372,10 @@ impl<'t, 'a> Here<'t, 'a> {
             .to_compact_string();
         let risk = match &action {
             Action::Modify { attributes } => super::risk::of_attributes(attributes),
+            Action::Delete { .. } => Risk::Irreversible,
             _ => Risk::High,
         };
+        let recovery = recovery_of(&action);
         Change {
             id: change_id(self.target.name, &guid, kind, ""),
             person: self.person(),
@@ -371,7 +386,7 @@ impl<'t, 'a> Here<'t, 'a> {
             because,
             cause: Cause::Source,
             risk,
-            recovery: Recovery::Full,
+            recovery,
             privileged: false,
         }
     }

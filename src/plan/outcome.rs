@@ -29,6 +29,8 @@ pub(super) struct Outcome<'t> {
     pub(super) switch: Option<bool>,
     /// A new account is made.
     pub(super) create: bool,
+    /// The account is deleted, and nothing else is done to it.
+    pub(super) delete: bool,
 }
 
 /// One attribute that is to become something else.
@@ -95,6 +97,7 @@ impl Outcome<'_> {
     /// True when it asks for a change of the account.
     pub(super) fn changes(&self) -> bool {
         self.create
+            || self.delete
             || self.switch.is_some()
             || self.place.is_some()
             || !self.attributes.is_empty()

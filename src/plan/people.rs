@@ -48,9 +48,18 @@ pub(super) enum Assessed {
         mapping: u16,
         state: u16,
         since: Since,
+        inactive: bool,
         anchor: CompactString,
         templates: Concerned,
     },
+}
+
+/// What a person's facts come to.
+struct Judgement {
+    mapping: u16,
+    decided: Decided,
+    inactive: bool,
+    anchor: CompactString,
 }
 
 /// The templates that concern a person, or why nobody can say. That holds their attributes and not their state: a
@@ -173,23 +182,20 @@ impl<'a> Side<'a> {
             return Assessed::OutOfScope;
         }
         match self.judge(at, context) {
-            Ok(Some((mapping, decided, anchor))) => Assessed::Subject {
-                templates: self.concerned(usize::from(mapping), context),
-                mapping,
-                state: u16::try_from(decided.state).unwrap_or(u16::MAX),
-                since: decided.since,
-                anchor,
+            Ok(Some(judged)) => Assessed::Subject {
+                templates: self.concerned(usize::from(judged.mapping), context),
+                mapping: judged.mapping,
+                state: u16::try_from(judged.decided.state).unwrap_or(u16::MAX),
+                since: judged.decided.since,
+                inactive: judged.inactive,
+                anchor: judged.anchor,
             },
             Ok(None) => Assessed::NotMapped,
             Err(draft) => Assessed::Held(Box::new(draft)),
         }
     }
 
-    fn judge(
-        &self,
-        at: u32,
-        context: &PersonContext<'_>,
-    ) -> Result<Option<(u16, Decided, CompactString)>, Draft> {
+    fn judge(&self, at: u32, context: &PersonContext<'_>) -> Result<Option<Judgement>, Draft> {
         let held = |early: bool| match self.quality.and_then(|found| found.draft(at, early)) {
             Some(draft) => Err(draft),
             None => Ok(()),
@@ -205,6 +211,11 @@ impl<'a> Side<'a> {
         if let Some(draft) = self.zones.wrong(at) {
             return Err(draft);
         }
+        let inactive = self.lifecycle.is_inactive(context).map_err(|why| {
+            let inactive = self.lifecycle.inactive.as_ref();
+            let rule = inactive.map_or(self.lifecycle.absent_rule, |inactive| inactive.when.rule);
+            Draft::inactive_unknown(&why, rule)
+        })?;
         let decided = self.lifecycle.decide(context).map_err(|undecided| {
             Draft::undecided(&undecided, |state| {
                 let state = &self.lifecycle.written[state];
@@ -225,11 +236,12 @@ impl<'a> Side<'a> {
         }
         let anchor = crate::mapping::canonical(&key.def, &anchor, context.as_of.time_zone())
             .map_err(|bad| Draft::bad_value(&key.name, &bad).rule(key.formula.rule))?;
-        Ok(Some((
-            u16::try_from(chosen).unwrap_or(u16::MAX),
+        Ok(Some(Judgement {
+            mapping: u16::try_from(chosen).unwrap_or(u16::MAX),
             decided,
+            inactive,
             anchor,
-        )))
+        }))
     }
 
     fn concerned(&self, mapping: usize, context: &PersonContext<'_>) -> Concerned {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::absent::{Anchored, anchored, report};
@@ -11,6 +11,7 @@ use super::assemble::held;
 use super::calendar::calendar;
 use super::changes::Making;
 use super::coverage;
+use super::deletion::Prepared;
 use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
@@ -144,6 +145,7 @@ impl<'a> Planning<'a> {
         let Some(anchors) = self.anchors.take() else {
             return self.unread(in_scope, managed);
         };
+        self.target.deletions = Prepared::new(&self.target);
         let mut people = std::mem::take(&mut self.people);
         let found = report(&self.target, &anchors, warnings);
         let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
@@ -154,6 +156,7 @@ impl<'a> Planning<'a> {
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.target.warn_of_stamps(warnings);
+        self.target.warn_of_inactive(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
         let target = &self.target;
         let count = u32::try_from(target.subjects.len()).unwrap_or(u32::MAX);
@@ -167,7 +170,7 @@ impl<'a> Planning<'a> {
             .collect();
         let mut given = name_all(target, &mut outcomes);
         addresses::settle(target, &mut outcomes, &mut given);
-        drop_unreachable(&mut outcomes);
+        drop_unreachable(target, &mut outcomes);
         let broken = order::circles(&outcomes);
         let making = Making {
             target,
@@ -374,8 +377,14 @@ fn name_all<'t>(
     given
 }
 
-/// References to accounts that turned out not to be made are left as they are.
-fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
+/// References to accounts that turned out not to be made, or that are deleted, are left as they are.
+fn drop_unreachable(target: &Target<'_>, outcomes: &mut [Option<Box<Outcome<'_>>>]) {
+    let deleted: HashSet<u32> = outcomes
+        .iter()
+        .zip(&target.subjects)
+        .filter(|(outcome, _)| outcome.as_ref().is_some_and(|outcome| outcome.delete))
+        .filter_map(|(_, subject)| subject.account())
+        .collect();
     let made: Vec<bool> = outcomes
         .iter()
         .map(|outcome| {
@@ -393,6 +402,11 @@ fn drop_unreachable(outcomes: &mut [Option<Box<Outcome<'_>>>]) {
                     compact_str::CompactString::default(),
                     Unresolved::Held,
                 ));
+                false
+            }
+            After::Object(other) if deleted.contains(&other) => {
+                let name = target.index.entry(other).dn.rdn().value;
+                lost.push((delta.rule, name.into(), Unresolved::NoAccount));
                 false
             }
             _ => true,

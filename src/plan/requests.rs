@@ -71,6 +71,16 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             if let Some(stamp) = &directory.spec.stamp {
                 attributes.add(&stamp.attribute);
             }
+            let mut deletes = config
+                .lifecycles
+                .values()
+                .filter(|lifecycle| lifecycle.spec.target == target.as_str())
+                .flat_map(|lifecycle| &lifecycle.spec.states);
+            let deletes = deletes.any(|state| state.deletes().is_some());
+            if deletes {
+                // Whoever has one is a service, not a person.
+                attributes.add("servicePrincipalName");
+            }
             let names_in = names_in(config, target);
             for name in &names_in {
                 attributes.add(name);
@@ -86,10 +96,28 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                 names_in,
                 groups_under: places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect(),
                 groups: named_groups(config, target, places),
+                deletes_under: if deletes {
+                    outermost(&managed.under)
+                } else {
+                    Vec::new()
+                },
             };
             (target.clone(), request)
         })
         .collect()
+}
+
+/// Places of which none lies within another.
+fn outermost(places: &[String]) -> Vec<Dn> {
+    let places: Vec<Dn> = places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect();
+    let keys: Vec<_> = places.iter().map(Dn::key).collect();
+    let within = |at: usize| {
+        keys.iter()
+            .enumerate()
+            .any(|(other, key)| keys[at].is_at_or_under(key) && (*key != keys[at] || other < at))
+    };
+    let kept = (0..places.len()).filter(|at| !within(*at));
+    kept.map(|at| places[at].clone()).collect()
 }
 
 /// Attributes in which a name the target's mappings give must not stand, wherever an object has it.

@@ -16,6 +16,19 @@ use super::{
 use crate::mapping::{AttributeRule, Origin};
 use crate::matching::{Found, Recognised};
 
+/// What can be brought back after a deletion.
+pub(super) fn recovery_of(action: &Action) -> Recovery {
+    match action {
+        Action::Delete {
+            restorable_days: None,
+            ..
+        } => Recovery::None,
+        // For a time, and by hand.
+        Action::Delete { .. } => Recovery::Partial,
+        _ => Recovery::Full,
+    }
+}
+
 /// One subject and the changes made of its outcome.
 pub(super) struct One<'m, 't, 'a> {
     pub(super) making: &'m Making<'t, 'a>,
@@ -46,6 +59,7 @@ impl One<'_, '_, '_> {
         depends_on.dedup();
         let recovery = match action {
             Action::Create { .. } => Recovery::Partial,
+            Action::Delete { .. } => recovery_of(&action),
             _ => Recovery::Full,
         };
         self.changes.push(Change {
@@ -158,6 +172,25 @@ impl One<'_, '_, '_> {
             return;
         };
         let entry = target.index.entry(object);
+        if self.outcome.delete {
+            let anchor = target.mapping(self.subject).anchor.id;
+            if let Some(action) = target.deletion(object, anchor) {
+                let mut because = self.state();
+                if !because.text.contains(&state.name) {
+                    because.text = format!("{}: {}", state.name, because.text);
+                }
+                let cause = Cause::Source;
+                self.push(
+                    "delete",
+                    action,
+                    because,
+                    cause,
+                    Risk::Irreversible,
+                    Vec::new(),
+                );
+            }
+            return;
+        }
         let mut disabled = None;
         if self.outcome.switch == Some(false) {
             let stopped = self.stopped();

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
 use super::counting::Counting;
+use super::deletion::Prepared;
 use super::draft::Draft;
 use super::people::{Assessed, Concerned, Side};
 use super::zones::Seen;
@@ -29,6 +30,8 @@ pub(super) struct Subject {
     pub(super) mapping: u16,
     pub(super) state: u16,
     pub(super) since: Since,
+    /// The source calls the person inactive.
+    pub(super) inactive: bool,
     /// What the stage is counted from.
     pub(super) counting: Counting,
     pub(super) anchor: CompactString,
@@ -105,6 +108,8 @@ pub(super) struct Target<'a> {
     pub(super) domain: String,
     /// Lookups of people by key (`None`) or by a field, per side.
     pub(super) lookups: Vec<HashMap<Option<FieldIndex>, Lookup>>,
+    /// What has to be known before an account is deleted, when some state does that.
+    pub(super) deletions: Option<Prepared>,
 }
 
 /// In [`Target::subject_of`]: the person is no subject.
@@ -256,6 +261,7 @@ impl<'a> Target<'a> {
             deleted,
             domain,
             lookups,
+            deletions: None,
         })
     }
 
@@ -281,6 +287,7 @@ impl<'a> Target<'a> {
                         mapping,
                         state,
                         since,
+                        inactive,
                         anchor,
                         templates,
                     } => {
@@ -291,6 +298,7 @@ impl<'a> Target<'a> {
                             mapping: *mapping,
                             state: *state,
                             since: *since,
+                            inactive: *inactive,
                             counting: Counting::default(),
                             anchor: anchor.clone(),
                             rules: Ok(0),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::GuardOutcome;
 use super::planning::Planning;
+use crate::config::kinds::InactiveThen;
 use crate::lifecycle::{RuleBook, WatchedRule};
 use crate::matching::Found;
 use crate::model::{Guid, Location, Name, PersonKey};
@@ -39,6 +40,8 @@ pub struct Assessment {
     pub state: String,
     /// Where the state is written.
     pub state_rule: Location,
+    /// What follows from it, when the source calls the person inactive.
+    pub inactive: Option<InactiveThen>,
     /// The account that is theirs, or becomes so by adoption.
     pub account: Option<Guid>,
     /// The account is recognised and not yet tied to the person.
@@ -73,6 +76,7 @@ impl Planning<'_> {
                     mapping: target.mapping(subject).name.clone(),
                     state: state.name.clone(),
                     state_rule: book.get(state.rule).location.clone(),
+                    inactive: target.inactive(subject).map(|inactive| inactive.then),
                     account: subject
                         .account()
                         .map(|object| target.index.entry(object).guid),

@@ -143,13 +143,20 @@ impl Wishes {
 pub(super) fn held_back(making: &Making<'_, '_>, at: u32, leaving: bool) -> bool {
     let subject = &making.target.subjects[at as usize];
     let side = making.target.side(subject);
-    if matches!(subject.found, Found::Conflict(_)) || side.exceptions.exempts(subject.person) {
+    if matches!(subject.found, Found::Conflict(_))
+        || side.exceptions.exempts(subject.person)
+        || making.target.is_left_alone(subject)
+    {
         return true;
     }
-    let whole = making.outcomes[at as usize]
-        .as_ref()
-        .is_some_and(|outcome| outcome.whole.is_some());
-    if !whole {
+    let Some(outcome) = &making.outcomes[at as usize] else {
+        return false;
+    };
+    // Deleting ends every membership, and a restored account has them again.
+    if outcome.delete {
+        return true;
+    }
+    if outcome.whole.is_none() {
         return false;
     }
     let leaver =

@@ -2,6 +2,7 @@
 
 use super::label::Label;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
+use crate::config::kinds::InactiveThen;
 use crate::explain::{
     ExplainedAttribute, ExplainedGroup, ExplainedGuard, Explanation, GroupStanding, OnTarget,
 };
@@ -127,6 +128,18 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
                 })
                 .code(tried.text.clone())
                 .origin(at(&tried.location))
+        }));
+        lines.extend(found.inactive.as_ref().map(|inactive| {
+            let then = match inactive.then {
+                InactiveThen::States => "inactive in the source: the account is never enabled",
+                InactiveThen::Report => "inactive in the source: the account is left as it is",
+                InactiveThen::HoldForReview => {
+                    "inactive in the source: the account is left as it is until somebody decides"
+                }
+            };
+            Line::new(1, Sign::None)
+                .own(then)
+                .origin(at(&inactive.location))
         }));
         state.push(Item { lines });
     }

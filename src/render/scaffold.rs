@@ -402,6 +402,13 @@ fn lifecycle(out: &mut String, scaffold: &SourceScaffold<'_>) {
         );
     }
     state("active", "", "works here", "{enabled: true}");
+    match suggestion.field(Role::Inactive) {
+        Some(inactive) => {
+            let when = quoted(&format!("person.{inactive} | default(false)"));
+            let _ = writeln!(out, "  inactive: {{when: {when}, then: states}}");
+        }
+        None => out.push_str("  # No field looked like one that says so.\n  inactive: never\n"),
+    }
     out.push_str(
         "  # Gone from the source is not proof of having left: somebody looks.\n  absent: holdForReview\n  outOfScope: \
          report\n",

@@ -80,6 +80,7 @@ pub fn directory_digest(snapshot: &DirectorySnapshot) -> String {
     if !rows.is_sorted_by_key(|entry| entry.guid) {
         rows.sort_by_key(|entry| entry.guid);
     }
+    let looked = snapshot.header.deleted_objects.is_some();
     combine(&snapshot.header, &rows, |entry, out| {
         out.extend_from_slice(&entry.guid.to_wire());
         out.push(entry.kind as u8);
@@ -101,6 +102,14 @@ pub fn directory_digest(snapshot: &DirectorySnapshot) -> String {
                     }
                 }
             }
+        }
+        // The header says whether anybody looked; where nobody did, there is nothing to tell.
+        if looked {
+            out.push(u8::from(entry.deletion.is_some()));
+            let facts = entry.deletion.as_deref().copied().unwrap_or_default();
+            let moment = facts.control_changed.map(|at| at.as_nanosecond());
+            out.extend_from_slice(&moment.unwrap_or(i128::MIN).to_le_bytes());
+            out.push(facts.protected.map_or(2, u8::from));
         }
     })
 }

@@ -10,8 +10,8 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use super::lines::{describe, read_lines, split_header};
 use super::{DIRECTORY_FORMAT, SnapshotError};
 use crate::model::{
-    AttributeDef, AttributeId, DirectoryHeader, DirectorySnapshot, Dn, Entry, EntryKind, Guid,
-    Values,
+    AttributeDef, AttributeId, DeletionFacts, DirectoryHeader, DirectorySnapshot, Dn, Entry,
+    EntryKind, Guid, Values,
 };
 
 /// Writes a directory as JSON Lines.
@@ -68,7 +68,12 @@ fn write_entry(entry: &Entry, names: &[Vec<u8>], out: &mut Vec<u8>) -> io::Resul
             Values::Many(values) => serde_json::to_writer(&mut *out, values)?,
         }
     }
-    out.extend_from_slice(b"}}\n");
+    out.push(b'}');
+    if let Some(facts) = &entry.deletion {
+        out.extend_from_slice(b",\"deletion\":");
+        serde_json::to_writer(&mut *out, facts)?;
+    }
+    out.extend_from_slice(b"}\n");
     Ok(())
 }
 
@@ -138,6 +143,7 @@ enum Member {
     Dn,
     Kind,
     Attributes,
+    Deletion,
 }
 
 type Attributes = Box<[(AttributeId, Values)]>;
@@ -151,6 +157,7 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
         let (mut guid, mut dn, mut kind, mut attributes) = (None, None, None, None);
+        let mut deletion = None;
         while let Some(member) = map.next_key::<Member>()? {
             match member {
                 Member::Guid if guid.is_none() => guid = Some(map.next_value::<Guid>()?),
@@ -158,6 +165,9 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
                 Member::Kind if kind.is_none() => kind = Some(map.next_value::<EntryKind>()?),
                 Member::Attributes if attributes.is_none() => {
                     attributes = Some(map.next_value_seed(AttributesSeed(self.0))?);
+                }
+                Member::Deletion if deletion.is_none() => {
+                    deletion = Some(Box::new(map.next_value::<DeletionFacts>()?));
                 }
                 _ => return Err(A::Error::custom("a member stands twice")),
             }
@@ -167,6 +177,7 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
             dn: dn.ok_or_else(|| A::Error::missing_field("dn"))?,
             kind: kind.ok_or_else(|| A::Error::missing_field("kind"))?,
             attributes: attributes.ok_or_else(|| A::Error::missing_field("attributes"))?,
+            deletion,
         })
     }
 }
@@ -307,6 +318,7 @@ mod tests {
                 unknown_attributes: vec!["extensionAttribute1".to_owned()],
                 not_in_catalog: Vec::new(),
                 bound_as: None,
+                deleted_objects: None,
                 completeness: Completeness {
                     pages: 1,
                     rows: 2,
@@ -322,6 +334,10 @@ mod tests {
                     dn: dn(r"CN=Doe\, Jane,DC=example,DC=test"),
                     kind: EntryKind::User,
                     attributes: Box::new([(AttributeId(0), Values::One("x@example.test".into()))]),
+                    deletion: Some(Box::new(DeletionFacts {
+                        control_changed: Some("2026-10-01T08:00:00Z".parse().unwrap()),
+                        protected: Some(false),
+                    })),
                 },
                 Entry {
                     guid: guid(3).unwrap(),
@@ -331,6 +347,7 @@ mod tests {
                         AttributeId(1),
                         Values::Many(Box::new(["CN=a,DC=b".into(), "CN=c,DC=b".into()])),
                     )]),
+                    deletion: None,
                 },
             ],
         }

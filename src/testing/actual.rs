@@ -309,6 +309,12 @@ impl Reading<'_> {
             Action::RemoveMember { .. } => {
                 actual.groups.remove(&change.object.dn.key());
             }
+            Action::Delete { .. } => {
+                actual.account = AccountFate::Deleted;
+                actual.enabled = None;
+                actual.placement = None;
+                actual.groups.clear();
+            }
         }
     }
 }

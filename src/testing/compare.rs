@@ -394,6 +394,7 @@ fn fate(fate: AccountFate) -> Shown {
             AccountFate::Created => "created",
             AccountFate::Adopted => "adopted",
             AccountFate::Kept => "kept",
+            AccountFate::Deleted => "deleted",
         }
         .to_owned(),
     )

@@ -227,6 +227,7 @@ impl Objects {
             dn,
             kind,
             attributes: Box::default(),
+            deletion: None,
         });
         at
     }
@@ -526,6 +527,7 @@ fn header(
         unknown_attributes: Vec::new(),
         not_in_catalog: Vec::new(),
         bound_as: None,
+        deleted_objects: None,
         completeness: proven(),
     })
 }

@@ -58,6 +58,7 @@ async fn everything_about_somebody_is_told() {
     let groups = recorded("groups");
     let settled = recorded("settled");
     let leaver = recorded("leaver");
+    let inactive = recorded("inactive-held");
     let guarded = recorded("guards-class");
     let waived = recorded("guards-waiver");
     for (project, who, name) in [
@@ -73,6 +74,7 @@ async fn everything_about_somebody_is_told() {
             "nobodys.txt",
         ),
         (&leaver, "1042", "leaver.txt"),
+        (&inactive, "1043", "inactive.txt"),
         (&guarded, "1042", "breached.txt"),
         (&waived, "1042", "waived.txt"),
     ] {

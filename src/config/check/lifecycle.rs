@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
-use super::{Context, Entry, People, Report, project};
+use super::{Context, Entry, People, Report, deletion, inactive, project};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::duration::parse_days;
@@ -27,6 +27,9 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
         && let Some(zone) = template.literal()
     {
         project::time_zone(doc, "/spec/timeZone", zone, report);
+    }
+    if let Some(people) = people {
+        inactive::check(lifecycle, people, report);
     }
     let mut names: HashSet<String> = HashSet::new();
     let mut catch_all: Option<&str> = None;
@@ -81,6 +84,7 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             .directory(&spec.target)
             .is_none_or(|directory| directory.spec.stamp.is_some());
         stages(state, doc, &pointer, stamped, report);
+        deletion::check(state, doc, &pointer, &spec.target, context, report);
         for step in state.steps() {
             let account = format!("{pointer}{}", step.pointer);
             if let Some(people) = people {

@@ -6,12 +6,14 @@
 mod approvals;
 mod attributes;
 mod auth;
+mod deletion;
 mod directory;
 mod endpoint;
 mod exceptions;
 mod groups;
 mod guards;
 mod halo;
+mod inactive;
 mod joins;
 mod lifecycle;
 mod links;

@@ -22,6 +22,10 @@ pub struct Lifecycle {
     /// The states, in the order they are tried.
     #[schemars(length(min = 1))]
     pub states: Vec<State>,
+    /// What is done about a person whom the source calls inactive, besides what the states say: `never` where the
+    /// source has no such thing, else a condition and what follows, as in `{when: person.inactive, then: states}`.
+    /// Whatever is chosen, nobody inactive is ever enabled.
+    pub inactive: InactivePolicy,
     /// What is done about an account whose person no longer stands in the source. Nothing is ever removed for it,
     /// unless `leaver` says so.
     pub absent: AbsentPolicy,
@@ -108,6 +112,10 @@ pub struct StageAccount {
     /// Attributes, instead of or besides those of the stage before and the mapping's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, super::AttributeSpec>,
+    /// The account is deleted. Only in the last stage of a state whose accounts are never enabled, and nothing else is
+    /// said in it. Until an account may be deleted it stays as in the stage before, and the plan says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<Deletion>,
 }
 
 /// What a state, or one of its stages, says of itself about the account.
@@ -129,6 +137,8 @@ pub struct Step<'a> {
     pub groups: Option<GroupsInState>,
     /// Attributes.
     pub attributes: &'a BTreeMap<String, super::AttributeSpec>,
+    /// When the account is deleted.
+    pub delete: Option<&'a Deletion>,
     /// The reason.
     pub reason: Option<&'a String>,
 }
@@ -145,6 +155,7 @@ impl State {
             placement: account.placement.as_ref(),
             groups: Some(account.groups),
             attributes: &account.attributes,
+            delete: None,
             reason: self.reason.as_ref(),
         });
         let stages = self.stages.iter().enumerate().map(|(at, stage)| {
@@ -158,6 +169,7 @@ impl State {
                 placement: stage.account.placement.as_ref(),
                 groups: stage.account.groups,
                 attributes: &stage.account.attributes,
+                delete: stage.account.delete.as_ref(),
                 reason: stage.reason.as_ref(),
             }
         });
@@ -172,6 +184,12 @@ impl State {
             .map(|account| &account.attributes)
             .chain(stages)
             .flat_map(BTreeMap::keys)
+    }
+
+    /// The stage that deletes the account, when there is one.
+    pub fn deletes(&self) -> Option<(usize, &Deletion)> {
+        let mut stages = self.stages.iter().enumerate();
+        stages.find_map(|(at, stage)| Some((at, stage.account.delete.as_ref()?)))
     }
 
     /// Whether an account is enabled, and whether one is created, at any time.
@@ -191,6 +209,20 @@ impl State {
     }
 }
 
+/// When an account may be deleted. Only one that is disabled, is nobody's any more by a read proven complete, has
+/// nothing below it, is neither protected nor privileged, and whose person has no exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deletion {
+    /// How long the account must have been disabled by what the directory says, in days (`30d`) or weeks (`4w`). The
+    /// last change of `userAccountControl` counts, whoever made it.
+    pub disabled_for: String,
+    /// Whether accounts are deleted where the Recycle Bin is off, or the read does not tell. They cannot be brought
+    /// back then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_recycle_bin: bool,
+}
+
 /// What happens to memberships in a state.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
@@ -204,6 +236,47 @@ pub enum GroupsInState {
     Keep,
     /// The person is taken out of every group that a rule of this target names.
     Remove,
+}
+
+/// What is done about a person whom the source calls inactive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", untagged)]
+pub enum InactivePolicy {
+    /// The source has no such thing.
+    Never(Never),
+    /// The source says so.
+    When(InactiveRule),
+}
+
+/// The word for a source that never calls anybody inactive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Never {
+    /// The source has no such thing.
+    Never,
+}
+
+/// Who is inactive, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InactiveRule {
+    /// Condition over `person` and `as_of`, for example `person.inactive | default(false)`.
+    pub when: String,
+    /// What follows.
+    pub then: InactiveThen,
+}
+
+/// What is done about an inactive person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum InactiveThen {
+    /// The states decide, and one that would have an account enabled or made holds the person instead.
+    States,
+    /// A warning in the plan. Nothing of the account is changed, whatever the states say.
+    Report,
+    /// The person is held, so that the plan shows them until somebody settles it. Nothing of the account is changed,
+    /// whatever the states say.
+    HoldForReview,
 }
 
 /// What is done about the account of an absent person.

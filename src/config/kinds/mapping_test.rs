@@ -176,6 +176,8 @@ pub enum AccountFate {
     Adopted,
     /// The person's own account goes on.
     Kept,
+    /// The person's own account is deleted.
+    Deleted,
 }
 
 /// Groups the account ends in.

@@ -28,8 +28,9 @@ pub use guards::{
     Share, Waiver,
 };
 pub use lifecycle::{
-    AbsentLeaver, AbsentPolicy, AccountState, GroupsInState, Lifecycle, OutOfScopePolicy, Stage,
-    StageAccount, State, Step,
+    AbsentLeaver, AbsentPolicy, AccountState, Deletion, GroupsInState, InactivePolicy,
+    InactiveRule, InactiveThen, Lifecycle, Never, OutOfScopePolicy, Stage, StageAccount, State,
+    Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{

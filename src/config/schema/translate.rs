@@ -59,10 +59,13 @@ impl<'a> Translator<'a> {
                     out.push(Finding {
                         code: codes::UNKNOWN_FIELD,
                         message: format!("{} is not a field here", quoted(key)),
-                        help: meant(key, &known).or_else(|| {
-                            (!known.is_empty())
-                                .then(|| format!("fields here are {}", list(known.iter().copied())))
-                        }),
+                        help: misplaced(&pointer, key)
+                            .or_else(|| meant(key, &known))
+                            .or_else(|| {
+                                (!known.is_empty()).then(|| {
+                                    format!("fields here are {}", list(known.iter().copied()))
+                                })
+                            }),
                         mark: Mark::Key,
                         repair: (at.clone(), Repair::Remove),
                         pointer: at,
@@ -450,9 +453,13 @@ fn unknown_value(
     let options = || options.iter().map(String::as_str);
     match instance {
         Value::String(given) => {
+            let known = match options().next() {
+                Some(only) if options().count() == 1 => quoted(only),
+                _ => format!("one of {}", list(options())),
+            };
             let mut finding = at_value(
                 codes::UNKNOWN_VALUE,
-                format!("{} is not one of {}", quoted(given), list(options())),
+                format!("{} is not {known}", quoted(given)),
                 did_you_mean(given, options()),
             );
             // Taken for what was meant, so that a slip of the fingers is complained of once.
@@ -467,6 +474,17 @@ fn unknown_value(
             None,
         ),
     }
+}
+
+/// The place of a field that people look for elsewhere.
+fn misplaced(pointer: &str, key: &str) -> Option<String> {
+    let of_state = pointer.starts_with("/spec/states/")
+        && pointer.ends_with("/account")
+        && !pointer.contains("/stages/");
+    (of_state && key == "delete").then(|| {
+        "accounts are deleted in the last of `stages` of a state in which they are disabled before"
+            .to_owned()
+    })
 }
 
 fn bad_percentage(at_value: &dyn Fn(&'static str, String, Option<String>) -> Finding) -> Finding {

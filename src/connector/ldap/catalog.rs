@@ -62,6 +62,7 @@ pub(super) async fn read(
         filter: &filter,
         attributes: &attributes,
         show_deleted: false,
+        access_lists: false,
     };
     let pages = catalog
         .all(&search, server.settings().page_size, |raw| {
@@ -95,6 +96,7 @@ async fn known(
         filter: &filter,
         attributes: &wanted,
         show_deleted: false,
+        access_lists: false,
     };
     let mut found: Vec<String> = Vec::new();
     session

@@ -138,7 +138,7 @@ pub(super) fn refused(
             "the object may not have this attribute, or lacks one it must have",
             None,
         ),
-        66 => conflict("the object has objects below it"),
+        66 => conflict("objects stand below it, and nothing is deleted together with others"),
         67 => invalid("the name changes only by renaming", None),
         1 | 11 | 53 | 69 | 71 | 80 => invalid("the server will not do it", None),
         _ => ConnectorError::Unavailable {

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod connect;
+mod deletion;
 mod errors;
 pub mod probe;
 mod read;

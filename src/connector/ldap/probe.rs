@@ -213,6 +213,7 @@ impl LdapProbe {
             filter: ANYTHING,
             attributes: &asked,
             show_deleted: true,
+            access_lists: false,
         };
         let mut seen = false;
         let outcome = self.session.all(&search, 1, |_| seen = true).await;
@@ -245,6 +246,7 @@ impl LdapProbe {
                 filter: &filter,
                 attributes: &asked,
                 show_deleted: false,
+                access_lists: false,
             };
             self.session
                 .all(&search, 500, |raw| {
@@ -296,6 +298,7 @@ impl LdapProbe {
             filter: FILTER,
             attributes: &attributes,
             show_deleted: false,
+            access_lists: false,
         };
         let outcome = self
             .session
@@ -327,6 +330,7 @@ impl LdapProbe {
             filter: USERS,
             attributes: &attributes,
             show_deleted: false,
+            access_lists: false,
         };
         let page = u32::try_from(most)
             .unwrap_or(u32::MAX)

@@ -11,11 +11,11 @@ use ldap3::Scope;
 use super::connect::Server;
 use super::values::{Converter, Rest, ranged, to_text};
 use super::wire::{Pages, RawEntry, Search, Session};
-use super::{Clock, Settings, catalog, schema};
+use super::{Clock, Settings, catalog, deletion, schema};
 use crate::connector::{ConnectorError, DirectoryReader};
 use crate::model::{
     AttributeDef, AttributeId, Completeness, DirectoryHeader, DirectoryRequest, DirectorySnapshot,
-    Entry, EntryKind, Guid, Values, Verdict,
+    Dn, Entry, EntryKind, Guid, Values, Verdict,
 };
 
 /// People and services that sign in. Computers have another category.
@@ -134,6 +134,14 @@ impl DirectoryReader for LdapReader {
         })
         .await?;
         let (others, groups, deleted, bound_as) = others;
+        let mut users = users;
+        let deleted_objects = if request.deletes_under.is_empty() {
+            None
+        } else {
+            run.before_deletion(one, &request.deletes_under, &mut users)
+                .await?;
+            Some(deletion::deleted_objects(&self.server, one).await?)
+        };
         let (foreign, not_in_catalog) = run.foreign(one).await?;
 
         let mut pages = Pages::default();
@@ -144,10 +152,7 @@ impl DirectoryReader for LdapReader {
         let mut objects = Vec::with_capacity(parts.iter().map(|part| part.entries.len()).sum());
         for mut part in parts {
             run.complete(one, &mut part).await?;
-            pages.pages += part.pages.pages;
-            pages.rows += part.pages.rows;
-            pages.references += part.pages.references;
-            pages.undecodable += part.pages.undecodable;
+            pages.add(part.pages);
             problems.append(&mut part.problems);
             objects.append(&mut part.entries);
         }
@@ -182,6 +187,7 @@ impl DirectoryReader for LdapReader {
                 unknown_attributes,
                 not_in_catalog,
                 bound_as,
+                deleted_objects,
                 completeness: Completeness {
                     pages: pages.pages,
                     rows: pages.rows,
@@ -311,8 +317,46 @@ impl Run<'_> {
             filter: USERS,
             attributes: &attributes,
             show_deleted: false,
+            access_lists: false,
         };
         self.search(session, search, |_| EntryKind::User).await
+    }
+
+    /// Puts to disabled users what matters before one is deleted.
+    async fn before_deletion(
+        &self,
+        session: &Session,
+        places: &[Dn],
+        users: &mut Part,
+    ) -> Result<(), ConnectorError> {
+        let page_size = self.reader.server.settings().page_size;
+        let mut found = deletion::disabled(session, places, self.definitions, page_size).await?;
+        let groups = self
+            .definitions
+            .iter()
+            .position(|def| def.name.eq_ignore_ascii_case("memberOf"))
+            .and_then(|at| u16::try_from(at).ok())
+            .map(AttributeId);
+        for entry in &mut users.entries {
+            let Some((facts, member_of)) = found.facts.remove(&entry.guid) else {
+                continue;
+            };
+            entry.deletion = Some(Box::new(facts));
+            if let (Some(id), Some(values)) = (groups, member_of) {
+                let mut attributes = std::mem::take(&mut entry.attributes).into_vec();
+                attributes.push((id, values));
+                attributes.sort_unstable_by_key(|(id, _)| *id);
+                entry.attributes = attributes.into_boxed_slice();
+            }
+        }
+        // Whoever was disabled after the users were read is not among them.
+        found
+            .rest
+            .retain(|rest| !found.facts.contains_key(&rest.guid));
+        users.rest.append(&mut found.rest);
+        users.problems.append(&mut found.problems);
+        users.pages.add(found.pages);
+        Ok(())
     }
 
     async fn others(&self, session: &Session) -> Result<Part, ConnectorError> {
@@ -323,6 +367,7 @@ impl Run<'_> {
             filter: OTHERS,
             attributes: &attributes,
             show_deleted: false,
+            access_lists: false,
         };
         self.search(session, search, kind).await
     }
@@ -353,16 +398,14 @@ impl Run<'_> {
                 filter: GROUPS,
                 attributes,
                 show_deleted: false,
+                access_lists: false,
             };
             match self.search(session, search, |_| EntryKind::Group).await {
                 Ok(mut part) => {
                     all.entries.append(&mut part.entries);
                     all.rest.append(&mut part.rest);
                     all.problems.append(&mut part.problems);
-                    all.pages.pages += part.pages.pages;
-                    all.pages.rows += part.pages.rows;
-                    all.pages.references += part.pages.references;
-                    all.pages.undecodable += part.pages.undecodable;
+                    all.pages.add(part.pages);
                 }
                 // No such place, no such group: whoever needs it finds it missing among the objects.
                 Err(ConnectorError::NotFound { .. }) if base != self.base() => {}
@@ -395,6 +438,7 @@ impl Run<'_> {
             filter: &filter,
             attributes: &attributes,
             show_deleted: true,
+            access_lists: false,
         };
         match self.search(session, search, |_| EntryKind::Deleted).await {
             Err(ConnectorError::NotFound { .. } | ConnectorError::Denied { .. }) => {

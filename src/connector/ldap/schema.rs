@@ -44,6 +44,7 @@ pub(super) async fn read(
             filter: &filter,
             attributes: &attributes,
             show_deleted: false,
+            access_lists: false,
         };
         session
             .all(&search, page_size, |raw| found.extend(definition(&raw)))

@@ -152,6 +152,7 @@ impl<'a> Converter<'a> {
             dn,
             kind,
             attributes: attributes.into_boxed_slice(),
+            deletion: None,
         })
     }
 

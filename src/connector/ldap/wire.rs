@@ -40,6 +40,8 @@ pub(super) struct Search<'a> {
     pub(super) filter: &'a str,
     pub(super) attributes: &'a [String],
     pub(super) show_deleted: bool,
+    /// Of security descriptors only the access list: reading more needs rights nobody should have.
+    pub(super) access_lists: bool,
 }
 
 /// How a search over many entries went.
@@ -58,6 +60,16 @@ pub(super) struct Pages {
 pub(super) struct RawEntry {
     pub(super) dn: String,
     pub(super) attributes: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
+}
+
+impl Pages {
+    /// Counts another search.
+    pub(super) fn add(&mut self, other: Self) {
+        self.pages += other.pages;
+        self.rows += other.rows;
+        self.references += other.references;
+        self.undecodable += other.undecodable;
+    }
 }
 
 impl RawEntry {
@@ -141,7 +153,23 @@ impl Session {
         filter: &str,
         attributes: &[String],
     ) -> Result<(Vec<RawEntry>, LdapResult), Broken> {
+        self.some_with(base, scope, filter, attributes, Vec::new())
+            .await
+    }
+
+    /// As [`Session::some`], with controls.
+    pub(super) async fn some_with(
+        &self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[String],
+        controls: Vec<RawControl>,
+    ) -> Result<(Vec<RawEntry>, LdapResult), Broken> {
         let mut ldap = self.handle();
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
+        }
         let mut entries = Vec::new();
         let result = exchange(async {
             let mut stream = ldap
@@ -195,6 +223,9 @@ impl Session {
                     crit: true,
                     val: None,
                 });
+            }
+            if search.access_lists {
+                controls.push(access_list_only());
             }
             let mut ldap = self.handle();
             ldap.with_controls(controls);
@@ -273,6 +304,15 @@ fn decode_entry(tag: StructureTag) -> Option<RawEntry> {
         })
         .collect::<Option<Vec<_>>>()?;
     Some(RawEntry { dn, attributes })
+}
+
+/// LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION ([MS-ADTS] 3.1.1.3.4.1.11): a sequence of one integer, 4.
+pub(super) fn access_list_only() -> RawControl {
+    RawControl {
+        ctype: "1.2.840.113556.1.4.801".to_owned(),
+        crit: true,
+        val: Some(vec![0x30, 0x03, 0x02, 0x01, 0x04]),
+    }
 }
 
 fn paged_results(size: u32, cookie: Vec<u8>) -> RawControl {

@@ -19,8 +19,8 @@ use super::errors::{code, refused};
 use super::read::guid_dn;
 use super::values::{ranged, to_bytes, to_text};
 use super::wire::{PERMISSIVE_MODIFY, RawEntry, Session, exchange, shown};
-use super::{Settings, schema};
-use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
+use super::{Settings, deletion, schema};
+use crate::connector::{ConnectorError, DirectoryWriter, Examined, LiveEntry, Modification};
 use crate::model::{DirectoryIdentity, Dn, Guid, Rdn, Syntax, default_schema};
 
 /// Writes one directory over a few connections to one domain controller.
@@ -447,6 +447,55 @@ impl DirectoryWriter for LdapWriter {
 
     async fn remove_member(&self, group: Guid, member: Guid) -> Result<(), ConnectorError> {
         self.set_member(group, member, false).await
+    }
+
+    async fn examine(&self, guid: Guid) -> Result<Option<Examined>, ConnectorError> {
+        let lease = self.lease().await?;
+        let session = &lease.session;
+        let Some((raw, below)) = deletion::examine(session, &guid_dn(guid)).await? else {
+            return Ok(None);
+        };
+        let unreadable = |message: String| ConnectorError::Unavailable {
+            system: self.system().to_owned(),
+            message: format!("reading {guid}: {message}"),
+        };
+        let facts = deletion::facts(&raw);
+        let dn = Dn::parse(&raw.dn).map_err(|error| unreadable(error.to_string()))?;
+        let mut kept = RawEntry {
+            dn: raw.dn,
+            attributes: raw.attributes,
+        };
+        kept.attributes
+            .retain(|(name, _)| !deletion::is_kept_quiet(name));
+        let names: Vec<String> = kept
+            .attributes
+            .iter()
+            .filter_map(|(name, _)| Some(std::str::from_utf8(name).ok()?.to_owned()))
+            .collect();
+        let plain = names
+            .iter()
+            .map(|name| name.split(';').next().unwrap_or_default());
+        let syntaxes = self.syntaxes(session, plain).await?;
+        Ok(Some(Examined {
+            entry: LiveEntry {
+                guid,
+                dn,
+                attributes: deletion::image(kept, &syntaxes),
+            },
+            facts,
+            below,
+        }))
+    }
+
+    async fn delete(&self, guid: Guid) -> Result<(), ConnectorError> {
+        let mut lease = self.lease().await?;
+        let what = format!("deleting {guid}");
+        let dn = guid_dn(guid);
+        // Without the control that deletes what stands below as well.
+        self.write(&mut lease, &what, &[], |mut ldap| async move {
+            ldap.delete(&dn).await
+        })
+        .await
     }
 }
 

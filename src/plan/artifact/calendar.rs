@@ -58,4 +58,6 @@ pub enum CalendarEffect {
     LeaveGroups,
     /// It comes into the groups that rules give.
     JoinGroups,
+    /// It is deleted, when nothing keeps it.
+    Delete,
 }

@@ -139,6 +139,21 @@ pub enum Action {
         /// Who.
         member: ObjectRef,
     },
+    /// The account is deleted, by itself: never with anything that stands below it.
+    #[serde(rename_all = "camelCase")]
+    Delete {
+        /// When `userAccountControl` was last written: the account is disabled since then at the latest. Any other
+        /// moment at apply is a conflict.
+        #[schemars(with = "String")]
+        disabled_since: jiff::Timestamp,
+        /// The anchor attribute, whose value is compared at apply.
+        anchor: String,
+        /// For how many days it can be brought back whole from the Recycle Bin. Absent when it cannot be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restorable_days: Option<u32>,
+        /// Every value the read has of it, the groups it is in included.
+        before: BTreeMap<String, Vec<PlanValue>>,
+    },
 }
 
 /// Before and after of one attribute, and why.
@@ -276,7 +291,7 @@ pub enum Risk {
     /// Disables, removals from groups, moves to a leaver's place, members of privileged groups, another anchor, and
     /// attributes that decide who signs in as whom, what runs for them, or where their mail goes.
     High,
-    /// Cannot be undone.
+    /// Deletions, also those that the Recycle Bin can bring back for a time; whatever cannot be undone.
     Irreversible,
 }
 
@@ -305,11 +320,11 @@ pub enum Recovery {
 }
 
 impl Change {
-    /// Whether it takes something away: shuts an account, ends a membership, moves somebody to a leaver's place, clears
+    /// Whether it takes something away: deletes or shuts an account, ends a membership, moves somebody to a leaver's place, clears
     /// a value or takes one of several away, sets an expiry.
     pub fn takes_away(&self) -> bool {
         match &self.action {
-            Action::Disable {} | Action::RemoveMember { .. } => true,
+            Action::Disable {} | Action::RemoveMember { .. } | Action::Delete { .. } => true,
             Action::Move { .. } => self.risk >= Risk::High,
             Action::Modify { attributes } => attributes.iter().any(|attribute| {
                 let lost = |value: &PlanValue| !attribute.after.contains(value);

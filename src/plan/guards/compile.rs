@@ -233,5 +233,6 @@ fn class_of(action: &Action) -> Option<ActionClass> {
         Action::Move { .. } => ActionClass::Move,
         Action::AddMember { .. } => ActionClass::AddMember,
         Action::RemoveMember { .. } => ActionClass::RemoveMember,
+        Action::Delete { .. } => ActionClass::Delete,
     })
 }

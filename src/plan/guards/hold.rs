@@ -199,5 +199,6 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         Action::Move { .. } => ("move", "move"),
         Action::AddMember { .. } => ("addMember", "enter groups"),
         Action::RemoveMember { .. } => ("removeMember", "leave groups"),
+        Action::Delete { .. } => ("delete", "delete"),
     }
 }

@@ -125,7 +125,9 @@ impl Judging<'_, '_> {
             }
             let object = |guid: Option<Guid>| guid.and_then(|guid| objects.get(&guid).copied());
             match &change.action {
-                Action::Disable {} => taken.disabled.extend(object(change.object.guid)),
+                Action::Disable {} | Action::Delete { .. } => {
+                    taken.disabled.extend(object(change.object.guid));
+                }
                 Action::RemoveMember { member } => {
                     let group = object(change.object.guid);
                     taken.left.extend(group.zip(object(member.guid)));

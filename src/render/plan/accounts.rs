@@ -230,6 +230,12 @@ pub(super) fn summary(
             pieces.extend(attribute_pieces(context, attribute).1);
             (Sign::Change, pieces, Some(attribute.rule))
         }
+        // Shown in a section of its own; here only for the sake of completeness.
+        Action::Delete { .. } => (
+            Sign::Loss,
+            vec![Piece::Strong("DELETE".into()), own(" the account")],
+            None,
+        ),
         // Shown attribute by attribute; here only for the sake of completeness.
         Action::Modify { .. } => (Sign::Change, vec![own("modify")], None),
         Action::Create { .. } => (
@@ -363,7 +369,10 @@ fn value(value: &PlanValue) -> Piece {
 }
 
 fn no_way_back(line: Line, change: &Change) -> Line {
-    if change.recovery == Recovery::None || change.risk == Risk::Irreversible {
+    if matches!(change.action, Action::Delete { .. }) {
+        // Says so itself, and for how long.
+        line
+    } else if change.recovery == Recovery::None || change.risk == Risk::Irreversible {
         line.own(" · ").strong("cannot be undone")
     } else {
         line

@@ -25,7 +25,8 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
 }
 
 fn item(context: &Context<'_>, first: &CalendarEntry, alike: &[&CalendarEntry]) -> Item {
-    let sign = if first.does.contains(&CalendarEffect::Disable) {
+    let loses = [CalendarEffect::Disable, CalendarEffect::Delete];
+    let sign = if first.does.iter().any(|effect| loses.contains(effect)) {
         Sign::Loss
     } else if first.does.contains(&CalendarEffect::Create)
         || first.does.contains(&CalendarEffect::Enable)
@@ -41,11 +42,10 @@ fn item(context: &Context<'_>, first: &CalendarEntry, alike: &[&CalendarEntry]) 
     } else {
         head = names(context, head, alike);
     }
-    head = head
-        .own(": ")
-        .code(first.from.clone())
-        .own(" → ")
-        .code(first.to.clone());
+    head = head.own(": ").code(first.from.clone());
+    if first.from != first.to {
+        head = head.own(" → ").code(first.to.clone());
+    }
     for effect in &first.does {
         head = head.own(" · ").own(words(*effect));
     }
@@ -84,5 +84,6 @@ fn words(effect: CalendarEffect) -> &'static str {
         CalendarEffect::Move => "moved",
         CalendarEffect::LeaveGroups => "leaves groups",
         CalendarEffect::JoinGroups => "joins groups",
+        CalendarEffect::Delete => "deleted, unless something keeps it",
     }
 }

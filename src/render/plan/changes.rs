@@ -17,6 +17,7 @@ pub(super) const NAMES: usize = 5;
 
 /// A plan's changes by section.
 pub(super) struct Sorted<'a> {
+    pub deletions: Vec<OfPerson<'a>>,
     pub removals: Vec<OfPerson<'a>>,
     pub creates: Vec<OfPerson<'a>>,
     /// Heading and people, for each cause that brings about anything.
@@ -46,12 +47,15 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         }
         causes.insert(change.cause);
     }
+    let mut deletions = People::default();
     let mut removals = People::default();
     let mut creates = People::default();
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
     for change in &plan.changes {
         let of = who(change);
-        if accounts::is_removal(change) || disabled.contains(&of) {
+        if matches!(change.action, Action::Delete { .. }) {
+            deletions.push(change);
+        } else if accounts::is_removal(change) || disabled.contains(&of) {
             removals.push(change);
         } else if created.contains(&of) {
             creates.push(change);
@@ -65,6 +69,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         }
     }
     Sorted {
+        deletions: deletions.finish(),
         removals: removals.finish(),
         creates: creates.finish(),
         by_cause: others

@@ -1,6 +1,6 @@
 //! Lays out a plan: what would happen, to whom, and why.
 //!
-//! Order is by what a reviewer must not miss: verdict and counts, removals, new accounts, other changes (the same
+//! Order is by what a reviewer must not miss: verdict and counts, deletions, removals, new accounts, other changes (the same
 //! change of many people once), held people, exceptions, warnings, and where the plan comes from. Decides nothing and leaves
 //! nothing out; writers may, and say so.
 
@@ -8,6 +8,7 @@ mod accounts;
 mod base;
 mod calendar;
 mod changes;
+mod deletions;
 mod exceptions;
 mod guards;
 mod quality;
@@ -90,6 +91,17 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         });
     }
     sections.extend([
+        Section {
+            title: "ACCOUNTS TO BE DELETED".into(),
+            size: people(sorted.deletions.len()),
+            items_are: "people whose accounts are deleted",
+            essential: true,
+            items: sorted
+                .deletions
+                .iter()
+                .flat_map(|of| deletions::items(&context, of))
+                .collect(),
+        },
         Section {
             title: "Removals and disables".into(),
             size: people(sorted.removals.len()),

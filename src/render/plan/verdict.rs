@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Context, base, guards};
+use super::{Context, base, deletions, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
@@ -10,6 +10,7 @@ use crate::render::report::{Line, Sign, count, grouped, number};
 
 /// Kinds of change in the order they are counted: what takes away first.
 const KINDS: &[&str] = &[
+    "DELETE",
     "Disable",
     "Remove from groups",
     "Clear values",
@@ -33,6 +34,7 @@ fn kind(action: &Action) -> &'static str {
         Action::Adopt { .. } => "Adopt",
         Action::Modify { .. } => "Modify",
         Action::AddMember { .. } => "Add to groups",
+        Action::Delete { .. } => "DELETE",
     }
 }
 
@@ -59,6 +61,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    lines.extend(deletions::alarm(plan));
     if let Some(narrowed) = &plan.narrowed {
         let mut line = Line::new(0, Sign::Alarm).strong("Narrowed").own(" to ");
         for (index, to) in narrowed.to.iter().enumerate() {

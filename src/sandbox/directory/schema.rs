@@ -110,6 +110,7 @@ known! {
     primary_group_token = "primaryGroupToken",
     principal_name = "msDS-PrincipalName",
     pwd_last_set = "pwdLastSet",
+    replication_metadata = "replPropertyMetaData",
     sam_account_name = "sAMAccountName",
     sam_account_type = "sAMAccountType",
     sd_rights_effective = "sDRightsEffective",

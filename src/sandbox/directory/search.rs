@@ -353,9 +353,11 @@ impl Directory {
                 });
             }
         }
-        if controls.sd_flags.is_some() && selection.plain {
+        let list = self.schema.known.security_descriptor;
+        let named = selection.named.iter().any(|named| named.id == list);
+        if controls.sd_flags.is_some() && selection.plain && !named {
             selection.named.push(Named {
-                id: self.schema.known.security_descriptor,
+                id: list,
                 range: None,
             });
         }

@@ -77,6 +77,10 @@ pub(crate) struct Object {
     /// Protected from accidental deletion.
     pub(crate) protected: bool,
     pub(crate) last_parent: Option<ObjectId>,
+    /// The last write of `userAccountControl`: how many there were, when, and its sequence number.
+    pub(crate) control: (u32, Timestamp, u64),
+    /// `userAccountControl` has another value than the last [`Store::touch`] noted.
+    control_written: bool,
     /// Newest first.
     pub(crate) passwords: Vec<PasswordHash>,
     parked: Vec<Link>,
@@ -350,6 +354,8 @@ impl Store {
             recycled: false,
             protected: false,
             last_parent: None,
+            control: (1, now, self.usn),
+            control_written: false,
             passwords: Vec::new(),
             parked: Vec::new(),
         };
@@ -367,7 +373,10 @@ impl Store {
     /// Gives an object new attributes.
     pub(crate) fn set_attributes(&mut self, schema: &Schema, id: ObjectId, attributes: Attributes) {
         self.index(schema, id, false);
-        self.object_mut(id).attributes = pack(attributes);
+        let object = self.object_mut(id);
+        let before = object.first(schema.known.uac).map(<[u8]>::to_vec);
+        object.attributes = pack(attributes);
+        object.control_written |= object.first(schema.known.uac).map(<[u8]>::to_vec) != before;
         self.index(schema, id, true);
     }
 
@@ -387,6 +396,9 @@ impl Store {
         let before = object.usn_changed;
         object.usn_changed = usn;
         object.changed = now;
+        if std::mem::take(&mut object.control_written) {
+            object.control = (object.control.0 + 1, now, usn);
+        }
         self.by_usn.remove(&(before, id));
         self.by_usn.insert((usn, id));
     }

@@ -219,6 +219,9 @@ impl Directory {
             } else {
                 "0"
             }),
+            a if a == known.replication_metadata => {
+                vec![Cow::Owned(self.replication_metadata(id))]
+            }
             a if a == known.security_descriptor => {
                 vec![Cow::Owned(self.security_descriptor(id))]
             }
@@ -331,6 +334,27 @@ impl Directory {
             parts.push(String::new());
         }
         parts.join("/")
+    }
+
+    /// When and how often attributes were written, as far as that is kept here: `objectClass` once, at the beginning,
+    /// and `userAccountControl` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]).
+    fn replication_metadata(&self, id: ObjectId) -> Vec<u8> {
+        let object = self.object(id);
+        let mut written = vec![(0u32, (1u32, object.created, object.usn_created))];
+        if object.number(self.schema.known.uac).is_some() {
+            written.push((crate::model::USER_ACCOUNT_CONTROL, object.control));
+        }
+        let mut bytes = 1u64.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&(written.len() as u64).to_le_bytes());
+        for (attribute, (version, at, usn)) in written {
+            bytes.extend_from_slice(&attribute.to_le_bytes());
+            bytes.extend_from_slice(&version.to_le_bytes());
+            bytes.extend_from_slice(&(filetime(at) / 10_000_000).to_le_bytes());
+            bytes.extend_from_slice(&self.invocation.to_wire());
+            bytes.extend_from_slice(&usn.to_le_bytes());
+            bytes.extend_from_slice(&usn.to_le_bytes());
+        }
+        bytes
     }
 
     /// A self-relative security descriptor with what can be told here: administrators own and control, everyone

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use halosync::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
-use halosync::model::{DirectoryIdentity, Dn, Guid, Rdn};
+use halosync::connector::{ConnectorError, DirectoryWriter, Examined, LiveEntry, Modification};
+use halosync::model::{DeletionFacts, DirectoryIdentity, Dn, Guid, Rdn};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
@@ -35,6 +35,7 @@ pub(crate) enum Kind {
     Denied,
     Invalid,
     Conflict,
+    NotFound,
 }
 
 impl Kind {
@@ -56,6 +57,7 @@ impl Kind {
                 message,
             },
             Self::Conflict => ConnectorError::Conflict { system, message },
+            Self::NotFound => ConnectorError::NotFound { system, message },
         }
     }
 }
@@ -108,6 +110,8 @@ pub(crate) struct Object {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<Guid, Object>,
+    /// What is known of accounts before a deletion.
+    pub(crate) deletion: BTreeMap<Guid, DeletionFacts>,
     /// One line per write that took effect.
     pub(crate) log: Vec<String>,
     /// Writes asked for, effective or not.
@@ -606,6 +610,41 @@ impl DirectoryWriter for World {
     async fn remove_member(&self, group: Guid, member: Guid) -> Result<(), ConnectorError> {
         self.write(group.to_string(), Some(()), |state| {
             state.member(group, member, false)
+        })
+        .await
+    }
+
+    async fn examine(&self, guid: Guid) -> Result<Option<Examined>, ConnectorError> {
+        self.read(|state| {
+            let names = state.objects.get(&guid)?.attributes.values();
+            let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
+            let entry = state.entry(guid, &names)?;
+            let below = state.objects.values().map(|object| object.dn.clone());
+            Some(Examined {
+                facts: state.deletion.get(&guid).copied().unwrap_or_default(),
+                below: below
+                    .filter(|dn| dn.key().parent() == Some(entry.dn.key()))
+                    .collect(),
+                entry,
+            })
+        })
+        .await
+    }
+
+    async fn delete(&self, guid: Guid) -> Result<(), ConnectorError> {
+        self.write(guid.to_string(), Some(()), |state| {
+            let dn = state.objects.get(&guid).ok_or(Kind::NotFound)?.dn.clone();
+            let mut others = state.objects.values();
+            if others.any(|object| object.dn.key().parent() == Some(dn.key())) {
+                return Err(Kind::Conflict);
+            }
+            state.objects.remove(&guid);
+            for object in state.objects.values_mut() {
+                object.members.remove(&guid);
+                object.links.retain(|_, other| *other != guid);
+            }
+            state.log.push(format!("delete {dn}"));
+            Ok(())
         })
         .await
     }

@@ -45,6 +45,10 @@ pub(crate) struct Lab {
     pub(crate) knows_certificates: bool,
     /// Whether it holds `cn` to the 64 characters of its schema. Active Directory does, Samba does not.
     pub(crate) limits_cn: bool,
+    /// Whether the Recycle Bin is on. Samba has none that gives anything back.
+    pub(crate) has_recycle_bin: bool,
+    /// A class of objects that may stand below an account.
+    pub(crate) class_below_users: &'static str,
     /// Keeps the server running.
     _server: Box<dyn Any>,
 }
@@ -112,6 +116,8 @@ impl Lab {
             ],
             knows_certificates: false,
             limits_cn: false,
+            has_recycle_bin: false,
+            class_below_users: "classStore",
             _server: Box::new(dc),
         }
     }
@@ -140,6 +146,8 @@ impl Lab {
             ],
             knows_certificates: true,
             limits_cn: true,
+            has_recycle_bin: true,
+            class_below_users: "msExchActiveSyncDevices",
             _server: Box::new(sim),
         }
     }
@@ -215,39 +223,9 @@ impl Lab {
         self.read(self.settings(&self.reader), &request).await
     }
 
-    /// Deletes an object as the administrator. No connector has a method for that.
+    /// Deletes an object as the administrator.
     pub(crate) async fn delete(&self, guid: Guid) {
-        let mut roots = rustls::RootCertStore::empty();
-        use rustls::pki_types::pem::PemObject;
-        roots
-            .add(rustls::pki_types::CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap())
-            .unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let settings = ldap3::LdapConnSettings::new().set_config(Arc::new(config));
-        let (connection, mut ldap) =
-            ldap3::LdapConnAsync::with_settings(settings, self.url.as_str())
-                .await
-                .unwrap();
-        ldap3::drive!(connection);
-        let BindSettings::Simple { user, password } = &self.admin else {
-            panic!("the administrator signs in with a password");
-        };
-        let password = secrecy::ExposeSecret::expose_secret(password);
-        ldap.simple_bind(user, password)
-            .await
-            .unwrap()
-            .success()
-            .unwrap();
-        ldap.delete(&format!("<GUID={guid}>"))
-            .await
-            .unwrap()
-            .success()
-            .unwrap();
+        self.admin().await.delete(guid).await.unwrap();
     }
 
     /// Adds a disabled user with the least there must be; `more` on top.

@@ -3,6 +3,7 @@
 //! A test is an async function of a [`Lab`], named once in `every_test!`.
 
 mod bind;
+mod deletion;
 pub(crate) mod lab;
 mod names;
 mod read;
@@ -40,7 +41,10 @@ macro_rules! every_test {
             write::passwords_are_set_and_policy_is_said,
             write::octets_are_written_from_base64,
             write::an_unanswered_write_is_unknown_and_the_next_goes_on,
-            write::many_writes_share_few_connections
+            write::many_writes_share_few_connections,
+            deletion::what_matters_before_a_deletion_is_read,
+            deletion::one_object_is_deleted_and_no_tree,
+            deletion::a_leaver_is_deleted_when_disabled_long_enough
         }
     };
     ($module:ident, $start:ident: $($room:ident::$test:ident),+) => {

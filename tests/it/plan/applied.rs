@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
-use halosync::model::{AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Guid, Syntax, Values};
+use halosync::model::{
+    AttributeId, DeletionFacts, DirectorySnapshot, Dn, Entry, EntryKind, Guid, Syntax, Values,
+};
 use halosync::plan::{Action, AttributeChange, ObjectRef, Plan, PlanValue};
 
 /// An attribute's values with references by identity, so that they follow renames as links do.
@@ -19,6 +21,7 @@ struct Directory<'a> {
     read: &'a DirectorySnapshot,
     objects: BTreeMap<Guid, Object>,
     made: HashMap<String, Guid>,
+    now: jiff::Timestamp,
 }
 
 /// The read after every change of the plan. Panics where a real directory would refuse.
@@ -59,6 +62,7 @@ pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot 
         read,
         objects,
         made: HashMap::new(),
+        now: plan.as_of,
     };
     for change in &plan.changes {
         directory.change(change);
@@ -110,6 +114,25 @@ impl Directory<'_> {
         let guid = self.guid(&change.object);
         match &change.action {
             Action::Create { .. } => {}
+            Action::Delete { before, .. } => {
+                let (dn, _, attributes) = self.objects.remove(&guid).unwrap();
+                assert_eq!(attributes.len(), before.len(), "the whole is noted");
+                let flags = &attributes[&self.id("userAccountControl")];
+                assert!(
+                    matches!(&flags[..], [Held::Text(flags)] if flags.parse::<i64>().unwrap() & 2 != 0)
+                );
+                for (other, _, attributes) in self.objects.values_mut() {
+                    assert!(
+                        !other.key().is_at_or_under(&dn.key()),
+                        "{other} stands below"
+                    );
+                    // Links go with what they point to.
+                    for values in attributes.values_mut() {
+                        values.retain(|value| *value != Held::Link(guid));
+                    }
+                    attributes.retain(|_, values| !values.is_empty());
+                }
+            }
             Action::Adopt { attribute, .. } => self.set(guid, attribute),
             Action::Modify { attributes } => {
                 for attribute in attributes {
@@ -247,6 +270,27 @@ impl Directory<'_> {
         }
     }
 
+    /// What is known of an account before a deletion: it was disabled now, or stands as it was read.
+    fn deletion(&self, guid: Guid) -> Option<Box<DeletionFacts>> {
+        self.read.header.deleted_objects?;
+        let at = self.read.objects.iter().find(|entry| entry.guid == guid);
+        let uac = self.id("userAccountControl");
+        let flags = self.objects[&guid].2.get(&uac)?;
+        let [Held::Text(flags)] = &flags[..] else {
+            return None;
+        };
+        if flags.parse::<i64>().unwrap() & 2 == 0 {
+            return None;
+        }
+        match at {
+            Some(entry) if entry.value(uac) == Some(flags) => entry.deletion.clone(),
+            _ => Some(Box::new(DeletionFacts {
+                control_changed: Some(self.now),
+                protected: Some(false),
+            })),
+        }
+    }
+
     fn read_again(self) -> DirectorySnapshot {
         let names: HashMap<Guid, Dn> = self
             .objects
@@ -268,6 +312,7 @@ impl Directory<'_> {
                     guid: *guid,
                     dn: dn.clone(),
                     kind: *kind,
+                    deletion: self.deletion(*guid),
                     attributes: attributes
                         .iter()
                         .map(|(id, values)| {

@@ -124,6 +124,7 @@ impl World {
             dn: Dn::parse(&format!("CN={name},OU=Sales,{BASE}")).unwrap(),
             kind: EntryKind::User,
             attributes: attributes.into_boxed_slice(),
+            deletion: None,
         });
     }
 
@@ -194,6 +195,7 @@ fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Disable {} => "disable",
             Action::AddMember { .. } => "addMember",
             Action::RemoveMember { .. } => "removeMember",
+            Action::Delete { .. } => "delete",
         })
         .collect()
 }

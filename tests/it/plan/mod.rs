@@ -32,15 +32,26 @@ pub(crate) fn config_of(folder: &Path) -> Config {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        files.push(InputFile {
-            path: path.file_name().unwrap().to_str().unwrap().into(),
-            bytes: std::fs::read(&path).unwrap(),
-        });
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.push((name, std::fs::read_to_string(&path).unwrap()));
     }
-    let loaded = load(files, &|_| Err(DataError::Missing));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    config_of_files(&files)
+}
+
+/// A configuration of files by name.
+pub(crate) fn config_of_files(files: &[(&str, &str)]) -> Config {
+    let files = files.iter().map(|(name, text)| InputFile {
+        path: (*name).into(),
+        bytes: text.as_bytes().to_vec(),
+    });
+    let loaded = load(files.collect(), &|_| Err(DataError::Missing));
     loaded
         .config
-        .unwrap_or_else(|| panic!("{}: {:#?}", folder.display(), loaded.diagnostics))
+        .unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
 
 /// Plans for one source and one target at a fixed moment.

@@ -222,6 +222,7 @@ pub(super) fn world(
             dn: halosync::model::Dn::parse(dn).unwrap(),
             kind: EntryKind::User,
             attributes: attributes.into_boxed_slice(),
+            deletion: None,
         });
     }
     let groups = [("All Staff", true), ("Sales", false)];

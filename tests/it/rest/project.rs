@@ -117,6 +117,7 @@ spec:
   states:
     - name: active
       account: {enabled: true}
+  inactive: never
   absent: report
   outOfScope: report
 ---

@@ -138,6 +138,7 @@ fn directory(config: &Config) -> DirectorySnapshot {
                 guid: Guid::parse(&format!("00000000-0000-4000-8000-{number:012}")).unwrap(),
                 dn,
                 kind,
+                deletion: None,
                 attributes: found
                     .into_iter()
                     .map(|(id, values)| {
@@ -169,6 +170,7 @@ fn directory(config: &Config) -> DirectorySnapshot {
             unknown_attributes: Vec::new(),
             not_in_catalog: Vec::new(),
             bound_as: None,
+            deleted_objects: None,
             completeness: proven(entries.len()),
         },
         objects: entries,
@@ -218,6 +220,7 @@ fn done_to(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Move { .. } => "move",
             Action::AddMember { .. } => "join",
             Action::RemoveMember { .. } => "leave",
+            Action::Delete { .. } => "delete",
         })
         .collect();
     kinds.sort_unstable();

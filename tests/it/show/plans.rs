@@ -222,6 +222,11 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
         Action::Enable {} => ("enable", Risk::Medium, Recovery::Full),
         Action::Adopt { .. } => ("adopt", Risk::Medium, Recovery::Full),
         Action::AddMember { .. } => ("join", Risk::Medium, Recovery::Full),
+        Action::Delete {
+            restorable_days: Some(_),
+            ..
+        } => ("delete", Risk::Irreversible, Recovery::Partial),
+        Action::Delete { .. } => ("delete", Risk::Irreversible, Recovery::None),
     };
     Change {
         id: ChangeId(format!("{kind}-{}", of.person.key).into()),

@@ -156,6 +156,7 @@ fn names_of_groups_nobody_configured_are_invented_too() {
                 .child("CN", "Janine Dorsey Grievance"),
             kind: EntryKind::Group,
             attributes: Box::new([(member, Values::Many(users.into_boxed_slice()))]),
+            deletion: None,
         });
         for person in &case.people[&Name::new("people")].people {
             let wanted = format!("people/{}", person.key);

@@ -57,7 +57,7 @@ fn a_known_exit_stands_in_the_calendar_with_its_stages() {
     let location = &plan.rules[plan.calendar[1].rule.0 as usize].location;
     assert_eq!(
         (location.file.to_string().as_str(), location.line),
-        ("lifecycle.yaml", 15)
+        ("lifecycle.yaml", 16)
     );
     // Thirty days later there is one more, and in the end none.
     let plan = company.run("2026-11-25T10:00:00Z");

@@ -91,6 +91,7 @@ metadata: {name: employees}
 spec:
   source: people
   target: corp
+  inactive: never
   outOfScope: report
 ";
 
@@ -136,6 +137,7 @@ impl Company {
                 dn: Dn::parse(&format!("{name},DC=corp,DC=example,DC=test")).unwrap(),
                 kind,
                 attributes: Box::default(),
+                deletion: None,
             });
         }
         for (name, single_valued) in [("extensionAttribute15", true), ("info", true)] {
@@ -256,6 +258,7 @@ impl Company {
             dn: dn.clone(),
             kind: EntryKind::User,
             attributes: Box::default(),
+            deletion: None,
         });
         for (name, value) in [
             ("cn", format!("User {key}")),
@@ -411,6 +414,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Disable {} => "disable",
             Action::AddMember { .. } => "addMember",
             Action::RemoveMember { .. } => "removeMember",
+            Action::Delete { .. } => "delete",
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 mod absent;
 mod calendar;
 mod company;
+mod inactive;
 mod stages;
 mod stamps;
 mod zones;

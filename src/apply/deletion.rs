@@ -1,0 +1,214 @@
+//! Whether an account that a plan deletes is still the one it was made for.
+//!
+//! Pure: what is there has been read by the caller. Keeps: whatever is not as the plan found it, or cannot be seen,
+//! keeps the account. LDAP has no deletion on a condition ([MS-ADTS] 3.1.1.5.5), so this is looked at right before, and
+//! everything that could be read is in the journal before anything is sent.
+
+use std::collections::BTreeMap;
+
+use super::control::{ACCOUNT_DISABLED, UAC, account_control};
+use super::look::{Look, Operation, is_protected, unreadable_account_control, write};
+use super::outcome::{ChangeOutcome, Difference};
+use crate::connector::{Examined, LiveEntry};
+use crate::model::{Dn, Guid};
+use crate::plan::PlanValue;
+
+/// What to do about an account that is to be gone. `was` is the anchor, and what the plan has of the account.
+pub(super) fn look(
+    guid: Guid,
+    dn: &Dn,
+    since: jiff::Timestamp,
+    was: (&str, &BTreeMap<String, Vec<PlanValue>>),
+    found: Option<Examined>,
+) -> Look {
+    let Some(found) = found else {
+        return Look::AsDesired(guid);
+    };
+    let entry = &found.entry;
+    let keeps = |message: String| Look::Settled(ChangeOutcome::conflict(message));
+    let moved = |attribute: &str, planned: Vec<String>, now: Vec<String>| {
+        Look::Settled(ChangeOutcome::Conflict {
+            message: format!("changed since the plan was made: {attribute}"),
+            differences: vec![Difference {
+                attribute: attribute.to_owned(),
+                before: planned,
+                planned: Vec::new(),
+                found: now,
+            }],
+        })
+    };
+    if is_protected(entry) {
+        return keeps(
+            "the account is privileged (adminCount), which it was not when the plan was made"
+                .to_owned(),
+        );
+    }
+    if is_critical(entry) {
+        return keeps("the account is part of the system (isCriticalSystemObject)".to_owned());
+    }
+    let Some(flags) = account_control(entry) else {
+        return unreadable_account_control();
+    };
+    if flags & ACCOUNT_DISABLED == 0 {
+        return keeps("the account has been enabled since the plan was made".to_owned());
+    }
+    if entry.dn.key() != dn.key() {
+        let now = entry.dn.as_str().to_owned();
+        return moved("distinguishedName", vec![dn.as_str().to_owned()], vec![now]);
+    }
+    let (anchor, before) = was;
+    let planned = before.get(anchor).map_or(&[][..], Vec::as_slice);
+    let planned = sorted(planned.iter().map(text).collect());
+    let now = sorted(entry.values(anchor).to_vec());
+    if planned.is_empty() || planned != now {
+        return moved(anchor, planned, now);
+    }
+    match found.facts.control_changed {
+        Some(changed) if changed == since => {}
+        Some(changed) => {
+            return moved(
+                UAC,
+                vec![format!("written {since}")],
+                vec![format!("written {changed}")],
+            );
+        }
+        None => {
+            return keeps(
+                "replPropertyMetaData cannot be read, so nobody can say since when the account is disabled"
+                    .to_owned(),
+            );
+        }
+    }
+    match found.facts.protected {
+        Some(false) => {}
+        Some(true) => {
+            return keeps("the account is protected from accidental deletion".to_owned());
+        }
+        None => {
+            return keeps(
+                "its access list cannot be read, so nobody can say whether it is protected from accidental deletion"
+                    .to_owned(),
+            );
+        }
+    }
+    if let Some(first) = found.below.first() {
+        let more = match found.below.len() {
+            1 => String::new(),
+            more => format!(" and {} more", more - 1),
+        };
+        return keeps(format!(
+            "objects stand below it, and nothing is deleted together with others: {first}{more}"
+        ));
+    }
+    write(entry, Operation::Delete(guid), entry.attributes.clone())
+}
+
+/// A value as it is read.
+fn text(value: &PlanValue) -> String {
+    match value {
+        PlanValue::Text(text) => text.clone(),
+        PlanValue::Octets(octets) => octets.base64.clone(),
+        PlanValue::Object(object) => object.dn.as_str().to_owned(),
+    }
+}
+
+fn sorted(mut values: Vec<String>) -> Vec<String> {
+    values.sort();
+    values
+}
+
+fn is_critical(entry: &LiveEntry) -> bool {
+    let values = entry.values("isCriticalSystemObject");
+    values
+        .iter()
+        .any(|value| value.eq_ignore_ascii_case("TRUE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DeletionFacts;
+
+    const SINCE: &str = "2026-10-01T08:00:00Z";
+
+    fn found() -> Examined {
+        let values = [
+            ("employeeID", "E1042"),
+            ("mail", "jane.doe@example.com"),
+            ("userAccountControl", "514"),
+        ];
+        Examined {
+            entry: LiveEntry {
+                guid: guid(),
+                dn: Dn::parse("CN=Jane,DC=example,DC=test").unwrap(),
+                attributes: values
+                    .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
+                    .into(),
+            },
+            facts: DeletionFacts {
+                control_changed: Some(SINCE.parse().unwrap()),
+                protected: Some(false),
+            },
+            below: Vec::new(),
+        }
+    }
+
+    fn guid() -> Guid {
+        Guid::parse("00112233-4455-6677-8899-aabbccddeeff").unwrap()
+    }
+
+    fn look_at(found: Option<Examined>) -> Look {
+        let before = [(
+            "employeeID".to_owned(),
+            vec![PlanValue::Text("E1042".to_owned())],
+        )];
+        let dn = Dn::parse("cn=jane,DC=example,DC=test").unwrap();
+        let was = ("employeeID", &before.into());
+        look(guid(), &dn, SINCE.parse().unwrap(), was, found)
+    }
+
+    #[test]
+    fn what_is_as_planned_is_deleted_with_everything_noted_before() {
+        let Look::Write(write) = look_at(Some(found())) else {
+            panic!("it is not deleted");
+        };
+        assert_eq!(write.operation, Operation::Delete(guid()));
+        assert_eq!(write.before, found().entry.attributes);
+        assert!(matches!(look_at(None), Look::AsDesired(_)));
+    }
+
+    #[test]
+    fn whatever_has_changed_or_cannot_be_seen_keeps_the_account() {
+        type Change = fn(&mut Examined);
+        let changes: &[Change] = &[
+            |found| found.facts.control_changed = Some("2026-10-01T08:00:01Z".parse().unwrap()),
+            |found| found.facts.control_changed = None,
+            |found| found.facts.protected = Some(true),
+            |found| found.facts.protected = None,
+            |found| found.below = vec![Dn::parse("CN=phone,CN=Jane,DC=example,DC=test").unwrap()],
+            |found| found.entry.dn = Dn::parse("CN=Jane,OU=Kept,DC=example,DC=test").unwrap(),
+            |found| set(found, "userAccountControl", "512"),
+            |found| set(found, "userAccountControl", ""),
+            |found| set(found, "employeeID", "E1043"),
+            |found| set(found, "employeeID", ""),
+            |found| set(found, "adminCount", "1"),
+            |found| set(found, "isCriticalSystemObject", "TRUE"),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut found = found();
+            change(&mut found);
+            assert!(
+                matches!(look_at(Some(found)), Look::Settled(_)),
+                "change {number} does not keep the account"
+            );
+        }
+    }
+
+    fn set(found: &mut Examined, name: &str, value: &str) {
+        found.entry.attributes.remove(name);
+        if !value.is_empty() {
+            let values = vec![value.to_owned()];
+            found.entry.attributes.insert(name.to_owned(), values);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! When an attribute was last written, from an object's replication metadata.
+//!
+//! Must not know connections. Keeps: bytes that are not what the specification says give no moment, never a wrong one,
+//! and never a panic.
+
+/// `userAccountControl` among attributes: its object identifier, 1.2.840.113556.1.4.8, as the default prefix table
+/// ([MS-DRSR] 5.12.4, `ATTRTYP`) shortens it. The base schema always has this one.
+pub const USER_ACCOUNT_CONTROL: u32 = 0x0009_0008;
+
+/// Bytes before the first entry: version, reserved, number of entries, reserved, each of four bytes.
+const HEAD: usize = 16;
+/// Bytes of one entry: attribute and version (four each), originating time (eight), invocation (sixteen), originating
+/// and local sequence number (eight each), all little-endian.
+const ENTRY: usize = 48;
+/// Seconds from 1601 to 1970, both in UTC: originating times count from 1601 (`DSTIME` of [MS-DRSR]).
+const EPOCH: i64 = 11_644_473_600;
+
+/// The moment of the last originating write of an attribute, by a `replPropertyMetaData` of version 1
+/// (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]): when it was made, not when it arrived. `None` when it does not tell.
+pub fn last_written(metadata: &[u8], attribute: u32) -> Option<jiff::Timestamp> {
+    let (head, entries) = metadata.split_first_chunk::<HEAD>()?;
+    let number = |bytes: &[u8], at: usize| {
+        let bytes = bytes.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?))
+    };
+    let count = usize::try_from(number(head, 8)?).ok()?;
+    if number(head, 0)? != 1 || entries.len() != count.checked_mul(ENTRY)? {
+        return None;
+    }
+    let mut found = entries
+        .chunks_exact(ENTRY)
+        .filter(|entry| number(entry, 0) == Some(attribute));
+    let entry = found.next()?;
+    // Each attribute stands there once; where it does not, nobody can say which counts.
+    if found.next().is_some() {
+        return None;
+    }
+    let seconds = i64::from_le_bytes(entry.get(8..16)?.try_into().ok()?);
+    if seconds <= 0 {
+        return None;
+    }
+    jiff::Timestamp::from_second(seconds.checked_sub(EPOCH)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(attribute: u32, seconds: i64) -> Vec<u8> {
+        let mut bytes = attribute.to_le_bytes().to_vec();
+        bytes.extend(3u32.to_le_bytes());
+        bytes.extend(seconds.to_le_bytes());
+        bytes.extend([7; 16]);
+        bytes.extend(4711u64.to_le_bytes());
+        bytes.extend(4712u64.to_le_bytes());
+        bytes
+    }
+
+    fn vector(entries: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = 1u64.to_le_bytes().to_vec();
+        bytes.extend((entries.len() as u64).to_le_bytes());
+        bytes.extend(entries.concat());
+        bytes
+    }
+
+    #[test]
+    fn the_last_write_is_told_by_the_attributes_own_entry() {
+        // 2026-10-01T08:00:00Z.
+        let good = vector(&[entry(0, 1), entry(USER_ACCOUNT_CONTROL, 13_435_315_200)]);
+        assert_eq!(
+            last_written(&good, USER_ACCOUNT_CONTROL),
+            Some("2026-10-01T08:00:00Z".parse().unwrap())
+        );
+        assert_eq!(last_written(&good, 0x0009_0290), None);
+    }
+
+    #[test]
+    fn what_is_not_as_specified_tells_nothing() {
+        let good = vector(&[entry(USER_ACCOUNT_CONTROL, 13_435_315_200)]);
+        for cut in 0..good.len() {
+            assert_eq!(last_written(&good[..cut], USER_ACCOUNT_CONTROL), None);
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        let mut other_version = good.clone();
+        other_version[0] = 2;
+        let mut endless = good.clone();
+        endless[8..12].copy_from_slice(&[0xff; 4]);
+        let twice = vector(&[
+            entry(USER_ACCOUNT_CONTROL, 13_435_315_200),
+            entry(USER_ACCOUNT_CONTROL, 13_000_000_000),
+        ]);
+        for odd in [longer, other_version, endless, twice] {
+            assert_eq!(last_written(&odd, USER_ACCOUNT_CONTROL), None);
+        }
+        for never in [0, -1, i64::MIN, i64::MAX] {
+            let odd = vector(&[entry(USER_ACCOUNT_CONTROL, never)]);
+            assert_eq!(last_written(&odd, USER_ACCOUNT_CONTROL), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), attribute: u32) {
+            let _ = last_written(&bytes, attribute);
+            if bytes.len() >= 16 {
+                bytes[..8].copy_from_slice(&1u64.to_le_bytes());
+                let count = ((bytes.len() - 16) / 48) as u64;
+                bytes[8..16].copy_from_slice(&count.to_le_bytes());
+                let _ = last_written(&bytes, attribute);
+            }
+        }
+    }
+}
