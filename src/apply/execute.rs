@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::history::{Line, Step, StepResult, StepState};
@@ -301,10 +302,50 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         };
         match self.reach(change, writer, Step::Write, &goal).await {
             Reached::Already(_) => ChangeOutcome::AlreadyAsDesired {},
-            Reached::Done(_) => ChangeOutcome::Done {},
+            Reached::Done(_) => match goal {
+                Goal::Member {
+                    group,
+                    member,
+                    present: true,
+                    ..
+                } if change.unit.is_some() => self.entered(change, writer, group, member).await,
+                _ => ChangeOutcome::Done {},
+            },
             Reached::Not(outcome) => outcome,
             Reached::Overtaken { finished } => overtaken(finished),
         }
+    }
+
+    /// Reads a group again before anybody who moves leaves another one for it: sent is not took. What needs the
+    /// addition waits for this answer.
+    async fn entered(
+        &self,
+        change: &Change,
+        writer: &W,
+        group: Guid,
+        member: Guid,
+    ) -> ChangeOutcome {
+        let read = self
+            .patiently(change, || writer.is_member(group, member).boxed())
+            .await;
+        let why = match read {
+            Ok(true) => return ChangeOutcome::Done {},
+            Ok(false) => "written, but read back: the member is not in the group".to_owned(),
+            Err(
+                ChangeOutcome::Failed { message, .. } | ChangeOutcome::Conflict { message, .. },
+            ) => format!("written, but the group cannot be read back: {message}"),
+            Err(_) => "written, but the group was not read back".to_owned(),
+        };
+        // So that a second apply of this plan makes it again instead of taking it for undone by somebody.
+        self.note_outcome(
+            change,
+            Step::Write,
+            StepResult::Failed,
+            None,
+            Some(why.clone()),
+        )
+        .await;
+        ChangeOutcome::failed(FailureKind::Unverified, why)
     }
 
     pub(super) fn identity(&self, object: &ObjectRef) -> Option<Guid> {

@@ -133,6 +133,7 @@ codes! {
     TOO_MANY_FILES = "too-many-files";
     UNAUTHORISED_SERVER = "unauthorised-server";
     UNCERTAIN_OVERLAP = "uncertain-overlap";
+    UNDATED_OVERLAP = "undated-overlap";
     UNDATED_STAGES = "undated-stages";
     UNIQUE_ADDRESSES = "unique-addresses";
     UNIQUE_SINGLE_FORMAT = "unique-single-format";

@@ -16,7 +16,7 @@ pub use formula::{
 };
 
 pub use stages::{Beginning, Decided, Since, Undecided, UndecidedBy};
-pub use stamp::{ABSENT, Stamp};
+pub use stamp::{ABSENT, MOVED, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
 use crate::lang::PersonContext;

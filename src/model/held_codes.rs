@@ -70,11 +70,13 @@ codes! {
         LINK_CONTRADICTED "link-contradicted" "take the anchor off the account that carries it, or correct the link";
         LINK_UNRESOLVED "link-unresolved" "correct the account in the link, or take the link out";
         MISSING_VALUE "missing-value" "fill in the field in HaloITSM, or say in the rule what an empty value means";
+        MOVE_INCOMPLETE "move-incomplete" "settle what keeps them out of the new group, or correct the rule; until then they stay in the old ones";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
         NO_STATE "no-state" "add a state whose condition holds for this person";
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
+        OVERLAP_UNCLEAR "overlap-unclear" "correct the date in HaloITSM, or overlap.until of the Groups document; until then they stay in the group";
         PLACE_MISSING "place-missing" "create the organizational unit, or correct the placement";
         PRIMARY_ADDRESS "primary-address" "let one rule give one SMTP: address, or correct the addresses of the account";
         PRIVILEGED_GROUP "privileged-group" "take the rule out, or name the group in privileged of the Groups document when its members are to be kept by rule";

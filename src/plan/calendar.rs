@@ -85,6 +85,7 @@ fn left(
         from: crate::lifecycle::ABSENT.to_owned(),
         to: state.name.clone(),
         does,
+        groups: Vec::new(),
         rule: index(lifecycle.absent_rule),
     })
 }
@@ -350,6 +351,7 @@ impl<'t, 'a> One<'t, 'a> {
             from: from.name.clone(),
             to: to.name.clone(),
             does,
+            groups: Vec::new(),
             rule: index(to.rule),
         }
     }

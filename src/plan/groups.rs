@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::{Draft, Warnings};
 use super::missing::Strip;
+use super::moves::{self, Leaving, Obstacle, Parts, Postponed, Term};
 use super::named::{self, Unfound};
 use super::nesting::{Nested, Nesting};
 use super::strangers;
@@ -33,6 +34,8 @@ pub(super) struct Memberships {
     pub(super) people: Vec<HeldPerson>,
     /// Held groups: why, and the group when it exists.
     pub(super) groups: Vec<Draft>,
+    /// What is left on a day to come.
+    pub(super) postponed: Vec<Postponed>,
 }
 
 /// Compares memberships with the rules.
@@ -40,10 +43,13 @@ pub(super) fn memberships(
     making: &Making<'_, '_>,
     rules: &[GroupRule],
     strips: &HashMap<u32, Strip>,
+    made: &mut Vec<(u32, Change)>,
     warnings: &mut Warnings,
 ) -> Memberships {
     let mut found = Memberships::default();
+    let mut parts = Parts::default();
     if rules.is_empty() {
+        moves::settle(making, rules, parts, &HashMap::new(), made, &mut found);
         return found;
     }
     let target = making.target;
@@ -85,17 +91,20 @@ pub(super) fn memberships(
         .into_par_iter()
         .map(|group| comparison.group(group))
         .collect();
-    let mut unproven: BTreeSet<u32> = BTreeSet::new();
     let mut protected: BTreeMap<u32, usize> = BTreeMap::new();
+    parts.kept_out = std::mem::take(&mut wishes.kept_out);
     for one in compared {
-        found.changes.extend(one.changes);
+        parts.entering.extend(one.entering);
+        parts.leaving.extend(one.leaving);
+        parts.kept_out.extend(one.kept_out);
+        parts.in_doubt |= one.in_doubt;
         found.stripped.extend(one.stripped);
         found.groups.extend(one.held);
-        unproven.extend(one.unproven);
         for at in one.protected {
             *protected.entry(at).or_default() += 1;
         }
     }
+    let unproven = moves::settle(making, rules, parts, &wishes.uncertain, made, &mut found);
     for at in unproven {
         let subject = &target.subjects[at as usize];
         let mut draft = if target.side(subject).proven {
@@ -135,11 +144,14 @@ pub(super) fn memberships(
 /// What one group came to.
 #[derive(Default)]
 struct OneGroup {
-    changes: Vec<(u32, Change)>,
+    entering: Vec<(u32, Change)>,
+    leaving: Vec<Leaving>,
+    /// Subjects rules name who cannot enter.
+    kept_out: Vec<(u32, Obstacle)>,
+    /// Nobody can say who leaves.
+    in_doubt: bool,
     stripped: Vec<Change>,
     held: Vec<Draft>,
-    /// Subjects who would leave, were the read proven and the account known by its anchor.
-    unproven: Vec<u32>,
     /// Subjects who would enter or leave, were they not protected.
     protected: Vec<u32>,
 }
@@ -188,11 +200,24 @@ impl Comparison<'_, '_, '_> {
             let writable = writable(target, group, privileged, wanted.len());
             writable.map_err(|draft| draft.rule(first.group.rule))
         });
+        let members = members(target, group);
+        if writable.is_err() || members.is_none() {
+            let members = members.as_deref().unwrap_or_default();
+            let outside = all[from..to].iter().filter(|(_, at, rule)| {
+                let object = target.subjects[*at as usize].account();
+                self.rules[usize::from(*rule)].follows_facts()
+                    && object.is_some_and(|object| members.binary_search(&object).is_err())
+            });
+            one.kept_out = outside
+                .map(|(_, at, _)| (*at, Obstacle::Group(group)))
+                .collect();
+            one.in_doubt = true;
+        }
         if let Err(draft) = writable {
             one.held.push(draft);
             return one;
         }
-        let Some(members) = members(target, group) else {
+        let Some(members) = members else {
             let text = "the read does not tell the group's members".to_owned();
             let draft = Draft::new(held::GROUP_UNREAD, text).accounts(vec![group]);
             one.held.push(draft.rule(first.group.rule));
@@ -216,10 +241,11 @@ impl Comparison<'_, '_, '_> {
             }
             let rule = &self.rules[usize::from(*rule)];
             let change = membership(self.making, &way, *at, rule, true);
-            one.changes.extend(change.map(|change| (*at, change)));
+            one.entering.extend(change.map(|change| (*at, change)));
         }
         let (keep, unknown) = keep(target, group, &naming);
         if !unknown.is_empty() {
+            one.in_doubt = true;
             one.held.extend(unknown);
             return one;
         }
@@ -239,7 +265,7 @@ impl Comparison<'_, '_, '_> {
         for at in leaving {
             if let Some(rule) = self.leaves(at, &naming) {
                 gone.extend(target.subjects[at as usize].account());
-                self.leave(&way, at, rule, &mut one);
+                self.leave(&way, at, rule, &naming, &mut one);
             }
         }
         if !self.strips.is_empty() {
@@ -323,6 +349,7 @@ impl Comparison<'_, '_, '_> {
             risk: Risk::High,
             recovery: Recovery::Full,
             privileged: way.privileged,
+            unit: None,
         })
     }
 
@@ -359,7 +386,14 @@ impl Comparison<'_, '_, '_> {
         }
     }
 
-    fn leave(&self, way: &Way<'_>, at: u32, rule: &GroupRule, one: &mut OneGroup) {
+    fn leave(
+        &self,
+        way: &Way<'_>,
+        at: u32,
+        rule: &GroupRule,
+        naming: &[&GroupRule],
+        one: &mut OneGroup,
+    ) {
         let target = self.making.target;
         let subject = &target.subjects[at as usize];
         let protected = subject.account().is_some_and(|object| {
@@ -367,12 +401,22 @@ impl Comparison<'_, '_, '_> {
         });
         if protected {
             one.protected.push(at);
-        } else if target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. }) {
-            let change = membership(self.making, way, at, rule, false);
-            one.changes.extend(change.map(|change| (at, change)));
-        } else {
-            one.unproven.push(at);
+            return;
         }
+        let known = target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. });
+        one.leaving.push(Leaving {
+            at,
+            group: way.group,
+            change: known
+                .then(|| membership(self.making, way, at, rule, false))
+                .flatten(),
+            // Power over the domain does not overlap.
+            term: if way.privileged {
+                Term::AtOnce
+            } else {
+                moves::term(target, subject, naming)
+            },
+        });
     }
 }
 
@@ -572,5 +616,6 @@ fn membership(
         },
         recovery: Recovery::Full,
         privileged: way.privileged,
+        unit: None,
     })
 }

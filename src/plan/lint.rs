@@ -1,9 +1,12 @@
 //! Whether a plan holds together. A plan this program made always does; one that does not was made elsewhere, and
 //! nothing of it is applied.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
-use super::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue, RuleIndex};
+use super::{
+    Action, AttributeChange, Change, ChangeId, ObjectRef, Plan, PlanValue, RuleIndex, UnitId,
+};
+use crate::model::Name;
 
 /// What does not hold together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +65,16 @@ pub enum Inconsistency {
         /// The attribute.
         attribute: String,
     },
+    /// A part of a move that is for somebody else, or a removal that does not wait for an addition of the move.
+    #[error("change {id} does not fit the move {unit}: {why}")]
+    Unit {
+        /// The change.
+        id: String,
+        /// The move.
+        unit: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A plan that ends before it begins.
     #[error("the plan is valid until before it was made")]
     Validity,
@@ -101,6 +114,7 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
             creates.insert(id);
         }
     }
+    units(plan)?;
     for outcome in plan.inputs.people.values().flat_map(|read| &read.quality) {
         rule(plan, outcome.rule)?;
     }
@@ -108,6 +122,9 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
         rule(plan, entry.rule)?;
         if let Some(account) = &entry.account {
             whole(account)?;
+        }
+        for group in &entry.groups {
+            whole(group)?;
         }
     }
     let guards = plan.guards.iter().map(|outcome| outcome.rule);
@@ -120,6 +137,66 @@ pub fn lint(plan: &Plan) -> Result<(), Inconsistency> {
         }
         for account in &held.accounts {
             whole(account)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves are whole: of one account, and left only after everything is entered.
+fn units(plan: &Plan) -> Result<(), Inconsistency> {
+    /// A move so far.
+    struct Unit<'p> {
+        target: &'p Name,
+        account: &'p ObjectRef,
+        entered: Vec<&'p ChangeId>,
+    }
+    let mut units: HashMap<&UnitId, Unit<'_>> = HashMap::new();
+    for change in &plan.changes {
+        let Some(id) = &change.unit else { continue };
+        let wrong = |why| Inconsistency::Unit {
+            id: change.id.0.to_string(),
+            unit: id.0.to_string(),
+            why,
+        };
+        let account = match &change.action {
+            Action::AddMember { member } | Action::RemoveMember { member } => member,
+            Action::Modify { .. } => &change.object,
+            _ => return Err(wrong("only memberships and the stamp belong to one")),
+        };
+        let unit = units.entry(id).or_insert_with(|| Unit {
+            target: &change.target,
+            account,
+            entered: Vec::new(),
+        });
+        if *unit.target != change.target || *unit.account != *account {
+            return Err(wrong("it is about another account"));
+        }
+        match &change.action {
+            Action::AddMember { .. } => unit.entered.push(&change.id),
+            Action::RemoveMember { .. } => {
+                let needs: HashSet<&ChangeId> = change.depends_on.iter().collect();
+                if !unit.entered.iter().all(|entered| needs.contains(*entered)) {
+                    return Err(wrong("it does not wait for every addition"));
+                }
+            }
+            _ => {}
+        }
+    }
+    // An addition behind a removal was not waited for.
+    let mut left: HashSet<&UnitId> = HashSet::new();
+    for change in &plan.changes {
+        match (&change.unit, &change.action) {
+            (Some(unit), Action::RemoveMember { .. }) => {
+                left.insert(unit);
+            }
+            (Some(unit), Action::AddMember { .. }) if left.contains(unit) => {
+                return Err(Inconsistency::Unit {
+                    id: change.id.0.to_string(),
+                    unit: unit.0.to_string(),
+                    why: "a group is left before it",
+                });
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ mod inactive;
 mod links;
 mod lint;
 mod missing;
+mod moves;
 mod named;
 mod naming;
 mod nesting;

@@ -1,12 +1,12 @@
 //! A plan narrowed to single people, groups or places.
 //!
 //! Everything was planned and judged as a whole before; narrowing only leaves changes out, never what one of those
-//! that stay depends on.
+//! that stay depends on, and never a part of a move across groups.
 
 use hashbrown::{HashMap, HashSet};
 
 use super::assemble::visit;
-use super::{Action, Change, ChangeId, Narrowed, ObjectRef, Plan, RuleIndex};
+use super::{Action, Change, ChangeId, Narrowed, ObjectRef, Plan, RuleIndex, UnitId};
 use crate::model::{Dn, DnKey, Name, PersonKey};
 
 /// What a plan is narrowed to.
@@ -81,13 +81,19 @@ pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
     drop_rules(plan);
 }
 
-/// Places of the changes named, and of all they depend on.
+/// Places of the changes named, of all they depend on, and of the moves they are parts of.
 fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<usize> {
     let place: HashMap<&ChangeId, usize> = changes
         .iter()
         .enumerate()
         .map(|(at, change)| (&change.id, at))
         .collect();
+    let mut units: HashMap<&UnitId, Vec<usize>> = HashMap::new();
+    for (at, change) in changes.iter().enumerate() {
+        if let Some(unit) = &change.unit {
+            units.entry(unit).or_default().push(at);
+        }
+    }
     let mut kept: HashSet<usize> = HashSet::new();
     let mut open: Vec<usize> = (0..changes.len())
         .filter(|at| named(&changes[*at]))
@@ -96,6 +102,13 @@ fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<u
         if kept.insert(at) {
             let needs = changes[at].depends_on.iter();
             open.extend(needs.filter_map(|id| place.get(id)));
+            // Taken out: a move is followed once.
+            let unit = changes[at].unit.as_ref();
+            open.extend(
+                unit.and_then(|unit| units.remove(unit))
+                    .into_iter()
+                    .flatten(),
+            );
         }
     }
     kept

@@ -19,6 +19,7 @@ use super::groups::memberships;
 use super::guards::{self, Guards};
 use super::links;
 use super::missing;
+use super::moves;
 use super::naming::{Given, Names};
 use super::order;
 use super::places::Places;
@@ -178,7 +179,7 @@ impl<'a> Planning<'a> {
             given: &given,
             broken: &broken,
         };
-        let made: Vec<(u32, Change)> = (0..count)
+        let mut made: Vec<(u32, Change)> = (0..count)
             .into_par_iter()
             .with_min_len(256)
             .flat_map_iter(|at| {
@@ -186,7 +187,13 @@ impl<'a> Planning<'a> {
                 changes.into_iter().map(move |change| (at, change))
             })
             .collect();
-        let memberships = memberships(&making, &self.group_rules, &left.strips, warnings);
+        let memberships = memberships(
+            &making,
+            &self.group_rules,
+            &left.strips,
+            &mut made,
+            warnings,
+        );
         let mut touched = touched(target, &outcomes, &memberships.people);
         let mut changes = Vec::with_capacity(made.len() + memberships.changes.len());
         for (at, change) in made.into_iter().chain(memberships.changes) {
@@ -212,8 +219,16 @@ impl<'a> Planning<'a> {
         };
         let mut held = held(target, people, objects);
         held.extend(judged.held);
+        let mut calendar = calendar(target, &left.waiting, self.calendar);
+        let postponed = &memberships.postponed;
+        calendar.extend(moves::calendar(
+            target,
+            postponed,
+            &judged.changes,
+            &calendar,
+        ));
         Planned {
-            calendar: calendar(target, &left.waiting, self.calendar),
+            calendar,
             changes: judged.changes,
             held,
             guards: judged.outcomes,

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::changes::Making;
 use super::draft::Draft;
+use super::moves::{Obstacle, Overlap};
 use super::named::{self, Unfound};
 use super::patterns::Pattern;
 use super::target::{CHUNK, Target};
@@ -31,6 +32,8 @@ pub(super) struct GroupRule {
     pub(super) when: Option<Test>,
     pub(super) mode: kinds::GroupMode,
     pub(super) keep: Vec<ObjectName>,
+    /// How long whoever the rule takes out stays.
+    pub(super) overlap: Option<Arc<Overlap>>,
     /// The privileged groups the rule's document names.
     pub(super) privileged: Arc<[ObjectName]>,
     pub(super) rule: RuleId,
@@ -49,6 +52,7 @@ impl GroupRule {
             names.collect::<Vec<_>>()
         };
         let privileged: Arc<[ObjectName]> = names(&document.spec.privileged).into();
+        let overlap = Overlap::compile(document, compiler)?.map(Arc::new);
         document
             .spec
             .rules
@@ -70,6 +74,7 @@ impl GroupRule {
                     when,
                     mode: rule.mode,
                     keep: names(&rule.keep),
+                    overlap: overlap.clone(),
                     privileged: privileged.clone(),
                 })
             })
@@ -103,6 +108,13 @@ impl GroupRule {
         (&self.group, self.when.as_ref())
     }
 
+    /// Whether a move can come of it: what is for everyone whatever their facts is no consequence of a change of facts.
+    pub(super) fn follows_facts(&self) -> bool {
+        let when = self.when.as_ref();
+        !self.group.template.fields_used().is_empty()
+            || when.is_some_and(|test| !test.condition.fields_used().is_empty())
+    }
+
     pub(super) fn fields(&self) -> Vec<Name> {
         let mut fields = self.group.template.fields_used().to_vec();
         if let Some(test) = &self.when {
@@ -123,6 +135,8 @@ pub(super) struct Wishes {
     pub(super) named: BTreeSet<(u32, u16)>,
     /// What rules name and is no group, with how many people it concerns.
     pub(super) missing: BTreeMap<(u16, CompactString, Unfound), u64>,
+    /// People whom a rule names for a group there is none of.
+    pub(super) kept_out: Vec<(u32, Obstacle)>,
     /// People a rule gave no answer for.
     pub(super) uncertain: HashMap<u32, Draft>,
 }
@@ -131,6 +145,7 @@ impl Wishes {
     fn merge(mut self, mut other: Self) -> Self {
         self.wanted.append(&mut other.wanted);
         self.named.append(&mut other.named);
+        self.kept_out.append(&mut other.kept_out);
         for (key, count) in other.missing {
             *self.missing.entry(key).or_default() += count;
         }
@@ -330,6 +345,9 @@ impl<'t> Wishing<'t> {
                 Ok(group) if holds => wishes.wanted.push((group, at, number)),
                 Ok(_) => {}
                 Err((name, why)) if holds => {
+                    if rule.follows_facts() {
+                        wishes.kept_out.push((at, Obstacle::Rule(number)));
+                    }
                     *wishes.missing.entry((number, name, why)).or_default() += 1;
                 }
                 Err(_) => {}

@@ -16,8 +16,8 @@ use crate::lang::{PersonContext, Record};
 use crate::mapping::canonical;
 use crate::model::{
     AttributeDef, AttributeId, DirectoryHeader, DirectoryIdentity, DirectorySnapshot, Dn, DnKey,
-    Entry, EntryKind, Guid, Name, PeopleSnapshot, Person, PersonKey, RejectedRow, Syntax, Values,
-    default_schema,
+    Entry, EntryKind, Guid, Name, ObjectName, PeopleSnapshot, Person, PersonKey, RejectedRow,
+    Syntax, Values, default_schema,
 };
 use crate::plan;
 use crate::snapshot::DIRECTORY_FORMAT;
@@ -247,6 +247,67 @@ impl Objects {
     }
 }
 
+/// Groups that rules name otherwise than by a distinguished name, for anybody of the test.
+fn other_names(bench: &Bench, people: &PeopleSnapshot, as_of: jiff::Timestamp) -> Vec<ObjectName> {
+    let mut names: Vec<ObjectName> = Vec::new();
+    let mut add = |text: &str| match ObjectName::parse(text) {
+        Ok(name @ (ObjectName::Guid(_) | ObjectName::Sam(_))) if !names.contains(&name) => {
+            names.push(name);
+        }
+        _ => {}
+    };
+    for formula in &bench.groups {
+        if let Some(text) = formula.template.literal() {
+            add(text);
+        }
+    }
+    for person in &people.people {
+        let context = PersonContext {
+            person,
+            account: &[],
+            as_of: as_of.to_zoned(bench.zone_of(person, as_of)),
+            tables: &bench.tables,
+        };
+        for formula in &bench.groups {
+            if let Ok(text) = formula.template.render(&context) {
+                add(&text);
+            }
+        }
+    }
+    names
+}
+
+impl Objects {
+    /// Has groups called by an account name or an identity: those that stand under the name already, else invented ones
+    /// below `place`, whose own name is the name.
+    fn call(&mut self, header: &DirectoryHeader, place: &Dn, names: &[ObjectName], invents: bool) {
+        for name in names {
+            let text = match name {
+                ObjectName::Dn(_) => continue,
+                ObjectName::Guid(guid) => guid.to_string(),
+                ObjectName::Sam(name) => name.clone(),
+            };
+            let known = self.entries.iter().position(|entry| {
+                entry.kind == EntryKind::Group && entry.dn.rdn().value.eq_ignore_ascii_case(&text)
+            });
+            let at = match known {
+                Some(at) => at,
+                None if invents => self.add(place.child("CN", &text), EntryKind::Group),
+                None => continue,
+            };
+            let entry = &mut self.entries[at];
+            match name {
+                ObjectName::Guid(guid) => entry.guid = *guid,
+                _ => {
+                    if let Some(id) = header.attribute("sAMAccountName") {
+                        entry.attributes = Box::new([(id, Values::One(text.into()))]);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Identities in the order of creation, which is also their own.
 fn guid(at: usize) -> Guid {
     Guid::numbered(at as u64)
@@ -315,6 +376,7 @@ fn directory(
             .collect::<Result<_, _>>()?,
         None => named(&bench.groups),
     };
+    let invents = test.directory.groups.is_none();
     for (_, account) in accounts {
         for group in &account.given.groups {
             groups.push(dn(group)?);
@@ -323,6 +385,13 @@ fn directory(
     for group in &groups {
         objects.stand(group, EntryKind::Group, &base);
     }
+    let place = managed.and_then(|managed| {
+        let mut places = managed.groups_under.iter().chain(&managed.under);
+        Dn::parse(places.next()?).ok()
+    });
+    let place = place.unwrap_or_else(|| bench.base.clone());
+    let other_names = other_names(bench, people, as_of);
+    objects.call(&header, &place, &other_names, invents);
     let mut members: BTreeMap<usize, Vec<CompactString>> = BTreeMap::new();
     for (key, account) in accounts {
         let at = objects.stand(&account.dn, EntryKind::User, &base);
@@ -348,10 +417,11 @@ fn directory(
         for (group, mut dns) in members {
             dns.sort();
             dns.dedup();
-            objects.entries[group].attributes = values(dns)
-                .map(|values| (member, values))
-                .into_iter()
-                .collect();
+            let entry = &mut objects.entries[group];
+            let mut attributes = std::mem::take(&mut entry.attributes).into_vec();
+            attributes.extend(values(dns).map(|values| (member, values)));
+            attributes.sort_by_key(|(id, _)| *id);
+            entry.attributes = attributes.into();
         }
     }
     taken(bench, test, &header, &mut objects, &base);
@@ -497,16 +567,21 @@ fn header(
     {
         add(name);
     }
+    let directory = bench.config.directories.get(&bench.target);
+    let stamp = directory.and_then(|directory| directory.spec.stamp.as_ref());
+    let is_stamp =
+        |name: &str| stamp.is_some_and(|stamp| stamp.attribute.eq_ignore_ascii_case(name));
     let attributes: Vec<AttributeDef> = names
         .into_values()
         .map(|name| {
             default_schema()
                 .get(&name)
                 .cloned()
-                .unwrap_or(AttributeDef {
+                .unwrap_or_else(|| AttributeDef {
+                    // Whoever keeps stamps in an extension of the schema has it hold one text.
+                    single_valued: is_stamp(&name),
                     name,
                     syntax: Syntax::Text,
-                    single_valued: false,
                     range_lower: None,
                     range_upper: None,
                     read_only: false,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::directory::{self, Use};
-use super::{Context, Report};
+use super::{Context, Entry, Report};
 use crate::config::codes;
-use crate::config::kinds::GroupMode;
+use crate::config::duration::{DurationError, parse_days};
+use crate::config::kinds::{GroupMode, Groups, LONGEST_OVERLAP, Overlap};
 use crate::config::yaml::{Doc, join};
 use crate::model::{DnKey, Guid, Location, ObjectName, ObjectNameError};
 
@@ -27,12 +28,18 @@ impl Known {
     }
 }
 
+/// What stamps of people who have moved say, instead of a state's name.
+const MOVED: &str = "moved";
+
 pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     let mut modes: HashMap<(&str, &str, Known), (GroupMode, Location)> = HashMap::new();
     for groups in &context.set.groups {
         let doc = &groups.doc;
         let people = context.people(&groups.spec.source);
         objects(doc, "/spec/privileged", &groups.spec.privileged, report);
+        if let Some(overlap) = &groups.spec.overlap {
+            check_overlap(groups, overlap, context, report);
+        }
         for (index, rule) in groups.spec.rules.iter().enumerate() {
             let pointer = join("/spec/rules", &index.to_string());
             let at = join(&pointer, "group");
@@ -89,6 +96,88 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
                     modes.insert(key, (rule.mode, here));
                 }
             }
+        }
+    }
+}
+
+/// How long whoever moves stays: one way of saying it, and something to count from.
+fn check_overlap(
+    groups: &Entry<Groups>,
+    overlap: &Overlap,
+    context: &Context<'_>,
+    report: &mut Report,
+) {
+    const AT: &str = "/spec/overlap";
+    let doc = &groups.doc;
+    let (days, until) = (join(AT, "for"), join(AT, "until"));
+    if doc.is_incomplete(AT) {
+        return;
+    }
+    if overlap.days.is_some() == overlap.until.is_some() {
+        report.error_key(
+            doc,
+            AT,
+            codes::ONE_OF,
+            "an overlap needs either `for` or `until`",
+            Some("`for: 14d` counts from the move, `until` takes a date of the person".to_owned()),
+        );
+        return;
+    }
+    if let Some(people) = context.people(&groups.spec.source)
+        && overlap.until.is_some()
+        && let Some(template) = people.template(doc, &until, report)
+        && let Some(text) = template.literal()
+        && text.trim().parse::<jiff::civil::Date>().is_err()
+    {
+        report.error(
+            doc,
+            &until,
+            codes::INVALID_VALUE,
+            "this is neither a date nor a template of one",
+            Some("for example `{{ person.movedOn | plus_days(14) }}`".to_owned()),
+        );
+    }
+    let Some(text) = &overlap.days else { return };
+    let wrong = match parse_days(text) {
+        Ok(0) => Some("this is no time at all; leave the overlap out"),
+        Ok(number) if number > LONGEST_OVERLAP => Some("this is more than a year"),
+        Err(DurationError::TooLong) => Some("this is more than a year"),
+        Ok(_) => None,
+        Err(_) => Some("this is not a number of days"),
+    };
+    if let Some(wrong) = wrong {
+        let help = Some("write days or weeks: `14d`, `2w`".to_owned());
+        report.error(doc, &days, codes::BAD_DURATION, wrong, help);
+    }
+    let stamped = context
+        .directory(&groups.spec.target)
+        .is_none_or(|directory| directory.spec.stamp.is_some());
+    if !stamped {
+        report.error(
+            doc,
+            &days,
+            codes::UNDATED_OVERLAP,
+            "nothing says since when somebody has moved, so the overlap would never end",
+            Some("have the moment kept in an attribute (`stamp` of the target), or write `until` with a date of the person".to_owned()),
+        );
+    }
+    for lifecycle in &context.set.lifecycles {
+        if lifecycle.spec.target != groups.spec.target {
+            continue;
+        }
+        let named = lifecycle
+            .spec
+            .states
+            .iter()
+            .position(|state| state.name == MOVED);
+        if let Some(number) = named {
+            report.error(
+                &lifecycle.doc,
+                &format!("/spec/states/{number}/name"),
+                codes::DUPLICATE_STATE,
+                "stamps of people who have moved say `moved`, so no state can be called that",
+                Some("give this one another name".to_owned()),
+            );
         }
     }
 }

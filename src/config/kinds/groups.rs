@@ -18,7 +18,28 @@ pub struct Groups {
     /// changed; named, every change of its members has a high risk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub privileged: Vec<String>,
+    /// How long somebody whom rules take out of groups stays in them. Without, they leave at once, after they have
+    /// entered what rules give them instead. Privileged groups are always left at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
 }
+
+/// How long somebody who moves stays in the groups that rules do not give any more. Either `for` or `until`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Overlap {
+    /// Days (`14d`) or weeks (`2w`), at most a year, counted from the end of the day on which the person enters the
+    /// new groups. The moment is stamped into the account, so the target needs a `stamp`.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub days: Option<String>,
+    /// Template of a date, for example `{{ person.movedOn | plus_days(14) }}`: the end of that day in the person's
+    /// zone, at most a year ahead. Without a value there is no overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// The longest an overlap can be, in days.
+pub const LONGEST_OVERLAP: u32 = 366;
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -208,10 +208,11 @@ pub struct GroupsAmong {
 pub enum ExpectedHeld {
     /// The code.
     Code(String),
-    /// The code and part of the reason.
-    Reason(HeldReason),
+    // Before the code with a reason: a list of two would be read as that.
     /// Several codes, no others.
     Several(Vec<String>),
+    /// The code and part of the reason.
+    Reason(HeldReason),
 }
 
 /// A code and part of the reason.

@@ -22,7 +22,7 @@ pub use active_directory::{
     ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
 };
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
-pub use groups::{GroupMode, GroupRule, Groups};
+pub use groups::{GroupMode, GroupRule, Groups, LONGEST_OVERLAP, Overlap};
 pub use guards::{
     ActionClass, ApprovalRule, Approvals, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per,
     Share, Waiver,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectRef, PersonRef, RuleIndex};
 use crate::model::Name;
 
-/// Somebody who comes into another state, or another stage of one, although no fact changes.
+/// Somebody who comes into another state, or another stage of one, or whose overlap ends, although no fact changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CalendarEntry {
@@ -26,7 +26,10 @@ pub struct CalendarEntry {
     /// What that means for the account. Attributes may change besides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub does: Vec<CalendarEffect>,
-    /// Where the state is written.
+    /// The groups that are left when an overlap is over; then the state is the same before and after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<ObjectRef>,
+    /// Where the state, or the overlap, is written.
     pub rule: RuleIndex,
 }
 

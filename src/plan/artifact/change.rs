@@ -15,6 +15,15 @@ use crate::model::{Dn, Guid, Name, PersonKey};
 #[schemars(transparent)]
 pub struct ChangeId(#[schemars(with = "String")] pub compact_str::CompactString);
 
+/// A person's move across groups: what is entered, what is left, and the stamp that says since when. Never left
+/// before everything is entered.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(transparent)]
+#[schemars(transparent)]
+pub struct UnitId(#[schemars(with = "String")] pub compact_str::CompactString);
+
 /// One change of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,6 +53,9 @@ pub struct Change {
     /// privileged object is left alone when the plan is applied, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
+    /// The move across groups it is a part of. Every removal of a move depends on every addition of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
 }
 
 /// A person as reviewers know them.

@@ -15,7 +15,7 @@ use crate::policy::held;
 impl Judging<'_, '_> {
     /// Whatever needs a change that waits waits too. Whose account was to be shut and is not has nothing else done to
     /// them: half a leaver is nobody's intention. Whoever enters no new group leaves no old one, unless the account is
-    /// shut.
+    /// shut, and of a move of which an addition waits all waits.
     pub(super) fn spread(&mut self) {
         if !self.breached() {
             return;
@@ -56,9 +56,12 @@ impl Judging<'_, '_> {
                 Action::AddMember { .. } => (false, !shut(own)),
                 _ => (false, false),
             };
+            let enters = matches!(change.action, Action::AddMember { .. });
             let own = own.iter().filter(|other| {
-                let action = &self.changes[**other].1.action;
-                everything || leaving && matches!(action, Action::RemoveMember { .. })
+                let other = &self.changes[**other].1;
+                everything
+                    || leaving && matches!(other.action, Action::RemoveMember { .. })
+                    || enters && other.unit.is_some() && other.unit == change.unit
             });
             for next in followers.get(&number).into_iter().flatten().chain(own) {
                 if found[*next].is_none() {

@@ -1,7 +1,7 @@
 //! One person's changes, line by line.
 
 use super::{Context, Detail, OfPerson, clip};
-use crate::plan::{Action, AttributeChange, Change, PlanValue, Reason, Recovery, Risk};
+use crate::plan::{Action, AttributeChange, Change, PlanValue, Reason, Recovery, Risk, UnitId};
 use crate::render::report::{Item, Line, Piece, Sign};
 
 /// True for what takes something away from somebody.
@@ -36,10 +36,61 @@ pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
             .origin(context.origin(because.rule, &because.facts));
     }
     let mut lines = vec![head];
-    for change in takes.iter().chain(&rest) {
+    lines.extend(moves(context, of));
+    let single = |change: &&&Change| change.unit.is_none();
+    for change in takes.iter().chain(&rest).filter(single) {
         lines.extend(change_lines(context, change, None, shared));
     }
     Item { lines }
+}
+
+/// Moves across groups, each as one: `moves from A, B to C`, and below what is done one after the other.
+fn moves(context: &Context<'_>, of: &OfPerson<'_>) -> Vec<Line> {
+    let mut units: Vec<(&UnitId, Vec<&Change>)> = Vec::new();
+    for &change in &of.changes {
+        let Some(unit) = &change.unit else { continue };
+        match units.iter_mut().find(|(known, _)| *known == unit) {
+            Some((_, changes)) => changes.push(change),
+            None => units.push((unit, vec![change])),
+        }
+    }
+    let mut lines = Vec::new();
+    for (_, changes) in units {
+        let groups = |enter: bool| {
+            let wanted = move |change: &&&Change| match change.action {
+                Action::AddMember { .. } => enter,
+                Action::RemoveMember { .. } => !enter,
+                _ => false,
+            };
+            let mut pieces = Vec::new();
+            for (number, change) in changes.iter().filter(wanted).enumerate() {
+                if number > 0 {
+                    pieces.push(Piece::Own(", ".into()));
+                }
+                pieces.push(Piece::Name(context.labels.group(&change.object)));
+            }
+            pieces
+        };
+        let (left, entered) = (groups(false), groups(true));
+        let mut head = Line::new(1, Sign::Change);
+        if !left.is_empty() && !entered.is_empty() {
+            head = head
+                .strong("moves")
+                .own(" from ")
+                .pieces(left)
+                .own(" to ")
+                .pieces(entered)
+                .own(": left only after everything is entered");
+        } else {
+            head = head.own("the end of an overlap");
+        }
+        lines.push(head);
+        for change in changes {
+            let own = change_lines(context, change, None, None);
+            lines.extend(own.into_iter().map(|line| Line { depth: 2, ..line }));
+        }
+    }
+    lines
 }
 
 /// A new account and what comes with it.

@@ -11,7 +11,10 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut known = std::collections::HashMap::new();
     for entry in &context.plan.calendar {
         let next = alike.len();
-        let what = (entry.on, &entry.target, &entry.from, &entry.to, &entry.does);
+        let what = (
+            (entry.on, &entry.target, &entry.from, &entry.to),
+            (&entry.does, &entry.groups),
+        );
         let at = *known.entry(what).or_insert(next);
         if at == next {
             alike.push(Vec::new());
@@ -43,11 +46,21 @@ fn item(context: &Context<'_>, first: &CalendarEntry, alike: &[&CalendarEntry]) 
         head = names(context, head, alike);
     }
     head = head.own(": ").code(first.from.clone());
-    if first.from != first.to {
-        head = head.own(" → ").code(first.to.clone());
-    }
-    for effect in &first.does {
-        head = head.own(" · ").own(words(*effect));
+    if first.groups.is_empty() {
+        if first.from != first.to {
+            head = head.own(" → ").code(first.to.clone());
+        }
+        for effect in &first.does {
+            head = head.own(" · ").own(words(*effect));
+        }
+    } else {
+        head = head.own(" · the overlap is over: leaves ");
+        for (number, group) in first.groups.iter().enumerate() {
+            if number > 0 {
+                head = head.own(", ");
+            }
+            head = head.name(context.labels.group(group));
+        }
     }
     let origin = context.location(first.rule).map(ToString::to_string);
     let mut lines = vec![head.origin(origin.map(Piece::Code).into_iter().collect())];

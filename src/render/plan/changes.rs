@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::accounts::{self, attribute_pieces};
 use super::{Context, Detail, OfPerson};
 use crate::model::{Name, PersonKey};
-use crate::plan::{Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex};
+use crate::plan::{
+    Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex, UnitId,
+};
 use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
@@ -34,6 +36,7 @@ fn who(change: &Change) -> Who<'_> {
 pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut disabled: HashSet<Who<'_>> = HashSet::new();
     let mut created: HashSet<Who<'_>> = HashSet::new();
+    let mut moves: HashSet<&UnitId> = HashSet::new();
     let mut causes: HashSet<Cause> = HashSet::new();
     for change in &plan.changes {
         match change.action {
@@ -43,6 +46,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
             Action::Create { .. } => {
                 created.insert(who(change));
             }
+            Action::RemoveMember { .. } => moves.extend(&change.unit),
             _ => {}
         }
         causes.insert(change.cause);
@@ -53,9 +57,12 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
     for change in &plan.changes {
         let of = who(change);
+        // A move is shown as one, with what it takes.
+        let unit = change.unit.as_ref();
+        let moves = unit.is_some_and(|unit| moves.contains(unit));
         if matches!(change.action, Action::Delete { .. }) {
             deletions.push(change);
-        } else if accounts::is_removal(change) || disabled.contains(&of) {
+        } else if accounts::is_removal(change) || disabled.contains(&of) || moves {
             removals.push(change);
         } else if created.contains(&of) {
             creates.push(change);

@@ -97,6 +97,7 @@ pub(crate) fn change(id: &str, object: ObjectRef, action: Action) -> Change {
         risk: Risk::Low,
         recovery: Recovery::Full,
         privileged: false,
+        unit: None,
     }
 }
 

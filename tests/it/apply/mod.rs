@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use halosync::apply::{ChangeOutcome, Difference, FailureKind, Verdict};
 use halosync::model::Name;
-use halosync::plan::{Action, ChangeId, RuleIndex};
+use halosync::plan::{Action, Change, ChangeId, ObjectRef, RuleIndex, UnitId};
 
 use bench::{
     Bench, after, change, create, existing, leaver, link, new, outcome_of, person, plan, text,
@@ -491,6 +491,77 @@ fn sent_is_not_took() {
         assert_eq!(again.verdict, Verdict::Applied, "{line}: {again:#?}");
         bench.assert_converged(line);
     }
+}
+
+/// Cy moves from VPN to Staff.
+fn moving() -> Bench {
+    let cy = || existing(3, &person("Cy, old"));
+    let part = |id: &str, group: ObjectRef, action: Action| Change {
+        unit: Some(UnitId("u-cy".into())),
+        ..change(id, group, action)
+    };
+    let staff = existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
+    let vpn = existing(22, "CN=VPN,OU=Groups,DC=example,DC=test");
+    Bench::new(
+        world(),
+        plan(vec![
+            part("enter", staff, Action::AddMember { member: cy() }),
+            after(
+                part("leave", vpn, Action::RemoveMember { member: cy() }),
+                &["enter"],
+            ),
+        ]),
+    )
+}
+
+/// An addition that fails, is refused, or is acknowledged and does not take leaves whoever moves in the old group; the
+/// next apply of the same plan finishes the move.
+#[test]
+fn nobody_leaves_a_group_before_the_new_one_has_them() {
+    let in_old = |bench: &Bench| {
+        let vpn = bench
+            .world
+            .edit(|state| state.objects[&guid(22)].members.clone());
+        vpn.contains(&guid(3))
+    };
+    for (fault, unverified) in [
+        (Fault::Lie, true),
+        (Fault::Before(Kind::Denied), false),
+        (Fault::Panic, false),
+    ] {
+        let bench = moving();
+        bench
+            .world
+            .edit(|state| state.faults.insert(0, fault.clone()));
+        let outcome = bench.apply();
+        assert!(in_old(&bench), "{fault:?}");
+        let entered = outcome_of(&outcome, "enter");
+        assert!(
+            matches!(entered, ChangeOutcome::Failed { kind, .. } if (*kind == FailureKind::Unverified) == unverified),
+            "{entered:?}"
+        );
+        let left = outcome_of(&outcome, "leave");
+        assert!(
+            matches!(left, ChangeOutcome::Skipped { because } if because.0 == "enter"),
+            "{left:?}"
+        );
+        let again = bench.apply();
+        assert_eq!(again.verdict, Verdict::Applied, "{fault:?}: {again:#?}");
+        assert!(!in_old(&bench));
+    }
+    // Somebody took the new group away.
+    let bench = moving();
+    bench.world.edit(|state| state.objects.remove(&guid(21)));
+    let outcome = bench.apply();
+    assert!(in_old(&bench));
+    assert!(matches!(
+        outcome_of(&outcome, "enter"),
+        ChangeOutcome::Conflict { .. }
+    ));
+    assert!(matches!(
+        outcome_of(&outcome, "leave"),
+        ChangeOutcome::Skipped { .. }
+    ));
 }
 
 #[test]

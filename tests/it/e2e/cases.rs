@@ -126,11 +126,13 @@ pub(super) async fn groups_are_named_three_ways_and_privileged_ones_are_refused(
     for part in ["privileged-group", "exclusive-others", "1 nested groups"] {
         assert!(plan.stdout.contains(part), "{part}: {}", plan.stdout);
     }
+    assert!(plan.stdout.contains("move-incomplete"), "{}", plan.stdout);
     lab.apply().await;
+    let otto = lab.account("2").await.expect("an account").dn;
     assert_eq!(
         lab.members("Sales").await,
-        sorted([&jane, &research]),
-        "the mover has left, the nested group has not"
+        sorted([&jane, &otto, &research]),
+        "whoever cannot enter the new group stays in the old one"
     );
     assert_eq!(lab.members("Research").await, Vec::<String>::new());
 
@@ -152,6 +154,70 @@ pub(super) async fn groups_are_named_three_ways_and_privileged_ones_are_refused(
     lab.apply().await.expect(0);
     let otto = lab.account("2").await.expect("an account").dn;
     assert_eq!(lab.members("Research").await, sorted([&otto]));
+    assert_eq!(
+        lab.members("Sales").await,
+        sorted([&jane, &research]),
+        "the mover has left, the nested group has not"
+    );
+    lab.assert_converged().await;
+}
+
+/// Who moves enters first and leaves then, after an overlap when there is one; its beginning stands on the account.
+pub(super) async fn movers_overlap_until_a_day_the_plan_names(lab: Lab) {
+    let target = lab.read("target.yaml");
+    lab.write(
+        "target.yaml",
+        &format!("{target}  stamp: {{attribute: info}}\n"),
+    );
+    let groups = lab.read("groups.yaml");
+    let overlap = groups.replace("  rules:\n", "  overlap: {for: 2w}\n  rules:\n");
+    lab.write("groups.yaml", &overlap);
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.department = "Research".into());
+    let plan = lab.plan().await.expect(0);
+    for part in ["stays in Sales until", "the overlap is over: leaves Sales"] {
+        assert!(plan.stdout.contains(part), "{part}: {}", plan.stdout);
+    }
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(lab.members("Research").await, sorted([&jane.dn]));
+    assert_eq!(lab.members("Sales").await, sorted([&jane.dn]));
+    assert!(
+        jane.one("info").starts_with("halosync: moved since "),
+        "{}",
+        jane.one("info")
+    );
+    lab.assert_converged().await;
+
+    // Two weeks and more later.
+    lab.set("1", "info", &["halosync: moved since 2026-01-01T00:00:00Z"])
+        .await;
+    let plan = lab.plan().await.expect(0);
+    assert!(
+        plan.stdout.contains("the end of an overlap") || plan.stdout.contains("remove from group"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(lab.members("Sales").await, Vec::<String>::new());
+    assert_eq!(jane.values("info"), Vec::<String>::new());
+    lab.assert_converged().await;
+
+    // Without an overlap both happen in one plan.
+    lab.write("groups.yaml", &groups);
+    lab.edit(1, |person| person.department = "Sales".into());
+    let plan = lab.plan().await.expect(0);
+    assert!(
+        plan.stdout.contains("moves from Research to Sales"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(lab.members("Research").await, Vec::<String>::new());
+    assert_eq!(lab.members("Sales").await, sorted([&jane.dn]));
     lab.assert_converged().await;
 }
 

@@ -9,14 +9,14 @@ use halosync::snapshot::{read_directory, read_people};
 use super::golden_root;
 
 /// A golden folder as texts.
-struct Case {
+pub(super) struct Case {
     files: BTreeMap<String, String>,
     people: String,
     directories: BTreeMap<String, String>,
 }
 
 impl Case {
-    fn of(golden: &str) -> Self {
+    pub(super) fn of(golden: &str) -> Self {
         let folder = golden_root().join(golden);
         let text = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
         let files = std::fs::read_dir(folder.join("config"))
@@ -34,18 +34,29 @@ impl Case {
         }
     }
 
-    fn file(mut self, name: &str, from: &str, to: &str) -> Self {
+    pub(super) fn file(mut self, name: &str, from: &str, to: &str) -> Self {
         replace(self.files.get_mut(name).unwrap(), from, to);
         self
     }
 
-    fn people(mut self, from: &str, to: &str) -> Self {
+    pub(super) fn people(mut self, from: &str, to: &str) -> Self {
         replace(&mut self.people, from, to);
         self
     }
 
+    pub(super) fn directory(mut self, from: &str, to: &str) -> Self {
+        replace(self.directories.get_mut("corp").unwrap(), from, to);
+        self
+    }
+
+    /// Another document beside those of the folder.
+    pub(super) fn with(mut self, name: &str, text: &str) -> Self {
+        self.files.insert(name.to_owned(), text.to_owned());
+        self
+    }
+
     /// A read of people nobody vouches for.
-    fn unproven(self) -> Self {
+    pub(super) fn unproven(self) -> Self {
         self.people(
             r#""verdict":{"is":"proven"}"#,
             r#""verdict":{"is":"unproven","reasons":["a page was missing"]}"#,
@@ -67,7 +78,11 @@ impl Case {
             .unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
     }
 
-    fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
+        self.plan_at("2026-11-23T10:00:00Z")
+    }
+
+    pub(super) fn plan_at(&self, as_of: &str) -> Plan {
         let config = self.config();
         let people = read_people(self.people.as_bytes()).unwrap();
         let people = BTreeMap::from([(people.header.source.clone(), people)]);
@@ -84,7 +99,7 @@ impl Case {
             people: &people,
             directories: &directories,
             last_good: None,
-            as_of: "2026-11-23T10:00:00Z".parse().unwrap(),
+            as_of: as_of.parse().unwrap(),
             tool_version: "0.0.0-test",
             commit: None,
             uncommitted: false,
@@ -281,7 +296,15 @@ const DEPARTMENTS: &str =
 #[test]
 fn the_last_of_a_group_leaves_it_too() {
     let managed = format!("{DEPARTMENTS}      mode: managed\n");
-    let case = Case::of("groups").people(r#""department":"Research""#, r#""department":"Sales""#);
+    // The group that whoever moves enters instead.
+    let group = r#"{"guid":"a0000000-0000-0000-0000-0000000000c8","dn":"CN=Dept Sales,OU=Groups,DC=corp,DC=example,DC=test","kind":"group","attributes":{}}"#;
+    let case = Case::of("groups")
+        .people(r#""department":"Research""#, r#""department":"Sales""#)
+        .directory(r#""rows":19,"distinct":19"#, r#""rows":20,"distinct":20"#)
+        .directory(
+            r#"{"guid":"a0000000-0000-0000-0000-0000000000c9""#,
+            &format!("{group}\n{{\"guid\":\"a0000000-0000-0000-0000-0000000000c9\""),
+        );
     assert_eq!(leaving(&case.plan()), []);
     let case = case.file("groups.yaml", DEPARTMENTS, &managed);
     assert_eq!(leaving(&case.plan()), [("3", "Dept Research".to_owned())]);

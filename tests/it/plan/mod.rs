@@ -5,6 +5,7 @@
 //! difference before committing it.
 
 mod addresses;
+mod anything;
 mod applied;
 mod cases;
 mod claims;
@@ -12,6 +13,7 @@ mod file;
 mod golden;
 mod guards;
 mod lifecycle;
+mod moves;
 mod names;
 mod properties;
 mod quality;

@@ -1,6 +1,6 @@
 //! Promises that hold for any people and any directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halosync::model::{
     DirectorySnapshot, Entry, EntryKind, Fact, Guid, PeopleSnapshot, Person, PersonKey, Values,
@@ -393,6 +393,7 @@ proptest! {
         let first = plan(&config, &source, &target);
         lint(&first).unwrap();
         only_managed(&first, &target);
+        never_half_moved(&first);
 
         // P8: whatever order it comes in.
         let bytes = to_bytes(&seal(first.clone()));
@@ -420,6 +421,34 @@ proptest! {
         let after = apply(&held, &target);
         let again = plan(&config, &unproven, &after);
         prop_assert!(freed(&held, &again), "{:#?}", again.changes);
+    }
+}
+
+/// Whoever stays here leaves a group only after everything else is entered.
+fn never_half_moved(plan: &Plan) {
+    let shut: BTreeSet<_> = plan
+        .changes
+        .iter()
+        .filter(|change| matches!(change.action, Action::Disable {}))
+        .map(|change| change.object.guid)
+        .collect();
+    for left in &plan.changes {
+        let Action::RemoveMember { member } = &left.action else {
+            continue;
+        };
+        let leaver = left.because.text.contains("leaves every group");
+        if shut.contains(&member.guid) || leaver || left.privileged {
+            continue;
+        }
+        for entered in &plan.changes {
+            if matches!(&entered.action, Action::AddMember { member: other } if other == member) {
+                assert!(
+                    left.depends_on.contains(&entered.id),
+                    "{left:#?} {entered:#?}"
+                );
+                assert_eq!(left.unit, entered.unit);
+            }
+        }
     }
 }
 

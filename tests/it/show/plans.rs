@@ -240,6 +240,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
         risk,
         recovery,
         privileged: false,
+        unit: None,
     }
 }
 

@@ -358,3 +358,29 @@ async fn a_condition_is_covered_where_what_it_decides_is_compared() {
         ]
     );
 }
+
+/// Groups that rules name by account name or identity stand in a test as those of a distinguished name do.
+#[tokio::test]
+async fn groups_are_there_by_whatever_name_rules_use() {
+    const ID: &str = "6f0c1f9e-52ab-4c4e-9d3e-0a4f6d1c2b7a";
+    let dir = project();
+    let rules = format!(
+        "apiVersion: halosync/v1\nkind: Groups\nmetadata: {{name: crews}}\nspec:\n  source: people\n  target: corp\n  rules:\n    - {{group: crew, mode: managed, when: \"person.department == 'Sea'\"}}\n    - {{group: {ID}, mode: managed, when: \"person.department == 'Law'\"}}\n    - {{group: \"dept-{{{{ person.department | lower }}}}\", mode: managed}}\n"
+    );
+    std::fs::write(dir.path().join("crews.yaml"), rules).unwrap();
+    let test_of = |held: &str, groups: &str| {
+        format!(
+            "apiVersion: halosync/v1\nkind: MappingTest\nmetadata: {{name: crew}}\nspec:\n  mapping: employees\n  asOf: 2026-06-02\n  person: {{number: A77, givenName: Jane, surname: Doe, department: Law}}\n  directory:\n{groups}    account:\n      placement: OU=People,DC=corp,DC=example,DC=test\n      attributes: {{cn: Jane Doe, sAMAccountName: jdoe, employeeID: A77}}\n      groups: [\"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"]\n  expect: {{{held}}}\n"
+        )
+    };
+    let moved = format!("groups: {{include: [{ID}, dept-law], exclude: [Crew]}}");
+    std::fs::write(dir.path().join("crew.test.yaml"), test_of(&moved, "")).unwrap();
+    let run = test(dir.path(), &["crew"]).await;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    // Where the test says which groups there are, others are not, and whoever cannot enter them leaves nothing.
+    let stays = "groups: {include: [Crew]}, held: [group-missing, move-incomplete]";
+    let only = "    groups: [\"CN=Crew,OU=Groups,DC=corp,DC=example,DC=test\"]\n";
+    std::fs::write(dir.path().join("crew.test.yaml"), test_of(stays, only)).unwrap();
+    let run = test(dir.path(), &["crew"]).await;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
