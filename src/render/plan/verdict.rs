@@ -34,6 +34,7 @@ fn kind(action: &Action) -> &'static str {
         Action::Adopt { .. } => "Adopt",
         Action::Modify { .. } => "Modify",
         Action::AddMember { .. } => "Add to groups",
+        Action::ResetPassword {} => "Reset passwords",
         Action::Delete { .. } => "DELETE",
     }
 }

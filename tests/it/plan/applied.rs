@@ -113,7 +113,7 @@ impl Directory<'_> {
         }
         let guid = self.guid(&change.object);
         match &change.action {
-            Action::Create { .. } => {}
+            Action::Create { .. } | Action::ResetPassword {} => {}
             Action::Delete { before, .. } => {
                 let (dn, _, attributes) = self.objects.remove(&guid).unwrap();
                 assert_eq!(attributes.len(), before.len(), "the whole is noted");
