@@ -11,15 +11,17 @@
 //!    and what differs; [`policy`] judges what may be done.
 //! 4. [`plan`] is the artifact a reviewer approves, bound by its digest; [`render`] shows it.
 //!    [`testing`] asks the same planner about the invented people of a configuration's own tests.
+//!    [`approval`] says who signed it, and whether that is enough.
 //! 5. [`apply`] writes exactly that plan and nothing else, and keeps a journal.
 //!
 //! [`sandbox`] holds embedded simulators of both systems; [`cli`] ties everything together.
 //!
 //! Imports run one way: `model`, `lang`, `config`, `snapshot`, `intake`, `inventory`, `lifecycle`, `mapping`,
-//! `matching`, `diff`, `policy`, `plan`, `testing` form the pure core, synchronous and without network, files, clock or
+//! `matching`, `diff`, `policy`, `plan`, `approval`, `testing` form the pure core, synchronous and without network, files, clock or
 //! environment; each may use only those before it. A test (`tests/it/house.rs`) holds this.
 
 pub mod apply;
+pub mod approval;
 pub mod cli;
 pub mod config;
 pub mod connector;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::approvals;
 use super::args::Apply;
 use super::context::Context;
 use super::exit::Exit;
@@ -37,6 +38,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     }
     let project = project::load(context, &verb.project)?;
     check_project(&project, &file)?;
+    check_approvals(context, &project, &verb.plan, &file)?;
     warn_of_other_configuration(context, &project, &file);
     let settings = settings(context, &project, &file)?;
 
@@ -216,7 +218,7 @@ fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> 
 }
 
 /// Two projects may manage one directory; each plan is for the project whose reviewers approved it.
-fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Failure> {
+pub(crate) fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Failure> {
     let here = &project.config.project.name;
     if *here == file.content.project {
         return Ok(());
@@ -229,6 +231,24 @@ fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Fail
         ),
     )
     .help("apply it in the project it was made in (--project)"))
+}
+
+/// Whether everybody signed who must.
+fn check_approvals(
+    context: &Context,
+    project: &project::Project,
+    plan: &Path,
+    file: &PlanFile,
+) -> Result<(), Failure> {
+    let approvals = approvals::judge(context, project, plan, file)?;
+    if approvals.are_enough() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(Exit::Rejected, "the plan is not approved")
+        .help("`halosync approve` signs it; `halosync show` says who has");
+    let told = render::approvals_text(&approvals.signatures, &approvals.requirements);
+    failure.messages.extend(told.lines().map(str::to_owned));
+    Err(failure)
 }
 
 fn warn_of_other_configuration(context: &Context, project: &project::Project, file: &PlanFile) {

@@ -48,6 +48,8 @@ pub(crate) enum Verb {
     Show(Show),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
+    /// Sign a plan, so that it may be applied.
+    Approve(Approve),
     /// Log in to a source as a person, and keep the login for later runs.
     Login(Login),
     /// Forget a login.
@@ -190,6 +192,10 @@ pub(crate) struct Plan {
     /// several times. Everything is planned and judged as a whole first.
     #[arg(long, value_name = "WHO")]
     pub(crate) only: Vec<String>,
+    /// Compare with what this commit's configuration would plan from the same reads, and show first what the difference
+    /// of the two brings about. On a pull request: the merge base.
+    #[arg(long, value_name = "REV", conflicts_with = "only")]
+    pub(crate) base: Option<String>,
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -277,6 +283,8 @@ pub(crate) struct Show {
     /// The plan file.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
     /// How it is printed.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: PlanFormat,
@@ -313,6 +321,26 @@ pub(crate) struct Apply {
     /// Changes under way at the same time.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+}
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// The key: an OpenSSH private key without a passphrase, or the public key of one the SSH agent has. Without it, the
+    /// agent's only key of an allowed signer.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Where the signature is written. Default: the plan's name with yours and `.sig`; only files named so count.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Sign without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Arguments of `login`.

@@ -113,6 +113,7 @@ impl Steps<'_> {
             context,
             &Show {
                 plan: plan_file.clone(),
+                project: self.project.clone(),
                 format: PlanFormat::Text,
                 full: false,
             },
@@ -170,6 +171,7 @@ impl Steps<'_> {
     fn plan(&self, out: Option<std::path::PathBuf>) -> Plan {
         Plan {
             only: Vec::new(),
+            base: None,
             last_good: None,
             project: self.project.clone(),
             out,

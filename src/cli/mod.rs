@@ -2,7 +2,10 @@
 //! touches files, the environment, the clock and the terminal.
 
 mod apply;
+mod approvals;
+mod approve;
 mod args;
+mod base;
 mod check;
 mod context;
 mod demo;
@@ -81,6 +84,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
         Verb::Explain(verb) => runtime()?.block_on(explain::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
+        Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::args::{Plan, PlanFormat};
+use super::base::{self, Base};
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::people;
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
+use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
 use crate::connector::{DirectoryReader, ldap};
 use crate::explain::{self, Who};
@@ -34,13 +36,18 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         super::files::check_replaceable(out, plan::FORMAT)?;
     }
     let project = project::load(context, &verb.project)?;
+    let base = match &verb.base {
+        Some(revision) => Some(base::at(context, &project, revision)?),
+        None => None,
+    };
     // Before hundreds of requests are spent.
     let last_good = verb.last_good.as_deref().map(last_good).transpose()?;
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
         None => {
             let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
-            read(context, &project, &run).await?
+            let earlier = base.as_ref().and_then(|base| base.config.as_ref());
+            read_for(context, &project, earlier, &run).await?
         }
     };
     if let Some(dir) = &verb.record {
@@ -54,7 +61,10 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
-    let mut file = make(&project, &reads, last_good.as_ref(), as_of)?;
+    let mut file = match &base {
+        Some(base) => compared(context, &project, base, &reads, last_good.as_ref(), as_of)?,
+        None => make(&project, &reads, last_good.as_ref(), as_of)?,
+    };
     if !verb.only.is_empty() {
         file = narrowed(&project, &reads, &verb.only, file)?;
     }
@@ -137,8 +147,30 @@ pub(crate) fn make(
     last_good: Option<&PlanFile>,
     as_of: jiff::Timestamp,
 ) -> Result<PlanFile, Failure> {
-    let made = plan::build(PlanInput {
-        config: &project.config,
+    made(project, reads, last_good, as_of).map(plan::seal)
+}
+
+fn made(
+    project: &Project,
+    reads: &Reads,
+    last_good: Option<&PlanFile>,
+    as_of: jiff::Timestamp,
+) -> Result<plan::Plan, Failure> {
+    let input = input(project, &project.config, reads, last_good, as_of);
+    let mut made = plan::build(input).map_err(refusal)?;
+    made.inputs.author.clone_from(&project.author);
+    Ok(made)
+}
+
+fn input<'a>(
+    project: &Project,
+    config: &'a Config,
+    reads: &'a Reads,
+    last_good: Option<&'a PlanFile>,
+    as_of: jiff::Timestamp,
+) -> PlanInput<'a> {
+    PlanInput {
+        config,
         people: &reads.people,
         directories: &reads.directories,
         last_good,
@@ -146,9 +178,35 @@ pub(crate) fn make(
         tool_version: env!("CARGO_PKG_VERSION"),
         commit: project.commit.clone(),
         uncommitted: project.uncommitted,
-    })
-    .map_err(refusal)?;
-    Ok(plan::seal(made))
+    }
+}
+
+/// Plans twice from the same reads: as the project is, and as the earlier commit would have.
+fn compared(
+    context: &Context,
+    project: &Project,
+    base: &Base,
+    reads: &Reads,
+    last_good: Option<&PlanFile>,
+    as_of: jiff::Timestamp,
+) -> Result<PlanFile, Failure> {
+    let mut plan = made(project, reads, last_good, as_of)?;
+    let earlier = match &base.config {
+        Some(config) => plan::build(input(project, config, reads, last_good, as_of)),
+        // There was no configuration, so nothing would have been done.
+        None => Ok(plan::Plan {
+            changes: Vec::new(),
+            ..plan.clone()
+        }),
+    };
+    match earlier {
+        Ok(earlier) => plan::against(&mut plan, &earlier, base.commit.clone()),
+        Err(error) => context.printer.note(&format!(
+            "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
+            base.commit
+        )),
+    }
+    Ok(plan::seal(plan))
 }
 
 /// The plan that tells of the last good reads.
@@ -186,6 +244,16 @@ pub(crate) async fn read(
     project: &Project,
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
+    read_for(context, project, None, run).await
+}
+
+/// As [`read`]; of the directory also what an earlier configuration needs.
+async fn read_for(
+    context: &Context,
+    project: &Project,
+    earlier: Option<&Config>,
+    run: &RunSettings,
+) -> Result<Reads, Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let now = context.clock.clone();
     let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
@@ -197,6 +265,11 @@ pub(crate) async fn read(
     }
     let mut targets = Vec::new();
     let mut requests = plan::requests(&project.config);
+    for (name, more) in earlier.map(plan::requests).into_iter().flatten() {
+        if let Some(request) = requests.get_mut(&name) {
+            request.add(more);
+        }
+    }
     for directory in project.config.directories.values() {
         let settings = resolver.directory(directory, Access::Read);
         targets.extend(settings.map(|settings| (directory.name.clone(), settings)));

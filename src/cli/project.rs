@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) commit: Option<String>,
     /// True when files of the project differ from that commit.
     pub(crate) uncommitted: bool,
+    /// Mail address of the author of that commit.
+    pub(crate) author: Option<String>,
 }
 
 impl Project {
@@ -68,9 +70,13 @@ fn loaded(context: &Context, workspace: Workspace) -> Result<Project, Failure> {
         return Err(Failure::shown(Exit::InvalidConfiguration));
     };
     let (commit, uncommitted) = git_state(&root, &config);
+    let author = commit
+        .as_deref()
+        .and_then(|commit| author_of(&root, commit));
     Ok(Project {
         root,
         config,
+        author,
         commit,
         uncommitted,
     })
@@ -120,8 +126,15 @@ fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
     (Some(commit), changed.is_none_or(|lines| !lines.is_empty()))
 }
 
+/// Mail address of a commit's author.
+fn author_of(root: &Path, commit: &str) -> Option<String> {
+    let shown = git(root, &["show", "--no-patch", "--format=%ae", commit], &[])?;
+    let address = String::from_utf8(shown).ok()?.trim().to_owned();
+    (!address.is_empty()).then_some(address)
+}
+
 /// Runs git and gives its output; `None` when it is missing or fails.
-fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut child = Command::new("git")
         .arg("-C")
         .arg(root)
@@ -131,8 +144,12 @@ fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    // git reads all of its input before it answers, so writing first cannot block for ever.
-    child.stdin.take()?.write_all(input).ok()?;
-    let output = child.wait_with_output().ok()?;
-    output.status.success().then_some(output.stdout)
+    let mut to_git = child.stdin.take()?;
+    std::thread::scope(|scope| {
+        // git may answer before it has read everything: whoever only writes would wait for ever.
+        let written = scope.spawn(move || to_git.write_all(input));
+        let output = child.wait_with_output().ok()?;
+        written.join().ok()?.ok()?;
+        output.status.success().then_some(output.stdout)
+    })
 }

@@ -6,6 +6,7 @@ use super::args::{PlanFormat, Show};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::{approvals, project};
 use crate::plan::{self, PlanFile};
 use crate::render;
 
@@ -24,7 +25,28 @@ pub(crate) fn run(context: &Context, verb: &Show) -> Result<Exit, Failure> {
         PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(&file)).into_owned(),
     };
     context.printer.result(&text)?;
+    if verb.format == PlanFormat::Text {
+        context.printer.result(&approved(context, verb, &file)?)?;
+    }
     Ok(Exit::Success)
+}
+
+/// Who approved it, as far as the project is at hand: without it, nobody knows whose keys count.
+fn approved(context: &Context, verb: &Show, file: &PlanFile) -> Result<String, Failure> {
+    if file.content.approvals_asked().next().is_none() && !approvals::any(&verb.plan) {
+        return Ok(String::new());
+    }
+    let Ok(project) = project::load(context, &verb.project) else {
+        return Ok(
+            "approvals are not shown: the project's allowed signers are not at hand (--project)\n"
+                .to_owned(),
+        );
+    };
+    let approvals = approvals::judge(context, &project, &verb.plan, file)?;
+    Ok(render::approvals_text(
+        &approvals.signatures,
+        &approvals.requirements,
+    ))
 }
 
 /// Reads a plan file, refusing one that is not exactly as it was sealed.

@@ -21,6 +21,8 @@ codes! {
     ALIAS_EXPANSION = "alias-expansion";
     ALL_PROTECTED = "all-protected";
     ANCHOR_IN_ATTRIBUTES = "anchor-in-attributes";
+    APPROVALS_FALL = "approvals-fall";
+    APPROVALS_OUT_OF_REACH = "approvals-out-of-reach";
     ATTRIBUTE_NEVER_WRITTEN = "attribute-never-written";
     AUTH_MISMATCH = "auth-mismatch";
     BAD_ACCOUNT = "bad-account";
@@ -122,6 +124,8 @@ codes! {
     SCOPE_CANNOT_READ = "scope-cannot-read";
     SCOPE_TOO_WIDE = "scope-too-wide";
     SEVERAL_PROJECTS = "several-projects";
+    SIGNERS_FILE = "signers-file";
+    SIGNER_UNUSABLE = "signer-unusable";
     SINGLE_VALUED = "single-valued";
     STAGE_ORDER = "stage-order";
     STAMP_ATTRIBUTE = "stamp-attribute";

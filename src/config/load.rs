@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::check::{self, Entry, Report, Rows, Set, TableFile, TableFiles};
+use super::check::{self, Entry, Report, Rows, Set, SignerFiles, TableFile, TableFiles};
 use super::diagnostic::{Diagnostic, did_you_mean, list, quoted};
 use super::expiry::Expiring;
 use super::schema::{self, Kind, Mark};
+use super::signers::{AllowedSigners, SignersFault};
 use super::text::Source;
 use super::yaml::{self, Doc};
 use super::{
@@ -58,7 +59,8 @@ pub fn load_found(
         mut digests,
     } = loader;
     let table_files = read_tables(&set, data, &mut texts, &mut digests);
-    let rows = check::run(&set, &table_files, &mut report);
+    let signer_files = read_signers(&set, data);
+    let rows = check::run(&set, &table_files, &signer_files, &mut report);
     digests.sort_by(|a, b| a.path.cmp(&b.path));
     let expiring = expiring(&set);
     let zone = set.projects.first();
@@ -66,7 +68,7 @@ pub fn load_found(
     let config = if report.has_errors() {
         None
     } else {
-        assemble(set, rows, digests)
+        assemble(set, rows, digests, signer_files)
     };
     let mut diagnostics = report.diagnostics;
     diagnostic::sort(&mut diagnostics);
@@ -361,7 +363,34 @@ fn read_tables<'a>(
     TableFiles { files }
 }
 
-fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
+/// Reads the files of allowed signers. They are no part of what a plan is made from: whoever leaves the list after a plan
+/// was made cannot approve it any more.
+fn read_signers(set: &Set, data: &dyn Fn(&str) -> Result<Vec<u8>, DataError>) -> SignerFiles {
+    let mut files = SignerFiles::new();
+    for guards in &set.guards {
+        let Some(approvals) = &guards.spec.approvals else {
+            continue;
+        };
+        let path = &approvals.signers;
+        if files.contains_key(path) || !check::stays_inside(path) {
+            continue;
+        }
+        let file = data(path).map(|bytes| match std::str::from_utf8(&bytes) {
+            Ok(text) => AllowedSigners::parse(text),
+            Err(error) => Err(vec![SignersFault {
+                line: 1 + bytes[..error.valid_up_to()]
+                    .iter()
+                    .filter(|byte| **byte == b'\n')
+                    .count(),
+                message: "this is not UTF-8 text".to_owned(),
+            }]),
+        });
+        files.insert(path.clone(), file);
+    }
+    files
+}
+
+fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>, signers: SignerFiles) -> Option<Config> {
     let tables = set
         .tables
         .into_iter()
@@ -385,6 +414,10 @@ fn assemble(set: Set, rows: Rows, files: Vec<FileDigest>) -> Option<Config> {
         links: by_name(set.links),
         exceptions: by_name(set.exceptions),
         tests: by_name(set.tests),
+        signers: signers
+            .into_iter()
+            .filter_map(|(path, file)| Some((path, file.ok()?.ok()?)))
+            .collect(),
         files,
     })
 }

@@ -16,6 +16,7 @@ mod load;
 pub mod pattern;
 pub mod schema;
 mod secrets;
+mod signers;
 mod text;
 mod yaml;
 
@@ -26,6 +27,10 @@ pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};
 pub use expiry::{Expiring, SOON, Standing};
 pub use load::{IncludePattern, include_patterns, load, load_found};
+pub use signers::{
+    AllowedSigner, AllowedSigners, PLAN_NAMESPACE, SignersFault, fingerprint,
+    is_usable as is_usable_key, matches_pattern as matches_signer_pattern,
+};
 pub use yaml::{MAX_FILE_BYTES, too_large};
 
 /// Compiles the regular expression of a quality rule, with a limit on its size.
@@ -164,6 +169,8 @@ pub struct Config {
     pub templates: BTreeMap<Name, Document<kinds::Template>>,
     /// `kind: Table`, by name.
     pub tables: BTreeMap<Name, LoadedTable>,
+    /// Files of allowed signers, by the path guards name them by.
+    pub signers: BTreeMap<String, AllowedSigners>,
     /// `kind: Groups`, by name.
     pub groups: BTreeMap<Name, Document<kinds::Groups>>,
     /// `kind: Lifecycle`, by name.

@@ -3,6 +3,7 @@
 //! A planner is handed readers only; a [`DirectoryWriter`] can be made only by `apply` (P3). Connectors know the
 //! model and their own settings, never mappings, plans or rules.
 
+pub mod agent;
 pub mod ldap;
 pub mod rest;
 

@@ -12,43 +12,85 @@ pub const ABSENT: &str = "absent";
 /// What a stamp says for an account whose person has moved across groups; no state has this name where it is used.
 pub const MOVED: &str = "moved";
 
-/// `halosync: leaver since 2026-11-27T01:20:00Z`.
+/// `halosync: leaver since 2026-11-27T01:20:00Z`; when the person is missing besides, `, absent since …` follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The state.
     pub what: String,
     /// Since when.
     pub since: Timestamp,
+    /// Since when the person is missing, where the stamp says something else of them: a leaver whose record is gone, or
+    /// for once not shown, is a leaver since the same day.
+    pub absent: Option<Timestamp>,
 }
 
 impl Stamp {
+    /// A state, or being missing, that begins.
+    pub fn new(what: &str, since: Timestamp) -> Self {
+        Self {
+            what: what.to_owned(),
+            since,
+            absent: None,
+        }
+    }
+
     /// A stamp, if the text is one.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("halosync: ")?;
-        let (what, since) = rest.rsplit_once(" since ")?;
-        let stamp = Self {
-            what: what.to_owned(),
-            since: since.parse().ok()?,
+        let plain = |text: &str| {
+            let (what, since) = text.rsplit_once(" since ")?;
+            Some(Self::new(what, since.parse().ok()?))
         };
+        let both = || {
+            let (first, absent) = rest.rsplit_once(ABSENT_TOO)?;
+            Some(Self {
+                absent: Some(absent.parse().ok()?),
+                ..plain(first)?
+            })
+        };
+        let stamp = both().or_else(|| plain(rest))?;
         (stamp.to_string() == text).then_some(stamp)
+    }
+
+    /// Since when the person is missing, if they are.
+    pub fn missing_since(&self) -> Option<Timestamp> {
+        if self.what == ABSENT {
+            Some(self.since)
+        } else {
+            self.absent
+        }
+    }
+
+    /// What is left of it when the person is seen again.
+    pub fn seen(&self) -> Option<Self> {
+        (self.what != ABSENT).then(|| Self {
+            absent: None,
+            ..self.clone()
+        })
     }
 
     /// The longest text a stamp of this state can be, as the directory counts: UTF-16 code units.
     pub fn longest(what: &str) -> usize {
         let sample = Self {
-            what: what.to_owned(),
-            since: Timestamp::MAX,
+            absent: Some(Timestamp::MAX),
+            ..Self::new(what, Timestamp::MAX)
         };
         sample.to_string().encode_utf16().count()
     }
 }
 
+const ABSENT_TOO: &str = ", absent since ";
+
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Whole seconds: people read it, and nobody counts days by less.
-        let seconds = self.since.as_second();
-        let since = Timestamp::from_second(seconds).unwrap_or(self.since);
-        write!(f, "halosync: {} since {since}", self.what)
+        let whole =
+            |moment: Timestamp| Timestamp::from_second(moment.as_second()).unwrap_or(moment);
+        write!(f, "halosync: {} since {}", self.what, whole(self.since))?;
+        match self.absent {
+            Some(absent) => write!(f, "{ABSENT_TOO}{}", whole(absent)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -59,11 +101,14 @@ mod tests {
     #[test]
     fn a_stamp_is_read_only_as_it_is_written() {
         for what in ["leaver", "on leave since ever", "Übergang", ABSENT] {
-            let stamp = Stamp {
-                what: what.to_owned(),
-                since: "2026-11-27T01:20:00Z".parse().unwrap(),
+            let stamp = Stamp::new(what, "2026-11-27T01:20:00Z".parse().unwrap());
+            assert_eq!(Stamp::parse(&stamp.to_string()), Some(stamp.clone()));
+            let missing = Stamp {
+                absent: Some("2026-12-05T02:00:00Z".parse().unwrap()),
+                ..stamp.clone()
             };
-            assert_eq!(Stamp::parse(&stamp.to_string()), Some(stamp));
+            assert_eq!(Stamp::parse(&missing.to_string()), Some(missing.clone()));
+            assert_eq!(missing.seen(), (what != ABSENT).then_some(stamp));
         }
         for text in [
             "",
@@ -75,6 +120,7 @@ mod tests {
             "halosync: leaver since 2026-11-27T01:20:00Z ",
             "halosync: leaver  since 2026-11-27T01:20:00z",
             "Halosync: leaver since 2026-11-27T01:20:00Z",
+            "halosync: leaver since 2026-11-27T01:20:00Z, absent since yesterday",
         ] {
             assert_eq!(Stamp::parse(text), None, "{text}");
         }
@@ -84,10 +130,7 @@ mod tests {
 
     #[test]
     fn fractions_of_a_second_are_not_kept() {
-        let stamp = Stamp {
-            what: "leaver".to_owned(),
-            since: "2026-11-27T01:20:00.987Z".parse().unwrap(),
-        };
+        let stamp = Stamp::new("leaver", "2026-11-27T01:20:00.987Z".parse().unwrap());
         let text = stamp.to_string();
         assert_eq!(text, "halosync: leaver since 2026-11-27T01:20:00Z");
         assert!(text.len() <= Stamp::longest("leaver"));

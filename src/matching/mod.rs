@@ -157,7 +157,7 @@ pub struct KeyIndexes(pub HashMap<AttributeId, ValueIndex>);
 
 impl KeyIndexes {
     /// Accounts that carry a value.
-    fn find(&self, snapshot: &DirectorySnapshot, key: &Key, value: &str) -> Carriers {
+    pub fn find(&self, snapshot: &DirectorySnapshot, key: &Key, value: &str) -> Carriers {
         self.0
             .get(&key.id)
             .map(|index| index.carriers(snapshot, &fold(&key.def, value)))

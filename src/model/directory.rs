@@ -203,3 +203,22 @@ pub struct DirectoryRequest {
     /// Places below which disabled accounts are read with what matters before one is deleted; none when nothing is.
     pub deletes_under: Vec<Dn>,
 }
+
+impl DirectoryRequest {
+    /// Asks for what another asks for as well.
+    pub fn add(&mut self, other: Self) {
+        fn more<T>(known: &mut Vec<T>, new: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+            for one in new {
+                if !known.iter().any(|known| same(known, &one)) {
+                    known.push(one);
+                }
+            }
+        }
+        let text = |one: &String, other: &String| one.eq_ignore_ascii_case(other);
+        more(&mut self.user_attributes, other.user_attributes, text);
+        more(&mut self.names_in, other.names_in, text);
+        let place = |one: &Dn, other: &Dn| one.key() == other.key();
+        more(&mut self.groups_under, other.groups_under, place);
+        more(&mut self.groups, other.groups, place);
+    }
+}

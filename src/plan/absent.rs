@@ -271,6 +271,17 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
             found.missing.push(concerned(*number));
         }
     }
+    // They are found in the order of the read, which says nothing.
+    for list in [&mut found.missing, &mut found.seen] {
+        list.sort_by_cached_key(|one| {
+            let entry = target.index.entry(one.object);
+            let value = fold(
+                header.definition(one.anchor),
+                entry.value(one.anchor).unwrap_or_default(),
+            );
+            (value, entry.guid, one.anchor)
+        });
+    }
     if unjudged > 0 {
         warnings.note(
             warning::ABSENT_NOT_JUDGED,

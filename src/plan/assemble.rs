@@ -94,6 +94,9 @@ pub(super) fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for outcome in &mut plan.guards {
         each(&mut outcome.rule);
     }
+    for asked in &mut plan.approvals {
+        each(&mut asked.rule);
+    }
     for waiver in &mut plan.waivers {
         each(&mut waiver.rule);
     }

@@ -224,6 +224,10 @@ impl<'t> Evaluation<'_, 't, '_> {
             let what = format!("setting {} for state {}", rule.name, state.name);
             return self.unproven(&what, rule.rule);
         }
+        // It may be all that keeps out somebody who is to be shut out and cannot be yet.
+        if works_longer(rule, self.observed(rule), &after) && self.shutting_waits() {
+            return self.unproven(&format!("a later {}", rule.name), rule.rule);
+        }
         if !self.proven()
             && let Some(what) = self.takes_away(rule, &after)
         {
@@ -251,16 +255,8 @@ impl<'t> Evaluation<'_, 't, '_> {
         if !rule.def.single_valued && !observed.iter().all(stays) {
             return Some(format!("taking values of {} away", rule.name));
         }
-        let After::Values(values) = after else {
-            return None;
-        };
-        // An account whose expiry was not read, or that has none, works for ever.
-        let (before, after) = (
-            observed.first().map_or(i64::MAX, |value| ticks(value)),
-            values.first().map_or(i64::MAX, |value| ticks(value)),
-        );
-        (self.entry.is_some() && is_expiry(&rule.def) && after < before)
-            .then(|| format!("an earlier {}", rule.name))
+        let (before, after) = expiries(rule, observed, after)?;
+        (self.entry.is_some() && after < before).then(|| format!("an earlier {}", rule.name))
     }
 
     fn name(&mut self, rule: &'t AttributeRule, names: &'t NameRule) -> Result<(), Draft> {
@@ -315,4 +311,23 @@ impl<'t> Evaluation<'_, 't, '_> {
         });
         Ok(())
     }
+}
+
+/// When the account stops working now, and when it will; `None` where the rule is not about that.
+fn expiries(rule: &AttributeRule, observed: &[CompactString], after: &After) -> Option<(i64, i64)> {
+    let After::Values(values) = after else {
+        return None;
+    };
+    // An account whose expiry was not read, or that has none, works for ever.
+    let of = |values: &[CompactString]| values.first().map_or(i64::MAX, |value| ticks(value));
+    is_expiry(&rule.def).then(|| (of(observed), of(values)))
+}
+
+/// Whether a change lets the account work longer.
+pub(super) fn works_longer(
+    rule: &AttributeRule,
+    observed: &[CompactString],
+    after: &After,
+) -> bool {
+    expiries(rule, observed, after).is_some_and(|(before, after)| after > before)
 }

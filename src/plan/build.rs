@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::approvals;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::exceptions::Exceptions;
@@ -229,6 +230,7 @@ fn make(
         not_after,
         inputs: Inputs {
             commit: input.commit.clone(),
+            author: None,
             uncommitted: input.uncommitted,
             files: config
                 .files
@@ -247,9 +249,11 @@ fn make(
         counts: Counts::default(),
         removals_held: false,
         narrowed: None,
+        base: None,
         rules: Vec::new(),
         guards: Vec::new(),
         waivers: Vec::new(),
+        approvals: Vec::new(),
         changes: Vec::new(),
         held: Vec::new(),
         exceptions: Vec::new(),
@@ -264,6 +268,11 @@ fn make(
     for target in &targets {
         let identity = target.target().index.snapshot.header.identity.clone();
         plan.targets.insert(target.target().name.clone(), identity);
+        if guarded {
+            let name = &target.target().name;
+            plan.approvals
+                .extend(approvals::asked(config, name, &mut book));
+        }
         if let Some(asked) = &mut asked {
             asked.trace.people.extend(target.assessed(&book));
         }

@@ -10,7 +10,7 @@ use super::draft::{Draft, Warnings};
 use super::evaluate::{After, Delta, Evaluation};
 use super::moves;
 use super::target::{Subject, Target};
-use crate::lifecycle::{ABSENT, MOVED, Since, Stamp};
+use crate::lifecycle::{MOVED, Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::policy::{held, warning};
 
@@ -30,6 +30,8 @@ pub(super) enum Work {
     Nothing,
     /// This is written.
     Write(CompactString),
+    /// This is what is left of it, for the person is not missing any more.
+    Seen(CompactString),
     /// It is cleared: nothing is counted from it any more.
     Clear,
     /// A state waits for it, and it cannot be read.
@@ -38,6 +40,16 @@ pub(super) enum Work {
     Foreign,
     /// A state needs one, and the target keeps none.
     Nowhere,
+}
+
+impl Work {
+    /// A stamp that stays, but for what it says of somebody who is seen again.
+    fn of_seen(stamp: &Stamp) -> Self {
+        match (stamp.absent, stamp.seen()) {
+            (Some(_), Some(left)) => Self::Seen(left.to_compact_string()),
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Target<'_> {
@@ -61,7 +73,7 @@ impl Target<'_> {
             let stamp = match found {
                 None => Work::Nothing,
                 Some(Some(stamp)) if stamp.what == MOVED && moves::keeps_stamp(self, subject) => {
-                    Work::Nothing
+                    Work::of_seen(&stamp)
                 }
                 Some(Some(_)) => Work::Clear,
                 Some(None) => Work::Foreign,
@@ -84,7 +96,7 @@ impl Target<'_> {
                 let stage = written.stage(day, as_of.date());
                 let counting = Counting {
                     day: Some(day),
-                    stamp: Work::Nothing,
+                    stamp: Work::of_seen(&stamp),
                 };
                 (u16::try_from(stage).unwrap_or(u16::MAX), counting)
             }
@@ -93,10 +105,7 @@ impl Target<'_> {
                 stamp: Work::Unreadable,
             }),
             None | Some(Some(_)) => {
-                let stamp = Stamp {
-                    what: written.name.clone(),
-                    since: as_of.timestamp(),
-                };
+                let stamp = Stamp::new(&written.name, as_of.timestamp());
                 stays(Counting {
                     day: Some(as_of.date()),
                     stamp: Work::Write(stamp.to_compact_string()),
@@ -133,10 +142,12 @@ impl Target<'_> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    pub(super) fn is_marked_absent(&self, rule: &AttributeRule) -> bool {
-        let observed = self.observed(rule).first();
-        let stamp = observed.and_then(|text| Stamp::parse(text));
-        stamp.is_some_and(|stamp| stamp.what == ABSENT)
+    /// What is left of a stamp that says the person is missing; `None` when none does.
+    pub(super) fn without_absence(&self, rule: &AttributeRule) -> Option<Vec<CompactString>> {
+        let stamp = Stamp::parse(self.observed(rule).first()?)?;
+        stamp.missing_since()?;
+        let left = stamp.seen().map(|left| left.to_compact_string());
+        Some(left.into_iter().collect())
     }
 
     /// Writes or clears the stamp. It comes first: whoever is held for something else is shut all the same, and that
@@ -147,9 +158,13 @@ impl Evaluation<'_, '_, '_> {
         };
         let after = match &self.subject.counting.stamp {
             Work::Write(text) if self.entry.is_none() || self.may_take() => vec![text.clone()],
+            Work::Seen(text) => vec![text.clone()],
             Work::Clear => Vec::new(),
             // It cannot be counted yet that they have left, but they are not missing.
-            Work::Write(_) if self.is_marked_absent(rule) => Vec::new(),
+            Work::Write(_) => match self.without_absence(rule) {
+                Some(left) => left,
+                None => return Ok(()),
+            },
             Work::Unreadable => {
                 let shown: String = self
                     .observed(rule)

@@ -5,6 +5,7 @@
 
 use compact_str::CompactString;
 
+use super::counting::Work;
 use super::draft::Draft;
 use super::naming::Given;
 pub(super) use super::outcome::{After, Delta, NameNeed, Outcome, Unresolved};
@@ -139,9 +140,14 @@ pub(super) fn hold<'t>(
         draft.accounts.push(*object);
     }
     // Somebody who is seen is not missing any more, whatever else is wrong with them.
+    let seen = matches!(subject.counting.stamp, Work::Seen(_));
+    // Not on an account that is not theirs yet.
+    let own = matches!(found, Found::Account(_));
     let kept = |delta: &Delta<'t>| {
-        stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
-            && (leaver || matches!(&delta.after, After::Values(values) if values.is_empty()))
+        own && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
+            && (leaver
+                || seen
+                || matches!(&delta.after, After::Values(values) if values.is_empty()))
     };
     let attributes: Vec<Delta<'t>> = outcome.attributes.into_iter().filter(kept).collect();
     draft.partial = leaver || !attributes.is_empty();
@@ -275,6 +281,17 @@ impl<'t> Evaluation<'_, 't, '_> {
     /// and not only recognised by something people share.
     pub(super) fn may_take(&self) -> bool {
         self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
+    }
+
+    /// Whether the account is to be disabled, and that waits.
+    pub(super) fn shutting_waits(&self) -> bool {
+        let target = self.target;
+        let flags = self.entry.and_then(|entry| entry.value(target.known.uac));
+        let flags = flags.and_then(|flags| flags.parse::<i64>().ok());
+        let stops = &target.side(self.subject).exceptions;
+        let shut =
+            !target.state(self.subject).enabled || stops.stops(self.subject.person).is_some();
+        shut && flags.is_some_and(|flags| flags & ACCOUNTDISABLE == 0) && !self.may_take()
     }
 
     pub(super) fn unproven(&mut self, what: &str, rule: RuleId) {

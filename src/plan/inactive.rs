@@ -75,12 +75,12 @@ impl<'t> Evaluation<'_, 't, '_> {
     /// missing any more.
     pub(super) fn left_alone(mut self, stopped: Option<RuleId>) -> Outcome<'t> {
         if let Some(rule) = &self.target.mapping(self.subject).stamp
-            && self.is_marked_absent(rule)
+            && let Some(left) = self.without_absence(rule)
         {
             self.outcome.attributes.push(Delta {
                 rule,
                 with: Vec::new(),
-                after: After::Values(Vec::new()),
+                after: After::Values(left),
                 cut: None,
             });
         }

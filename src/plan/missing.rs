@@ -2,10 +2,11 @@
 //!
 //! Knows the accounts `absent` has found on reads that prove it; nobody is judged here on any other. Keeps that
 //! nothing is taken before the days have passed that a stamp on the account counts, that the stamp goes when the
-//! person is seen again, and that what would need a fact of somebody who has none is left as it is.
+//! person is seen again, that of several accounts with one anchor none is anybody's, and that what would need a fact of
+//! somebody who has none is left as it is.
 
 use compact_str::{CompactString, ToCompactString, format_compact};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use jiff::civil::Date;
 
 use super::changes::{change_id, index};
@@ -21,7 +22,7 @@ use crate::mapping::{
     AttributeRule, Cleared, Decides, Mapping, Notes, Origin, RuleKind, Wanted, canonical, cleared,
     is_reference,
 };
-use crate::matching::Standing;
+use crate::matching::{Carriers, Standing};
 use crate::model::{AttributeId, Person, PersonKey};
 use crate::policy::{held, warning};
 
@@ -65,18 +66,40 @@ pub(super) fn plan(
     let mut places = Places::default();
     for one in seen {
         if let Some(here) = Here::new(target, *one)
-            && matches!(here.stamped(), Some(Some(stamp)) if stamp.what == ABSENT)
+            && let Some(Some(stamp)) = here.stamped()
+            && stamp.missing_since().is_some()
         {
+            if let Standing::Protected(why) = target.standing[one.object as usize] {
+                let text =
+                    format!("the stamp would change, for the person is seen again, but {why}");
+                left.drafts.push(here.draft(held::PROTECTED, text));
+                continue;
+            }
             let because = here.reason("the person is seen again");
-            let cleared = here.stamp(String::new());
+            let kept = here.stamp(stamp.seen());
             left.changes
-                .push(here.modify(vec![cleared], because, Vec::new()));
+                .push(here.modify(vec![kept], because, Vec::new()));
         }
     }
+    let mut told = HashSet::new();
     for one in missing {
         let Some(here) = Here::new(target, *one) else {
             continue;
         };
+        // One of them may be somebody else's: nobody can say which.
+        let carriers = here.carriers();
+        if carriers.count > 1 {
+            if told.insert(carriers.first.first().copied()) {
+                let text = format!(
+                    "{} accounts have {}, which nobody has any more",
+                    carriers.count,
+                    here.anchor()
+                );
+                let draft = here.draft(held::AMBIGUOUS_MATCH, text);
+                left.drafts.push(draft.accounts(carriers.first));
+            }
+            continue;
+        }
         if matches!(target.standing[one.object as usize], Standing::Protected(_)) {
             let text = format!(
                 "nobody has {} any more, and the account is protected",
@@ -124,7 +147,9 @@ impl<'t, 'a> Here<'t, 'a> {
 
     fn plan(&self, left: &mut Left, places: &mut Places, warnings: &mut Warnings) {
         let today = self.target.moment.as_of.date();
-        let day = match self.stamped() {
+        let zone = self.target.moment.as_of.time_zone();
+        let written = &self.lifecycle().written[self.state];
+        let stamp = match self.stamped() {
             Some(None) => {
                 let text = format!(
                     "{} says since when nobody has {}, and what stands there is no stamp",
@@ -135,26 +160,35 @@ impl<'t, 'a> Here<'t, 'a> {
                 left.drafts.push(draft);
                 return;
             }
-            Some(Some(stamp)) if stamp.what == ABSENT => {
-                let zone = self.target.moment.as_of.time_zone();
-                zone.to_datetime(stamp.since).date()
-            }
-            // Whatever else was counted, missing is something new.
-            None | Some(Some(_)) => {
-                let stamp = Stamp {
-                    what: ABSENT.to_owned(),
-                    since: self.target.moment.as_of.timestamp(),
+            Some(Some(stamp)) => Some(stamp),
+            None => None,
+        };
+        // A leaver who goes missing has left since the same day: nothing of what was counted is lost.
+        let left_on = stamp
+            .as_ref()
+            .filter(|stamp| stamp.what == written.name)
+            .map(|stamp| zone.to_datetime(stamp.since).date());
+        let day = match stamp.as_ref().and_then(Stamp::missing_since) {
+            Some(since) => zone.to_datetime(since).date(),
+            None => {
+                let now = self.target.moment.as_of.timestamp();
+                let noted = match stamp {
+                    Some(stamp) => Stamp {
+                        absent: Some(now),
+                        ..stamp
+                    },
+                    None => Stamp::new(ABSENT, now),
                 };
                 let because = self.reason(&format!("nobody has {} any more", self.anchor()));
-                let written = self.stamp(stamp.to_string());
+                let noted = self.stamp(Some(noted));
                 left.changes
-                    .push(self.modify(vec![written], because, Vec::new()));
+                    .push(self.modify(vec![noted], because, Vec::new()));
                 today
             }
         };
         let passed = i64::from((today - day).get_days());
         if passed <= i64::from(self.after) {
-            let state = &self.lifecycle().written[self.state].name;
+            let state = &written.name;
             warnings.add(
                 warning::ABSENT,
                 format!(
@@ -163,13 +197,15 @@ impl<'t, 'a> Here<'t, 'a> {
                 ),
                 format!("{}, since {day}", self.target.index.entry(self.of.object).dn),
             );
-            left.waiting.push((self.of, day));
+            if left_on.is_none() {
+                left.waiting.push((self.of, day));
+            }
             return;
         }
-        let Ok(since) = day.checked_add(jiff::Span::new().days(i64::from(self.after))) else {
+        let over = day.checked_add(jiff::Span::new().days(i64::from(self.after)));
+        let Some(since) = left_on.or(over.ok()) else {
             return;
         };
-        let written = &self.lifecycle().written[self.state];
         let at = written.stage(since, today);
         if let Some(state) = self.lifecycle().states.get(at) {
             self.leave(state, at, day, left, places);
@@ -349,12 +385,11 @@ impl<'t, 'a> Here<'t, 'a> {
         }
     }
 
-    /// The stamp as a change; an empty text clears it.
-    fn stamp(&self, text: String) -> AttributeChange {
+    /// The stamp as a change; none clears it.
+    fn stamp(&self, stamp: Option<Stamp>) -> AttributeChange {
         let mut change = self.attribute(self.rule, &[]);
-        if !text.is_empty() {
-            change.after.push(PlanValue::Text(text));
-        }
+        let text = stamp.map(|stamp| PlanValue::Text(stamp.to_string()));
+        change.after.extend(text);
         change
     }
 
@@ -410,6 +445,20 @@ impl<'t, 'a> Here<'t, 'a> {
 
     fn lifecycle(&self) -> &'t crate::lifecycle::Lifecycle {
         &self.target.sides[usize::from(self.of.side)].lifecycle
+    }
+
+    /// All accounts with the anchor, managed or not.
+    fn carriers(&self) -> Carriers {
+        let value = self
+            .target
+            .index
+            .entry(self.of.object)
+            .value(self.of.anchor);
+        let key = &self.mapping.anchor;
+        let snapshot = self.target.index.snapshot;
+        self.target
+            .keys
+            .find(snapshot, key, value.unwrap_or_default())
     }
 
     /// `employeeID "1042"`.

@@ -6,9 +6,11 @@
 mod absent;
 mod account;
 mod addresses;
+mod approvals;
 mod artifact;
 mod assemble;
 mod attribute;
+mod base;
 mod build;
 mod calendar;
 mod changes;
@@ -53,6 +55,7 @@ mod wishes;
 mod zones;
 
 pub use artifact::*;
+pub use base::against;
 pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};
 pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};

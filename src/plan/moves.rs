@@ -535,10 +535,7 @@ impl Settling<'_, '_, '_> {
             .account()
             .map_or(&[][..], |object| target.index.entry(object).values(rule.id));
         let after = begins.as_ref().map(|_| {
-            let stamp = Stamp {
-                what: MOVED.to_owned(),
-                since: target.moment.as_of.timestamp(),
-            };
+            let stamp = Stamp::new(MOVED, target.moment.as_of.timestamp());
             PlanValue::Text(stamp.to_string())
         });
         depends_on.extend(self.making.adoption(at));

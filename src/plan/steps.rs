@@ -3,6 +3,7 @@
 //! Keeps that whoever has left is shut out before anything else happens to their account, and that an account
 //! recognised by something else is tied to its person before it is changed.
 
+use super::attribute::works_longer;
 use super::changes::{Making, change_id, index, object_text};
 use super::contents::sort;
 use super::evaluate::Outcome;
@@ -376,6 +377,9 @@ impl One<'_, '_, '_> {
     /// The change of attributes; gives its identity when a new `cn` belongs to it.
     fn modify(&mut self, adopts: bool, disabled: Option<&ChangeId>) -> Option<ChangeId> {
         let anchor = self.making.target.mapping(self.subject).anchor.id;
+        let entry = self.subject.account();
+        let entry = entry.map(|object| self.making.target.index.entry(object));
+        let observed = |rule: &AttributeRule| entry.map_or(&[][..], |entry| entry.values(rule.id));
         let mut attributes = self.named();
         let mut waits = Vec::new();
         let mut by_state = attributes.is_empty();
@@ -392,7 +396,9 @@ impl One<'_, '_, '_> {
             }
             // What did not happen is counted from nothing.
             let stamp = self.making.target.mapping(self.subject).stamp.as_ref();
-            if stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule)) {
+            let counts = stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule));
+            // And should the account stay open, it is not open any longer than it was.
+            if counts || works_longer(delta.rule, observed(delta.rule), &delta.after) {
                 waits.extend(disabled.cloned());
             }
             if let Some((change, create)) = self.attribute(delta) {

@@ -9,6 +9,7 @@
 //! are ours or data, and data passes through [`escape`] on its way out. Neither a terminal, nor Markdown, nor the
 //! number of lines can be changed by data.
 
+mod approvals;
 pub mod diagnostics;
 mod difference;
 pub mod effective;
@@ -24,6 +25,7 @@ mod scaffold;
 pub mod testing;
 mod text;
 
+pub use approvals::approvals_text;
 pub use markdown::{GITHUB_COMMENT_BYTES, MarkdownOptions};
 pub use scaffold::{DirectoryScaffold, SourceScaffold};
 pub use text::TextOptions;

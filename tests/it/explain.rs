@@ -11,7 +11,7 @@ fn root() -> &'static Path {
 }
 
 /// A golden folder as a project and a recording, where no repository is.
-fn recorded(name: &str) -> tempfile::TempDir {
+pub(crate) fn recorded(name: &str) -> tempfile::TempDir {
     let folder = root().join("tests/golden").join(name);
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder.join("config")).unwrap() {

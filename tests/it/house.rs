@@ -16,6 +16,7 @@ const CORE: &[&str] = &[
     "diff",
     "policy",
     "plan",
+    "approval",
     "testing",
     "explain",
 ];
@@ -37,6 +38,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "render" => vec![
             "render",
             "plan",
+            "approval",
             "testing",
             "explain",
             "model",

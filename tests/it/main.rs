@@ -6,7 +6,9 @@
 )]
 
 mod apply;
+mod approve;
 mod auth;
+mod base;
 mod demo;
 mod directory;
 mod e2e;

@@ -3,6 +3,7 @@
 //! Every check adds to one report and none stops another. What hangs from something already complained about is left
 //! unsaid. Nothing is loaded, resolved or changed here.
 
+mod approvals;
 mod attributes;
 mod auth;
 mod deletion;
@@ -42,6 +43,7 @@ use super::yaml::{Doc, join};
 use crate::lang::{self, LangError, Scope};
 use crate::model::{FactType, Name};
 
+pub(crate) use approvals::SignerFiles;
 pub use halo::halo_always_lists;
 pub(crate) use login::callback_fault;
 pub(crate) use project::leads_out;
@@ -85,7 +87,12 @@ pub(crate) struct Report {
 pub(crate) type Rows = Vec<BTreeMap<String, String>>;
 
 /// Runs every check.
-pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Rows {
+pub(crate) fn run(
+    set: &Set,
+    files: &TableFiles<'_>,
+    signers: &SignerFiles,
+    report: &mut Report,
+) -> Rows {
     names::check(set, report);
     for project in &set.projects {
         project::check(project, report);
@@ -112,6 +119,7 @@ pub(crate) fn run(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Row
     groups::check(&context, report);
     removal::check(&context, report);
     guards::check(&context, report);
+    approvals::check(set, signers, report);
     links::check(&context, report);
     exceptions::check(&context, report);
     for test in &set.tests {

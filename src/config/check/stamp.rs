@@ -24,13 +24,13 @@ pub(super) fn check(
     if let Some(known) = attribute_name(doc, AT, name, true, report)
         && (!known.single_valued
             || !matches!(known.syntax, Syntax::Text | Syntax::CaseExactText)
-            || known.range_upper.is_some_and(|upper| upper < 64))
+            || known.range_upper.is_some_and(|upper| upper < 96))
     {
         report.error(
             doc,
             AT,
             codes::STAMP_ATTRIBUTE,
-            format!("{} does not hold one text of 64 characters", quoted(name)),
+            format!("{} does not hold one text of 96 characters", quoted(name)),
             help(),
         );
         return;

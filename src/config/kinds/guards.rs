@@ -19,6 +19,65 @@ pub struct Guards {
     /// memberships. A hard stop: no waiver releases it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub break_glass: Vec<String>,
+    /// Whose signatures a plan that changes the target needs before it is applied. Left out, none: then what applies
+    /// plans must itself ask somebody, for example a protected environment of the CI system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Approvals>,
+}
+
+/// Whose signatures a plan needs. A risk class that is left out asks what the class below it asks; below the first, nobody
+/// is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approvals {
+    /// Path of the file with the keys of those who may approve, from the project's folder: OpenSSH's `allowed_signers`,
+    /// as `git` and `ssh-keygen -Y verify` read it.
+    pub signers: String,
+    /// For plans with changes of risk `low`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<ApprovalRule>,
+    /// For plans with changes of risk `medium`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<ApprovalRule>,
+    /// For plans with changes of risk `high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<ApprovalRule>,
+    /// For plans with changes that cannot be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irreversible: Option<ApprovalRule>,
+}
+
+/// How many must approve, and who can.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalRule {
+    /// How many different people must approve.
+    #[schemars(range(min = 0, max = 20))]
+    pub people: u32,
+    /// Who can: names of the allowed signers, where `*` stands for anything and `?` for one character. Left out, every
+    /// one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// Whether the author of the commit the plan was made from may be among them: whoever has the author's mail address
+    /// as name.
+    #[serde(default)]
+    pub author: bool,
+}
+
+impl Approvals {
+    /// What each class asks, the lowest first; `None` where nobody is asked.
+    pub fn classes(&self) -> [(&'static str, Option<&ApprovalRule>); 4] {
+        let low = self.low.as_ref();
+        let medium = self.medium.as_ref().or(low);
+        let high = self.high.as_ref().or(medium);
+        let irreversible = self.irreversible.as_ref().or(high);
+        [
+            ("low", low),
+            ("medium", medium),
+            ("high", high),
+            ("irreversible", irreversible),
+        ]
+    }
 }
 
 /// How many accounts one plan may do something to.

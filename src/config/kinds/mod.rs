@@ -25,7 +25,8 @@ pub use active_directory::{
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
 pub use groups::{GroupMode, GroupRule, Groups, LONGEST_OVERLAP, Overlap};
 pub use guards::{
-    ActionClass, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per, Share, Waiver,
+    ActionClass, ApprovalRule, Approvals, Guards, Limit, LimitName, MinimumMembers, OnBreach, Per,
+    Share, Waiver,
 };
 pub use lifecycle::{
     AbsentLeaver, AbsentPolicy, AccountState, Deletion, GroupsInState, InactivePolicy,

@@ -15,6 +15,9 @@ pub struct Inputs {
     /// Commit of the configuration repository, when it is one and clean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Mail address of that commit's author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// True when the configuration differed from that commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncommitted: bool,

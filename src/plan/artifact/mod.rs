@@ -3,6 +3,8 @@
 //! Everything `apply` needs is here, resolved: names, places, groups, before and after. Only what nobody can know
 //! beforehand (a generated password, a new object's GUID) is marked as made at apply.
 
+mod approvals;
+mod base;
 mod calendar;
 mod change;
 mod exceptions;
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{DirectoryIdentity, Dn, Location, Name, PersonKey};
 
+pub use approvals::*;
+pub use base::*;
 pub use calendar::*;
 pub use change::*;
 pub use exceptions::*;
@@ -65,6 +69,9 @@ pub struct Plan {
     /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowed>,
+    /// What the change of the configuration brings about, when the plan was compared with an earlier commit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<AgainstBase>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
     /// Each guard with what it was judged on and the verdict. What a guard holds is not among the changes.
@@ -73,6 +80,9 @@ pub struct Plan {
     /// Every waiver, those included that have expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverInPlan>,
+    /// Whose signatures are needed before it is applied, by class of risk. Classes of which there is no change ask nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalAsked>,
     /// The changes, in the order they are applied when nothing runs at the same time.
     pub changes: Vec<Change>,
     /// People and accounts for whom nothing is done, and why.
@@ -207,6 +217,21 @@ pub struct Warning {
 }
 
 impl Plan {
+    /// The approvals it needs: of those its guards speak of, the ones for a risk some change has.
+    pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
+        let present: std::collections::HashSet<(&Name, Risk)> = if self.approvals.is_empty() {
+            std::collections::HashSet::new()
+        } else {
+            let changes = self.changes.iter();
+            changes
+                .map(|change| (&change.target, change.risk))
+                .collect()
+        };
+        self.approvals
+            .iter()
+            .filter(move |asked| present.contains(&(&asked.target, asked.risk)))
+    }
+
     /// How many people, and accounts without one, are held: wholly, and in part.
     pub fn held_counts(&self) -> HeldCounts {
         /// Whose entry it is.

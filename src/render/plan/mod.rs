@@ -5,6 +5,7 @@
 //! nothing out; writers may, and say so.
 
 mod accounts;
+mod base;
 mod calendar;
 mod changes;
 mod deletions;
@@ -71,7 +72,25 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     };
     let sorted = changes::sort(plan);
     let whole = sorted.creates.len() <= detail.whole_creates();
-    let mut sections = vec![
+    let mut sections = Vec::new();
+    if let Some(against) = &plan.base {
+        let size = usize::try_from(against.people).unwrap_or(usize::MAX);
+        sections.push(Section {
+            title: "Brought about by the change of the configuration".into(),
+            size: people(size),
+            items_are: "lines of the configuration",
+            essential: true,
+            items: base::brought(against),
+        });
+        sections.push(Section {
+            title: "No longer done".into(),
+            size: String::new(),
+            items_are: "lines of the configuration",
+            essential: false,
+            items: base::withdrawn(against),
+        });
+    }
+    sections.extend([
         Section {
             title: "ACCOUNTS TO BE DELETED".into(),
             size: people(sorted.deletions.len()),
@@ -105,7 +124,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
                 .map(|of| accounts::create(&context, of, whole))
                 .collect(),
         },
-    ];
+    ]);
     for (title, of) in &sorted.by_cause {
         sections.push(Section {
             title: (*title).into(),

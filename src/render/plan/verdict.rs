@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Context, deletions, guards};
+use super::{Context, base, deletions, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
-use crate::plan::{Action, Plan, PlanFile, ReadOfPeople};
+use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
 use crate::render::report::{Line, Sign, count, grouped, number};
 
@@ -74,7 +74,11 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
             count(narrowed.held_left_out, "held entry", "held entries"),
         )));
     }
+    if let Some(against) = &plan.base {
+        lines.push(base::line(context, against));
+    }
     lines.extend(guards::alarms(context));
+    lines.extend(plan.approvals_asked().map(approval));
     for (source, read) in &plan.inputs.people {
         lines.extend(checks(source.as_str(), read));
     }
@@ -98,6 +102,28 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// `needs 2 approvals for changes of high risk in corp, of *@identity.example.com`.
+fn approval(asked: &ApprovalAsked) -> Line {
+    let risk = match asked.risk {
+        Risk::Low => "changes of low risk in ",
+        Risk::Medium => "changes of medium risk in ",
+        Risk::High => "changes of high risk in ",
+        Risk::Irreversible => "changes that cannot be undone in ",
+    };
+    let mut line = Line::new(0, Sign::None)
+        .own("needs ")
+        .strong(count(u64::from(asked.people), "approval", "approvals"))
+        .own(" for ")
+        .own(risk)
+        .code(asked.target.as_str());
+    for (at, from) in asked.from.iter().enumerate() {
+        line = line
+            .own(if at == 0 { ", of " } else { " or " })
+            .code(from.clone());
+    }
+    line
 }
 
 fn summary(plan: &Plan) -> Line {

@@ -1,16 +1,16 @@
 //! A laboratory: HaloITSM, a directory, a project, and the hands of an administrator.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Mutex;
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
+use ldap3::Ldap;
 
 use halosync::sandbox::directory::{DirectoryHandle, NewEntry};
 use halosync::sandbox::halo::HaloPerson;
 
+use super::admin::connect;
 use super::site;
 use crate::support::{Run, halosync};
 
@@ -26,6 +26,10 @@ pub(super) struct Joiner {
     manager: Option<u32>,
     pub(super) inactive: bool,
     pub(super) ends_on: Option<String>,
+    /// Instead of an address of their own.
+    pub(super) email: Option<String>,
+    /// At a site of another client.
+    pub(super) elsewhere: bool,
 }
 
 impl Joiner {
@@ -40,6 +44,8 @@ impl Joiner {
             manager: None,
             inactive: false,
             ends_on: None,
+            email: None,
+            elsewhere: false,
         }
     }
 
@@ -62,12 +68,15 @@ impl Joiner {
     fn record(&self) -> HaloPerson {
         let filled = |text: &str| Some(text.to_owned());
         HaloPerson {
-            emailaddress: Some(format!(
-                "{}.{}{}@example.com",
-                self.given.trim().to_lowercase(),
-                self.surname.trim().to_lowercase(),
-                self.number
-            )),
+            emailaddress: Some(self.email.clone().unwrap_or_else(|| {
+                format!(
+                    "{}.{}{}@example.com",
+                    self.given.trim().to_lowercase(),
+                    self.surname.trim().to_lowercase(),
+                    self.number
+                )
+            })),
+            site_id: if self.elsewhere { site::ELSEWHERE } else { 1 },
             other1: Some(self.number.to_string()),
             other2: filled(&self.department),
             other3: filled(&self.title),
@@ -84,7 +93,7 @@ impl Joiner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) dn: String,
-    attributes: BTreeMap<String, Vec<String>>,
+    pub(super) attributes: BTreeMap<String, Vec<String>>,
 }
 
 impl Account {
@@ -137,17 +146,17 @@ pub(super) struct Site {
 }
 
 pub(super) struct Lab {
-    halo: site::Halo,
-    people: Mutex<BTreeMap<u32, Joiner>>,
-    site: Site,
-    admin: Ldap,
-    environment: BTreeMap<String, String>,
-    identity: age::x25519::Identity,
-    dir: tempfile::TempDir,
+    pub(super) halo: site::Halo,
+    pub(super) people: Mutex<BTreeMap<u32, Joiner>>,
+    pub(super) site: Site,
+    pub(super) admin: Ldap,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) identity: age::x25519::Identity,
+    pub(super) dir: tempfile::TempDir,
     plans: Mutex<u32>,
 }
 
-const BASE: &str = "DC=corp,DC=example,DC=test";
+pub(super) const BASE: &str = "DC=corp,DC=example,DC=test";
 const CLIENT_SECRET: &str = "canary-halo-client-secret-7f3a";
 
 impl Lab {
@@ -226,6 +235,21 @@ impl Lab {
         let person = people.get_mut(&number).expect("a known person");
         change(person);
         self.halo.put(person.record());
+    }
+
+    /// Deletes somebody's record.
+    pub(super) fn fire(&self, number: u32) {
+        self.halo.remove(number);
+    }
+
+    /// From this page on every answer is an error.
+    pub(super) fn fail_from_page(&self, page: u64) {
+        self.halo.fail_from(page);
+    }
+
+    /// The agent does not see the people of the other client any more, or sees them again.
+    pub(super) fn hide_the_other_client(&self, hidden: bool) {
+        self.halo.hide(hidden);
     }
 
     /// From now on HaloITSM claims more people than it shows.
@@ -309,6 +333,11 @@ impl Lab {
         *self.plans.lock().expect("not poisoned") += 1;
         let file = self.plan_file();
         self.run(&["plan", "--out", &file]).await
+    }
+
+    /// Looks at the plan of another moment.
+    pub(super) async fn plan_as_of(&self, moment: &str) -> Run {
+        self.run(&["plan", "--as-of", moment]).await
     }
 
     pub(super) async fn show(&self, format: &str) -> Run {
@@ -407,187 +436,10 @@ impl Lab {
             }
         }
     }
-
-    // -- the directory, by an administrator's hand -----------------------------------------------------------------
-
-    /// The full name of something below the domain.
-    pub(super) fn dn(&self, place: &str) -> String {
-        format!("{place},{BASE}")
-    }
-
-    pub(super) fn domain(&self) -> &'static str {
-        "corp.example.test"
-    }
-
-    async fn add(&self, dn: &str, attributes: Vec<(&str, HashSet<&str>)>) {
-        let result = self
-            .admin
-            .clone()
-            .add(dn, attributes)
-            .await
-            .expect("an answer");
-        // Some sites come with places of their own.
-        assert!(matches!(result.rc, 0 | 68), "{dn}: {result}");
-    }
-
-    async fn add_place(&self, place: &str) {
-        self.add(
-            &self.dn(place),
-            vec![("objectClass", HashSet::from(["top", "organizationalUnit"]))],
-        )
-        .await;
-    }
-
-    async fn add_group(&self, name: &str) {
-        let dn = self.dn(&format!("CN={name},OU=Groups"));
-        self.add(
-            &dn,
-            vec![
-                ("objectClass", HashSet::from(["top", "group"])),
-                ("sAMAccountName", HashSet::from([name])),
-            ],
-        )
-        .await;
-    }
-
-    /// An enabled account that was there before halosync.
-    pub(super) async fn add_account(&self, name: &str, place: &str, attributes: &[(&str, &str)]) {
-        let dn = self.dn(&format!("CN={name},{place}"));
-        // PASSWD_NOTREQD lets an account be enabled without a password.
-        let mut all = vec![
-            (
-                "objectClass",
-                HashSet::from(["top", "person", "organizationalPerson", "user"]),
-            ),
-            ("userAccountControl", HashSet::from(["544"])),
-        ];
-        all.extend(
-            attributes
-                .iter()
-                .map(|(name, value)| (*name, HashSet::from([*value]))),
-        );
-        self.add(&dn, all).await;
-    }
-
-    /// Sets an attribute of the account of a person, as an administrator would.
-    pub(super) async fn set(&self, employee: &str, attribute: &str, values: &[&str]) {
-        let account = self.account(employee).await.expect("an account");
-        let change = Mod::Replace(attribute, values.iter().copied().collect());
-        self.admin
-            .clone()
-            .modify(&account.dn, vec![change])
-            .await
-            .and_then(ldap3::LdapResult::success)
-            .expect("the administrator may");
-    }
-
-    /// Sets an attribute of a group, as an administrator would.
-    pub(super) async fn set_group(&self, name: &str, attribute: &str, values: &[&str]) {
-        let dn = self.dn(&format!("CN={name},OU=Groups"));
-        let change = Mod::Replace(attribute, values.iter().copied().collect());
-        self.admin
-            .clone()
-            .modify(&dn, vec![change])
-            .await
-            .and_then(ldap3::LdapResult::success)
-            .expect("the administrator may");
-    }
-
-    /// Deletes the account of a person, as an administrator would.
-    pub(super) async fn delete(&self, employee: &str) {
-        let account = self.account(employee).await.expect("an account");
-        self.admin
-            .clone()
-            .delete(&account.dn)
-            .await
-            .and_then(ldap3::LdapResult::success)
-            .expect("the administrator may");
-    }
-
-    async fn find(&self, filter: &str) -> Vec<Account> {
-        let mut ldap = self.admin.clone();
-        let (entries, _) = ldap
-            .search(BASE, Scope::Subtree, filter, vec!["*"])
-            .await
-            .expect("an answer")
-            .success()
-            .expect("success");
-        entries
-            .into_iter()
-            .filter(|entry| !entry.is_ref())
-            .map(|entry| {
-                let entry = SearchEntry::construct(entry);
-                // Bytes that are not UTF-8 stand apart.
-                let bytes: Vec<(String, Vec<String>)> = entry
-                    .bin_attrs
-                    .iter()
-                    .map(|(name, values)| {
-                        use base64::Engine as _;
-                        let engine = &base64::engine::general_purpose::STANDARD;
-                        let values = values.iter().map(|value| engine.encode(value));
-                        (format!("{};bytes", name.to_lowercase()), values.collect())
-                    })
-                    .collect();
-                let attributes = entry.attrs.into_iter().map(|(name, mut values)| {
-                    values.sort();
-                    (name.to_lowercase(), values)
-                });
-                Account {
-                    dn: entry.dn,
-                    attributes: attributes.chain(bytes).collect(),
-                }
-            })
-            .collect()
-    }
-
-    /// The account with an employee number; several fail the test.
-    pub(super) async fn account(&self, employee: &str) -> Option<Account> {
-        let mut found = self
-            .find(&format!("(&(objectClass=user)(employeeID={employee}))"))
-            .await;
-        assert!(found.len() < 2, "two accounts of {employee}: {found:?}");
-        found.pop()
-    }
-
-    /// The members of a group, sorted.
-    pub(super) async fn members(&self, group: &str) -> Vec<String> {
-        let found = self
-            .find(&format!("(&(objectClass=group)(sAMAccountName={group}))"))
-            .await;
-        assert_eq!(found.len(), 1, "{found:?}");
-        found[0].values("member")
-    }
-}
-
-async fn connect(site: &Site) -> Ldap {
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(site.ca_pem.as_bytes()) {
-        roots
-            .add(certificate.expect("a certificate"))
-            .expect("a usable certificate");
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let settings = LdapConnSettings::new()
-        .set_conn_timeout(Duration::from_secs(10))
-        .set_config(Arc::new(tls));
-    let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &site.url)
-        .await
-        .expect("a connection");
-    ldap3::drive!(connection);
-    ldap.simple_bind(&site.admin.0, &site.admin.1)
-        .await
-        .and_then(ldap3::LdapResult::success)
-        .expect("the administrator binds");
-    ldap
 }
 
 /// A project of the usual shape.
-fn write_project(dir: &Path, recipient: &str) {
+pub(super) fn write_project(dir: &Path, recipient: &str) {
     let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("writable");
     write(
         "halosync.yaml",

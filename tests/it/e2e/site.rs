@@ -1,6 +1,6 @@
 //! The two directories, and HaloITSM.
 
-use halosync::sandbox::halo::{Fault, HaloPerson, HaloSim, On, SimConfig};
+use halosync::sandbox::halo::{ErrorShape, Fault, HaloPerson, HaloSim, On, SimConfig, SimSite};
 
 use super::lab::Site;
 use crate::directory::lab::{EMBEDDED_ADMIN, embedded_directory};
@@ -38,6 +38,10 @@ pub(super) async fn embedded() -> Site {
     }
 }
 
+/// A site of another client.
+pub(super) const ELSEWHERE: i64 = 99;
+const OTHER_CLIENT: i64 = 13;
+
 /// HaloITSM with the people of a case.
 pub(super) struct Halo {
     sim: HaloSim,
@@ -45,7 +49,13 @@ pub(super) struct Halo {
 
 impl Halo {
     pub(super) async fn start(secret: &str) -> Self {
+        let mut sites = SimConfig::default().sites;
+        sites.push(SimSite {
+            client_id: OTHER_CLIENT,
+            ..SimSite::new(ELSEWHERE, "Elsewhere")
+        });
         let sim = HaloSim::start(SimConfig {
+            sites,
             client_id: "halosync".to_owned(),
             client_secret: secret.to_owned(),
             tenant: None,
@@ -69,6 +79,36 @@ impl Halo {
     /// Adds or replaces a person.
     pub(super) fn put(&self, person: HaloPerson) {
         self.sim.state().put(person);
+    }
+
+    /// Deletes a person.
+    pub(super) fn remove(&self, number: u32) {
+        self.sim.state().remove(i64::from(number));
+    }
+
+    /// Deletes everybody; everything works again.
+    pub(super) fn clear(&self) {
+        let state = self.sim.state();
+        state.clear_faults();
+        state.hide_client(OTHER_CLIENT, false);
+        for id in state.ids() {
+            if id < 1_000_000 {
+                state.remove(id);
+            }
+        }
+    }
+
+    /// From this request on, counted from now, every answer is an error.
+    pub(super) fn fail_from(&self, request: u64) {
+        let state = self.sim.state();
+        state.clear_faults();
+        let fault = Fault::Status(500, ErrorShape::Plain, "oops".to_owned());
+        state.fault_from(On::Api, request, fault);
+    }
+
+    /// Hides the people of the other client, or shows them again.
+    pub(super) fn hide(&self, hidden: bool) {
+        self.sim.state().hide_client(OTHER_CLIENT, hidden);
     }
 
     /// From now on the claimed total is off by this many.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
 use halosync::model::{
-    AttributeId, DeletionFacts, DirectorySnapshot, Dn, Entry, EntryKind, Guid, Syntax, Values,
+    AttributeId, DeletionFacts, DirectoryHeader, DirectorySnapshot, Dn, DnKey, Entry, EntryKind,
+    Guid, Syntax, Values,
 };
-use halosync::plan::{Action, AttributeChange, ObjectRef, Plan, PlanValue};
+use halosync::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue};
 
 /// An attribute's values with references by identity, so that they follow renames as links do.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,62 +18,92 @@ enum Held {
 
 type Object = (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>);
 
-struct Directory<'a> {
-    read: &'a DirectorySnapshot,
+/// A directory that plans are applied to, one after the other.
+pub(super) struct Directory {
+    header: DirectoryHeader,
     objects: BTreeMap<Guid, Object>,
+    /// Who stands where, but for deleted and foreign objects.
+    standing: HashMap<DnKey, Guid>,
     made: HashMap<String, Guid>,
+    next: u128,
+    /// What is known of accounts before a deletion, as read.
+    deletions: HashMap<Guid, Option<Box<DeletionFacts>>>,
+    /// When accounts were last enabled or disabled here.
+    switched: HashMap<Guid, jiff::Timestamp>,
     now: jiff::Timestamp,
 }
 
 /// The read after every change of the plan. Panics where a real directory would refuse.
 pub(super) fn apply(plan: &Plan, read: &DirectorySnapshot) -> DirectorySnapshot {
-    let by_key: HashMap<_, _> = read
-        .objects
-        .iter()
-        .filter(|entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign))
-        .map(|entry| (entry.dn.key(), entry.guid))
-        .collect();
-    let objects = read
-        .objects
-        .iter()
-        .map(|entry| {
-            let attributes = entry
-                .attributes
-                .iter()
-                .map(|(id, values)| {
-                    let link = read.header.definition(*id).syntax == Syntax::Dn;
-                    let values = values
-                        .as_slice()
-                        .iter()
-                        .map(|value| match Dn::parse(value) {
-                            Ok(dn) if link => by_key.get(&dn.key()).map_or_else(
-                                || Held::Text(value.clone()),
-                                |guid| Held::Link(*guid),
-                            ),
-                            _ => Held::Text(value.clone()),
-                        })
-                        .collect();
-                    (*id, values)
-                })
-                .collect();
-            (entry.guid, (entry.dn.clone(), entry.kind, attributes))
-        })
-        .collect();
-    let mut directory = Directory {
-        read,
-        objects,
-        made: HashMap::new(),
-        now: plan.as_of,
-    };
-    for change in &plan.changes {
-        directory.change(change);
-    }
-    directory.read_again()
+    let mut directory = Directory::new(read);
+    directory.apply(plan.as_of, &plan.changes);
+    directory.read()
 }
 
-impl Directory<'_> {
+impl Directory {
+    /// As a read shows it.
+    pub(super) fn new(read: &DirectorySnapshot) -> Self {
+        let standing: HashMap<_, _> = read
+            .objects
+            .iter()
+            .filter(|entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign))
+            .map(|entry| (entry.dn.key(), entry.guid))
+            .collect();
+        let objects = read
+            .objects
+            .iter()
+            .map(|entry| {
+                let attributes = entry
+                    .attributes
+                    .iter()
+                    .map(|(id, values)| {
+                        let link = read.header.definition(*id).syntax == Syntax::Dn;
+                        let values = values
+                            .as_slice()
+                            .iter()
+                            .map(|value| match Dn::parse(value) {
+                                Ok(dn) if link => standing.get(&dn.key()).map_or_else(
+                                    || Held::Text(value.clone()),
+                                    |guid| Held::Link(*guid),
+                                ),
+                                _ => Held::Text(value.clone()),
+                            })
+                            .collect();
+                        (*id, values)
+                    })
+                    .collect();
+                (entry.guid, (entry.dn.clone(), entry.kind, attributes))
+            })
+            .collect();
+        Self {
+            header: read.header.clone(),
+            objects,
+            standing,
+            made: HashMap::new(),
+            next: 0xc << 124,
+            deletions: read
+                .objects
+                .iter()
+                .map(|entry| (entry.guid, entry.deletion.clone()))
+                .collect(),
+            switched: HashMap::new(),
+            now: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Makes these changes of one plan, in their order.
+    pub(super) fn apply(&mut self, now: jiff::Timestamp, changes: &[Change]) {
+        self.made.clear();
+        self.now = now;
+        for change in changes {
+            self.change(change);
+        }
+    }
+}
+
+impl Directory {
     fn id(&self, name: &str) -> AttributeId {
-        self.read.header.attribute(name).unwrap()
+        self.header.attribute(name).unwrap()
     }
 
     fn guid(&self, object: &ObjectRef) -> Guid {
@@ -83,21 +114,21 @@ impl Directory<'_> {
         }
     }
 
-    fn change(&mut self, change: &halosync::plan::Change) {
+    fn change(&mut self, change: &Change) {
         if let Action::Create {
             attributes, enable, ..
         } = &change.action
         {
             // No apply after another gives an identity twice.
-            let mut number: u128 = 0xc << 124;
             let guid = loop {
-                let guid = Guid::parse(&format!("{number:032x}")).unwrap();
+                let guid = Guid::parse(&format!("{:032x}", self.next)).unwrap();
                 if !self.objects.contains_key(&guid) {
                     break guid;
                 }
-                number += 1;
+                self.next += 1;
             };
             self.vacant(&change.object.dn, guid);
+            self.standing.insert(change.object.dn.key(), guid);
             self.made.insert(change.id.0.to_string(), guid);
             self.objects.insert(
                 guid,
@@ -109,6 +140,7 @@ impl Directory<'_> {
             let flags = if *enable { "512" } else { "514" };
             let uac = self.id("userAccountControl");
             self.store(guid, uac, vec![Held::Text(flags.into())]);
+            self.switched.insert(guid, self.now);
             return;
         }
         let guid = self.guid(&change.object);
@@ -116,6 +148,7 @@ impl Directory<'_> {
             Action::Create { .. } | Action::ResetPassword {} => {}
             Action::Delete { before, .. } => {
                 let (dn, _, attributes) = self.objects.remove(&guid).unwrap();
+                self.standing.remove(&dn.key());
                 assert_eq!(attributes.len(), before.len(), "the whole is noted");
                 let flags = &attributes[&self.id("userAccountControl")];
                 assert!(
@@ -148,6 +181,7 @@ impl Directory<'_> {
                 let flags: i64 = flags.parse().unwrap();
                 let disable = matches!(change.action, Action::Disable {});
                 assert_ne!(flags & 2 != 0, disable, "the bit is as wanted already");
+                self.switched.insert(guid, self.now);
                 self.store(
                     guid,
                     uac,
@@ -198,23 +232,22 @@ impl Directory<'_> {
 
     fn vacant(&self, dn: &Dn, by: Guid) {
         let key = dn.key();
-        for (guid, (other, kind, _)) in &self.objects {
-            assert!(
-                *guid == by || *kind == EntryKind::Deleted || other.key() != key,
-                "{dn} is taken"
-            );
-        }
         assert!(
-            self.objects
-                .values()
-                .any(|(place, ..)| Some(place.key()) == key.parent()),
-            "{dn} has no parent"
+            self.standing.get(&key).is_none_or(|other| *other == by),
+            "{dn} is taken"
         );
+        let parent = key
+            .parent()
+            .is_some_and(|parent| self.standing.contains_key(&parent));
+        assert!(parent, "{dn} has no parent");
     }
 
     fn stand(&mut self, guid: Guid, dn: &Dn) {
         self.vacant(dn, guid);
-        self.objects.get_mut(&guid).unwrap().0 = dn.clone();
+        let object = self.objects.get_mut(&guid).unwrap();
+        self.standing.remove(&object.0.key());
+        self.standing.insert(dn.key(), guid);
+        object.0 = dn.clone();
     }
 
     /// Compare-and-set: what the plan says was there must be there.
@@ -250,7 +283,7 @@ impl Directory<'_> {
     }
 
     fn store(&mut self, guid: Guid, id: AttributeId, values: Vec<Held>) {
-        let def = self.read.header.definition(id);
+        let def = self.header.definition(id);
         let upper = def.range_upper.unwrap_or(i64::MAX);
         assert!(!def.single_valued || values.len() <= 1);
         for value in &values {
@@ -272,39 +305,33 @@ impl Directory<'_> {
 
     /// What is known of an account before a deletion: it was disabled now, or stands as it was read.
     fn deletion(&self, guid: Guid) -> Option<Box<DeletionFacts>> {
-        self.read.header.deleted_objects?;
-        let at = self.read.objects.iter().find(|entry| entry.guid == guid);
-        let uac = self.id("userAccountControl");
-        let flags = self.objects[&guid].2.get(&uac)?;
+        self.header.deleted_objects?;
+        let flags = self.objects[&guid].2.get(&self.id("userAccountControl"))?;
         let [Held::Text(flags)] = &flags[..] else {
             return None;
         };
         if flags.parse::<i64>().unwrap() & 2 == 0 {
             return None;
         }
-        match at {
-            Some(entry) if entry.value(uac) == Some(flags) => entry.deletion.clone(),
-            _ => Some(Box::new(DeletionFacts {
-                control_changed: Some(self.now),
+        match self.switched.get(&guid) {
+            None => self.deletions.get(&guid).cloned().flatten(),
+            Some(moment) => Some(Box::new(DeletionFacts {
+                control_changed: Some(*moment),
                 protected: Some(false),
             })),
         }
     }
 
-    fn read_again(self) -> DirectorySnapshot {
-        let names: HashMap<Guid, Dn> = self
-            .objects
-            .iter()
-            .map(|(guid, (dn, ..))| (*guid, dn.clone()))
-            .collect();
+    /// As a read would show it.
+    pub(super) fn read(&self) -> DirectorySnapshot {
         let text = |held: &Held| -> CompactString {
             match held {
                 Held::Text(text) => text.clone(),
-                Held::Link(guid) => names[guid].as_str().into(),
+                Held::Link(guid) => self.objects[guid].0.as_str().into(),
             }
         };
         DirectorySnapshot {
-            header: self.read.header.clone(),
+            header: self.header.clone(),
             objects: self
                 .objects
                 .iter()

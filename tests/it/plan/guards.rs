@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use super::properties::{account, shuffle, somebody, world};
 use super::{config_of, golden_root, plan};
 
-fn document<T: serde::de::DeserializeOwned>(name: &str, spec: Value) -> (Name, Document<T>) {
+pub(super) fn document<T: serde::de::DeserializeOwned>(
+    name: &str,
+    spec: Value,
+) -> (Name, Document<T>) {
     let name = Name::new(name);
     let document = Document {
         name: name.clone(),

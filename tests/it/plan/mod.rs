@@ -5,6 +5,7 @@
 //! difference before committing it.
 
 mod addresses;
+mod anything;
 mod applied;
 mod cases;
 mod claims;

@@ -51,6 +51,7 @@ pub(super) fn empty() -> Plan {
         not_after: moment("2026-11-24T09:00:00Z"),
         inputs: Inputs {
             commit: Some("4f0c3a9d7e21b85566f1d0a2c3b4e5f60718293a".into()),
+            author: None,
             uncommitted: false,
             files: BTreeMap::from([
                 ("halosync.yaml".to_owned(), "sha256:00".to_owned()),
@@ -109,6 +110,7 @@ pub(super) fn empty() -> Plan {
         },
         removals_held: false,
         narrowed: None,
+        base: None,
         rules: [
             ("mappings/employees.yaml", 17, "OU={{ person.department }}"),
             ("mappings/employees.yaml", 31, "{{ person.department }}"),
@@ -136,6 +138,7 @@ pub(super) fn empty() -> Plan {
         .collect(),
         guards: Vec::new(),
         waivers: Vec::new(),
+        approvals: Vec::new(),
         changes: Vec::new(),
         exceptions: Vec::new(),
         held: Vec::new(),

@@ -1,6 +1,6 @@
 //! People missing from the source.
 
-use super::company::{Company, becomes, held, kinds};
+use super::company::{Company, held, kinds};
 
 const MISSING: &str = "  absent: {leaver: {after: 14d, state: leaver}}
   states:
@@ -157,11 +157,51 @@ fn what_is_no_stamp_is_never_guessed_at() {
     assert!(plan.changes.is_empty());
     assert_eq!(plan.held[0].code, "stamp-unreadable");
     assert!(held(&plan, "1").is_empty());
-    // Whatever else was counted, being missing is something new.
-    company.write("1", STAMP, "halosync: leaver since 2020-01-01T00:00:00Z");
-    let plan = company.run("2026-11-20T10:00:00Z");
-    assert_eq!(becomes(&plan, STAMP).as_deref(), Some(ABSENT));
     assert!(company.enabled("1"));
+}
+
+#[test]
+fn a_leaver_who_goes_missing_has_left_since_the_same_day() {
+    let left = "halosync: leaver since 2026-11-15T10:00:00Z";
+    let both = "halosync: leaver since 2026-11-15T10:00:00Z, absent since 2026-11-20T10:00:00Z";
+    let mut company = company();
+    company.person("1", &[("site", "Leeds"), ("inactive", "true")]);
+    company.run("2026-11-15T10:00:00Z");
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(left));
+    // Not shown for once, and shown again: nothing is counted anew.
+    company.gone("1");
+    assert_eq!(kinds(&company.run("2026-11-20T10:00:00Z"), ""), ["modify"]);
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(both));
+    company.person("1", &[("site", "Leeds"), ("inactive", "true")]);
+    assert_eq!(kinds(&company.run("2026-11-21T10:00:00Z"), ""), ["modify"]);
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(left));
+    // The same for whoever nothing is planned for.
+    company.gone("1");
+    company.run("2026-11-22T10:00:00Z");
+    company.person("1", &[]);
+    company.people.people[0].in_scope = false;
+    company.run("2026-11-23T10:00:00Z");
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(left));
+    // Nor in a read that is not proven.
+    company.gone("1");
+    company.run("2026-11-24T10:00:00Z");
+    company.person("1", &[("site", "Leeds"), ("inactive", "true")]);
+    company.proven(false);
+    company.run("2026-11-25T10:00:00Z");
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(left));
+    company.proven(true);
+    // The record is gone for good: the stage waits for the days somebody has to be missing, and then is the one due.
+    company.gone("1");
+    company.run("2026-12-10T10:00:00Z");
+    assert!(company.run("2026-12-24T23:59:59Z").changes.is_empty());
+    assert_eq!(company.stands_in("1"), "Sales");
+    assert_eq!(kinds(&company.run("2026-12-25T00:00:00Z"), ""), ["move"]);
+    assert_eq!(company.stands_in("1"), "Archive");
+    // Whoever works again is no leaver, and was not missing.
+    company.person("1", &[("site", "Leeds")]);
+    company.run("2026-12-26T00:00:00Z");
+    assert!(company.enabled("1"));
+    assert_eq!(company.value("1", STAMP), None);
 }
 
 #[test]

@@ -38,6 +38,7 @@ spec:
       endsOn: {from: \"customField('CFend')\", type: date}
       leftAt: {from: \"customField('CFleft')\", type: dateTime}
       inactive: {from: users.inactive, type: boolean}
+      status: {from: users.other2}
 ";
 const DIRECTORY: &str = "apiVersion: halosync/v1
 kind: ActiveDirectory
@@ -104,52 +105,6 @@ pub(super) struct Company {
 impl Company {
     /// With a lifecycle: what follows [`HEAD`].
     pub(super) fn new(lifecycle: &str) -> Self {
-        let folder = golden_root().join("leaver");
-        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-        let mut people = read_people(&read("people.jsonl")).unwrap();
-        people.people.clear();
-        people.header.fields = [
-            ("number", FactType::Text),
-            ("site", FactType::Text),
-            ("startsOn", FactType::Date),
-            ("endsOn", FactType::Date),
-            ("leftAt", FactType::DateTime),
-            ("inactive", FactType::Boolean),
-        ]
-        .into_iter()
-        .map(|(name, fact_type)| Field {
-            name: Name::new(name),
-            fact_type,
-            delivered: true,
-        })
-        .collect();
-        let mut directory = read_directory(&read("directory.jsonl")).unwrap();
-        directory
-            .objects
-            .retain(|entry| matches!(entry.kind, EntryKind::Container));
-        let standing = [
-            ("OU=Archive,OU=People", EntryKind::Container),
-            ("CN=Staff,OU=Groups", EntryKind::Group),
-        ];
-        for (number, (name, kind)) in standing.into_iter().enumerate() {
-            directory.objects.push(Entry {
-                guid: Guid::parse(&format!("ab{number:030x}")).unwrap(),
-                dn: Dn::parse(&format!("{name},DC=corp,DC=example,DC=test")).unwrap(),
-                kind,
-                attributes: Box::default(),
-                deletion: None,
-            });
-        }
-        for (name, single_valued) in [("extensionAttribute15", true), ("info", true)] {
-            directory.header.attributes.push(AttributeDef {
-                name: name.to_owned(),
-                syntax: Syntax::Text,
-                single_valued,
-                range_lower: Some(1),
-                range_upper: Some(1024),
-                read_only: false,
-            });
-        }
         let files = [
             ("halosync.yaml", PROJECT.to_owned()),
             ("source.yaml", SOURCE.to_owned()),
@@ -159,11 +114,62 @@ impl Company {
             ("tables.yaml", TABLE.to_owned()),
             ("lifecycle.yaml", format!("{HEAD}{lifecycle}")),
         ];
-        Self {
+        let fields = [
+            ("number", FactType::Text),
+            ("site", FactType::Text),
+            ("startsOn", FactType::Date),
+            ("endsOn", FactType::Date),
+            ("leftAt", FactType::DateTime),
+            ("inactive", FactType::Boolean),
+            ("status", FactType::Text),
+        ];
+        Self::of(files, &fields)
+    }
+
+    /// With this configuration, and people of whom these fields are read.
+    pub(super) fn of(
+        files: impl IntoIterator<Item = (&'static str, String)>,
+        fields: &[(&str, FactType)],
+    ) -> Self {
+        let folder = golden_root().join("leaver");
+        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        let mut people = read_people(&read("people.jsonl")).unwrap();
+        people.people.clear();
+        people.header.fields = fields
+            .iter()
+            .map(|(name, fact_type)| Field {
+                name: Name::new(*name),
+                fact_type: *fact_type,
+                delivered: true,
+            })
+            .collect();
+        let mut directory = read_directory(&read("directory.jsonl")).unwrap();
+        directory
+            .objects
+            .retain(|entry| matches!(entry.kind, EntryKind::Container));
+        for (name, syntax) in [
+            ("extensionAttribute15", Syntax::Text),
+            ("info", Syntax::Text),
+            ("msExchHideFromAddressLists", Syntax::Boolean),
+        ] {
+            let text = syntax == Syntax::Text;
+            directory.header.attributes.push(AttributeDef {
+                name: name.to_owned(),
+                syntax,
+                single_valued: true,
+                range_lower: text.then_some(1),
+                range_upper: text.then_some(1024),
+                read_only: false,
+            });
+        }
+        let mut company = Self {
             files: files.into_iter().collect(),
             people,
             directory,
-        }
+        };
+        company.standing("OU=Archive,OU=People", EntryKind::Container);
+        company.standing("CN=Staff,OU=Groups", EntryKind::Group);
+        company
     }
 
     /// Changes a configuration file; what is to be replaced must be there.
@@ -171,6 +177,52 @@ impl Company {
         let text = self.files.get_mut(file).unwrap();
         assert!(text.contains(from), "{from}");
         *text = text.replace(from, to);
+    }
+
+    /// A configuration file.
+    pub(super) fn text(&self, file: &str) -> String {
+        self.files[file].clone()
+    }
+
+    /// Somebody reads these people, in the order of their keys.
+    pub(super) fn read_people(&mut self, people: Vec<Person>) {
+        self.people.people = people;
+        self.count();
+    }
+
+    /// Both reads, without anybody in them left behind.
+    pub(super) fn taken(&mut self) -> (PeopleSnapshot, DirectorySnapshot) {
+        let people = PeopleSnapshot {
+            header: self.people.header.clone(),
+            people: std::mem::take(&mut self.people.people),
+        };
+        let directory = DirectorySnapshot {
+            header: self.directory.header.clone(),
+            objects: std::mem::take(&mut self.directory.objects),
+        };
+        (people, directory)
+    }
+
+    /// The read of the directory is not proven complete from now on, or is again.
+    pub(super) fn directory_proven(&mut self, proven: bool) {
+        self.directory.header.completeness.verdict = verdict(proven);
+    }
+
+    /// One more place or group.
+    pub(super) fn standing(&mut self, name: &str, kind: EntryKind) {
+        let number = self.directory.objects.len();
+        self.directory.objects.push(Entry {
+            guid: Guid::parse(&format!("ab{number:030x}")).unwrap(),
+            dn: Dn::parse(&format!("{name},DC=corp,DC=example,DC=test")).unwrap(),
+            kind,
+            attributes: Box::default(),
+            deletion: None,
+        });
+    }
+
+    /// Adds a configuration file, or writes one anew.
+    pub(super) fn file(&mut self, file: &'static str, text: &str) {
+        self.files.insert(file, text.to_owned());
     }
 
     /// With an attribute for stamps.
@@ -229,13 +281,7 @@ impl Company {
 
     /// The read is not proven complete from now on, or is again.
     pub(super) fn proven(&mut self, proven: bool) {
-        self.people.header.completeness.verdict = if proven {
-            Verdict::Proven
-        } else {
-            Verdict::Unproven {
-                reasons: vec!["page 2 failed".to_owned()],
-            }
-        };
+        self.people.header.completeness.verdict = verdict(proven);
     }
 
     /// A row of the read that could not become a person.
@@ -248,14 +294,32 @@ impl Company {
 
     /// An enabled account of the person in its place, a member of Staff.
     pub(super) fn account(&mut self, key: &str) {
-        let dn = Dn::parse(&format!(
-            "CN=User {key},OU=Sales,OU=People,DC=corp,DC=example,DC=test"
-        ))
-        .unwrap();
+        self.account_in("OU=Sales,OU=People", key);
+    }
+
+    /// The same, somewhere else.
+    pub(super) fn account_in(&mut self, place: &str, key: &str) {
+        self.account_without_groups(place, key);
+        let dn = self.entry(key).dn.clone();
+        let member = self.id("member");
+        let group = self
+            .directory
+            .objects
+            .iter_mut()
+            .find(|entry| entry.kind == EntryKind::Group)
+            .unwrap();
+        let mut members = group.values(member).to_vec();
+        members.push(dn.as_str().into());
+        group.attributes = Box::new([(member, Values::Many(members.into_boxed_slice()))]);
+    }
+
+    /// The same, in no group.
+    pub(super) fn account_without_groups(&mut self, place: &str, key: &str) {
+        let dn = Dn::parse(&format!("CN=User {key},{place},DC=corp,DC=example,DC=test")).unwrap();
         let number = u32::try_from(self.directory.objects.len()).unwrap();
         self.directory.objects.push(Entry {
             guid: Guid::parse(&format!("b{number:031x}")).unwrap(),
-            dn: dn.clone(),
+            dn,
             kind: EntryKind::User,
             attributes: Box::default(),
             deletion: None,
@@ -268,16 +332,6 @@ impl Company {
         ] {
             self.write(key, name, &value);
         }
-        let member = self.id("member");
-        let group = self
-            .directory
-            .objects
-            .iter_mut()
-            .find(|entry| entry.kind == EntryKind::Group)
-            .unwrap();
-        let mut members = group.values(member).to_vec();
-        members.push(dn.as_str().into());
-        group.attributes = Box::new([(member, Values::Many(members.into_boxed_slice()))]);
     }
 
     fn id(&self, name: &str) -> AttributeId {
@@ -348,10 +402,15 @@ impl Company {
     }
 
     pub(super) fn plan(&self, as_of: &str) -> Plan {
+        self.plan_with(&self.config(), as_of)
+    }
+
+    /// Plans with a configuration that was loaded before.
+    pub(super) fn plan_with(&self, config: &Config, as_of: &str) -> Plan {
         let people = BTreeMap::from([(Name::new("people"), self.people.clone())]);
         let directories = BTreeMap::from([(Name::new("corp"), self.directory.clone())]);
         let plan = build(PlanInput {
-            config: &self.config(),
+            config,
             people: &people,
             directories: &directories,
             last_good: None,
@@ -396,6 +455,16 @@ impl Company {
             kinds(&again, "")
         );
         plan
+    }
+}
+
+fn verdict(proven: bool) -> Verdict {
+    if proven {
+        Verdict::Proven
+    } else {
+        Verdict::Unproven {
+            reasons: vec!["page 2 failed".to_owned()],
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 mod absent;
 mod calendar;
 mod company;
+mod decisions;
 mod inactive;
 mod stages;
 mod stamps;
+mod year;
 mod zones;

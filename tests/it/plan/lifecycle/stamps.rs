@@ -172,3 +172,102 @@ fn without_stamps_nobody_comes_to_later_stages_and_the_plan_says_so() {
         .find(|one| one.code == "stages-uncounted");
     assert_eq!(warning.unwrap().count, 1);
 }
+
+const LIMIT: &str = "apiVersion: halosync/v1
+kind: Guards
+metadata: {name: corp}
+spec:
+  target: corp
+  limits: [{name: disables, actions: [disable], max: 1, onBreach: holdClass}]
+";
+
+#[test]
+fn whoever_a_limit_keeps_open_is_counted_from_the_day_they_are_shut() {
+    let mut company = company();
+    company.file("guards.yaml", LIMIT);
+    company.person("2", &[("inactive", "true")]);
+    company.account("2");
+    let waits = company.run("2026-11-20T10:00:00Z");
+    for key in ["1", "2"] {
+        // Neither stamp nor group goes on without the disabling.
+        assert!(kinds(&waits, key).is_empty());
+        assert_eq!(held(&waits, key), ["guard-limit"]);
+        assert_eq!(company.value(key, STAMP), None);
+        assert!(company.enabled(key) && company.is_staff(key));
+    }
+    company.file(
+        "waiver.yaml",
+        "apiVersion: halosync/v1
+kind: Waiver
+metadata: {name: once}
+spec: {target: corp, guard: disables, maximum: 2, reason: r, ticket: t, owner: o, expires: 2026-11-23}
+",
+    );
+    company.run("2026-11-23T10:00:00Z");
+    let stamp = "halosync: leaver since 2026-11-23T10:00:00Z";
+    for key in ["1", "2"] {
+        assert_eq!(company.value(key, STAMP).as_deref(), Some(stamp));
+        assert!(!company.enabled(key) && !company.is_staff(key));
+    }
+    // Later stages disable nobody.
+    let moved = company.run("2026-12-01T10:00:00Z");
+    assert_eq!(kinds(&moved, ""), ["move", "move"]);
+}
+
+#[test]
+fn stages_wait_for_limits_and_are_not_counted_anew() {
+    let mut company = company();
+    company.run("2026-11-20T10:00:00Z");
+    company.file(
+        "guards.yaml",
+        &LIMIT
+            .replace("[disable]", "[removals]")
+            .replace("max: 1", "max: 0"),
+    );
+    let waits = company.run("2026-12-24T10:00:00Z");
+    assert!(waits.changes.is_empty());
+    assert_eq!(held(&waits, "1"), ["guard-limit"]);
+    assert_eq!(company.stands_in("1"), "Sales");
+    company.file("guards.yaml", "");
+    company.run("2026-12-25T10:00:00Z");
+    assert_eq!(company.stands_in("1"), "Archive");
+}
+
+#[test]
+fn a_stop_goes_before_limits_that_hold_everything_else() {
+    let mut company = company();
+    company.file(
+        "guards.yaml",
+        &LIMIT
+            .replace("max: 1", "max: 0")
+            .replace("holdClass", "holdAll"),
+    );
+    company.person("2", &[]);
+    company.account("2");
+    company.file(
+        "exceptions.yaml",
+        "apiVersion: halosync/v1
+kind: Exceptions
+metadata: {name: people}
+spec:
+  source: people
+  target: corp
+  exceptions: [{person: 2, stop: true, owner: o, reason: r, ticket: t, expires: '2027-01-31'}]
+",
+    );
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert_eq!(kinds(&plan, ""), ["disable"]);
+    assert_eq!(held(&plan, "1"), ["guard-limit"]);
+    // One who is stopped and leaves besides is shut, and their stamp waits with the rest of them.
+    company.person("2", &[("inactive", "true")]);
+    company.write("2", "userAccountControl", "512");
+    let plan = company.run("2026-11-21T10:00:00Z");
+    assert_eq!(kinds(&plan, "2"), ["disable"]);
+    assert!(!company.enabled("2") && company.is_staff("2"));
+    assert_eq!(company.value("2", STAMP), None);
+    company.file("guards.yaml", "");
+    company.run("2026-11-22T10:00:00Z");
+    let stamp = "halosync: leaver since 2026-11-22T10:00:00Z";
+    assert_eq!(company.value("2", STAMP).as_deref(), Some(stamp));
+    assert!(!company.is_staff("2"));
+}

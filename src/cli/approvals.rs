@@ -1,0 +1,130 @@
+//! Signatures beside a plan: found, judged by the project's allowed signers, and shown.
+
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::project::Project;
+use crate::approval::{self, Approval, Requirement};
+use crate::config::AllowedSigners;
+use crate::plan::PlanFile;
+
+/// More files than this are not looked at.
+const MOST: usize = 64;
+
+/// A signature is some hundred bytes.
+const LARGEST: u64 = 16 * 1024;
+
+/// What signatures say of a plan.
+pub(crate) struct Approvals {
+    /// Each signature.
+    pub(crate) signatures: Vec<Approval>,
+    /// Each requirement.
+    pub(crate) requirements: Vec<Requirement>,
+}
+
+impl Approvals {
+    /// Whether nothing is missing.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.requirements
+            .iter()
+            .all(|requirement| requirement.missing() == 0)
+    }
+}
+
+/// Judges the signatures beside a plan.
+///
+/// Several guards may name several files of signers; a signature counts for those whose file has its key.
+pub(crate) fn judge(
+    context: &Context,
+    project: &Project,
+    plan: &Path,
+    file: &PlanFile,
+) -> Result<Approvals, Failure> {
+    let files = signatures(plan)?;
+    let now = context.now();
+    let mut paths: Vec<&str> = file
+        .content
+        .approvals
+        .iter()
+        .map(|asked| asked.signers.as_str())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let nobody = AllowedSigners::default();
+    let mut signatures: Vec<Approval> = Vec::new();
+    let mut requirements = Vec::new();
+    for path in &paths {
+        let signers = project.config.signers.get(*path).unwrap_or(&nobody);
+        let read = approval::read(&files, &file.digest, signers, now);
+        requirements.extend(approval::judge(&file.content, path, &read));
+        merge(&mut signatures, read);
+    }
+    if paths.is_empty() {
+        let everybody = project.config.signers.values();
+        let signers = AllowedSigners {
+            signers: everybody.flat_map(|file| file.signers.clone()).collect(),
+        };
+        signatures = approval::read(&files, &file.digest, &signers, now);
+    }
+    Ok(Approvals {
+        signatures,
+        requirements,
+    })
+}
+
+/// Of each file the better verdict.
+fn merge(known: &mut Vec<Approval>, read: Vec<Approval>) {
+    for approval in read {
+        match known.iter_mut().find(|one| one.file == approval.file) {
+            Some(one) if one.verdict.is_err() => *one = approval,
+            Some(_) => {}
+            None => known.push(approval),
+        }
+    }
+}
+
+/// Whether any signature stands beside a plan.
+pub(crate) fn any(plan: &Path) -> bool {
+    signatures(plan).is_ok_and(|found| !found.is_empty())
+}
+
+/// The files beside a plan that are named like it and end in `.sig`, by name.
+fn signatures(plan: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let failed = |error: std::io::Error| Failure::file("look into the folder of", plan, &error);
+    let Some(name) = plan.file_name().and_then(|name| name.to_str()) else {
+        return Ok(Vec::new());
+    };
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(folder(plan)).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Ok(file) = entry.file_name().into_string() else {
+            continue;
+        };
+        let middle = file
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_suffix(".sig"));
+        if middle.is_some_and(|middle| middle.is_empty() || middle.starts_with('.')) {
+            found.push((file, entry.path()));
+        }
+    }
+    found.sort();
+    found.truncate(MOST);
+    Ok(found
+        .into_iter()
+        .map(|(file, path)| {
+            let facts = std::fs::metadata(&path);
+            let readable = facts.is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST);
+            let bytes = readable.then(|| std::fs::read(&path).unwrap_or_default());
+            (file, bytes.unwrap_or_default())
+        })
+        .collect())
+}
+
+/// The folder a file stands in.
+pub(crate) fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,43 @@
+//! What a change of the configuration brings about, told by planning twice.
+
+use serde::{Deserialize, Serialize};
+
+use super::Risk;
+use crate::model::Location;
+
+/// A plan compared with the one that an earlier commit would have made from the same reads at the same moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgainstBase {
+    /// The earlier commit.
+    pub commit: String,
+    /// How many changes of this plan come from the change of the configuration, wholly or in part. Their cause is
+    /// `config`.
+    pub changes: u64,
+    /// How many people they concern.
+    pub people: u64,
+    /// Which lines they come from, the most dangerous and the widest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brought: Vec<BroughtAbout>,
+    /// What the earlier commit would have done and this plan does not, by the lines of that commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<BroughtAbout>,
+}
+
+/// One kind of change from one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BroughtAbout {
+    /// The line.
+    pub location: Location,
+    /// Its text.
+    pub text: String,
+    /// What is done, for example `sets department` or `disables`.
+    pub does: String,
+    /// The highest risk of these changes.
+    pub risk: Risk,
+    /// How many people it concerns.
+    pub people: u64,
+    /// Some of them; all where they are few.
+    pub examples: Vec<String>,
+}

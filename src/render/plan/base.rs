@@ -1,0 +1,74 @@
+//! What a change of the configuration brings about: the first thing a reviewer of a pull request wants to know.
+
+use super::{Context, clip};
+use crate::model::Location;
+use crate::plan::{AgainstBase, BroughtAbout, Risk};
+use crate::render::report::{Item, Line, Piece, Sign, count, grouped};
+
+/// `140 of 155 changes come from the change of the configuration since 4f0c3a9d…`.
+pub(super) fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
+    let all = context.plan.changes.len() as u64;
+    Line::new(0, Sign::None)
+        .strong(grouped(base.changes))
+        .own(format!(
+            " of {} come from the change of the configuration since ",
+            count(all, "change", "changes")
+        ))
+        .code(base.commit.chars().take(12).collect::<String>())
+        .own(match base.withdrawn.len() {
+            0 => "",
+            _ => "; some that commit would have made are not made any more",
+        })
+}
+
+/// Each line of the configuration with what it brings about.
+pub(super) fn brought(base: &AgainstBase) -> Vec<Item> {
+    by_line(&base.brought)
+}
+
+/// Each line of the earlier configuration with what does not happen any more.
+pub(super) fn withdrawn(base: &AgainstBase) -> Vec<Item> {
+    by_line(&base.withdrawn)
+}
+
+fn by_line(all: &[BroughtAbout]) -> Vec<Item> {
+    let groups = all.chunk_by(|a, b| a.location == b.location && a.text == b.text);
+    groups
+        .map(|group| {
+            let widest = group.iter().map(|one| one.people).max().unwrap_or_default();
+            let mut lines = vec![head(&group[0].location, &group[0].text)];
+            // What few of many get is what nobody meant.
+            lines.extend(group.iter().map(|one| kind(one, one.people * 10 < widest)));
+            Item { lines }
+        })
+        .collect()
+}
+
+fn head(location: &Location, text: &str) -> Line {
+    Line::new(0, Sign::None)
+        .code(location.to_string())
+        .origin(vec![Piece::Code(clip(text))])
+}
+
+fn kind(one: &BroughtAbout, outlier: bool) -> Line {
+    let sign = if one.risk >= Risk::High {
+        Sign::Alarm
+    } else {
+        Sign::None
+    };
+    let mut line = Line::new(1, sign)
+        .strong(count(one.people, "person", "people"))
+        .own(": ")
+        .sentence(one.does.clone())
+        .own(if outlier { " · few of many: " } else { " · " });
+    let named = one.examples.len() as u64;
+    for (at, example) in one.examples.iter().enumerate() {
+        line = line
+            .own(if at == 0 { "" } else { ", " })
+            .sentence(example.clone());
+    }
+    if one.people > named {
+        line = line.own(format!(" and {} more", grouped(one.people - named)));
+    }
+    line
+}

@@ -1,0 +1,384 @@
+//! Signatures of plans, through the binary, with OpenSSH's own programs at the other end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::explain::recorded;
+use crate::support::{Run, halosync};
+
+/// A project with a leaver (high risk) whose plan two people must approve, and its plan.
+struct Desk {
+    folder: tempfile::TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+const GUARDS: &str = r#"apiVersion: halosync/v1
+kind: Guards
+metadata: {name: approvals}
+spec:
+  target: corp
+  approvals:
+    signers: allowed_signers
+    low: {people: 1}
+    high: {people: 2, from: ["*@identity.example.com", "jane@example.com"]}
+"#;
+
+const PEOPLE: [(&str, &str); 3] = [
+    ("jane@example.com", "ed25519"),
+    ("sam@identity.example.com", "ecdsa"),
+    ("kim@example.com", "ed25519"),
+];
+
+impl Desk {
+    async fn new() -> Self {
+        let folder = recorded("leaver");
+        let path = folder.path();
+        std::fs::write(path.join("guards.yaml"), GUARDS).unwrap();
+        let mut allowed = String::new();
+        for (person, kind) in PEOPLE {
+            let key = path.join(short(person));
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", kind, "-N", "", "-C", "", "-f"])
+                .arg(&key)
+                .stdin(Stdio::null())
+                .status()
+                .expect("OpenSSH is installed");
+            assert!(made.success());
+            let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+            allowed.push_str(&format!("{person} {public}"));
+        }
+        std::fs::write(path.join("allowed_signers"), allowed).unwrap();
+        let desk = Self {
+            folder,
+            environment: BTreeMap::new(),
+        };
+        desk.run(&["plan", "--from", "reads", "--out", "plan.json"])
+            .await
+            .expect(0);
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Run {
+        halosync(self.path(), &self.environment, arguments).await
+    }
+
+    async fn approve(&self, person: &str) -> Run {
+        let key = short(person);
+        self.run(&["approve", "plan.json", "--yes", "--key", key])
+            .await
+    }
+
+    fn digest(&self) -> String {
+        let plan = std::fs::read(self.path().join("plan.json")).unwrap();
+        let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
+        plan["digest"].as_str().unwrap().to_owned()
+    }
+}
+
+fn short(person: &str) -> &str {
+    person.split('@').next().unwrap()
+}
+
+/// Text handed to a program on its standard input; whether it liked it.
+fn fed(command: &mut Command, text: &str) -> bool {
+    use std::io::Write as _;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    child.wait().unwrap().success()
+}
+
+#[tokio::test]
+async fn a_plan_is_applied_only_with_the_signatures_it_asks_for() {
+    let desk = Desk::new().await;
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("not approved"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("corp · high risk: 0 of 2 approved"),
+        "{}",
+        refused.stderr
+    );
+    desk.approve("jane@example.com").await.expect(0);
+    // Kim may approve what is of low risk, and no more; signing twice is one person.
+    desk.approve("kim@example.com").await.expect(0);
+    desk.approve("jane@example.com").await.expect(0);
+    let half = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        half.stderr
+            .contains("1 of 2 approved of *@identity.example.com, jane@example.com (jane@example.com), 1 missing"),
+        "{}",
+        half.stderr
+    );
+    assert!(
+        half.stderr.contains("low risk: 1 of 1 approved"),
+        "{}",
+        half.stderr
+    );
+    let done = desk.approve("sam@identity.example.com").await.expect(0);
+    assert!(done.stdout.contains("2 of 2 approved"), "{}", done.stdout);
+    let shown = desk.run(&["show", "plan.json"]).await.expect(0);
+    assert!(
+        shown.stdout.contains("signed by sam@identity.example.com"),
+        "{}",
+        shown.stdout
+    );
+    // What is left to refuse is the plan's age: these people were read long ago.
+    let next = desk.run(&["apply", "plan.json"]).await;
+    assert!(!next.stderr.contains("not approved"), "{}", next.stderr);
+    // Whoever leaves the list has approved nothing any more.
+    let allowed = std::fs::read_to_string(desk.path().join("allowed_signers")).unwrap();
+    let kept: String = allowed
+        .lines()
+        .map(
+            |line| match line.strip_prefix("sam@identity.example.com ") {
+                Some(key) => format!("sam@identity.example.com valid-before=20260101 {key}\n"),
+                None => format!("{line}\n"),
+            },
+        )
+        .collect();
+    std::fs::write(desk.path().join("allowed_signers"), kept).unwrap();
+    let left = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        left.stderr
+            .contains("is not an allowed signer at this time"),
+        "{}",
+        left.stderr
+    );
+}
+
+#[tokio::test]
+async fn openssh_makes_and_checks_the_same_signatures() {
+    let desk = Desk::new().await;
+    let message = format!("{}\n", desk.digest());
+    desk.approve("jane@example.com").await.expect(0);
+    let checked = fed(
+        Command::new("ssh-keygen")
+            .args([
+                "-Y",
+                "verify",
+                "-n",
+                "halosync-plan",
+                "-f",
+                "allowed_signers",
+            ])
+            .args([
+                "-I",
+                "jane@example.com",
+                "-s",
+                "plan.json.jane@example.com.sig",
+            ])
+            .current_dir(desk.path()),
+        &message,
+    );
+    assert!(checked, "ssh-keygen does not accept the signature");
+    std::fs::write(desk.path().join("plan.json.sam"), &message).unwrap();
+    let signed = Command::new("ssh-keygen")
+        .args([
+            "-Y",
+            "sign",
+            "-q",
+            "-n",
+            "halosync-plan",
+            "-f",
+            "sam",
+            "plan.json.sam",
+        ])
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(signed.success() && desk.path().join("plan.json.sam.sig").exists());
+    let shown = desk.run(&["show", "plan.json"]).await.expect(0);
+    assert!(
+        shown.stdout.contains("high risk: 2 of 2 approved"),
+        "{}",
+        shown.stdout
+    );
+}
+
+/// An agent of its own, ended with the test.
+struct AgentProcess(std::process::Child);
+
+impl Drop for AgentProcess {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn an_agent_signs_without_handing_over_the_key() {
+    let mut desk = Desk::new().await;
+    let without = desk
+        .run(&["approve", "plan.json", "--yes"])
+        .await
+        .expect(64);
+    assert!(
+        without.stderr.contains("SSH_AUTH_SOCK"),
+        "{}",
+        without.stderr
+    );
+    // Paths of sockets are short.
+    let folder = tempfile::Builder::new()
+        .prefix("hs")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let socket = folder.path().join("agent");
+    let _agent = AgentProcess(
+        Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let begun = std::time::Instant::now();
+    while !socket.exists() {
+        assert!(begun.elapsed().as_secs() < 20, "the agent does not start");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    desk.environment.insert(
+        "SSH_AUTH_SOCK".to_owned(),
+        socket.to_str().unwrap().to_owned(),
+    );
+    let empty = desk
+        .run(&["approve", "plan.json", "--yes"])
+        .await
+        .expect(77);
+    assert!(
+        empty.stderr.contains("no key of an allowed signer"),
+        "{}",
+        empty.stderr
+    );
+    let add = |key: &str| {
+        let added = Command::new("ssh-add")
+            .args(["-q", key])
+            .current_dir(desk.path())
+            .env("SSH_AUTH_SOCK", &socket)
+            .stdin(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(added.success());
+    };
+    add("sam");
+    let done = desk.run(&["approve", "plan.json", "--yes"]).await.expect(0);
+    assert!(
+        done.stdout.contains("signed by sam@identity.example.com"),
+        "{}",
+        done.stdout
+    );
+    add("jane");
+    let several = desk
+        .run(&["approve", "plan.json", "--yes"])
+        .await
+        .expect(64);
+    assert!(
+        several.stderr.contains("several keys"),
+        "{}",
+        several.stderr
+    );
+    let named = desk
+        .run(&["approve", "plan.json", "--yes", "--key", "jane.pub"])
+        .await
+        .expect(0);
+    assert!(
+        named.stdout.contains("high risk: 2 of 2 approved"),
+        "{}",
+        named.stdout
+    );
+    let absent = desk
+        .run(&["approve", "plan.json", "--yes", "--key", "kim.pub"])
+        .await
+        .expect(77);
+    assert!(absent.stderr.contains("refused"), "{}", absent.stderr);
+}
+
+#[tokio::test]
+async fn nothing_is_signed_unasked_or_by_a_stranger() {
+    let desk = Desk::new().await;
+    let unasked = desk
+        .run(&["approve", "plan.json", "--key", "jane"])
+        .await
+        .expect(64);
+    assert!(
+        unasked.stderr.contains("nobody is there to be asked"),
+        "{}",
+        unasked.stderr
+    );
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "stranger"])
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let stranger = desk
+        .run(&["approve", "plan.json", "--yes", "--key", "stranger"])
+        .await
+        .expect(77);
+    assert!(
+        stranger.stderr.contains("not one of an allowed signer"),
+        "{}",
+        stranger.stderr
+    );
+    let signed = std::fs::read_dir(desk.path()).unwrap().any(|entry| {
+        entry
+            .unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .ends_with(".sig")
+    });
+    assert!(!signed);
+}
+
+#[tokio::test]
+async fn signatures_of_another_plan_and_garbage_do_not_count() {
+    let desk = Desk::new().await;
+    desk.approve("jane@example.com").await.expect(0);
+    desk.approve("sam@identity.example.com").await.expect(0);
+    desk.run(&[
+        "plan",
+        "--from",
+        "reads",
+        "--out",
+        "plan.json",
+        "--as-of",
+        "2026-11-24T00:00:00Z",
+    ])
+    .await
+    .expect(0);
+    std::fs::write(desk.path().join("plan.json.noise.sig"), [0xff; 40]).unwrap();
+    std::fs::write(desk.path().join("plan.json.huge.sig"), vec![b'x'; 1 << 20]).unwrap();
+    std::fs::create_dir(desk.path().join("plan.json.folder.sig")).unwrap();
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("high risk: 0 of 2 approved"),
+        "{}",
+        refused.stderr
+    );
+    let told = refused.stderr.matches("does not count").count();
+    assert_eq!(told, 5, "{}", refused.stderr);
+}

@@ -1,0 +1,187 @@
+//! `plan --base`: what a change of the configuration brings about, through the binary, in a repository.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::explain::recorded;
+use crate::support::{Run, halosync};
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("git")
+        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .expect("git is installed");
+    assert!(done.success(), "{arguments:?}");
+}
+
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(file, text.replace(from, to)).unwrap();
+}
+
+async fn plan(folder: &Path, more: &[&str]) -> Run {
+    let mut arguments = vec!["plan", "--from", "reads", "--out", "plan.json"];
+    arguments.extend(more);
+    halosync(folder, &BTreeMap::new(), &arguments).await
+}
+
+fn content(folder: &Path) -> serde_json::Value {
+    let plan = std::fs::read(folder.join("plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
+    plan["content"].clone()
+}
+
+/// The groups' golden folder in a repository, in a folder of it.
+fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
+    let project = recorded("groups");
+    let outer = tempfile::tempdir().unwrap();
+    let inner = outer.path().join("identity");
+    std::fs::rename(project.path(), &inner).unwrap();
+    // Whoever cannot enter the group of their department leaves no other: that is another story.
+    edit(
+        &inner.join("groups.yaml"),
+        "    - group: \"CN=Dept {{ person.department }},OU=Groups,DC=corp,DC=example,DC=test\"\n",
+        "",
+    );
+    git(outer.path(), &["init", "-q", "-b", "main"]);
+    std::fs::write(outer.path().join("halosync.yaml"), "not ours").unwrap();
+    git(outer.path(), &["add", "-A"]);
+    git(outer.path(), &["commit", "-q", "-m", "one"]);
+    (outer, inner)
+}
+
+#[tokio::test]
+async fn what_a_pull_request_brings_about_is_told_by_line() {
+    let (_outer, folder) = repository();
+    let unchanged = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    assert!(
+        unchanged
+            .stdout
+            .contains("0 of 5 changes come from the change"),
+        "{}",
+        unchanged.stdout
+    );
+    assert_eq!(content(&folder)["base"]["changes"], 0);
+
+    edit(
+        &folder.join("mapping.yaml"),
+        "department: \"{{ person.department }}\"",
+        "department: \"{{ person.department }} Dept\"",
+    );
+    edit(
+        &folder.join("groups.yaml"),
+        "when: \"person.department == 'Sales'\"",
+        "when: \"person.department == 'Slaes'\"",
+    );
+    // Uncommitted edits count, and the working tree stays as it is.
+    let run = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    let base = &content(&folder)["base"];
+    let told: Vec<(String, String, u64)> = base["brought"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                one["location"]["file"].as_str().unwrap().to_owned(),
+                one["does"].as_str().unwrap().to_owned(),
+                one["people"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert!(
+        told.contains(&("mapping.yaml".into(), "sets department".into(), 4)),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|(file, does, _)| file == "groups.yaml" && does == "takes out of Sales"),
+        "{told:?}"
+    );
+    assert_eq!(
+        told[0].0, "groups.yaml",
+        "the dangerous line comes first: {told:?}"
+    );
+    let withdrawn = base["withdrawn"].as_array().unwrap();
+    assert!(
+        withdrawn.len() == 1 && withdrawn[0]["does"] == "adds to Sales",
+        "{withdrawn:?}"
+    );
+    for change in content(&folder)["changes"].as_array().unwrap() {
+        let kind = change["action"]["kind"].as_str().unwrap();
+        let person = change["person"]["label"].as_str().unwrap();
+        let expected = match kind {
+            "modify" | "create" => true,
+            "removeMember" => person != "To Remove",
+            _ => false,
+        };
+        assert_eq!(change["cause"] == "config", expected, "{person} {kind}");
+    }
+    let at = run
+        .stdout
+        .find("Brought about by the change of the configuration")
+        .unwrap();
+    assert!(
+        at < run.stdout.find("Removals and disables").unwrap(),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("4 people: sets department"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_commit_without_configuration_and_one_that_is_none_are_told_apart() {
+    let (outer, folder) = repository();
+    git(outer.path(), &["checkout", "-q", "--orphan", "empty"]);
+    git(outer.path(), &["rm", "-q", "-r", "--cached", "."]);
+    git(
+        outer.path(),
+        &["commit", "-q", "--allow-empty", "-m", "nothing"],
+    );
+    let run = plan(&folder, &["--base", "empty"]).await.expect(0);
+    assert!(
+        run.stdout.contains("5 of 5 changes come from"),
+        "{}",
+        run.stdout
+    );
+    let unknown = plan(&folder, &["--base", "nowhere"]).await.expect(64);
+    assert!(
+        unknown.stderr.contains("no commit \"nowhere\""),
+        "{}",
+        unknown.stderr
+    );
+    let option = plan(&folder, &["--base=--help"]).await.expect(64);
+    assert!(option.stderr.contains("no commit"), "{}", option.stderr);
+    git(outer.path(), &["checkout", "-q", "-f", "main"]);
+    edit(
+        &folder.join("mapping.yaml"),
+        "kind: Mapping",
+        "kind: Maping",
+    );
+    git(outer.path(), &["commit", "-q", "-a", "-m", "broken"]);
+    edit(
+        &folder.join("mapping.yaml"),
+        "kind: Maping",
+        "kind: Mapping",
+    );
+    let broken = plan(&folder, &["--base", "main"]).await.expect(65);
+    assert!(
+        broken.stderr.contains("of that commit is not valid"),
+        "{}",
+        broken.stderr
+    );
+    assert!(
+        broken.stderr.contains("mapping.yaml:2"),
+        "{}",
+        broken.stderr
+    );
+}
