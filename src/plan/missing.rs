@@ -23,7 +23,7 @@ use crate::mapping::{
     is_reference,
 };
 use crate::matching::{Carriers, Standing};
-use crate::model::{AttributeId, Person, PersonKey};
+use crate::model::{AttributeId, DnKey, Person, PersonKey};
 use crate::policy::{held, warning};
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
@@ -53,6 +53,8 @@ pub(super) struct Left {
     pub(super) strips: HashMap<u32, Strip>,
     /// Since when each is missed, for those who are not leavers yet.
     pub(super) waiting: Vec<(Missing, Date)>,
+    /// Where accounts go; nobody else stands there after the plan.
+    pub(super) goals: HashSet<DnKey>,
 }
 
 /// Plans for them. `seen` are accounts of people who stand in the read although nothing is planned for them.
@@ -287,9 +289,19 @@ impl<'t, 'a> Here<'t, 'a> {
                         .as_str()
                         .split_once(',');
                     let place_key = self.target.index.key(place).as_str();
-                    if here.is_none_or(|(_, parent)| parent != place_key)
-                        && let Some(before) = entry.dn.parent()
+                    let (rdn, after) = (entry.dn.rdn(), &self.target.index.entry(place).dn);
+                    let goal = after.child(&rdn.attribute, &rdn.value).key();
+                    if here.is_some_and(|(_, parent)| parent == place_key) {
+                        // There already.
+                    } else if self.target.index.by_key(&goal).is_some()
+                        || left.goals.contains(&goal)
                     {
+                        let text = format!("{:?} is taken in {after}", rdn.value);
+                        let draft = Draft::new(held::NAME_TAKEN, text).rule(formula.rule);
+                        left.drafts
+                            .push(draft.accounts(vec![self.of.object]).partial());
+                    } else if let Some(before) = entry.dn.parent() {
+                        left.goals.insert(goal);
                         let action = Action::Move {
                             before,
                             after: self.target.index.entry(place).dn.clone(),

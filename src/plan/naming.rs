@@ -5,11 +5,11 @@
 //! depend on a name having become free in between.
 
 use compact_str::{CompactString, format_compact};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::draft::Draft;
 use super::evaluate::{After, Delta, Evaluation, NameNeed, Outcome, hold};
-use super::target::Target;
+use super::target::{NOBODY, Target};
 use crate::lifecycle::RuleId;
 use crate::mapping::{Flavour, NameRule, Slot, bare, fold, is_address};
 use crate::model::{AttributeId, Dn, DnKey, EntryKind};
@@ -46,6 +46,14 @@ const ADDRESS: AttributeId = AttributeId(u16::MAX);
 const TRIES: u64 = 1_000_000;
 
 impl Names {
+    /// None given yet; others will stand at these places.
+    pub(super) fn beside(goals: &HashSet<DnKey>) -> Self {
+        Self {
+            places: goals.iter().map(|goal| (goal.clone(), NOBODY)).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Settles everything about names for one subject; what cannot be settled goes back into the outcome as held.
     pub(super) fn settle<'t>(
         &mut self,

@@ -29,7 +29,7 @@ use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverI
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
-use crate::model::{EntryKind, Name, PersonKey, Verdict};
+use crate::model::{DnKey, EntryKind, Name, PersonKey, Verdict};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
@@ -170,7 +170,7 @@ impl<'a> Planning<'a> {
                 |(places, seen), at| evaluate(target, at, places, seen),
             )
             .collect();
-        let mut given = name_all(target, &mut outcomes);
+        let mut given = name_all(target, &mut outcomes, &left.goals);
         addresses::settle(target, &mut outcomes, &mut given);
         drop_unreachable(target, &mut outcomes);
         let broken = order::circles(&outcomes);
@@ -388,8 +388,9 @@ fn listed(target: &Target<'_>) -> Vec<PlannedException> {
 fn name_all<'t>(
     target: &'t Target<'_>,
     outcomes: &mut [Option<Box<Outcome<'t>>>],
+    goals: &HashSet<DnKey>,
 ) -> HashMap<u32, Given<'t>> {
-    let mut names = Names::default();
+    let mut names = Names::beside(goals);
     let mut given = HashMap::new();
     // Addresses that rules give outright come first: a name can be another, they cannot.
     for (at, outcome) in outcomes.iter().enumerate() {
