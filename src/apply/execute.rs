@@ -455,7 +455,12 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                                 .await;
                             return Reached::Done(made);
                         }
-                        Err(error @ ConnectorError::Conflict { .. }) => {
+                        // Whatever somebody else has done meanwhile, deleted it included, looking tells.
+                        Err(error)
+                            if matches!(error, ConnectorError::Conflict { .. })
+                                || matches!(error, ConnectorError::NotFound { .. })
+                                    && matches!(write.operation, Operation::Delete(_)) =>
+                        {
                             self.note_error(change, step, &error).await;
                             races += 1;
                             if races > RACES {

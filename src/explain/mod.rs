@@ -63,6 +63,9 @@ pub struct ExplainedNext {
     pub from: String,
     /// The state from that day on.
     pub to: String,
+    /// Whether the account is deleted then, unless something keeps it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// Where it is written.
     pub location: Location,
 }

@@ -6,7 +6,7 @@ use super::{
     OnTarget, Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
-use crate::plan::{Action, Assessment, Change, Held, RuleIndex};
+use crate::plan::{Action, Assessment, CalendarEffect, Change, Held, RuleIndex};
 
 impl Whole<'_> {
     pub(super) fn person(&self, source: &Name, key: &PersonKey) -> Explanation {
@@ -163,6 +163,7 @@ impl Whole<'_> {
                     on: entry.on.to_string(),
                     from: entry.from.clone(),
                     to: entry.to.clone(),
+                    deleted: entry.does.contains(&CalendarEffect::Delete),
                     location: self.location(entry.rule),
                 })
                 .collect(),

@@ -139,6 +139,26 @@ pub enum Conflict {
 }
 
 impl Conflict {
+    /// The accounts it is about.
+    pub fn objects(&self) -> Vec<u32> {
+        match self {
+            Self::Ambiguous { objects, .. } => objects.clone(),
+            Self::Unmanaged { object, .. }
+            | Self::AnchoredElsewhere { object, .. }
+            | Self::Contested { object, .. }
+            | Self::Forbidden { object } => vec![*object],
+            Self::LinkContradicted {
+                by_anchor, linked, ..
+            } => vec![*by_anchor, *linked],
+            Self::DuplicateAnchor { .. }
+            | Self::LinkUnresolved { .. }
+            | Self::Failed(_)
+            | Self::NotDelivered(_) => Vec::new(),
+        }
+    }
+}
+
+impl Conflict {
     /// Whether it is about accounts that carry the person's anchor, which the attribute called so holds.
     pub fn is_of_anchor(&self, anchor: &str) -> bool {
         match self {
@@ -287,6 +307,8 @@ pub struct Rivalry {
     pub anchor: Option<CompactString>,
     /// Accounts that would be theirs.
     pub accounts: Vec<u32>,
+    /// Accounts that would be theirs if they did not carry another anchor.
+    pub anchored: Vec<u32>,
 }
 
 /// What somebody held, or left out, would claim under a mapping. The same rules as in [`find`], but whatever gives
@@ -320,12 +342,11 @@ pub fn rivalry(mapping: &Mapping, context: &PersonContext<'_>, accounts: Account
             continue;
         };
         // An account with an anchor is nobody's by its mail address.
-        rivalry.accounts.extend(
-            keys.find(snapshot, adoption, &value)
-                .first
-                .into_iter()
-                .filter(|object| anchor_of(index.entry(*object), anchors).is_none()),
-        );
+        let found = keys.find(snapshot, adoption, &value).first.into_iter();
+        let (free, anchored): (Vec<u32>, Vec<u32>) =
+            found.partition(|object| anchor_of(index.entry(*object), anchors).is_none());
+        rivalry.accounts.extend(free);
+        rivalry.anchored.extend(anchored);
     }
     rivalry.accounts.sort_unstable();
     rivalry.accounts.dedup();

@@ -38,6 +38,7 @@ codes! {
         CONFLICTING_RULES "conflicting-rules" "give the templates different priorities, make their conditions exclude each other, or let them say the same";
         CONTESTED_ACCOUNT "contested-account" "write the anchor of the right person to the account";
         DELETE_CHILDREN "delete-children" "see what stands below the account, and delete or move it by hand; a plan deletes nothing with an account";
+        DELETE_CLAIMED "delete-claimed" "settle whose account it is: correct the anchor, or say so in a Links document";
         DELETE_EXCEPTION "delete-exception" "wait until the exception is over, or take it out; nobody with an exception is deleted";
         DELETE_PRIVILEGED "delete-privileged" "take the account out of the group by hand, and plan again";
         DELETE_PROTECTED "delete-protected" "take the protection from accidental deletion off, or let the reading account see it";

@@ -227,7 +227,17 @@ impl<'t, 'a> Here<'t, 'a> {
         };
         if let Some(terms) = &state.delete {
             let exceptions = &self.target.sides[usize::from(self.of.side)].exceptions;
-            let kept = exceptions.keep_missing(self.of.object);
+            let kept = exceptions.keep_missing(self.of.object).or_else(|| {
+                // Somebody may have been given another anchor, and is missing only by the old one.
+                let text = "nobody has the account's anchor, and somebody of the read is recognised by the account otherwise";
+                let claimed = self.target.claimed.contains(&self.of.object);
+                claimed.then(|| {
+                    Draft::new(held::DELETE_CLAIMED, text)
+                        .accounts(vec![self.of.object])
+                        .rule(terms.rule)
+                        .partial()
+                })
+            });
             match kept.map_or_else(|| self.target.deletable(self.of.object, terms), Err) {
                 Ok(()) => {
                     let action = self.target.deletion(self.of.object, self.of.anchor);

@@ -110,6 +110,8 @@ pub(super) struct Target<'a> {
     pub(super) domain: String,
     /// Lookups of people by key (`None`) or by a field, per side.
     pub(super) lookups: Vec<HashMap<Option<FieldIndex>, Lookup>>,
+    /// Accounts that somebody of the read may be meant by, although they do not get them.
+    pub(super) claimed: HashSet<u32>,
     /// What has to be known before an account is deleted, when some state does that.
     pub(super) deletions: Option<Prepared>,
 }
@@ -263,6 +265,7 @@ impl<'a> Target<'a> {
             deleted,
             domain,
             lookups,
+            claimed: HashSet::new(),
             deletions: None,
         })
     }
@@ -357,7 +360,8 @@ impl<'a> Target<'a> {
                 }
             })
             .collect();
-        claims.extend(rivals.iter().map(|rival| {
+        let rivalling = |rival: &&Rival<'_>| rival.anchor.is_some() || rival.account.is_some();
+        claims.extend(rivals.iter().filter(rivalling).map(|rival| {
             matching::Claim {
                 anchor: rival
                     .anchor
@@ -369,7 +373,12 @@ impl<'a> Target<'a> {
         }));
         let wrong = matching::settle(&claims, self.standing.len());
         drop(claims);
+        let rivalled: HashSet<u32> = rivals
+            .iter()
+            .filter_map(|rival| rival.account.or(rival.anchored))
+            .collect();
         drop(rivals);
+        self.claimed = rivalled;
         for (at, conflict) in wrong {
             subjects[at].found = Found::Conflict(conflict);
         }
@@ -377,6 +386,7 @@ impl<'a> Target<'a> {
             self.subject_of[usize::from(subject.side)][subject.person as usize] =
                 u32::try_from(at).unwrap_or(NOBODY);
             if let Found::Conflict(conflict) = &subject.found {
+                self.claimed.extend(conflict.objects());
                 held_people.push((
                     subject.side,
                     subject.person,
@@ -439,6 +449,7 @@ impl<'a> Target<'a> {
         let context = side.seen(self.moment, context, person);
         let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
         let mut accounts = Vec::new();
+        let mut anchored = Vec::new();
         for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
             let found = matching::rivalry(mapping, context, self.accounts());
             if let Some(value) = found.anchor {
@@ -451,18 +462,28 @@ impl<'a> Target<'a> {
                 }
             }
             accounts.extend(found.accounts);
+            anchored.extend(found.anchored);
         }
         accounts.sort_unstable();
         accounts.dedup();
+        let nothing = || Rival {
+            anchor: None,
+            account: None,
+            anchored: None,
+        };
         let anchors = anchors.into_iter().map(|anchor| Rival {
             anchor: Some(anchor),
-            account: None,
+            ..nothing()
         });
         let accounts = accounts.into_iter().map(|account| Rival {
-            anchor: None,
             account: Some(account),
+            ..nothing()
         });
-        anchors.chain(accounts).collect()
+        let anchored = anchored.into_iter().map(|account| Rival {
+            anchored: Some(account),
+            ..nothing()
+        });
+        anchors.chain(accounts).chain(anchored).collect()
     }
 
     fn conflict(&self, subject: &Subject, conflict: &Conflict) -> Draft {
@@ -636,6 +657,8 @@ impl<'a> Target<'a> {
 struct Rival<'a> {
     anchor: Option<(&'a Key, CompactString)>,
     account: Option<u32>,
+    /// An account that carries another anchor: nobody else's for it, but perhaps that of the held.
+    anchored: Option<u32>,
 }
 
 /// How many of those who share something are not seen among the people a plan is made for.

@@ -229,11 +229,17 @@ fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
         .calendar
         .iter()
         .map(|entry| {
-            one(Line::new(0, Sign::None)
-                .own(format!("{}: ", entry.on))
-                .own("into state ")
-                .code(entry.to.clone())
-                .origin(at(&entry.location)))
+            let mut line = Line::new(0, Sign::None).own(format!("{}: ", entry.on));
+            if entry.from != entry.to {
+                line = line.own("into state ").code(entry.to.clone());
+            }
+            if entry.deleted {
+                let more = if entry.from == entry.to { "" } else { " · " };
+                line = line
+                    .own(more)
+                    .own("the account is deleted, unless something keeps it");
+            }
+            one(line.origin(at(&entry.location)))
         })
         .collect();
     sections.push(section("Next".to_owned(), String::new(), calendar));

@@ -246,6 +246,7 @@ struct Recording<'a> {
 /// Attributes of an account that say nothing rules are about, or that tests say in another way.
 const TECHNICAL: &[&str] = &[
     "isCriticalSystemObject",
+    "memberOf",
     "objectSid",
     "primaryGroupID",
     "userAccountControl",
@@ -404,6 +405,11 @@ impl Recording<'_> {
                 .map(|dn| dn.to_string())
                 .unwrap_or_default(),
             enabled,
+            disabled_since: entry
+                .deletion
+                .as_ref()
+                .and_then(|facts| facts.control_changed)
+                .map(|since| since.to_string()),
             attributes,
             groups,
         }

@@ -195,6 +195,9 @@ impl<'b> Redactor<'b> {
                 GivenValue::Boolean(_) | GivenValue::Integer(_) => {}
             }
         }
+        if let Some(since) = &mut account.disabled_since {
+            *since = self.moment(since);
+        }
         for group in &mut account.groups {
             *group = self.group(group);
         }

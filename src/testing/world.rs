@@ -15,9 +15,9 @@ use crate::config::kinds::{
 use crate::lang::{PersonContext, Record};
 use crate::mapping::canonical;
 use crate::model::{
-    AttributeDef, AttributeId, DirectoryHeader, DirectoryIdentity, DirectorySnapshot, Dn, DnKey,
-    Entry, EntryKind, Guid, Name, ObjectName, PeopleSnapshot, Person, PersonKey, RejectedRow,
-    Syntax, Values, default_schema,
+    AttributeDef, AttributeId, DeletedObjects, DeletionFacts, DirectoryHeader, DirectoryIdentity,
+    DirectorySnapshot, Dn, DnKey, Entry, EntryKind, Guid, Name, ObjectName, PeopleSnapshot, Person,
+    PersonKey, RejectedRow, Syntax, Values, default_schema,
 };
 use crate::plan;
 use crate::snapshot::DIRECTORY_FORMAT;
@@ -405,6 +405,14 @@ fn directory(
             let zone = zone_of(bench, people, key, as_of);
             attributes(&zone, &header, account, accounts)
         };
+        if !account.given.enabled && header.deleted_objects.is_some() {
+            let since = account.given.disabled_since.as_deref();
+            let since = since.and_then(|since| given::as_of(since, &bench.zone));
+            objects.entries[at].deletion = Some(Box::new(DeletionFacts {
+                control_changed: since,
+                protected: Some(false),
+            }));
+        }
         for group in &account.given.groups {
             let group = objects.add(dn(group)?, EntryKind::Group);
             members
@@ -548,6 +556,9 @@ fn header(
             .or_insert_with(|| name.to_owned());
     };
     let requests = plan::requests(&bench.config);
+    let deletes = requests
+        .values()
+        .any(|request| !request.deletes_under.is_empty());
     for name in requests
         .get(&bench.target)
         .into_iter()
@@ -602,7 +613,10 @@ fn header(
         unknown_attributes: Vec::new(),
         not_in_catalog: Vec::new(),
         bound_as: None,
-        deleted_objects: None,
+        deleted_objects: deletes.then_some(DeletedObjects {
+            recycle_bin: Some(true),
+            lifetime: 180,
+        }),
         completeness: proven(),
     })
 }

@@ -344,6 +344,26 @@ impl Checking<'_> {
 
     fn account(&mut self, pointer: &str, account: &GivenAccount) {
         self.name(&join(pointer, "placement"), &account.placement);
+        if let Some(since) = &account.disabled_since {
+            let at = join(pointer, "disabledSince");
+            if account.enabled {
+                self.report.error_key(
+                    self.doc,
+                    &at,
+                    codes::INVALID_VALUE,
+                    "the account is enabled",
+                    Some("add `enabled: false`, or leave this out".to_owned()),
+                );
+            } else if given::as_of(since, &TimeZone::UTC).is_none() {
+                self.report.error(
+                    self.doc,
+                    &at,
+                    codes::INVALID_VALUE,
+                    "this is not a date or a moment",
+                    Some("write `2026-06-02`, or with the time `2026-06-02T08:00`".to_owned()),
+                );
+            }
+        }
         let attributes = join(pointer, "attributes");
         self.attributes(&attributes, account.attributes.keys());
         let groups = join(pointer, "groups");

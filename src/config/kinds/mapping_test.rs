@@ -97,6 +97,10 @@ pub struct GivenAccount {
     /// Whether it is enabled.
     #[serde(default = "default_true")]
     pub enabled: bool,
+    /// Since when it is disabled by what the directory says, as `2026-06-02`, for tests of stages that delete. Without it
+    /// nobody can say. Such an account is not protected from deletion, and the Recycle Bin is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_since: Option<String>,
     /// Its attributes. `cn` defaults to the `sAMAccountName`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, GivenValue>,

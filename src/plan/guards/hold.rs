@@ -161,10 +161,15 @@ fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
             );
             (
                 format!(
-                    "limit {}: {} of {}{scope} would be {}, {} allowed ({}){more}",
+                    "limit {}: {}{}{scope} would be {}, {} allowed ({}){more}",
                     outcome.guard,
                     outcome.counted,
-                    outcome.base,
+                    // Whoever is deleted is none of the enabled accounts a share is of.
+                    if outcome.counts == "deleted" {
+                        String::new()
+                    } else {
+                        format!(" of {}", outcome.base)
+                    },
                     outcome.counts,
                     outcome.allowed,
                     outcome.limit

@@ -36,12 +36,17 @@ pub(super) fn alarm(plan: &Plan) -> Option<Line> {
         "DELETES {}",
         count(number(all), "ACCOUNT", "ACCOUNTS")
     ));
+    let them = if all == 1 { "it" } else { "them" };
     Some(match (for_good, fewest) {
         (0, Some(days)) => line.own(format!(
-            ": the Recycle Bin keeps them for {}, and after that nothing brings them back",
+            ": the Recycle Bin keeps {them} for {}, and after that nothing brings {them} back",
             count(u64::from(days), "day", "days")
         )),
-        (for_good, _) if for_good == all => line.own(": ").strong("they cannot be brought back"),
+        (for_good, _) if for_good == all => line.own(": ").strong(if all == 1 {
+            "it cannot be brought back"
+        } else {
+            "they cannot be brought back"
+        }),
         (for_good, _) => line.own(": ").strong(format!(
             "{} of them cannot be brought back",
             grouped(number(for_good))

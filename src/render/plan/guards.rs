@@ -56,10 +56,16 @@ fn numbers(line: Line, outcome: &GuardOutcome) -> Line {
     }
     let (one, several) = outcome.base_is();
     let of = count(outcome.base, one, several);
+    // Whoever is deleted is none of the enabled.
+    let of = if outcome.counts == "deleted" {
+        format!(", beside {of},")
+    } else {
+        format!(" of {of}")
+    };
     line = line
         .own(": ")
         .strong(grouped(outcome.counted))
-        .own(format!(" of {of} would be "))
+        .own(format!("{of} would be "))
         .sentence(outcome.counts.clone());
     line.own(format!(", {} allowed (", grouped(outcome.allowed)))
         .sentence(outcome.limit.clone())

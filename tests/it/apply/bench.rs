@@ -11,7 +11,7 @@ use halosync::apply::{
     self, ApplyError, Cancel, ChangeOutcome, History, Journal, Medium, NewPassword, Options,
     Outcome, PasswordError, PasswordSink, Retry,
 };
-use halosync::model::{Dn, Name, PersonKey};
+use halosync::model::{DeletionFacts, Dn, Name, PersonKey};
 use halosync::plan::{
     self, Action, AttributeChange, Cause, Change, ChangeId, Counts, Inputs, ObjectRef,
     PasswordPolicy, PersonRef, Plan, PlanFile, PlanValue, Reason, Recovery, Risk, RuleIndex,
@@ -166,6 +166,32 @@ pub(crate) fn leaver(name: &str) -> String {
     dn(LEAVERS).child("CN", name).as_str().to_owned()
 }
 
+/// Of a leaver who was disabled long ago.
+pub(crate) fn disabled() -> DeletionFacts {
+    DeletionFacts {
+        control_changed: Some(jiff::Timestamp::UNIX_EPOCH),
+        protected: Some(false),
+    }
+}
+
+/// The deletion of that leaver.
+pub(crate) fn delete_old() -> Change {
+    let value = |text: &str| vec![PlanValue::Text(text.to_owned())];
+    change(
+        "delete-old",
+        existing(6, &leaver("Old")),
+        Action::Delete {
+            disabled_since: jiff::Timestamp::UNIX_EPOCH,
+            anchor: "employeeID".to_owned(),
+            restorable_days: Some(180),
+            before: BTreeMap::from([
+                ("employeeID".to_owned(), value("E9")),
+                ("userAccountControl".to_owned(), value("66050")),
+            ]),
+        },
+    )
+}
+
 /// A directory with a few people and two groups.
 pub(crate) fn world() -> World {
     let mut state = State::default();
@@ -181,8 +207,14 @@ pub(crate) fn world() -> World {
     state.put(5, &person("Eve"), &[normal, ("title", "Boss")]);
     state.put(21, "CN=Staff,OU=Groups,DC=example,DC=test", &[]);
     state.put(22, "CN=VPN,OU=Groups,DC=example,DC=test", &[]);
+    state.put(
+        6,
+        &leaver("Old"),
+        &[("userAccountControl", "66050"), ("employeeID", "E9")],
+    );
+    state.deletion.insert(guid(6), disabled());
     let vpn = state.objects.get_mut(&guid(22)).unwrap();
-    vpn.members.insert(guid(3));
+    vpn.members.extend([guid(3), guid(6)]);
     let ann = state.objects.get_mut(&guid(1)).unwrap();
     ann.links.insert("manager".to_owned(), guid(5));
     World::new(state)
@@ -278,6 +310,7 @@ pub(crate) fn full_plan() -> PlanFile {
                 rule: RuleIndex(0),
             },
         ),
+        delete_old(),
     ])
 }
 

@@ -1,6 +1,7 @@
 //! Apply against a directory in memory that can be told to misbehave.
 
 mod bench;
+mod deletions;
 mod interruptions;
 mod refusals;
 mod world;
@@ -36,7 +37,7 @@ fn a_plan_with_every_action_is_applied_and_then_nothing_is_left() {
         assert!(report.started <= report.finished && report.started.is_some());
     }
     assert_eq!(outcome.verdict, Verdict::Applied);
-    assert_eq!(outcome.counts.done, 12);
+    assert_eq!(outcome.counts.done, 13);
     assert!(!outcome.resumed);
     assert_eq!(outcome.password_files.len(), 1);
 

@@ -221,6 +221,23 @@ impl Lab {
         found.pop()
     }
 
+    /// Puts something below the account of a person.
+    pub(super) async fn add_below(&self, employee: &str, class: &str, name: &str) -> String {
+        let account = self.account(employee).await.expect("an account");
+        let dn = format!("CN={name},{}", account.dn);
+        self.add(&dn, vec![("objectClass", HashSet::from([class]))])
+            .await;
+        dn
+    }
+
+    /// Deletes something by its name.
+    pub(super) async fn delete_named(&self, dn: &str) {
+        let result = self.admin.clone().delete(dn).await;
+        result
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
     /// The members of a group, sorted.
     pub(super) async fn members(&self, group: &str) -> Vec<String> {
         let found = self

@@ -340,6 +340,17 @@ impl Lab {
         self.run(&["plan", "--as-of", moment]).await
     }
 
+    /// Plans for another moment into a new file.
+    pub(super) async fn plan_ahead(&self, day: &str) -> Run {
+        *self.plans.lock().expect("not poisoned") += 1;
+        let file = self.plan_file();
+        self.run(&["plan", "--out", &file, "--as-of", day]).await
+    }
+
+    pub(super) async fn explain(&self, person: &str) -> Run {
+        self.run(&["explain", person]).await
+    }
+
     pub(super) async fn show(&self, format: &str) -> Run {
         let file = self.plan_file();
         self.run(&["show", &file, "--format", format]).await
@@ -435,6 +446,11 @@ impl Lab {
                 assert!(!found, "{} holds a secret", path.display());
             }
         }
+    }
+
+    /// The embedded directory's own hands; `None` for a real one.
+    pub(super) fn hands(&self) -> Option<&DirectoryHandle> {
+        self.site.forest.as_ref()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admin;
 mod cases;
+mod deletion;
 mod failures;
 mod lab;
 mod policies;
@@ -22,12 +23,28 @@ macro_rules! on_both {
                 let lab = super::Lab::embedded().await;
                 super::cases::names_of_another_domain_are_not_given(lab).await;
             }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
+                let lab = super::Lab::embedded().await;
+                super::deletion::leavers_are_deleted_last_of_all_and_only_with_proof(lab).await;
+            }
+            // A real controller has no clock to be told that months have passed.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn leavers_are_deleted_when_disabled_long_enough() {
+                let lab = super::Lab::embedded().await;
+                super::deletion::leavers_are_deleted_when_disabled_long_enough(lab).await;
+            }
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 super::cases::$case(super::Lab::embedded().await).await;
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
+                let lab = super::Lab::samba().await;
+                super::deletion::leavers_are_deleted_last_of_all_and_only_with_proof(lab).await;
+            }
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 super::cases::$case(super::Lab::samba().await).await;

@@ -9,6 +9,7 @@ mod anything;
 mod applied;
 mod cases;
 mod claims;
+mod deletion;
 mod file;
 mod golden;
 mod guards;

@@ -50,6 +50,13 @@ fn a_bit_of_everything() {
 }
 
 #[test]
+fn deletions_come_first() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/deletion/plan.json");
+    let file = halosync::plan::read(&std::fs::read(path).unwrap()).unwrap();
+    all_forms("deletion", file.content);
+}
+
+#[test]
 fn nothing_to_do() {
     all_forms("empty", plans::empty());
 }

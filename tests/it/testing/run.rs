@@ -359,6 +359,71 @@ async fn a_condition_is_covered_where_what_it_decides_is_compared() {
     );
 }
 
+/// A stage that deletes can be tried without a directory: the account is gone, kept for a reason, or not due yet.
+#[tokio::test]
+async fn deletions_are_tested_like_everything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(root().join("tests/golden/deletion/config")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let case = |name: &str, account: &str, expect: &str| {
+        format!(
+            "apiVersion: halosync/v1
+kind: MappingTest
+metadata: {{name: {name}}}
+spec:
+  mapping: employees
+  asOf: 2026-11-23
+  key: \"1\"
+  person: {{number: E1, givenName: Jane, surname: Doe, email: jane.doe@example.com, department: Sales, endsOn: 2026-06-01}}
+  directory:
+    account:
+      placement: OU=Leavers,OU=People,DC=corp,DC=example,DC=test
+      {account}
+      attributes: {{employeeID: E1, sAMAccountName: jdoe}}
+  expect: {{state: leaver+90d, {expect}}}
+"
+        )
+    };
+    let cases = [
+        case(
+            "gone",
+            "enabled: false\n      disabledSince: 2026-06-01",
+            "account: deleted",
+        ),
+        case(
+            "not-yet",
+            "enabled: false\n      disabledSince: 2026-11-01",
+            "account: kept, enabled: false, held: delete-too-early",
+        ),
+        case(
+            "nobody-knows",
+            "enabled: false",
+            "account: kept, held: delete-undated",
+        ),
+        case(
+            "enabled",
+            "enabled: true",
+            "account: kept, enabled: false, held: delete-too-early",
+        ),
+        // One that fails: the account is not kept.
+        case(
+            "kept",
+            "enabled: false\n      disabledSince: 2026-06-01",
+            "account: kept",
+        ),
+    ];
+    std::fs::write(dir.path().join("tests.yaml"), cases.join("---\n")).unwrap();
+    let run = test(dir.path(), &[]).await.expect(7);
+    assert!(
+        run.stdout.contains("5 tests: 4 passed, 1 failed"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("deleted"), "{}", run.stdout);
+}
+
 /// Groups that rules name by account name or identity stand in a test as those of a distinguished name do.
 #[tokio::test]
 async fn groups_are_there_by_whatever_name_rules_use() {
