@@ -12,6 +12,7 @@ use crate::render::report::{Line, Sign, count, grouped, number};
 const KINDS: &[&str] = &[
     "DELETE",
     "Disable",
+    "Reset passwords",
     "Remove from groups",
     "Clear values",
     "Move",
