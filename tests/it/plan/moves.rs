@@ -372,7 +372,7 @@ fn a_password_is_replaced_with_the_disabling_or_when_it_is_older_than_the_state(
         .iter()
         .find(|change| matches!(change.action, Action::ResetPassword {}))
         .unwrap();
-    assert_eq!(password.depends_on, [disable.id.clone()]);
+    assert_eq!(password.depends_on, std::slice::from_ref(&disable.id));
     let told = plan
         .warnings
         .iter()
