@@ -246,6 +246,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 "the object's identity is not known",
             );
         };
+        if matches!(change.action, Action::ResetPassword {}) {
+            return match self.reset_password(change, writer, object).await {
+                Ok(outcome) | Err(outcome) => outcome,
+            };
+        }
         let goal = match &change.action {
             Action::Modify { attributes } => Goal::Attributes {
                 guid: object,
@@ -296,8 +301,11 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 before,
             },
             // Taken care of above.
-            Action::Create { .. } => {
-                return ChangeOutcome::failed(FailureKind::Internal, "a create has no single goal");
+            Action::Create { .. } | Action::ResetPassword {} => {
+                return ChangeOutcome::failed(
+                    FailureKind::Internal,
+                    "this change has no single goal",
+                );
             }
         };
         match self.reach(change, writer, Step::Write, &goal).await {

@@ -18,6 +18,7 @@ mod journal;
 mod look;
 mod outcome;
 mod password;
+mod reset;
 mod schedule;
 mod verify;
 

@@ -169,6 +169,7 @@ pub enum ActionKind {
     Move,
     AddMember,
     RemoveMember,
+    ResetPassword,
     Delete,
 }
 
@@ -184,6 +185,7 @@ impl From<&Action> for ActionKind {
             Action::Move { .. } => Self::Move,
             Action::AddMember { .. } => Self::AddMember,
             Action::RemoveMember { .. } => Self::RemoveMember,
+            Action::ResetPassword {} => Self::ResetPassword,
             Action::Delete { .. } => Self::Delete,
         }
     }

@@ -166,6 +166,7 @@ fn referred(action: &Action) -> Vec<&ObjectRef> {
         | Action::Disable {}
         | Action::Rename { .. }
         | Action::Move { .. }
+        | Action::ResetPassword {}
         | Action::Delete { .. } => Vec::new(),
     }
 }

@@ -188,7 +188,10 @@ impl<'a> Last<'a> {
                         last.members.insert(member, *at);
                     }
                 }
-                Action::Modify { .. } | Action::Adopt { .. } | Action::Delete { .. } => {}
+                Action::Modify { .. }
+                | Action::Adopt { .. }
+                | Action::ResetPassword {}
+                | Action::Delete { .. } => {}
             }
         }
         last
@@ -256,6 +259,7 @@ fn attributes_of(change: &Change) -> &[AttributeChange] {
         | Action::Move { .. }
         | Action::AddMember { .. }
         | Action::RemoveMember { .. }
+        | Action::ResetPassword {}
         | Action::Delete { .. } => &[],
     }
 }

@@ -93,6 +93,7 @@ codes! {
     MISSING_FILE = "missing-file";
     NESTED_TOO_DEEP = "nested-too-deep";
     NAME_IN_ONE_PLACE = "name-in-one-place";
+    NOT_EXECUTED = "not-executed";
     NO_CATCH_ALL = "no-catch-all";
     NO_ENABLED_STATE = "no-enabled-state";
     NO_GLOBAL_CATALOG = "no-global-catalog";
@@ -115,6 +116,7 @@ codes! {
     RENAME_AND_WHEN = "rename-and-when";
     RENAME_WITHOUT_RULE = "rename-without-rule";
     RESERVED_PARAMETER = "reserved-parameter";
+    RESET_WHILE_ENABLED = "reset-while-enabled";
     RULE_DOES_NOT_FIT = "rule-does-not-fit";
     RULE_NEEDS_ONE_VALUE = "rule-needs-one-value";
     RULE_WITHOUT_CHECK = "rule-without-check";
@@ -157,6 +159,7 @@ codes! {
     UNKNOWN_TARGET = "unknown-target";
     UNKNOWN_VALUE = "unknown-value";
     UNPROVABLE_LIST = "unprovable-list";
+    UNUSED_KEEP_GROUPS = "unused-keep-groups";
     UNUSED_SERVER = "unused-server";
     UNREACHABLE_STATE = "unreachable-state";
     UNUSED = "unused";

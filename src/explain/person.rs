@@ -284,6 +284,9 @@ fn words(action: &Action) -> Option<String> {
         Action::Adopt { evidence, .. } => format!("adopt the account ({evidence})"),
         Action::Enable {} => "enable the account".to_owned(),
         Action::Disable {} => "disable the account".to_owned(),
+        Action::ResetPassword {} => {
+            "replace the password by a random one that nobody keeps".to_owned()
+        }
         Action::Rename { before, after, .. } => format!("rename it from {before} to {after}"),
         Action::Move { before, after, .. } => format!("move it from {before} to {after}"),
         Action::Delete {

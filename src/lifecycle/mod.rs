@@ -20,7 +20,7 @@ pub use stamp::{ABSENT, MOVED, Stamp};
 
 use crate::config::{Document, kinds, parse_days};
 use crate::lang::PersonContext;
-use crate::model::Name;
+use crate::model::{Name, ObjectName};
 
 /// A lifecycle ready to decide.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ pub struct State {
     pub placement: Option<Arc<Formula>>,
     /// What happens to memberships.
     pub groups: kinds::GroupsInState,
+    /// Groups that are kept where memberships are taken.
+    pub keep_groups: Arc<[ObjectName]>,
+    /// Days after which the password is replaced, where the state says so.
+    pub reset_after: Option<u32>,
+    /// What it says of services nothing acts on yet.
+    pub services: BTreeSet<&'static str>,
     /// When the account is deleted.
     pub delete: Option<Deletion>,
     /// Where it is written.
@@ -169,6 +175,9 @@ impl Lifecycle {
             let mut enabled = false;
             let mut create = None;
             let mut after = Vec::new();
+            let mut keep_groups: Arc<[ObjectName]> = Arc::default();
+            let mut reset_after = None;
+            let mut services = BTreeSet::new();
             for step in state.steps() {
                 // What a stage does not say stays as in the one before.
                 let account = format!("{pointer}{}", step.pointer);
@@ -177,6 +186,18 @@ impl Lifecycle {
                     placement = Some(Arc::new(own));
                 }
                 groups = step.groups.unwrap_or(groups);
+                if let Some(names) = step.keep_groups {
+                    let names = names.iter().filter_map(|name| ObjectName::parse(name).ok());
+                    keep_groups = names.collect();
+                }
+                match step.password {
+                    Some(kinds::PasswordInState::Reset) => {
+                        reset_after = reset_after.or(Some(step.after.unwrap_or_default()));
+                    }
+                    Some(kinds::PasswordInState::Keep) => reset_after = None,
+                    None => {}
+                }
+                services.extend(step.services.into_iter().flat_map(kinds::Services::members));
                 enabled = step.enabled.unwrap_or(enabled);
                 create = step.create.or(create);
                 let stage = account.trim_end_matches("/account").to_owned();
@@ -207,6 +228,9 @@ impl Lifecycle {
                     create: create.unwrap_or(enabled),
                     placement: placement.clone(),
                     groups,
+                    keep_groups: keep_groups.clone(),
+                    reset_after,
+                    services: services.clone(),
                     rule: compiler.rule(positions, &stage, &described(&step.name)),
                     name: step.name,
                 });

@@ -102,6 +102,7 @@ codes! {
         ABSENT "absent" "accounts whose people were not in the read";
         ABSENT_NOT_JUDGED "absent-not-judged" "the read is unproven or has rejected rows, so nobody is called absent";
         ATTRIBUTE_READ_ONLY "attribute-read-only" "the directory's schema lets nobody write an attribute, its rules were left out; take them out";
+        BECOMES_PRIVILEGED "becomes-privileged" "people enter a privileged group; the directory marks their accounts, and they are not managed any more, also when the people leave";
         BREAK_GLASS_DISABLED "break-glass-disabled" "an account kept for emergencies is disabled, so it would be of no use";
         BREAK_GLASS_NOT_FOUND "break-glass-not-found" "an account kept for emergencies does not exist in the read; correct or remove its name";
         EXCEPTION_EXPIRES_SOON "exception-expires-soon" "exceptions whose last day is near";
@@ -117,6 +118,7 @@ codes! {
         MINIMUM_NOT_MET "minimum-not-met" "a group has fewer enabled members than it must; nothing is taken from it";
         NO_GUARDS "no-guards" "no Guards document limits what one plan may do to a target";
         NO_PASSWORD_RECIPIENTS "no-password-recipients" "accounts are to be created and nobody is named who may open the file with initial passwords";
+        NOT_EXECUTED "not-executed" "states say something of a service that nothing acts on yet; it is not done";
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";

@@ -129,6 +129,7 @@ fn visit_change(change: &mut Change, each: &mut dyn FnMut(&mut RuleIndex)) {
         Action::Enable {}
         | Action::Disable {}
         | Action::AddMember { .. }
+        | Action::ResetPassword {}
         | Action::Delete { .. }
         | Action::RemoveMember { .. } => {}
     }

@@ -134,7 +134,10 @@ struct One<'t, 'a> {
 
 impl<'t, 'a> One<'t, 'a> {
     fn new(target: &'t Target<'a>, subject: &'t Subject, days: u32) -> Option<Self> {
-        if matches!(subject.found, Found::Conflict(_)) || target.is_left_alone(subject) {
+        if matches!(subject.found, Found::Conflict(_)) || target.is_left_alone(subject)
+            // Nothing comes to whoever is exempt.
+            || target.side(subject).exceptions.exempts(subject.person)
+        {
             return None;
         }
         let side = target.side(subject);
@@ -336,6 +339,12 @@ impl<'t, 'a> One<'t, 'a> {
                 (GroupsInState::Remove, _) => does.push(CalendarEffect::JoinGroups),
                 _ => {}
             }
+        }
+        // Nobody who is stopped is enabled, and their account is shut already.
+        let exceptions = &self.target.side(self.subject).exceptions;
+        if exceptions.stops(self.subject.person).is_some() {
+            let shuts = [CalendarEffect::Enable, CalendarEffect::Disable];
+            does.retain(|effect| !shuts.contains(effect));
         }
         CalendarEntry {
             on,

@@ -19,6 +19,7 @@ use crate::model::{AttributeId, Name};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Disable,
+    ResetPassword,
     RemoveMember,
     Create,
     Adopt,
@@ -44,6 +45,7 @@ impl Class {
             Action::Move { .. } => Self::Move,
             Action::Enable {} => Self::Enable,
             Action::AddMember { .. } => Self::AddMember,
+            Action::ResetPassword {} => Self::ResetPassword,
             Action::Delete { .. } => Self::Delete,
         }
     }

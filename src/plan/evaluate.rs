@@ -159,6 +159,7 @@ pub(super) fn hold<'t>(
             .filter(|partial| partial.code == held::REMOVAL_UNPROVEN)
             .collect(),
         switch: leaver.then_some(false),
+        reset: leaver && outcome.reset,
         attributes,
         ..Outcome::default()
     }
@@ -193,14 +194,36 @@ impl<'t> Evaluation<'_, 't, '_> {
         };
         let enabled = flags & ACCOUNTDISABLE == 0;
         let wanted = state.enabled && stopped.is_none();
+        let resets = !state.enabled && state.reset_after.is_some() && self.may_take();
         if enabled == wanted {
+            self.outcome.reset = resets && !enabled && self.password_is_older(entry);
             return;
         }
         if !wanted && !self.may_take() {
             self.unproven("disabling the account", stopped.unwrap_or(state.rule));
         } else {
             self.outcome.switch = Some(wanted);
+            self.outcome.reset = resets && !wanted;
         }
+    }
+
+    /// Whether the account was disabled, and its password not replaced since the state asks for it: an apply failed in
+    /// between, or somebody else disabled it. Only where a day says since when.
+    fn password_is_older(&self, entry: &Entry) -> bool {
+        /// Seconds from 1601, from which the directory counts in steps of 100 ns ([MS-ADTS] 3.1.1.1.1), to 1970.
+        const EPOCH: i64 = 11_644_473_600;
+        let state = self.target.state(self.subject);
+        let known = self.target.known.pwd_last_set;
+        let Some(set) = known.and_then(|id| entry.value(id)?.trim().parse::<i64>().ok()) else {
+            return false;
+        };
+        let after = i64::from(state.reset_after.unwrap_or_default());
+        let since = self.subject.counting.day.and_then(|day| {
+            let day = day.checked_add(jiff::Span::new().days(after)).ok()?;
+            let start = day.to_zoned(self.context.as_of.time_zone().clone()).ok()?;
+            Some(start.timestamp().as_second())
+        });
+        since.is_some_and(|since| set < since.saturating_add(EPOCH).saturating_mul(10_000_000))
     }
 
     /// Whether the account is deleted, and what keeps it; `None` where it is not to be.

@@ -79,7 +79,9 @@ pub(super) fn memberships(
     let mut nesting = Nesting::new(target);
     nesting.ask(target, &groups);
     warn_of_privileged(target, rules, &nesting, warnings);
+    let kept = kept_in_states(target, &mut found.groups);
     let comparison = Comparison {
+        kept,
         nesting: &nesting,
         making,
         rules,
@@ -94,6 +96,13 @@ pub(super) fn memberships(
     let mut protected: BTreeMap<u32, usize> = BTreeMap::new();
     parts.kept_out = std::mem::take(&mut wishes.kept_out);
     for one in compared {
+        for (_, change) in one.entering.iter().filter(|(_, change)| change.privileged) {
+            warnings.add(
+                warning::BECOMES_PRIVILEGED,
+                "people who enter privileged groups: the directory marks their accounts (adminCount), and halosync does not touch them any more, also when they leave",
+                format!("{} ({})", change.person.label, change.object.dn.rdn().value),
+            );
+        }
         parts.entering.extend(one.entering);
         parts.leaving.extend(one.leaving);
         parts.kept_out.extend(one.kept_out);
@@ -164,6 +173,8 @@ struct Comparison<'m, 't, 'a> {
     nesting: &'m Nesting,
     /// Which subject holds which account.
     holder: Vec<u32>,
+    /// Groups that states which take memberships keep, by side and state; `None` while a name is no group's.
+    kept: HashMap<(u16, u16), Option<HashSet<u32>>>,
     /// Accounts of missing people that leave every group.
     strips: &'m HashMap<u32, Strip>,
 }
@@ -263,7 +274,7 @@ impl Comparison<'_, '_, '_> {
         leaving.sort_unstable();
         let mut gone: HashSet<u32> = HashSet::new();
         for at in leaving {
-            if let Some(rule) = self.leaves(at, &naming) {
+            if let Some(rule) = self.leaves(at, group, &naming) {
                 gone.extend(target.subjects[at as usize].account());
                 self.leave(&way, at, rule, &naming, &mut one);
             }
@@ -329,6 +340,9 @@ impl Comparison<'_, '_, '_> {
         naming: &[&GroupRule],
     ) -> Option<Change> {
         let target = self.making.target;
+        if self.keeps(strip.side, strip.state, way.group) {
+            return None;
+        }
         naming
             .iter()
             .find(|rule| rule.side == strip.side && rule.blind().is_none())?;
@@ -353,8 +367,14 @@ impl Comparison<'_, '_, '_> {
         })
     }
 
+    /// Whether a state that takes memberships leaves this one alone.
+    fn keeps(&self, side: u16, state: u16, group: u32) -> bool {
+        let kept = self.kept.get(&(side, state));
+        kept.is_some_and(|kept| kept.as_ref().is_none_or(|kept| kept.contains(&group)))
+    }
+
     /// The rule that takes the membership away: any that names the group for this side's people.
-    fn leaves<'r>(&self, at: u32, naming: &[&'r GroupRule]) -> Option<&'r GroupRule> {
+    fn leaves<'r>(&self, at: u32, group: u32, naming: &[&'r GroupRule]) -> Option<&'r GroupRule> {
         let target = self.making.target;
         let subject = &target.subjects[at as usize];
         if held_back(self.making, at, true) || self.wishes.uncertain.contains_key(&at) {
@@ -372,6 +392,7 @@ impl Comparison<'_, '_, '_> {
         };
         match target.state(subject).groups {
             GroupsInState::Keep => None,
+            GroupsInState::Remove if self.keeps(subject.side, subject.state, group) => None,
             GroupsInState::Remove => sighted
                 .min_by_key(|rule| rule.rule)
                 .copied()
@@ -418,6 +439,46 @@ impl Comparison<'_, '_, '_> {
             },
         });
     }
+}
+
+/// The groups states keep. A name that is no group's could be a slip, and then everybody would lose the group that is
+/// meant: nobody in the state loses any.
+fn kept_in_states(
+    target: &Target<'_>,
+    drafts: &mut Vec<Draft>,
+) -> HashMap<(u16, u16), Option<HashSet<u32>>> {
+    let mut kept = HashMap::new();
+    for (side, of) in (0..).zip(&target.sides) {
+        let mut told = HashSet::new();
+        for (number, state) in (0..).zip(&of.lifecycle.states) {
+            if state.groups != GroupsInState::Remove || state.keep_groups.is_empty() {
+                continue;
+            }
+            let mut groups = Some(HashSet::new());
+            for name in state.keep_groups.iter() {
+                match named::group(target, name) {
+                    Ok(group) => {
+                        if let Some(groups) = &mut groups {
+                            groups.insert(group);
+                        }
+                    }
+                    Err(why) => {
+                        groups = None;
+                        if told.insert((state.written, name.to_string())) {
+                            let text = format!(
+                                "keepGroups of state {} names {name}, and {}; nobody in it is taken out of any group",
+                                of.lifecycle.written[state.written].name,
+                                why.words()
+                            );
+                            drafts.push(Draft::new(held::KEEP_UNKNOWN, text).rule(state.rule));
+                        }
+                    }
+                }
+            }
+            kept.insert((side, number), groups);
+        }
+    }
+    kept
 }
 
 /// Which subject holds which account.

@@ -231,7 +231,10 @@ fn check(plan: &Plan, change: &Change, creates: &HashSet<&str>) -> Result<(), In
             whole(member)?;
             made(change, member, creates, None)?;
         }
-        Action::Enable {} | Action::Disable {} | Action::Delete { .. } => {}
+        Action::Enable {}
+        | Action::Disable {}
+        | Action::ResetPassword {}
+        | Action::Delete { .. } => {}
     }
     Ok(())
 }

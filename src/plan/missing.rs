@@ -40,6 +40,7 @@ pub(super) struct Missing {
 /// An account taken out of the groups that rules of a side name.
 pub(super) struct Strip {
     pub(super) side: u16,
+    pub(super) state: u16,
     pub(super) person: PersonRef,
     pub(super) because: Reason,
 }
@@ -256,6 +257,15 @@ impl<'t, 'a> Here<'t, 'a> {
             let disable = self.change("disable", Action::Disable {}, because.clone(), Vec::new());
             waits.push(disable.id.clone());
             left.changes.push(disable);
+            if state.reset_after.is_some() {
+                let action = Action::ResetPassword {};
+                left.changes.push(self.change(
+                    "resetPassword",
+                    action,
+                    because.clone(),
+                    waits.clone(),
+                ));
+            }
         }
         let nobody = Person {
             key: PersonKey::new(""),
@@ -316,6 +326,7 @@ impl<'t, 'a> Here<'t, 'a> {
         if state.groups == GroupsInState::Remove {
             let strip = Strip {
                 side: self.of.side,
+                state: u16::try_from(at).unwrap_or(u16::MAX),
                 person: self.person(),
                 because,
             };

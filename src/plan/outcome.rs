@@ -27,6 +27,8 @@ pub(super) struct Outcome<'t> {
     pub(super) place: Option<(u32, RuleId)>,
     /// Whether the account is to be enabled or disabled.
     pub(super) switch: Option<bool>,
+    /// The password is replaced by one nobody keeps.
+    pub(super) reset: bool,
     /// A new account is made.
     pub(super) create: bool,
     /// The account is deleted, and nothing else is done to it.
@@ -99,6 +101,7 @@ impl Outcome<'_> {
         self.create
             || self.delete
             || self.switch.is_some()
+            || self.reset
             || self.place.is_some()
             || !self.attributes.is_empty()
             || !self.names.is_empty()

@@ -156,6 +156,7 @@ impl<'a> Planning<'a> {
         links::report(&self.target.sides, warnings);
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
+        self.warn_of_services(warnings);
         self.target.warn_of_stamps(warnings);
         self.target.warn_of_inactive(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
@@ -281,6 +282,24 @@ impl<'a> Planning<'a> {
                 ),
                 name.to_owned(),
             );
+        }
+    }
+
+    /// What states say of services that nothing acts on yet, so that nobody takes it for done.
+    fn warn_of_services(&self, warnings: &mut Warnings) {
+        for subject in &self.target.subjects {
+            if subject.account().is_none() {
+                continue;
+            }
+            for member in &self.target.state(subject).services {
+                warnings.add(
+                    warning::NOT_EXECUTED,
+                    format!(
+                        "states say something of {member}, and nothing acts on it yet: it is not done"
+                    ),
+                    self.target.side(subject).shown(subject.person),
+                );
+            }
         }
     }
 

@@ -54,6 +54,10 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                         for name in state.attribute_names() {
                             attributes.add(name);
                         }
+                        let reset = Some(kinds::PasswordInState::Reset);
+                        if state.steps().iter().any(|step| step.password == reset) {
+                            attributes.add("pwdLastSet");
+                        }
                     }
                 }
             }

@@ -26,6 +26,8 @@ pub(super) fn recovery_of(action: &Action) -> Recovery {
         } => Recovery::None,
         // For a time, and by hand.
         Action::Delete { .. } => Recovery::Partial,
+        // Nobody knows the one before.
+        Action::ResetPassword {} => Recovery::None,
         _ => Recovery::Full,
     }
 }
@@ -60,7 +62,7 @@ impl One<'_, '_, '_> {
         depends_on.dedup();
         let recovery = match action {
             Action::Create { .. } => Recovery::Partial,
-            Action::Delete { .. } => recovery_of(&action),
+            Action::Delete { .. } | Action::ResetPassword {} => recovery_of(&action),
             _ => Recovery::Full,
         };
         self.changes.push(Change {
@@ -210,6 +212,17 @@ impl One<'_, '_, '_> {
                 Risk::High,
                 Vec::new(),
             ));
+        }
+        if self.outcome.reset {
+            let because = self.state();
+            self.push(
+                "resetPassword",
+                Action::ResetPassword {},
+                because,
+                Cause::Source,
+                Risk::High,
+                disabled.iter().cloned().collect(),
+            );
         }
         if adopts {
             self.adopt();

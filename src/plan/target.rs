@@ -54,6 +54,7 @@ impl Subject {
 pub(super) struct WellKnown {
     pub(super) sam: AttributeId,
     pub(super) uac: AttributeId,
+    pub(super) pwd_last_set: Option<AttributeId>,
     pub(super) upn: Option<AttributeId>,
     pub(super) cn: Option<AttributeId>,
     pub(super) sid: Option<AttributeId>,
@@ -72,6 +73,7 @@ impl WellKnown {
         Ok(Self {
             sam: needed("sAMAccountName")?,
             uac: needed("userAccountControl")?,
+            pwd_last_set: header.attribute("pwdLastSet"),
             upn: header.attribute("userPrincipalName"),
             cn: header.attribute("cn"),
             sid: header.attribute("objectSid"),

@@ -173,6 +173,7 @@ fn words(action: ActionKind) -> &'static str {
         ActionKind::Move => "move",
         ActionKind::AddMember => "add to group",
         ActionKind::RemoveMember => "remove from group",
+        ActionKind::ResetPassword => "reset the password of",
         ActionKind::Delete => "delete",
     }
 }

@@ -309,6 +309,7 @@ impl Reading<'_> {
             Action::RemoveMember { .. } => {
                 actual.groups.remove(&change.object.dn.key());
             }
+            Action::ResetPassword {} => {}
             Action::Delete { .. } => {
                 actual.account = AccountFate::Deleted;
                 actual.enabled = None;

@@ -88,7 +88,12 @@ pub(super) fn check(
 }
 
 fn says_more(account: &StageAccount) -> bool {
-    account.placement.is_some() || account.groups.is_some() || !account.attributes.is_empty()
+    account.placement.is_some()
+        || account.groups.is_some()
+        || account.keep_groups.is_some()
+        || account.password.is_some()
+        || account.services.is_some()
+        || !account.attributes.is_empty()
 }
 
 /// Whether a limit counts every account of the target that is deleted.

@@ -182,7 +182,7 @@ fn check_overlap(
     }
 }
 
-fn objects(doc: &Doc, pointer: &str, names: &[String], report: &mut Report) {
+pub(super) fn objects(doc: &Doc, pointer: &str, names: &[String], report: &mut Report) {
     for (index, text) in names.iter().enumerate() {
         object(doc, &join(pointer, &index.to_string()), text, report);
     }

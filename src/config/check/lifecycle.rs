@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use super::attributes::{self, Rules};
 use super::directory::{self, Use};
+use super::groups;
 use super::{Context, Entry, People, Report, deletion, inactive, project};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::duration::parse_days;
-use crate::config::kinds::{AbsentLeaver, AbsentPolicy, Lifecycle, State};
+use crate::config::kinds::{
+    AbsentLeaver, AbsentPolicy, GroupsInState, Lifecycle, PasswordInState, State, Step,
+};
 use crate::config::yaml::{Doc, join};
 
 pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report: &mut Report) {
@@ -85,8 +88,12 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             .is_none_or(|directory| directory.spec.stamp.is_some());
         stages(state, doc, &pointer, stamped, report);
         deletion::check(state, doc, &pointer, &spec.target, context, report);
+        let (mut enabled, mut groups) = (false, GroupsInState::Rules);
         for step in state.steps() {
             let account = format!("{pointer}{}", step.pointer);
+            enabled = step.enabled.unwrap_or(enabled);
+            groups = step.groups.unwrap_or(groups);
+            end_state(&step, (enabled, groups), people, doc, &account, report);
             if let Some(people) = people {
                 if step.after.is_some() && step.reason.is_some() {
                     let stage = account.trim_end_matches("/account");
@@ -138,6 +145,56 @@ pub(super) fn check(lifecycle: &Entry<Lifecycle>, context: &Context<'_>, report:
             codes::NO_ENABLED_STATE,
             "every account would be disabled, for no state has one enabled",
             Some("set `account.enabled: true` in the state of people who work here".to_owned()),
+        );
+    }
+}
+
+/// What becomes of the password, of groups that are kept, and of services.
+fn end_state(
+    step: &Step<'_>,
+    (enabled, in_groups): (bool, GroupsInState),
+    people: Option<People<'_>>,
+    doc: &Doc,
+    account: &str,
+    report: &mut Report,
+) {
+    if enabled && step.password == Some(PasswordInState::Reset) {
+        report.error(
+            doc,
+            &join(account, "passwordAction"),
+            codes::RESET_WHILE_ENABLED,
+            "whoever works with an enabled account would be shut out",
+            Some("set `enabled: false`, or leave `passwordAction` out".to_owned()),
+        );
+    }
+    let kept = step.keep_groups.unwrap_or_default();
+    let at = join(account, "keepGroups");
+    groups::objects(doc, &at, kept, report);
+    if !kept.is_empty() && in_groups != GroupsInState::Remove {
+        report.error_key(
+            doc,
+            &at,
+            codes::UNUSED_KEEP_GROUPS,
+            "nobody is taken out of groups here, so there is nothing to keep",
+            Some("say `groups: remove`, or leave `keepGroups` out".to_owned()),
+        );
+    }
+    let Some(services) = step.services else {
+        return;
+    };
+    let at = join(account, "services");
+    if let Some(people) = people {
+        for template in services.templates() {
+            people.template(doc, &format!("{at}{template}"), report);
+        }
+    }
+    for member in services.members() {
+        report.warn_key(
+            doc,
+            &join(&at, member),
+            codes::NOT_EXECUTED,
+            format!("nothing acts on `{member}` yet: it is not done"),
+            Some("plans say so as well; do it by hand until then".to_owned()),
         );
     }
 }

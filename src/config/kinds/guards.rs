@@ -155,6 +155,8 @@ pub enum ActionClass {
     AddMember,
     /// Members that leave a group.
     RemoveMember,
+    /// Accounts whose password is replaced by one nobody keeps.
+    ResetPassword,
     /// Deleted accounts.
     Delete,
     /// Whatever takes something away: disabling, leaving a group, deleting, moving to a leaver's place, clearing a

@@ -73,6 +73,20 @@ pub struct AccountState {
     /// What happens to memberships that group rules give.
     #[serde(default)]
     pub groups: GroupsInState,
+    /// Groups that `groups: remove` leaves alone, each by distinguished name, `objectGUID` or `sAMAccountName`. While
+    /// one of these names is no group's, nobody in the state is taken out of any group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep_groups: Vec<String>,
+    /// What becomes of the password. Only where the account is disabled.
+    #[serde(
+        default,
+        rename = "passwordAction",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub password: Option<PasswordInState>,
+    /// What is to become of mailbox, licences and the like. Nothing acts on it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<super::Services>,
     /// Attributes in this state, instead of or besides the mapping's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, super::AttributeSpec>,
@@ -109,6 +123,19 @@ pub struct StageAccount {
     /// What happens to memberships that group rules give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupsInState>,
+    /// Groups that `groups: remove` leaves alone, instead of those of the stage before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_groups: Option<Vec<String>>,
+    /// What becomes of the password. Only where the account is disabled.
+    #[serde(
+        default,
+        rename = "passwordAction",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub password: Option<PasswordInState>,
+    /// What is to become of mailbox, licences and the like. Nothing acts on it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<super::Services>,
     /// Attributes, instead of or besides those of the stage before and the mapping's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, super::AttributeSpec>,
@@ -135,6 +162,12 @@ pub struct Step<'a> {
     pub placement: Option<&'a String>,
     /// Memberships, when it says so.
     pub groups: Option<GroupsInState>,
+    /// Groups that are kept, when it says so.
+    pub keep_groups: Option<&'a [String]>,
+    /// The password, when it says so.
+    pub password: Option<PasswordInState>,
+    /// Mailbox, licences and the like, when it says so.
+    pub services: Option<&'a super::Services>,
     /// Attributes.
     pub attributes: &'a BTreeMap<String, super::AttributeSpec>,
     /// When the account is deleted.
@@ -154,6 +187,9 @@ impl State {
             create: account.create,
             placement: account.placement.as_ref(),
             groups: Some(account.groups),
+            keep_groups: Some(&account.keep_groups),
+            password: account.password,
+            services: account.services.as_ref(),
             attributes: &account.attributes,
             delete: None,
             reason: self.reason.as_ref(),
@@ -168,6 +204,9 @@ impl State {
                 create: stage.account.create,
                 placement: stage.account.placement.as_ref(),
                 groups: stage.account.groups,
+                keep_groups: stage.account.keep_groups.as_deref(),
+                password: stage.account.password,
+                services: stage.account.services.as_ref(),
                 attributes: &stage.account.attributes,
                 delete: stage.account.delete.as_ref(),
                 reason: stage.reason.as_ref(),
@@ -221,6 +260,16 @@ pub struct Deletion {
     /// back then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_recycle_bin: bool,
+}
+
+/// What becomes of an account's password in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PasswordInState {
+    /// It stays.
+    Keep,
+    /// It is replaced once by a random one that nobody keeps, after the account is disabled. It cannot be brought back.
+    Reset,
 }
 
 /// What happens to memberships in a state.

@@ -13,6 +13,7 @@ mod mapping;
 mod mapping_test;
 mod naming;
 mod project;
+mod services;
 mod shared;
 mod source;
 mod table;
@@ -29,8 +30,8 @@ pub use guards::{
 };
 pub use lifecycle::{
     AbsentLeaver, AbsentPolicy, AccountState, Deletion, GroupsInState, InactivePolicy,
-    InactiveRule, InactiveThen, Lifecycle, Never, OutOfScopePolicy, Stage, StageAccount, State,
-    Step,
+    InactiveRule, InactiveThen, Lifecycle, Never, OutOfScopePolicy, PasswordInState, Stage,
+    StageAccount, State, Step,
 };
 pub use links::{Link, Links};
 pub use mapping::{
@@ -44,6 +45,9 @@ pub use mapping_test::{
 pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
 pub use project::{InitialPasswords, PlanSettings, Project};
+pub use services::{
+    All, AutoReply, HomeFolder, Licences, Lync, Mailbox, Photo, RemovedLicences, Services,
+};
 pub use shared::{FromEnvironment, PersonId, SecretRef, Setting};
 pub use source::{
     AnswerType, ApiKey, Auth, Basic, Bearer, Body, CacheRule, ClientAuthentication,

@@ -119,6 +119,8 @@ pub enum Action {
     Enable {},
     /// `ACCOUNTDISABLE` is set, every other bit kept.
     Disable {},
+    /// The password of a disabled account is replaced by a random one that is made at apply and kept nowhere.
+    ResetPassword {},
     /// The relative name (`cn`) changes.
     #[serde(rename_all = "camelCase")]
     Rename {
@@ -336,7 +338,10 @@ impl Change {
     /// a value or takes one of several away, sets an expiry.
     pub fn takes_away(&self) -> bool {
         match &self.action {
-            Action::Disable {} | Action::RemoveMember { .. } | Action::Delete { .. } => true,
+            Action::Disable {}
+            | Action::RemoveMember { .. }
+            | Action::ResetPassword {}
+            | Action::Delete { .. } => true,
             Action::Move { .. } => self.risk >= Risk::High,
             Action::Modify { attributes } => attributes.iter().any(|attribute| {
                 let lost = |value: &PlanValue| !attribute.after.contains(value);

@@ -233,6 +233,7 @@ fn class_of(action: &Action) -> Option<ActionClass> {
         Action::Move { .. } => ActionClass::Move,
         Action::AddMember { .. } => ActionClass::AddMember,
         Action::RemoveMember { .. } => ActionClass::RemoveMember,
+        Action::ResetPassword {} => ActionClass::ResetPassword,
         Action::Delete { .. } => ActionClass::Delete,
     })
 }

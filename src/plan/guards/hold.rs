@@ -207,6 +207,7 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         Action::Move { .. } => ("move", "move"),
         Action::AddMember { .. } => ("addMember", "enter groups"),
         Action::RemoveMember { .. } => ("removeMember", "leave groups"),
+        Action::ResetPassword {} => ("resetPassword", "reset the password"),
         Action::Delete { .. } => ("delete", "delete"),
     }
 }

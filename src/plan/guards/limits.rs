@@ -224,6 +224,7 @@ impl Limit {
                 ActionClass::Move => "moved",
                 ActionClass::AddMember => "added to a group",
                 ActionClass::RemoveMember => "removed from a group",
+                ActionClass::ResetPassword => "given another password",
                 ActionClass::Delete => "deleted",
                 ActionClass::Removals => "losing something",
                 ActionClass::Any => "changed",

@@ -138,6 +138,7 @@ impl Judging<'_, '_> {
                 | Action::Enable {}
                 | Action::Rename { .. }
                 | Action::Move { .. }
+                | Action::ResetPassword {}
                 | Action::AddMember { .. } => {}
             }
         }

@@ -282,6 +282,14 @@ pub(super) fn summary(
             (Sign::Change, pieces, Some(attribute.rule))
         }
         // Shown in a section of its own; here only for the sake of completeness.
+        Action::ResetPassword {} => (
+            Sign::Loss,
+            vec![
+                Piece::Strong("replace".into()),
+                own(" the password by a random one that nobody keeps"),
+            ],
+            None,
+        ),
         Action::Delete { .. } => (
             Sign::Loss,
             vec![Piece::Strong("DELETE".into()), own(" the account")],

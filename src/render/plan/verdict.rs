@@ -12,6 +12,7 @@ use crate::render::report::{Line, Sign, count, grouped, number};
 const KINDS: &[&str] = &[
     "DELETE",
     "Disable",
+    "Reset passwords",
     "Remove from groups",
     "Clear values",
     "Move",
@@ -34,6 +35,7 @@ fn kind(action: &Action) -> &'static str {
         Action::Adopt { .. } => "Adopt",
         Action::Modify { .. } => "Modify",
         Action::AddMember { .. } => "Add to groups",
+        Action::ResetPassword {} => "Reset passwords",
         Action::Delete { .. } => "DELETE",
     }
 }

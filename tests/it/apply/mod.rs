@@ -1016,3 +1016,59 @@ fn made_objects_are_found_again_by_those_who_need_them() {
         assert!(state.objects[&guid(21)].members.contains(&fay));
     });
 }
+
+/// The password of an account that somebody has enabled meanwhile stays; of a disabled one it is replaced once, and by
+/// another one whenever it is tried again.
+#[test]
+fn only_a_disabled_account_loses_its_password() {
+    let reset = |n, name: &str| {
+        let change = change(
+            "reset",
+            existing(n, &person(name)),
+            Action::ResetPassword {},
+        );
+        Bench::new(world(), plan(vec![change]))
+    };
+    let password = |bench: &Bench, n| {
+        bench
+            .world
+            .edit(|state| state.objects[&guid(n)].password.clone())
+    };
+    let open = reset(1, "Ann");
+    let outcome = open.apply();
+    assert!(matches!(
+        outcome_of(&outcome, "reset"),
+        ChangeOutcome::Conflict { .. }
+    ));
+    assert_eq!(password(&open, 1).as_deref(), Some("earlier"));
+
+    let shut = reset(2, "Bob");
+    assert_eq!(*outcome_of(&shut.apply(), "reset"), done());
+    let first = password(&shut, 2).expect("a password");
+    assert_eq!(first.chars().count(), 64);
+    assert_eq!(
+        *outcome_of(&shut.apply(), "reset"),
+        ChangeOutcome::AlreadyAsDesired {}
+    );
+    assert_eq!(password(&shut, 2), Some(first));
+
+    for (fault, achieved) in [
+        (Fault::Before(Kind::Transient), true),
+        (Fault::After(Kind::Unknown), true),
+        (Fault::Before(Kind::Denied), false),
+    ] {
+        let bench = reset(2, "Bob");
+        bench
+            .world
+            .edit(|state| state.faults.insert(0, fault.clone()));
+        let outcome = bench.apply();
+        assert_eq!(
+            outcome_of(&outcome, "reset").is_achieved(),
+            achieved,
+            "{fault:?} {outcome:#?}"
+        );
+        let again = bench.apply();
+        assert!(outcome_of(&again, "reset").is_achieved(), "{fault:?}");
+        assert_ne!(password(&bench, 2).as_deref(), Some("earlier"));
+    }
+}

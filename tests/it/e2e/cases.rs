@@ -980,3 +980,37 @@ pub(super) async fn two_in_five_people_fewer_take_nothing_from_anybody(lab: Lab)
     lab.settle().await;
     lab.assert_converged().await;
 }
+
+/// A leaver's password is replaced by one that nobody keeps, once; groups the state keeps stay.
+pub(super) async fn leavers_lose_their_password_and_keep_what_the_state_keeps(lab: Lab) {
+    let lifecycle = lab.read("lifecycle.yaml").replace(
+        "groups: remove\n",
+        "groups: remove\n        keepGroups: [Everyone]\n        passwordAction: reset\n        services: {photo: remove}\n",
+    );
+    lab.write("lifecycle.yaml", &lifecycle);
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.settle().await;
+    let before = lab.account("1").await.expect("an account");
+    assert_eq!(before.one("pwdLastSet"), "0");
+    let initial = lab.password_lines();
+    lab.edit(1, |person| person.inactive = true);
+    let plan = lab.plan().await.expect(0);
+    for part in [
+        "cannot be undone",
+        "nothing acts on it yet",
+        "Reset passwords 1",
+    ] {
+        assert!(plan.stdout.contains(part), "{part}: {}", plan.stdout);
+    }
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert!(!jane.enabled());
+    assert_ne!(jane.one("pwdLastSet"), "0");
+    assert_eq!(lab.members("Sales").await, Vec::<String>::new());
+    assert_eq!(lab.members("Everyone").await, sorted([&jane.dn]));
+    assert_eq!(lab.password_lines(), initial, "nobody keeps it");
+    lab.assert_converged().await;
+    lab.apply().await.expect(0);
+    let again = lab.account("1").await.expect("an account");
+    assert_eq!(again.one("pwdLastSet"), jane.one("pwdLastSet"), "once");
+}

@@ -58,6 +58,7 @@ on_both!(
     movers_change_attributes_name_place_and_groups,
     movers_overlap_until_a_day_the_plan_names,
     leavers_are_disabled_and_moved,
+    leavers_lose_their_password_and_keep_what_the_state_keeps,
     groups_are_named_three_ways_and_privileged_ones_are_refused,
     returners_are_enabled,
     adoption_writes_the_anchor_only,

@@ -145,7 +145,7 @@ impl Directory {
         }
         let guid = self.guid(&change.object);
         match &change.action {
-            Action::Create { .. } => {}
+            Action::Create { .. } | Action::ResetPassword {} => {}
             Action::Delete { before, .. } => {
                 let (dn, _, attributes) = self.objects.remove(&guid).unwrap();
                 self.standing.remove(&dn.key());

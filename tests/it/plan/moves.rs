@@ -327,3 +327,81 @@ fn on_a_read_that_proves_nothing_the_overlap_begins_with_what_is_entered() {
             .all(|change| !matches!(change.action, Action::RemoveMember { .. }))
     );
 }
+
+const LEAVES: &str = "account: {enabled: false, groups: remove}";
+
+#[test]
+fn groups_a_state_keeps_are_not_left_and_a_slip_among_them_keeps_all() {
+    let leaver = "1049";
+    let keeping = |groups: &str| {
+        let kept = format!("account: {{enabled: false, groups: remove, keepGroups: [{groups}]}}");
+        Case::of("moves")
+            .file("lifecycle.yaml", LEAVES, &kept)
+            .plan()
+    };
+    let sales = "\"CN=Sales,OU=Groups,DC=corp,DC=example,DC=test\"";
+    assert_eq!(groups(&keeping(sales), leaver).1, Vec::<String>::new());
+    let research = sales.replace("Sales", "Research");
+    assert_eq!(groups(&keeping(&research), leaver).1, ["Sales"]);
+    let plan = keeping("Nobody Knows");
+    assert_eq!(groups(&plan, leaver).1, Vec::<String>::new());
+    assert!(plan.held.iter().any(|held| held.code == "keep-unknown"));
+}
+
+#[test]
+fn a_password_is_replaced_with_the_disabling_or_when_it_is_older_than_the_state() {
+    let reset = || {
+        let with = "account: {enabled: false, groups: remove, passwordAction: reset, services: {photo: remove, lync: disable}}";
+        Case::of("moves").file("lifecycle.yaml", LEAVES, with)
+    };
+    let resets = |plan: &Plan| -> Vec<String> {
+        let changes = plan.changes.iter();
+        changes
+            .filter(|change| matches!(change.action, Action::ResetPassword {}))
+            .map(|change| change.person.key.to_string())
+            .collect()
+    };
+    let plan = reset().plan();
+    assert_eq!(resets(&plan), ["1049"]);
+    let changes = of(&plan, "1049");
+    let disable = changes
+        .iter()
+        .find(|change| matches!(change.action, Action::Disable {}))
+        .unwrap();
+    let password = changes
+        .iter()
+        .find(|change| matches!(change.action, Action::ResetPassword {}))
+        .unwrap();
+    assert_eq!(password.depends_on, std::slice::from_ref(&disable.id));
+    let told = plan
+        .warnings
+        .iter()
+        .filter(|warning| warning.code == "not-executed");
+    assert_eq!(
+        told.map(|warning| warning.count).collect::<Vec<_>>(),
+        [1, 1]
+    );
+    // Disabled already: the age of the password tells, and nothing does where it is not known.
+    let shut = |set: &str| {
+        reset()
+            .directory(
+                r#"{"name":"sAMAccountName""#,
+                r#"{"name":"pwdLastSet","syntax":"largeInteger","singleValued":true},{"name":"sAMAccountName""#,
+            )
+            .directory(
+                r#""employeeID":"E1049","primaryGroupID":"513","sAMAccountName":"fkim","userAccountControl":"512""#,
+                &format!(r#""employeeID":"E1049","primaryGroupID":"513"{set},"sAMAccountName":"fkim","userAccountControl":"514""#),
+            )
+            .plan()
+    };
+    assert_eq!(resets(&shut("")), Vec::<String>::new());
+    // 2026-11-19T12:00:00Z and 2026-11-21T12:00:00Z; the last day is the 20th.
+    assert_eq!(
+        resets(&shut(r#","pwdLastSet":"134395632000000000""#)),
+        ["1049"]
+    );
+    assert_eq!(
+        resets(&shut(r#","pwdLastSet":"134397360000000000""#)),
+        Vec::<String>::new()
+    );
+}

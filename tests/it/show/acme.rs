@@ -220,6 +220,7 @@ fn done_to(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Move { .. } => "move",
             Action::AddMember { .. } => "join",
             Action::RemoveMember { .. } => "leave",
+            Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
         })
         .collect();

@@ -226,6 +226,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
             restorable_days: Some(_),
             ..
         } => ("delete", Risk::Irreversible, Recovery::Partial),
+        Action::ResetPassword {} => ("reset", Risk::High, Recovery::None),
         Action::Delete { .. } => ("delete", Risk::Irreversible, Recovery::None),
     };
     Change {

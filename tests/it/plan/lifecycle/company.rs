@@ -483,6 +483,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Disable {} => "disable",
             Action::AddMember { .. } => "addMember",
             Action::RemoveMember { .. } => "removeMember",
+            Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
         })
         .collect()

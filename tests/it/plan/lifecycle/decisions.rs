@@ -369,6 +369,7 @@ fn changes(plan: &Plan) -> Vec<String> {
             )),
             Action::Adopt { .. } => words.push("adopt".to_owned()),
             Action::Delete { .. } => words.push("**delete**".to_owned()),
+            Action::ResetPassword {} => words.push("replace the password".to_owned()),
             Action::Enable {} => words.push("**enable**".to_owned()),
             Action::Disable {} => words.push("**disable**".to_owned()),
             Action::Modify { attributes } => {
