@@ -47,7 +47,7 @@ pub(super) fn golden(name: &str, found: &str) {
 async fn the_examples_tests_pass_without_secrets() {
     let run = test(&root().join("examples/acme"), &[]).await.expect(0);
     assert!(
-        run.stdout.ends_with("9 tests: 9 passed, 0 failed\n"),
+        run.stdout.ends_with("10 tests: 10 passed, 0 failed\n"),
         "{}",
         run.stdout
     );
