@@ -88,7 +88,7 @@ fn a_new_account_takes_the_place_of_the_old_one() {
             (released.risk, released.object.dn.as_str()),
             (Risk::High, old)
         );
-        assert_eq!(made.depends_on, [released.id.clone()]);
+        assert_eq!(made.depends_on, std::slice::from_ref(&released.id));
         assert_eq!(becomes(&plan, "sAMAccountName").as_deref(), Some("u12"));
         // The old one is nobody's, shut, and where it was.
         assert_eq!(company.value("1", "employeeID"), None);
