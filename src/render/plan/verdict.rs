@@ -155,8 +155,8 @@ fn summary(plan: &Plan) -> Line {
     if plan.removals_held {
         line = line.own(" · ").strong("removals held");
     }
-    if !plan.changes.is_empty() {
-        line = line.own(" · no approval recorded");
+    if !plan.changes.is_empty() && plan.approvals_asked().next().is_none() {
+        line = line.own(" · no approval asked for");
     }
     line
 }
