@@ -32,14 +32,19 @@ impl Requirement {
     }
 }
 
-/// Judges each requirement of a plan that looks into this file of signers.
-pub fn judge(plan: &Plan, signers: &str, approvals: &[Approval]) -> Vec<Requirement> {
+/// Judges each of these requirements that a plan has to meet and that looks into this file of signers.
+pub fn judge(
+    plan: &Plan,
+    asked: &[ApprovalAsked],
+    signers: &str,
+    approvals: &[Approval],
+) -> Vec<Requirement> {
     let people: BTreeSet<&String> = approvals
         .iter()
         .filter_map(|approval| approval.verdict.as_ref().ok())
         .collect();
     let author = plan.inputs.author.as_deref();
-    plan.approvals_asked()
+    plan.approvals_needed(asked)
         .filter(|asked| asked.signers == signers)
         .map(|asked| requirement(asked, &people, author))
         .collect()

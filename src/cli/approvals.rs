@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::project::Project;
 use crate::approval::{self, Approval, Requirement};
 use crate::config::AllowedSigners;
-use crate::plan::PlanFile;
+use crate::plan::{self, PlanFile};
 
 /// More files than this are not looked at.
 const MOST: usize = 64;
@@ -38,17 +38,13 @@ impl Approvals {
 pub(crate) fn judge(
     context: &Context,
     project: &Project,
-    plan: &Path,
+    beside: &Path,
     file: &PlanFile,
 ) -> Result<Approvals, Failure> {
-    let files = signatures(plan)?;
+    let files = signatures(beside)?;
     let now = context.now();
-    let mut paths: Vec<&str> = file
-        .content
-        .approvals
-        .iter()
-        .map(|asked| asked.signers.as_str())
-        .collect();
+    let asked = plan::approvals_with(&file.content, &project.config);
+    let mut paths: Vec<&str> = asked.iter().map(|asked| asked.signers.as_str()).collect();
     paths.sort_unstable();
     paths.dedup();
     let nobody = AllowedSigners::default();
@@ -57,7 +53,7 @@ pub(crate) fn judge(
     for path in &paths {
         let signers = project.config.signers.get(*path).unwrap_or(&nobody);
         let read = approval::read(&files, &file.digest, signers, now);
-        requirements.extend(approval::judge(&file.content, path, &read));
+        requirements.extend(approval::judge(&file.content, &asked, path, &read));
         merge(&mut signatures, read);
     }
     if paths.is_empty() {

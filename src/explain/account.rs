@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{ExplainedAccount, ExplainedAttribute, ExplainedGroup, GroupStanding, Whole};
+use crate::model::ACCOUNTDISABLE;
 use crate::model::{Dn, DnKey, Entry, EntryKind, Guid, Location, Name};
 use crate::plan::{Action, Assessment, AttributeChange, Change, Held, PlanValue};
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
 
 impl Whole<'_> {
     fn entry(&self, target: &Name, guid: Guid) -> Option<&Entry> {

@@ -36,3 +36,6 @@ pub use people::{
 };
 pub use protection::denies_deletion;
 pub use replication::{USER_ACCOUNT_CONTROL, last_written};
+
+/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
+pub const ACCOUNTDISABLE: i64 = 0x2;

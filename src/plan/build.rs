@@ -17,7 +17,9 @@ use super::quality::{self, Judged};
 use super::target::Target;
 use super::trace::Trace;
 use super::wishes::GroupRule;
-use super::{Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople};
+use super::{
+    Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople, RuleIndex,
+};
 use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
 
@@ -270,8 +272,9 @@ fn make(
         plan.targets.insert(target.target().name.clone(), identity);
         if guarded {
             let name = &target.target().name;
+            let mut rule = |place, text| RuleIndex(book.add(place, text).0);
             plan.approvals
-                .extend(approvals::asked(config, name, &mut book));
+                .extend(approvals::asked(config, name, &mut rule));
         }
         if let Some(asked) = &mut asked {
             asked.trace.people.extend(target.assessed(&book));

@@ -18,9 +18,7 @@ use crate::config::kinds::{GroupsInState, InactiveThen};
 use crate::lang::{PersonContext, Timing};
 use crate::lifecycle::{Beginning, Lifecycle, Since, State};
 use crate::matching::Found;
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
+use crate::model::ACCOUNTDISABLE;
 
 /// The days from tomorrow on, so many of them, for everybody of a target. `waiting` are accounts of missing people.
 pub(super) fn calendar(

@@ -14,11 +14,11 @@ use super::target::Target;
 use super::{Action, PlanValue};
 use crate::lifecycle::Deletion;
 use crate::matching::Standing;
+use crate::model::ACCOUNTDISABLE;
 use crate::model::{AttributeId, Entry};
 use crate::policy::{Code, held};
 
-/// Bits of `userAccountControl` ([MS-ADTS] 2.2.16): disabled, and what no person's account has.
-const ACCOUNTDISABLE: i64 = 0x2;
+/// Bits of `userAccountControl` ([MS-ADTS] 2.2.16) that no person's account has.
 const INTERDOMAIN_TRUST: i64 = 0x800;
 const WORKSTATION_TRUST: i64 = 0x1000;
 const SERVER_TRUST: i64 = 0x2000;

@@ -17,11 +17,9 @@ use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Decides, Origin, Slot, means_empty};
 use crate::matching::{Found, Recognised, Standing};
+use crate::model::ACCOUNTDISABLE;
 use crate::model::Entry;
 use crate::policy::held;
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
 
 /// What one person needs; `None` when nothing at all.
 pub(super) fn evaluate<'t>(

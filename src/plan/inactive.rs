@@ -10,10 +10,8 @@ use super::outcome::Outcome;
 use super::target::{Subject, Target};
 use crate::config::kinds::InactiveThen;
 use crate::lifecycle::{Inactive, RuleId};
+use crate::model::ACCOUNTDISABLE;
 use crate::policy::{held, warning};
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
 
 impl Target<'_> {
     /// The policy, when the subject is inactive.

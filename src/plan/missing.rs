@@ -23,11 +23,9 @@ use crate::mapping::{
     is_reference,
 };
 use crate::matching::{Carriers, Standing};
+use crate::model::ACCOUNTDISABLE;
 use crate::model::{AttributeId, DnKey, Person, PersonKey};
 use crate::policy::{held, warning};
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
 
 /// An account with the anchor of nobody, on a read that proves it.
 #[derive(Debug, Clone, Copy)]

@@ -55,6 +55,7 @@ mod trace;
 mod wishes;
 mod zones;
 
+pub use approvals::approvals_with;
 pub use artifact::*;
 pub use base::against;
 pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};

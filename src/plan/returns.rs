@@ -18,11 +18,9 @@ use super::{Action, AttributeChange, Cause, Change, PlanValue, Reason, Recovery,
 use crate::lifecycle::{Absent, REPLACED, RuleId, Stamp, Written};
 use crate::mapping::{AttributeRule, Cleared, cleared};
 use crate::matching::{Conflict, Found, Standing};
+use crate::model::ACCOUNTDISABLE;
 use crate::model::{AttributeDef, AttributeId};
 use crate::policy::held;
-
-/// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
-const ACCOUNTDISABLE: i64 = 0x2;
 
 /// Somebody's coming back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! How dangerous it is to write an attribute.
+//! How dangerous a change is by what it does: an attribute, and the least an action can be.
 //!
-//! Known by name, not by schema: what an attribute decides stands in no definition of it.
+//! Attributes are known by name, not by schema: what an attribute decides stands in no definition of it.
 
-use super::{AttributeChange, Risk};
+use super::{Action, AttributeChange, Change, Risk};
 use crate::mapping::is_logon_name;
 
 /// Who may sign in as whom, which program runs for them, and where their mail goes ([MS-ADA1] to [MS-ADA3]).
@@ -26,6 +26,30 @@ const FELT: [&str; 7] = [
     "profilePath",
     "userWorkstations",
 ];
+
+impl Change {
+    /// The least risk of such a change, whoever made the plan: what takes something away is never less than `high`.
+    pub fn least_risk(&self) -> Risk {
+        let by_action = match &self.action {
+            Action::Delete { .. } => Risk::Irreversible,
+            Action::Disable {} | Action::RemoveMember { .. } | Action::ResetPassword {} => {
+                Risk::High
+            }
+            Action::Modify { attributes } => of_attributes(attributes),
+            Action::Create { .. }
+            | Action::Adopt { .. }
+            | Action::Enable {}
+            | Action::Rename { .. }
+            | Action::Move { .. }
+            | Action::AddMember { .. } => Risk::Medium,
+        };
+        if self.privileged {
+            by_action.max(Risk::High)
+        } else {
+            by_action
+        }
+    }
+}
 
 /// The highest risk any of the attributes has.
 pub(super) fn of_attributes(changes: &[AttributeChange]) -> Risk {

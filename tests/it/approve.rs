@@ -382,3 +382,24 @@ async fn signatures_of_another_plan_and_garbage_do_not_count() {
     let told = refused.stderr.matches("does not count").count();
     assert_eq!(told, 5, "{}", refused.stderr);
 }
+
+#[tokio::test]
+async fn a_plan_rewritten_to_ask_for_nothing_is_refused() {
+    use halosync::plan;
+    let desk = Desk::new().await;
+    let path = desk.path().join("plan.json");
+    let mut content = plan::read(&std::fs::read(&path).unwrap()).unwrap().content;
+    content.approvals.clear();
+    for change in &mut content.changes {
+        change.risk = plan::Risk::Low;
+    }
+    std::fs::write(&path, plan::to_bytes(&plan::seal(content))).unwrap();
+    // One person would do for what is of low risk, and nobody for what asks for nothing.
+    desk.approve("jane@example.com").await.expect(0);
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("high risk: 1 of 2 approved"),
+        "{}",
+        refused.stderr
+    );
+}

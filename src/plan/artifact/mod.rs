@@ -11,7 +11,7 @@ mod exceptions;
 mod guards;
 mod inputs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -217,19 +217,23 @@ pub struct Warning {
 }
 
 impl Plan {
-    /// The approvals it needs: of those its guards speak of, the ones for a risk some change has.
+    /// The approvals it needs, by its own word.
     pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
-        let present: std::collections::HashSet<(&Name, Risk)> = if self.approvals.is_empty() {
-            std::collections::HashSet::new()
-        } else {
-            let changes = self.changes.iter();
-            changes
-                .map(|change| (&change.target, change.risk))
-                .collect()
-        };
-        self.approvals
+        self.approvals_needed(&self.approvals)
+    }
+
+    /// Of some approvals those for a risk that a change has. What a change does counts, whatever risk is written there.
+    pub fn approvals_needed<'a>(
+        &self,
+        asked: &'a [ApprovalAsked],
+    ) -> impl Iterator<Item = &'a ApprovalAsked> + use<'a> {
+        let changes = self.changes.iter().filter(|_| !asked.is_empty());
+        let present: HashSet<(Name, Risk)> = changes
+            .map(|change| (change.target.clone(), change.risk.max(change.least_risk())))
+            .collect();
+        asked
             .iter()
-            .filter(move |asked| present.contains(&(&asked.target, asked.risk)))
+            .filter(move |asked| present.contains(&(asked.target.clone(), asked.risk)))
     }
 
     /// How many people, and accounts without one, are held: wholly, and in part.

@@ -10,7 +10,7 @@ use super::compile::{Limit, Per, folded};
 use super::{Judging, account_of, blank, who};
 use crate::config::kinds::{ActionClass, OnBreach};
 use crate::matching::Standing;
-use crate::model::{DnKey, FieldIndex};
+use crate::model::{ACCOUNTDISABLE, DnKey, FieldIndex};
 use crate::plan::target::{NOBODY, Target};
 use crate::plan::{Action, Change, GuardOutcome, GuardVerdict};
 
@@ -339,7 +339,6 @@ fn is_open(target: &Target<'_>, change: &Change) -> bool {
 
 /// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16, bit 0x2) is not set.
 pub(super) fn is_enabled(target: &Target<'_>, object: u32) -> bool {
-    const ACCOUNTDISABLE: i64 = 0x2;
     let flags = target.index.entry(object).value(target.known.uac);
     flags
         .and_then(|flags| flags.trim().parse::<i64>().ok())
