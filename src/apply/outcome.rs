@@ -97,6 +97,17 @@ pub struct Counts {
     pub skipped: u64,
     /// Not tried because the run ended before.
     pub not_reached: u64,
+    /// Not tried because this apply was asked for others only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Counts {
@@ -109,8 +120,9 @@ impl Counts {
             failed,
             skipped,
             not_reached,
+            left_out,
         } = self;
-        done + already_as_desired + conflicts + failed + skipped + not_reached
+        done + already_as_desired + conflicts + failed + skipped + not_reached + left_out
     }
 }
 
@@ -226,6 +238,8 @@ pub enum ChangeOutcome {
     },
     /// Not tried: the run was cancelled, or the target could not be reached any more.
     NotReached {},
+    /// Not tried: this apply was asked for other changes only. Another one of the same plan does it.
+    LeftOut {},
 }
 
 impl ChangeOutcome {
@@ -299,6 +313,7 @@ impl Outcome {
                 ChangeOutcome::Failed { .. } => &mut counts.failed,
                 ChangeOutcome::Skipped { .. } => &mut counts.skipped,
                 ChangeOutcome::NotReached {} => &mut counts.not_reached,
+                ChangeOutcome::LeftOut {} => &mut counts.left_out,
             } += 1;
         }
         counts
@@ -364,7 +379,11 @@ impl Outcome {
                 return Verdict::Denied;
             }
         }
-        if counts.conflicts > 0 && counts.failed == 0 && counts.not_reached == 0 {
+        if counts.conflicts > 0
+            && counts.failed == 0
+            && counts.not_reached == 0
+            && counts.left_out == 0
+        {
             return Verdict::Conflicts;
         }
         Verdict::Partial
@@ -373,6 +392,10 @@ impl Outcome {
 
 impl ChangeReport {
     pub(super) fn not_reached(change: &Change) -> Self {
+        Self::without_a_turn(change, ChangeOutcome::NotReached {})
+    }
+
+    pub(super) fn without_a_turn(change: &Change, outcome: ChangeOutcome) -> Self {
         Self {
             id: change.id.clone(),
             person: change.person.clone(),
@@ -382,7 +405,7 @@ impl ChangeReport {
             created: None,
             started: None,
             finished: None,
-            outcome: ChangeOutcome::NotReached {},
+            outcome,
         }
     }
 }

@@ -34,6 +34,7 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
             ChangeOutcome::Failed { .. } => &mut counts.failed,
             ChangeOutcome::Skipped { .. } => &mut counts.skipped,
             ChangeOutcome::NotReached {} => &mut counts.not_reached,
+            ChangeOutcome::LeftOut {} => &mut counts.left_out,
         } += 1;
     }
     Outcome {
