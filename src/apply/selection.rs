@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 
 use super::history::{History, Step, StepState};
 use super::outcome::ActionKind;
+use crate::model::{Name, PersonKey};
 use crate::plan::{Action, Change, ChangeId, PersonRef};
 
 /// What of a plan is to be applied now. The rest is left for another apply of the same plan.
@@ -75,10 +76,10 @@ fn is_done(change: &Change, history: &History) -> bool {
 
 /// The selected changes of the first people who have something left, with all they depend on.
 fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wave> {
-    let mut people: HashSet<&PersonRef> = HashSet::new();
+    let mut people: HashSet<(&Name, &PersonKey)> = HashSet::new();
     for (at, change) in changes.iter().enumerate() {
         if now[at] && !done[at] && (people.len() as u64) < most {
-            people.insert(&change.person);
+            people.insert(key(&change.person));
         }
     }
     let index: HashMap<&ChangeId, usize> = changes
@@ -89,7 +90,7 @@ fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wa
     let mut first: Vec<bool> = changes
         .iter()
         .zip(now)
-        .map(|(change, now)| *now && people.contains(&change.person))
+        .map(|(change, now)| *now && people.contains(&key(&change.person)))
         .collect();
     // Dependencies stand earlier in the plan, so that one pass from its end finds all of them.
     for at in (0..changes.len()).rev() {
@@ -107,6 +108,11 @@ fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wa
         changes: first,
         people: people.len() as u64,
     })
+}
+
+/// What tells people apart; labels are for people to read.
+fn key(person: &PersonRef) -> (&Name, &PersonKey) {
+    (&person.source, &person.key)
 }
 
 #[cfg(test)]
