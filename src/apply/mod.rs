@@ -8,6 +8,7 @@
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod chain;
 mod compare;
 mod control;
 mod create;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
 pub use journal::{Journal, JournalError, Medium};
 pub use outcome::{
@@ -260,6 +262,7 @@ pub async fn run<W: DirectoryWriter>(
         names: Outcome::names(&plan.content.changes, &changes),
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
+        journal: journal.end(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::JournalEnd;
 use crate::model::{Dn, Guid, Name};
 use crate::plan::{Action, Change, ChangeId, PersonRef, PlanValue};
 
@@ -46,6 +47,8 @@ pub struct Outcome {
     /// Names that are not given again and that somebody has now, by this run or an earlier one of the same plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameGiven>,
+    /// Where the journal ended when this was written. A journal that does not have this line has lost its end.
+    pub journal: JournalEnd,
 }
 
 /// A name that belongs into a table of names that are not given again.

@@ -488,5 +488,13 @@ fn footer(outcome: &Outcome) -> Vec<Line> {
                 .code(file.to_string_lossy()),
         );
     }
+    lines.push(
+        Line::head()
+            .own(format!(
+                "journal ends at line {}, sha256 ",
+                outcome.journal.lines
+            ))
+            .code(outcome.journal.head.clone()),
+    );
     lines
 }
