@@ -56,10 +56,6 @@ fn ids(outcome: &Outcome, wanted: impl Fn(&ChangeOutcome) -> bool) -> Vec<String
         .collect()
 }
 
-fn is_left(outcome: &ChangeOutcome) -> bool {
-    *outcome == ChangeOutcome::LeftOut {}
-}
-
 fn is_done(outcome: &ChangeOutcome) -> bool {
     *outcome == ChangeOutcome::Done {}
 }
