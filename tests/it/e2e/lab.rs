@@ -371,6 +371,27 @@ impl Lab {
         self.run(&["apply", &file]).await
     }
 
+    /// Applies the last plan once more: refused while its journal is there, and without it nothing is done twice.
+    pub(super) async fn apply_again(&self) {
+        let again = self.apply().await.expect(8);
+        assert!(
+            again.stderr.contains("applied completely"),
+            "{}",
+            again.stderr
+        );
+        self.apply_with_another_journal(&[]).await.expect(0);
+    }
+
+    /// Applies as on a machine that has no journal of what was applied before.
+    pub(super) async fn apply_with_another_journal(&self, more: &[&str]) -> Run {
+        let file = self.plan_file();
+        let journal = self.dir.path().join(format!("{file}.another.jsonl"));
+        let _ = std::fs::remove_file(&journal);
+        let journal = journal.display().to_string();
+        let apply = ["apply", &file, "--journal", &journal];
+        self.run(&[&apply[..], more].concat()).await
+    }
+
     /// Plans and applies, whatever there is.
     pub(super) async fn settle(&self) {
         self.plan().await.expect(0);
