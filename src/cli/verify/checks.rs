@@ -253,7 +253,7 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
         let expired = ApplyError::Expired { not_after, now };
         return Err(Refusal::new(
             expired.to_string(),
-            "plan again: people and accounts may have changed since",
+            "people and accounts may have changed since it was made",
         ));
     }
     Ok(format!("made {as_of}, to be applied until {not_after}"))

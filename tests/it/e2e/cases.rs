@@ -19,6 +19,14 @@ pub(super) async fn joiners_with_managers_and_groups(lab: Lab) {
     assert!(plan.stdout.contains("Create 3"), "{}", plan.stdout);
     let shown = lab.show("markdown").await.expect(0);
     assert!(shown.stdout.contains("employees.yaml:"), "{}", shown.stdout);
+    let refused = lab.apply_to_another_domain().await.expect(6);
+    assert!(
+        refused
+            .stderr
+            .contains("is another directory than the plan's"),
+        "{}",
+        refused.stderr
+    );
     lab.apply().await.expect(0);
 
     let jane = lab.account("1").await.expect("an account");
