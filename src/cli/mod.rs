@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod lock;
 mod login;
 mod names;
 mod people;

@@ -8,6 +8,7 @@ mod cases;
 mod deletion;
 mod failures;
 mod lab;
+mod locks;
 mod policies;
 mod site;
 
@@ -17,6 +18,11 @@ use lab::Lab;
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod embedded {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::embedded().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
             // A second domain takes a second controller, which Samba has not here.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn names_of_another_domain_are_not_given() {
@@ -40,6 +46,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::samba().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
                 let lab = super::Lab::samba().await;
