@@ -53,8 +53,8 @@ pub(crate) fn record(project: &Project, dir: &Path, file: &PlanFile) -> Result<(
     })?;
     for path in paths {
         let full = project.root.join(path);
-        let text = std::fs::read_to_string(&full)
-            .map_err(|error| Failure::file("read", &full, &error))?;
+        let text =
+            std::fs::read_to_string(&full).map_err(|error| Failure::file("read", &full, &error))?;
         lines.push_str(&line(&File {
             path: path.to_owned(),
             text,
@@ -140,10 +140,12 @@ fn altered(path: &Path, why: &str) -> Failure {
 /// The configuration of a recording.
 fn configuration(dir: &Path, plan: &PlanFile) -> Result<Config, Failure> {
     let path = dir.join(CONFIGURATION);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::file("read", &path, &error))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
     let mut lines = text.lines();
-    let head: Option<Head> = lines.next().and_then(|line| serde_json::from_str(line).ok());
+    let head: Option<Head> = lines
+        .next()
+        .and_then(|line| serde_json::from_str(line).ok());
     if head.is_none_or(|head| head.format != FORMAT) {
         return Err(altered(&path, &format!("it is not of the format {FORMAT}")));
     }
@@ -173,14 +175,18 @@ fn configuration(dir: &Path, plan: &PlanFile) -> Result<Config, Failure> {
         let first = first.map_or_else(String::new, |one| format!(": {}", one.message));
         return Err(Failure::new(
             Exit::InvalidConfiguration,
-            format!("{}: this configuration is not valid any more{first}", path.display()),
+            format!(
+                "{}: this configuration is not valid any more{first}",
+                path.display()
+            ),
         )
         .help("apply a plan of the present configuration, and use its recording"));
     };
     let same = config.files.len() == plan.content.inputs.files.len()
-        && config.files.iter().all(|file| {
-            plan.content.inputs.files.get(&*file.path) == Some(&file.digest)
-        });
+        && config
+            .files
+            .iter()
+            .all(|file| plan.content.inputs.files.get(&*file.path) == Some(&file.digest));
     if !same {
         return Err(altered(
             &path,
@@ -197,8 +203,11 @@ fn achieved(
 ) -> Result<(hashbrown::HashSet<ChangeId>, String), Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::new(Exit::Usage, format!("--last-apply: {}: {error}", path.display()))
-            .help("name the JSON report `halosync apply` wrote beside the plan (PLAN.….report.json)")
+        Failure::new(
+            Exit::Usage,
+            format!("--last-apply: {}: {error}", path.display()),
+        )
+        .help("name the JSON report `halosync apply` wrote beside the plan (PLAN.….report.json)")
     })?;
     if report.plan != plan.digest {
         return Err(Failure::new(
@@ -224,7 +233,10 @@ impl Since {
     /// What was edited in the directory since.
     pub(crate) fn edits(&self, reads: &Reads) -> Result<Edits, Failure> {
         for (name, identity) in &self.plan.content.targets {
-            let now = reads.directories.get(name).map(|read| &read.header.identity);
+            let now = reads
+                .directories
+                .get(name)
+                .map(|read| &read.header.identity);
             if now.is_some_and(|now| now.domain_guid != identity.domain_guid) {
                 return Err(Failure::new(
                     Exit::Usage,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::args::{Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, SinceArgs, Validate};
+use super::args::{
+    Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, SinceArgs, Validate,
+};
 use super::context::{Context, Printer};
 use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
 use super::exit::Exit;

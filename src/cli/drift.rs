@@ -45,7 +45,15 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
     let input = planning::input(project, &project.config, &reads, None, as_of);
     let mut plan = plan::build_unguarded(input, evidence).map_err(planning::refusal)?;
     if let (Some(since), Some(edits)) = (&since, &edits) {
-        applied::tell(context, since, edits, &project.config, &reads, None, &mut plan);
+        applied::tell(
+            context,
+            since,
+            edits,
+            &project.config,
+            &reads,
+            None,
+            &mut plan,
+        );
     }
     let proposed = proposed.and_then(|working| {
         let input = planning::input(working, &working.config, &reads, None, as_of);

@@ -79,7 +79,15 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     let mut made = asked.made()?;
     if let (Some(since), Some(edits)) = (&since, &asked.edits) {
         let last_good = asked.last_good;
-        applied::tell(context, since, edits, &project.config, &reads, last_good, &mut made);
+        applied::tell(
+            context,
+            since,
+            edits,
+            &project.config,
+            &reads,
+            last_good,
+            &mut made,
+        );
     }
     if let Some(base) = &base {
         asked.compare(context, base, &mut made);
@@ -163,23 +171,6 @@ fn narrowed(
     Ok(plan::seal(content))
 }
 
-/// Plans from reads.
-pub(crate) fn make(
-    project: &Project,
-    reads: &Reads,
-    last_good: Option<&PlanFile>,
-    as_of: jiff::Timestamp,
-) -> Result<PlanFile, Failure> {
-    let asked = Asked {
-        project,
-        reads,
-        last_good,
-        as_of,
-        edits: None,
-    };
-    asked.made().map(plan::seal)
-}
-
 /// What a plan is made from.
 pub(crate) fn input<'a>(
     project: &Project,
@@ -211,13 +202,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn build(&self, config: &Config) -> Result<plan::Plan, plan::PlanError> {
-        let input = input(
-            self.project,
-            config,
-            self.reads,
-            self.last_good,
-            self.as_of,
-        );
+        let input = input(self.project, config, self.reads, self.last_good, self.as_of);
         match &self.edits {
             Some(edits) => plan::build_known(input, edits),
             None => plan::build(input),

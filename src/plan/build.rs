@@ -144,7 +144,14 @@ impl Moment {
 /// held and everyone else goes on.
 pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
-    make(&input, moment, RuleBook::default(), None, Evidence::Missing, true)
+    make(
+        &input,
+        moment,
+        RuleBook::default(),
+        None,
+        Evidence::Missing,
+        true,
+    )
 }
 
 /// Makes the plan, with what is known of edits in the directory.
@@ -161,10 +168,7 @@ pub fn build_known(input: PlanInput<'_>, edits: &Edits) -> Result<Plan, PlanErro
 ///
 /// # Errors
 /// As for [`build`].
-pub fn build_unguarded(
-    input: PlanInput<'_>,
-    evidence: Evidence<'_>,
-) -> Result<Plan, PlanError> {
+pub fn build_unguarded(input: PlanInput<'_>, evidence: Evidence<'_>) -> Result<Plan, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
     make(&input, moment, RuleBook::default(), None, evidence, false)
 }

@@ -122,7 +122,9 @@ pub(super) fn evaluate<'t>(
         outcome.left.clear();
     }
     let edits = outcome.left.iter();
-    let edits: Vec<Draft> = edits.filter_map(|left| left.draft(subject.account())).collect();
+    let edits: Vec<Draft> = edits
+        .filter_map(|left| left.draft(subject.account()))
+        .collect();
     outcome.partial.extend(edits);
     // What is said of the whole account says this, too.
     if outcome.whole.is_none() {

@@ -60,8 +60,8 @@ pub use approvals::approvals_with;
 pub use artifact::*;
 pub use base::against;
 pub use build::{
-    PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded, owner,
-    tables,
+    PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
+    owner, tables,
 };
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,

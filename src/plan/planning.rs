@@ -509,13 +509,9 @@ fn touched(
     let mut touched: Vec<bool> = outcomes
         .iter()
         .map(|outcome| {
-            outcome
-                .as_ref()
-                .is_some_and(|outcome| {
-                    outcome.whole.is_some()
-                        || !outcome.partial.is_empty()
-                        || !outcome.left.is_empty()
-                })
+            outcome.as_ref().is_some_and(|outcome| {
+                outcome.whole.is_some() || !outcome.partial.is_empty() || !outcome.left.is_empty()
+            })
         })
         .collect();
     for (side, person, _) in people {

@@ -36,11 +36,15 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         told.differences.iter().filter(is).collect()
     };
     let several = told.inputs.people.len() > 1;
-    let each = |all: &[&Difference]| -> Vec<Item> {
-        all.iter().map(|one| item(one, several)).collect()
-    };
+    let each =
+        |all: &[&Difference]| -> Vec<Item> { all.iter().map(|one| item(one, several)).collect() };
     let edited = of(DriftGroup::Edited, false);
-    section("Edited in the directory", true, each(&edited), number(edited.len()));
+    section(
+        "Edited in the directory",
+        true,
+        each(&edited),
+        number(edited.len()),
+    );
     let undetermined = of(DriftGroup::Undetermined, false);
     section(
         "Undetermined: edited, or never written",
@@ -53,17 +57,38 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         number(undetermined.len()),
     );
     let accepted = of(DriftGroup::Edited, true);
-    section("Edits that are accepted", false, each(&accepted), number(accepted.len()));
+    section(
+        "Edits that are accepted",
+        false,
+        each(&accepted),
+        number(accepted.len()),
+    );
     for (title, group) in [
-        ("Changed in the source since the last apply", DriftGroup::Source),
+        (
+            "Changed in the source since the last apply",
+            DriftGroup::Source,
+        ),
         ("Configuration not applied yet", DriftGroup::Configuration),
     ] {
         let all = of(group, false);
-        let items = if full { each(&all) } else { summed(&all, several) };
+        let items = if full {
+            each(&all)
+        } else {
+            summed(&all, several)
+        };
         section(title, false, items, number(all.len()));
     }
-    let held: Vec<Item> = told.held.iter().map(|held| held_item(held, several)).collect();
-    section("Held: not everything is known of these", false, held, number(told.held.len()));
+    let held: Vec<Item> = told
+        .held
+        .iter()
+        .map(|held| held_item(held, several))
+        .collect();
+    section(
+        "Held: not everything is known of these",
+        false,
+        held,
+        number(told.held.len()),
+    );
     let mut title = Line::head().own("halosync drift for ");
     for (at, identity) in told.targets.values().enumerate() {
         title = title
@@ -84,7 +109,9 @@ fn verdict(told: &DriftReport) -> Vec<Line> {
     let edits = counts.revert + counts.ask;
     let mut first = Line::new(0, if edits > 0 { Sign::Alarm } else { Sign::None });
     first = if edits > 0 {
-        first.strong(count(edits, "edit", "edits")).own(" in the directory")
+        first
+            .strong(count(edits, "edit", "edits"))
+            .own(" in the directory")
     } else if counts.undetermined > 0 {
         first.strong("No edit is proven")
     } else {
@@ -207,9 +234,7 @@ fn values(mut line: Line, values: &[PlanValue]) -> Line {
     for (at, value) in values.iter().enumerate() {
         line = line.own(if at > 0 { ", " } else { "" });
         line = match value {
-            PlanValue::Text(text) => {
-                line.pieces(vec![Piece::Value(cut(text, 80))])
-            }
+            PlanValue::Text(text) => line.pieces(vec![Piece::Value(cut(text, 80))]),
             PlanValue::Octets(octets) => line.own(octets.to_string()),
             PlanValue::Object(object) => line.code(object.dn.to_string()),
         };
@@ -233,14 +258,21 @@ fn summed(all: &[&Difference], several: bool) -> Vec<Item> {
                 .strong(count(number(people.len()), "difference", "differences"))
                 .own(" of ")
                 .code(what.to_owned())
-                .own(if proposed { ", not approved yet: " } else { ": " });
+                .own(if proposed {
+                    ", not approved yet: "
+                } else {
+                    ": "
+                });
             for (at, person) in people.iter().take(NAMES).enumerate() {
                 line = line
                     .own(if at > 0 { ", " } else { "" })
                     .name(Label::person(person, several));
             }
             if people.len() > NAMES {
-                line = line.own(format!(" and {} more", grouped(number(people.len() - NAMES))));
+                line = line.own(format!(
+                    " and {} more",
+                    grouped(number(people.len() - NAMES))
+                ));
             }
             Item {
                 lines: vec![line.origin(vec![Piece::Code(rule.to_string())])],
@@ -257,7 +289,9 @@ fn held_item(held: &Held, several: bool) -> Item {
         (None, None) => line.own("everybody"),
     };
     line = line.own("  ").sentence(held.reason.clone());
-    let help = Line::new(1, Sign::None).own("→ ").sentence(held.help.clone());
+    let help = Line::new(1, Sign::None)
+        .own("→ ")
+        .sentence(held.help.clone());
     Item {
         lines: vec![line.origin(vec![Piece::Code(held.code.clone())]), help],
     }

@@ -92,9 +92,11 @@ impl Edits {
             known: HashSet::new(),
         };
         for (source, read) in applied.people {
-            edits
-                .known
-                .extend(read.people.iter().map(|one| (source.clone(), one.key.clone())));
+            edits.known.extend(
+                read.people
+                    .iter()
+                    .map(|one| (source.clone(), one.key.clone())),
+            );
             let proven = then.inputs.people.get(source);
             if !proven.is_some_and(|read| read.completeness.verdict == Verdict::Proven) {
                 edits.unproven.insert(source.clone());
@@ -105,8 +107,11 @@ impl Edits {
         edits.doubt(then, |held| {
             held.code != held::DRIFT_ASK.code && held.code != held::DRIFT_UNDETERMINED.code
         });
-        let before: HashMap<&ChangeId, &Change> =
-            then.changes.iter().map(|change| (&change.id, change)).collect();
+        let before: HashMap<&ChangeId, &Change> = then
+            .changes
+            .iter()
+            .map(|change| (&change.id, change))
+            .collect();
         let narrowed = then.narrowed.is_some();
         for change in &now.changes {
             let planned = before.get(&change.id).copied();
