@@ -45,10 +45,12 @@ mod places;
 mod planning;
 mod quality;
 mod reasons;
+mod records;
 mod references;
 mod requests;
 mod returns;
 mod risk;
+mod same_person;
 mod steps;
 mod strangers;
 mod target;
@@ -67,8 +69,9 @@ pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
     Edits, Evidence, causes, report,
 };
-pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
+pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
+pub use records::{PersonRecords, records_of};
 pub use requests::requests;
 pub use trace::{Assessment, Trace};
