@@ -58,6 +58,7 @@ codes! {
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
+    DRIFT_NEVER = "drift-never";
     DUPLICATE_GUARD = "duplicate-guard";
     DUPLICATE_KEY = "duplicate-key";
     DUPLICATE_LIFECYCLE = "duplicate-lifecycle";

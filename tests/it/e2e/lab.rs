@@ -301,7 +301,7 @@ impl Lab {
 
     // -- halosync --------------------------------------------------------------------------------------------------
 
-    async fn run(&self, arguments: &[&str]) -> Run {
+    pub(super) async fn run(&self, arguments: &[&str]) -> Run {
         halosync(self.dir.path(), &self.environment, arguments).await
     }
 
