@@ -301,7 +301,7 @@ impl Lab {
 
     // -- halosync --------------------------------------------------------------------------------------------------
 
-    async fn run(&self, arguments: &[&str]) -> Run {
+    pub(super) async fn run(&self, arguments: &[&str]) -> Run {
         halosync(self.dir.path(), &self.environment, arguments).await
     }
 
@@ -369,6 +369,11 @@ impl Lab {
     pub(super) async fn apply(&self) -> Run {
         let file = self.plan_file();
         self.run(&["apply", &file]).await
+    }
+
+    pub(super) async fn apply_with(&self, more: &[&str]) -> Run {
+        let file = self.plan_file();
+        self.run(&[&["apply", &file], more].concat()).await
     }
 
     /// Plans and applies, whatever there is.
