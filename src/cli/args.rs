@@ -401,6 +401,10 @@ pub(crate) struct Apply {
     /// planned; if anything is amiss, nobody else is begun.
     #[arg(long, value_name = "N")]
     pub(crate) wave: Option<NonZeroU64>,
+    /// Take over the lock of an apply that is dead: it is watched first for longer than a living one would go on
+    /// without renewing it.
+    #[arg(long)]
+    pub(crate) take_over_lock: bool,
 }
 
 /// Arguments of `approve`.

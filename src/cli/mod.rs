@@ -16,6 +16,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod lock;
 mod login;
 mod names;
 mod people;

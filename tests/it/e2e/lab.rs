@@ -371,6 +371,11 @@ impl Lab {
         self.run(&["apply", &file]).await
     }
 
+    pub(super) async fn apply_with(&self, more: &[&str]) -> Run {
+        let file = self.plan_file();
+        self.run(&[&["apply", &file], more].concat()).await
+    }
+
     /// Plans and applies, whatever there is.
     pub(super) async fn settle(&self) {
         self.plan().await.expect(0);
