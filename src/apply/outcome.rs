@@ -171,6 +171,7 @@ pub enum ActionKind {
     RemoveMember,
     ResetPassword,
     Delete,
+    Restore,
 }
 
 impl From<&Action> for ActionKind {
@@ -187,6 +188,7 @@ impl From<&Action> for ActionKind {
             Action::RemoveMember { .. } => Self::RemoveMember,
             Action::ResetPassword {} => Self::ResetPassword,
             Action::Delete { .. } => Self::Delete,
+            Action::Restore { .. } => Self::Restore,
         }
     }
 }

@@ -239,6 +239,7 @@ fn make(
                 .iter()
                 .map(|file| (file.path.to_string(), file.digest.clone()))
                 .collect(),
+            undoes: None,
             last_good: input.last_good.map(|file| LastGoodPlan {
                 digest: file.digest.clone(),
                 as_of: file.content.as_of,
@@ -413,7 +414,7 @@ pub fn tables(config: &Config) -> Tables {
     Tables::new(tables)
 }
 
-fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Moment, PlanError> {
+pub(super) fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Moment, PlanError> {
     let name = &config.project.spec.time_zone;
     let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {
@@ -422,7 +423,7 @@ fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Mom
     })
 }
 
-fn valid_until(config: &Config, moment: &Moment) -> Result<jiff::Timestamp, PlanError> {
+pub(super) fn valid_until(config: &Config, moment: &Moment) -> Result<jiff::Timestamp, PlanError> {
     let text = &config.project.spec.plan.valid_for;
     let wrong = || PlanError::ValidFor { text: text.clone() };
     let duration = parse_duration(text).map_err(|_| wrong())?;

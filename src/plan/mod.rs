@@ -52,6 +52,7 @@ mod steps;
 mod strangers;
 mod target;
 mod trace;
+mod undo;
 mod wishes;
 mod zones;
 
@@ -64,3 +65,4 @@ pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use requests::requests;
 pub use trace::{Assessment, Trace};
+pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};

@@ -112,7 +112,7 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
 }
 
 /// Places of which none lies within another.
-fn outermost(places: &[String]) -> Vec<Dn> {
+pub(super) fn outermost(places: &[String]) -> Vec<Dn> {
     let places: Vec<Dn> = places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect();
     let keys: Vec<_> = places.iter().map(Dn::key).collect();
     let within = |at: usize| {

@@ -221,5 +221,6 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         Action::RemoveMember { .. } => ("removeMember", "leave groups"),
         Action::ResetPassword {} => ("resetPassword", "reset the password"),
         Action::Delete { .. } => ("delete", "delete"),
+        Action::Restore { .. } => ("restore", "bring back"),
     }
 }

@@ -307,6 +307,19 @@ pub(super) fn summary(
             vec![Piece::Strong("DELETE".into()), own(" the account")],
             None,
         ),
+        Action::Restore { whole } => (
+            Sign::Gain,
+            vec![
+                Piece::Strong("bring back".into()),
+                own(" the deleted account, disabled"),
+                own(if *whole {
+                    "; the Recycle Bin has kept it whole"
+                } else {
+                    "; only its tombstone is left"
+                }),
+            ],
+            None,
+        ),
         // Shown attribute by attribute; here only for the sake of completeness.
         Action::Modify { .. } => (Sign::Change, vec![own("modify")], None),
         Action::Create { .. } => (

@@ -17,6 +17,7 @@ const KINDS: &[&str] = &[
     "Clear values",
     "Move",
     "Rename",
+    "Bring back",
     "Create",
     "Enable",
     "Adopt",
@@ -37,6 +38,7 @@ fn kind(action: &Action) -> &'static str {
         Action::AddMember { .. } => "Add to groups",
         Action::ResetPassword {} => "Reset passwords",
         Action::Delete { .. } => "DELETE",
+        Action::Restore { .. } => "Bring back",
     }
 }
 
