@@ -337,13 +337,6 @@ impl Reads {
 
 /// Reads kept by `--record`.
 pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
-    let parse_failure = |path: &Path, error: snapshot::SnapshotError| {
-        Failure::new(
-            Exit::InvalidConfiguration,
-            format!("{}: {error}", path.display()),
-        )
-        .help("record the reads again with `halosync plan --record DIR`")
-    };
     let people = |name: &Name| {
         let path = dir.join(people_file(name));
         let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
@@ -355,16 +348,8 @@ pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> 
         }
         Ok::<_, Failure>((name.clone(), read))
     };
-    let directory = |name: &Name| {
-        let path = dir.join(directory_file(name));
-        let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
-        let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
-        let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
-        if distinct != objects {
-            return Err(shortened(&path, distinct, objects));
-        }
-        Ok::<_, Failure>((name.clone(), read))
-    };
+    let directory =
+        |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
     let (people, directories) = rayon::join(
         || {
             project
@@ -389,6 +374,26 @@ pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> 
     })
 }
 
+/// The read of a directory kept by `--record`.
+pub(crate) fn recorded_directory(dir: &Path, name: &Name) -> Result<DirectorySnapshot, Failure> {
+    let path = dir.join(directory_file(name));
+    let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
+    if distinct != objects {
+        return Err(shortened(&path, distinct, objects));
+    }
+    Ok(read)
+}
+
+fn parse_failure(path: &Path, error: snapshot::SnapshotError) -> Failure {
+    Failure::new(
+        Exit::InvalidConfiguration,
+        format!("{}: {error}", path.display()),
+    )
+    .help("record the reads again with `halosync plan --record DIR`")
+}
+
 /// A recording whose lines are not those its proof was made of proves nothing.
 fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
     Failure::new(
@@ -401,7 +406,7 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
     .help("record the reads again with `halosync plan --record DIR`")
 }
 
-fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
+pub(crate) fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
     let create = |file: String| {
         let path = dir.join(file);
@@ -433,14 +438,24 @@ fn directory_file(name: &Name) -> String {
 }
 
 fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure> {
-    let text = match verb.format {
+    show(context, verb.format, verb.out.as_deref(), file)
+}
+
+/// Prints a plan that was made, and how to apply it.
+pub(crate) fn show(
+    context: &Context,
+    format: PlanFormat,
+    out: Option<&Path>,
+    file: &PlanFile,
+) -> Result<(), Failure> {
+    let text = match format {
         PlanFormat::Text => render::plan_text(file, &super::show::text_options(context, false)),
         PlanFormat::Markdown => render::plan_markdown(file, &render::MarkdownOptions::default()),
-        PlanFormat::Json if verb.out.is_some() => String::new(),
+        PlanFormat::Json if out.is_some() => String::new(),
         PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(file)).into_owned(),
     };
     context.printer.result(&text)?;
-    if let Some(out) = &verb.out {
+    if let Some(out) = out {
         context.printer.note(&format!(
             "plan written to {}\napply it with: halosync apply {} --expect-digest {}",
             out.display(),
@@ -452,6 +467,11 @@ fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure>
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
+    exit_of(file, verb.detailed_exitcode)
+}
+
+/// How a command that made a plan ends.
+pub(crate) fn exit_of(file: &PlanFile, detailed: bool) -> Exit {
     let content = &file.content;
     let unproven = content
         .inputs
@@ -468,7 +488,7 @@ fn exit(verb: &Plan, file: &PlanFile) -> Exit {
         Exit::Held
     } else if unproven {
         Exit::Unavailable
-    } else if verb.detailed_exitcode && !content.changes.is_empty() {
+    } else if detailed && !content.changes.is_empty() {
         Exit::Changes
     } else {
         Exit::Success

@@ -342,7 +342,7 @@ fn base(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
 }
 
 /// How many enabled, managed accounts each part has where no people were read, as for an undo. Nobody's fields are known
-/// then: all accounts are one part, the smallest share of which is the least that can be meant.
+/// then, so limits by a field are judged over all accounts together.
 fn base_of_accounts(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
     let mut parts: HashMap<String, u64> = HashMap::new();
     for (object, entry) in (0u32..).zip(&target.index.snapshot.objects) {

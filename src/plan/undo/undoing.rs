@@ -16,7 +16,7 @@ use super::super::{
 };
 use super::{Deed, UndoInput};
 use crate::matching::{Protection, Standing};
-use crate::model::{DnKey, Entry, EntryKind, Guid, Name};
+use crate::model::{DnKey, Entry, EntryKind, Guid};
 use crate::policy::{Code, held as code, warning};
 
 /// One target and what is made of the changes it had.

@@ -24,7 +24,9 @@ pub(super) struct Directory {
     objects: BTreeMap<Guid, Object>,
     /// Who stands where, but for deleted and foreign objects.
     standing: HashMap<DnKey, Guid>,
-    made: HashMap<String, Guid>,
+    pub(super) made: HashMap<String, Guid>,
+    /// Deleted objects as a Recycle Bin keeps them: whole, with the links that pointed to them.
+    buried: HashMap<Guid, (Object, Vec<(Guid, AttributeId)>)>,
     next: u128,
     /// What is known of accounts before a deletion, as read.
     deletions: HashMap<Guid, Option<Box<DeletionFacts>>>,
@@ -80,6 +82,7 @@ impl Directory {
             objects,
             standing,
             made: HashMap::new(),
+            buried: HashMap::new(),
             next: 0xc << 124,
             deletions: read
                 .objects
@@ -154,6 +157,14 @@ impl Directory {
                 assert!(
                     matches!(&flags[..], [Held::Text(flags)] if flags.parse::<i64>().unwrap() & 2 != 0)
                 );
+                let mut links = Vec::new();
+                for (from, (_, _, attributes)) in &self.objects {
+                    let pointing = attributes.iter();
+                    let pointing = pointing.filter(|(_, values)| values.contains(&Held::Link(guid)));
+                    links.extend(pointing.map(|(id, _)| (*from, *id)));
+                }
+                let object = (dn.clone(), EntryKind::User, attributes);
+                self.buried.insert(guid, (object, links));
                 for (other, _, attributes) in self.objects.values_mut() {
                     assert!(
                         !other.key().is_at_or_under(&dn.key()),
@@ -164,6 +175,19 @@ impl Directory {
                         values.retain(|value| *value != Held::Link(guid));
                     }
                     attributes.retain(|_, values| !values.is_empty());
+                }
+            }
+            Action::Restore { whole } => {
+                assert!(whole, "only a Recycle Bin is known here");
+                self.vacant(&change.object.dn, guid);
+                let ((_, kind, attributes), links) = self.buried.remove(&guid).unwrap();
+                let dn = change.object.dn.clone();
+                self.standing.insert(dn.key(), guid);
+                self.objects.insert(guid, (dn, kind, attributes));
+                for (from, id) in links {
+                    if let Some((_, _, attributes)) = self.objects.get_mut(&from) {
+                        attributes.entry(id).or_default().push(Held::Link(guid));
+                    }
                 }
             }
             Action::Adopt { attribute, .. } => self.set(guid, attribute),

@@ -501,6 +501,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::RemoveMember { .. } => "removeMember",
             Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
+            Action::Restore { .. } => "restore",
         })
         .collect()
 }

@@ -368,6 +368,7 @@ fn changes(plan: &Plan) -> Vec<String> {
                 if *enable { "enabled" } else { "disabled" }
             )),
             Action::Adopt { .. } => words.push("adopt".to_owned()),
+            Action::Restore { .. } => words.push("**bring back**".to_owned()),
             Action::Delete { .. } => words.push("**delete**".to_owned()),
             Action::ResetPassword {} => words.push("replace the password".to_owned()),
             Action::Enable {} => words.push("**enable**".to_owned()),
