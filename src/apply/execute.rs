@@ -47,6 +47,8 @@ pub(super) struct Run<'a, W> {
 struct Over {
     journal: Option<String>,
     targets: BTreeMap<Name, String>,
+    /// Why nobody follows the first wave.
+    wave: Option<String>,
     /// Changes that ended one after the other because their target did not answer.
     in_a_row: BTreeMap<Name, u32>,
     /// What was last told about a target that cannot be reached.
@@ -129,8 +131,25 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         cancelled
             .into_iter()
             .chain(over.journal.clone())
+            .chain(over.wave.clone())
             .chain(targets)
             .collect()
+    }
+
+    /// Notes that nobody follows the first wave of so many people, because so many of its changes are not as planned.
+    pub(super) fn stop_after_wave(&self, people: u64, amiss: usize) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let people = match people {
+            1 => "1 person".to_owned(),
+            people => format!("{people} people"),
+        };
+        let amiss = match amiss {
+            1 => "1 change is".to_owned(),
+            amiss => format!("{amiss} changes are"),
+        };
+        over.wave = Some(format!(
+            "of the first wave of {people} {amiss} not as planned; nobody else was begun"
+        ));
     }
 
     /// The account a `create` made, when it is known.

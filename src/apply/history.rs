@@ -1,19 +1,24 @@
 //! The lines of a journal, and what earlier applies of the same plan left in it.
 //!
-//! Pure: bytes in, facts out. Invariant: a line is either whole (it ends in a line break) or was never there.
+//! Pure: bytes in, facts out. Invariants: a line is either whole (it ends in a line break) or was never there; no line
+//! counts that does not follow the one before it (see `chain`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
 use crate::model::Guid;
 use crate::plan::ChangeId;
 
 /// Format version of a journal.
-pub const FORMAT: &str = "halosync/journal/v1";
+pub const FORMAT: &str = "halosync/journal/v2";
 
-/// One line of a journal.
+/// Why a second header is refused.
+pub(super) const ONE_HEADER: &str = "the header stands first and nowhere else";
+
+/// One line of a journal. In the file every line but the first begins with `previous`, the hash of the line before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(
     rename_all = "camelCase",
@@ -24,7 +29,7 @@ pub const FORMAT: &str = "halosync/journal/v1";
 pub enum Line {
     /// Always the first.
     Header {
-        /// `halosync/journal/v1`.
+        /// `halosync/journal/v2`.
         format: String,
         /// Digest of the plan.
         plan: String,
@@ -146,6 +151,7 @@ pub struct History {
     perhaps: HashSet<(ChangeId, Step)>,
     runs: u32,
     valid_bytes: usize,
+    end: JournalEnd,
     pub(super) torn: bool,
     pub(super) has_header: bool,
 }
@@ -154,54 +160,35 @@ impl History {
     /// Reads what stands in a journal of the plan with this digest.
     ///
     /// # Errors
-    /// When it belongs to another plan, is no journal, or a whole line cannot be read. Half a line at the end is no
-    /// error.
+    /// When it belongs to another plan, is no journal, a whole line cannot be read, or a line does not follow the one
+    /// before it. Half a line at the end is no error.
     pub fn read(bytes: &[u8], plan_digest: &str) -> Result<Self, JournalError> {
         let mut history = Self::default();
-        for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            if !raw.ends_with(b"\n") {
-                history.torn = true;
-                break;
-            }
-            let line: Line = serde_json::from_slice(raw).map_err(|error| {
-                if index == 0 {
-                    JournalError::NotAJournal {
-                        message: error.to_string(),
-                    }
-                } else {
-                    JournalError::Damaged {
-                        line: index + 1,
-                        message: error.to_string(),
-                    }
-                }
-            })?;
-            history.take(index, line, plan_digest)?;
-            history.valid_bytes += raw.len();
-        }
+        let walked = walk(bytes, |number, line| {
+            history.take(number, line?, plan_digest)
+        })?;
+        history.valid_bytes = walked.valid_bytes;
+        history.torn = walked.torn;
+        history.end = walked.end;
         Ok(history)
     }
 
-    fn take(&mut self, index: usize, line: Line, plan_digest: &str) -> Result<(), JournalError> {
+    fn take(&mut self, number: usize, line: Line, plan_digest: &str) -> Result<(), JournalError> {
         let misplaced = || JournalError::Damaged {
-            line: index + 1,
-            message: "the header stands first and nowhere else".to_owned(),
+            line: number,
+            message: ONE_HEADER.to_owned(),
         };
         match line {
-            Line::Header { format, plan, .. } => {
-                if index != 0 {
+            Line::Header { plan, .. } => {
+                if number != 1 {
                     return Err(misplaced());
-                }
-                if format != FORMAT {
-                    return Err(JournalError::NotAJournal {
-                        message: format!("its format is {format:?}"),
-                    });
                 }
                 if plan != plan_digest {
                     return Err(JournalError::OtherPlan { found: plan });
                 }
                 self.has_header = true;
             }
-            _ if index == 0 => return Err(misplaced()),
+            _ if number == 1 => return Err(misplaced()),
             Line::Run { .. } => self.runs += 1,
             Line::Intent {
                 change,
@@ -273,6 +260,11 @@ impl History {
     /// How many applies began before this one.
     pub fn runs(&self) -> u32 {
         self.runs
+    }
+
+    /// Where it ended.
+    pub fn end(&self) -> &JournalEnd {
+        &self.end
     }
 
     /// Length of the part of the file that is whole lines; the rest is to be cut off before anything is appended.

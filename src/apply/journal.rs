@@ -3,7 +3,8 @@
 //! Holds the before-image of what changes, never a secret (P4). Must not know how changes are executed.
 //!
 //! Invariants: a write is sent only after its `intent` line is on disk; a line is either whole (it ends in a line
-//! break) or was never there; a journal belongs to one plan and to one running apply at a time.
+//! break) or was never there; every line carries the hash of the one before it (see `chain`); a journal belongs to one
+//! plan and to one running apply at a time.
 //!
 //! A thread of its own writes. Lines that arrive while one flush is under way share the next one, so that many
 //! writes in flight cost few flushes.
@@ -11,10 +12,11 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
+use super::chain::JournalEnd;
 use super::history::{FORMAT, History, Line};
 
 /// Why a journal cannot be used.
@@ -32,7 +34,7 @@ pub enum JournalError {
         /// What stands there instead.
         message: String,
     },
-    /// A whole line in the middle cannot be read: somebody edited the file or the disk is failing.
+    /// A whole line cannot be read or does not follow the one before it: somebody edited the file or the disk is failing.
     #[error("journal line {line} is damaged: {message}")]
     Damaged {
         /// 1-based line.
@@ -91,7 +93,8 @@ impl Medium for File {
 }
 
 struct Entry {
-    bytes: Vec<u8>,
+    /// The line, not yet linked to the one before it: which that is decides the order of writing.
+    json: Vec<u8>,
     flushed: oneshot::Sender<Result<(), String>>,
 }
 
@@ -104,6 +107,8 @@ pub struct Journal {
     entries: Option<mpsc::Sender<Entry>>,
     writer: Option<std::thread::JoinHandle<()>>,
     broken: Mutex<Option<String>>,
+    /// Where it ends on disk.
+    end: Arc<Mutex<JournalEnd>>,
 }
 
 impl Journal {
@@ -185,9 +190,13 @@ impl Journal {
         now: jiff::Timestamp,
     ) -> Result<Self, JournalError> {
         let (entries, received) = mpsc::channel();
+        let end = Arc::new(Mutex::new(history.end().clone()));
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_entries(medium, &received))
+            .spawn({
+                let end = Arc::clone(&end);
+                move || write_entries(medium, &received, &end)
+            })
             .map_err(|source| JournalError::Io {
                 path: path.to_owned(),
                 message: "its writer cannot be started".to_owned(),
@@ -200,6 +209,7 @@ impl Journal {
             entries: Some(entries),
             writer: Some(writer),
             broken: Mutex::new(None),
+            end,
         };
         let mut first = Vec::new();
         if !journal.history.has_header {
@@ -237,6 +247,14 @@ impl Journal {
         &self.plan
     }
 
+    /// Where it ends: every line of which was acknowledged counts.
+    pub fn end(&self) -> JournalEnd {
+        self.end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Appends a line and returns when it is on disk.
     ///
     /// # Errors
@@ -262,10 +280,9 @@ impl Journal {
         if let Some(message) = broken {
             return Err(self.fail(message));
         }
-        let mut bytes = serde_json::to_vec(line).map_err(|error| self.fail(error.to_string()))?;
-        bytes.push(b'\n');
+        let json = serde_json::to_vec(line).map_err(|error| self.fail(error.to_string()))?;
         let (flushed, receiver) = oneshot::channel();
-        let entry = Entry { bytes, flushed };
+        let entry = Entry { json, flushed };
         match self.entries.as_ref().map(|entries| entries.send(entry)) {
             Some(Ok(())) => Ok(receiver),
             _ => Err(self.fail("its writer is gone".to_owned())),
@@ -293,17 +310,31 @@ impl Drop for Journal {
     }
 }
 
-fn write_entries(mut medium: impl Medium, received: &mpsc::Receiver<Entry>) {
+fn write_entries(
+    mut medium: impl Medium,
+    received: &mpsc::Receiver<Entry>,
+    shared: &Mutex<JournalEnd>,
+) {
     let mut broken: Option<String> = None;
+    let mut end = shared
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     while let Ok(first) = received.recv() {
         let mut batch = vec![first];
         batch.extend(received.try_iter());
         if broken.is_none() {
             let written = batch
                 .iter()
-                .try_for_each(|entry| medium.append(&entry.bytes))
+                .try_for_each(|entry| medium.append(&end.append(&entry.json)))
                 .and_then(|()| medium.sync());
-            broken = written.err().map(|error| error.to_string());
+            match written {
+                Ok(()) => shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone_from(&end),
+                Err(error) => broken = Some(error.to_string()),
+            }
         }
         for entry in batch {
             let result = broken.clone().map_or(Ok(()), Err);

@@ -8,6 +8,7 @@
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod chain;
 mod compare;
 mod control;
 mod create;
@@ -20,6 +21,7 @@ mod outcome;
 mod password;
 mod reset;
 mod schedule;
+mod selection;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
 pub use journal::{Journal, JournalError, Medium};
 pub use outcome::{
@@ -35,6 +38,7 @@ pub use outcome::{
     FailureKind, NameGiven, Outcome, Verdict,
 };
 pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
+pub use selection::Selection;
 
 use crate::connector::DirectoryWriter;
 use crate::model::{DirectoryIdentity, Name};
@@ -113,16 +117,19 @@ pub struct Options {
     pub retry: Retry,
     /// Asks the run to end early.
     pub cancel: Cancel,
+    /// What of the plan is asked for.
+    pub selection: Selection,
 }
 
 impl Options {
-    /// Four changes at once, the usual patience, no way to cancel.
+    /// Everything, four changes at once, the usual patience, no way to cancel.
     pub fn new(clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>) -> Self {
         Self {
             clock,
             concurrency: 4,
             retry: Retry::default(),
             cancel: Cancel::never(),
+            selection: Selection::default(),
         }
     }
 }
@@ -218,7 +225,10 @@ pub async fn run<W: DirectoryWriter>(
 ) -> Result<Outcome, ApplyError> {
     let started = (options.clock)();
     check(plan, writers, journal, started)?;
-    let graph = schedule::Graph::build(&plan.content.changes)?;
+    let selected = options
+        .selection
+        .of(&plan.content.changes, journal.history());
+    let graph = schedule::Graph::build(&plan.content.changes, |at| selected.now[at])?;
     if let Some(sink) = &passwords {
         prepare(plan, journal, sink).await?;
     }
@@ -230,8 +240,7 @@ pub async fn run<W: DirectoryWriter>(
         options,
         events,
     );
-    let mut changes = schedule::turns(&run, graph, options.concurrency.max(1)).await;
-    verify::read_back(&run, &mut changes).await;
+    let changes = in_turn(&run, graph, &selected).await?;
     let counts = Outcome::count(&changes);
     let finished = (options.clock)();
     run.note(&Line::End {
@@ -253,7 +262,49 @@ pub async fn run<W: DirectoryWriter>(
         names: Outcome::names(&plan.content.changes, &changes),
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
+        journal: journal.end(),
     })
+}
+
+/// Gives every selected change its turn, those of the first wave before the others, and reads back what was written.
+async fn in_turn<W: DirectoryWriter>(
+    run: &execute::Run<'_, W>,
+    graph: schedule::Graph,
+    selected: &selection::Selected,
+) -> Result<Vec<ChangeReport>, ApplyError> {
+    let planned = &run.plan.changes;
+    let mut reports: Vec<ChangeReport> = planned
+        .iter()
+        .zip(&selected.now)
+        .map(|(change, now)| match now {
+            true => ChangeReport::not_reached(change),
+            false => ChangeReport::without_a_turn(change, ChangeOutcome::LeftOut {}),
+        })
+        .collect();
+    let Some(wave) = &selected.first else {
+        schedule::turns(run, graph, |at| selected.now[at], &mut reports).await;
+        verify::read_back(run, &mut reports).await;
+        return Ok(reports);
+    };
+    let first = schedule::Graph::build(planned, |at| wave.changes[at])?;
+    schedule::turns(run, first, |at| wave.changes[at], &mut reports).await;
+    verify::read_back(run, &mut reports).await;
+    let in_wave = reports
+        .iter()
+        .zip(&wave.changes)
+        .filter(|(_, first)| **first);
+    let amiss = in_wave
+        .filter(|(report, _)| !report.outcome.is_achieved())
+        .count();
+    if amiss > 0 {
+        run.stop_after_wave(wave.people, amiss);
+        return Ok(reports);
+    }
+    let rest = |at: usize| selected.now[at] && !wave.changes[at];
+    let graph = schedule::Graph::build(planned, rest)?;
+    schedule::turns(run, graph, rest, &mut reports).await;
+    verify::read_back(run, &mut reports).await;
+    Ok(reports)
 }
 
 /// Makes sure that the passwords of accounts still to be made can be kept: noticed later, each would be left half-made.

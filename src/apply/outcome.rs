@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::JournalEnd;
 use crate::model::{Dn, Guid, Name};
 use crate::plan::{Action, Change, ChangeId, PersonRef, PlanValue};
 
@@ -46,6 +47,8 @@ pub struct Outcome {
     /// Names that are not given again and that somebody has now, by this run or an earlier one of the same plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameGiven>,
+    /// Where the journal ended when this was written. A journal that does not have this line has lost its end.
+    pub journal: JournalEnd,
 }
 
 /// A name that belongs into a table of names that are not given again.
@@ -97,6 +100,17 @@ pub struct Counts {
     pub skipped: u64,
     /// Not tried because the run ended before.
     pub not_reached: u64,
+    /// Not tried because this apply was asked for others only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Counts {
@@ -109,8 +123,9 @@ impl Counts {
             failed,
             skipped,
             not_reached,
+            left_out,
         } = self;
-        done + already_as_desired + conflicts + failed + skipped + not_reached
+        done + already_as_desired + conflicts + failed + skipped + not_reached + left_out
     }
 }
 
@@ -228,6 +243,8 @@ pub enum ChangeOutcome {
     },
     /// Not tried: the run was cancelled, or the target could not be reached any more.
     NotReached {},
+    /// Not tried: this apply was asked for other changes only. Another one of the same plan does it.
+    LeftOut {},
 }
 
 impl ChangeOutcome {
@@ -301,6 +318,7 @@ impl Outcome {
                 ChangeOutcome::Failed { .. } => &mut counts.failed,
                 ChangeOutcome::Skipped { .. } => &mut counts.skipped,
                 ChangeOutcome::NotReached {} => &mut counts.not_reached,
+                ChangeOutcome::LeftOut {} => &mut counts.left_out,
             } += 1;
         }
         counts
@@ -366,7 +384,11 @@ impl Outcome {
                 return Verdict::Denied;
             }
         }
-        if counts.conflicts > 0 && counts.failed == 0 && counts.not_reached == 0 {
+        if counts.conflicts > 0
+            && counts.failed == 0
+            && counts.not_reached == 0
+            && counts.left_out == 0
+        {
             return Verdict::Conflicts;
         }
         Verdict::Partial
@@ -375,6 +397,10 @@ impl Outcome {
 
 impl ChangeReport {
     pub(super) fn not_reached(change: &Change) -> Self {
+        Self::without_a_turn(change, ChangeOutcome::NotReached {})
+    }
+
+    pub(super) fn without_a_turn(change: &Change, outcome: ChangeOutcome) -> Self {
         Self {
             id: change.id.clone(),
             person: change.person.clone(),
@@ -384,7 +410,7 @@ impl ChangeReport {
             created: None,
             started: None,
             finished: None,
-            outcome: ChangeOutcome::NotReached {},
+            outcome,
         }
     }
 }

@@ -42,9 +42,15 @@ struct Access {
 }
 
 impl Graph {
+    /// The order among those changes that are wanted; the others have no turn, and nobody waits for one.
+    ///
     /// # Errors
-    /// When ids repeat, a dependency is unknown or stands later in the plan, or an object has no identity.
-    pub(super) fn build(changes: &[Change]) -> Result<Self, ApplyError> {
+    /// When ids repeat, a dependency is unknown or stands later in the plan, or an object has no identity: of all
+    /// changes, wanted or not.
+    pub(super) fn build(
+        changes: &[Change],
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Self, ApplyError> {
         let malformed = |message: String| ApplyError::Malformed { message };
         let mut index = HashMap::with_capacity(changes.len());
         for (at, change) in changes.iter().enumerate() {
@@ -144,7 +150,10 @@ impl Graph {
             after.sort_unstable();
             after.dedup();
             // An object that refers to itself (somebody who is their own manager).
-            after.retain(|before| *before != at);
+            after.retain(|before| *before != at && wanted(*before));
+            if !wanted(at) {
+                continue;
+            }
             graph.waits[at] = after.len();
             for before in after {
                 graph.followers[before].push(at);
@@ -152,6 +161,15 @@ impl Graph {
         }
         Ok(graph)
     }
+}
+
+/// The changes that must have succeeded before one, by id.
+pub(super) fn needed(change: &Change) -> impl Iterator<Item = &ChangeId> {
+    let object = change.object.created_by.as_ref();
+    let referred = referred(&change.action)
+        .into_iter()
+        .filter_map(|object| object.created_by.as_ref());
+    change.depends_on.iter().chain(object).chain(referred)
 }
 
 /// Objects a change refers to besides the one it writes: their names must stay what they are meanwhile.
@@ -184,19 +202,21 @@ pub(super) fn references(attribute: &AttributeChange) -> impl Iterator<Item = &O
         })
 }
 
-/// Gives every change its turn, several at once.
+/// Gives every wanted change its turn, several at once. `graph` was built for the same ones; of what they need, those
+/// that are not wanted have had their turn before.
 pub(super) async fn turns<W: DirectoryWriter>(
     run: &Run<'_, W>,
     mut graph: Graph,
-    concurrency: usize,
-) -> Vec<ChangeReport> {
+    wanted: impl Fn(usize) -> bool,
+    reports: &mut [ChangeReport],
+) {
     let changes = &run.plan.changes;
-    let mut reports: Vec<ChangeReport> = changes.iter().map(ChangeReport::not_reached).collect();
+    let concurrency = run.options.concurrency.max(1);
     let mut ready: BinaryHeap<Reverse<usize>> = graph
         .waits
         .iter()
         .enumerate()
-        .filter(|(_, waits)| **waits == 0)
+        .filter(|(at, waits)| **waits == 0 && wanted(*at))
         .map(|(at, _)| Reverse(at))
         .collect();
     let mut running = FuturesUnordered::new();
@@ -205,7 +225,7 @@ pub(super) async fn turns<W: DirectoryWriter>(
             && let Some(Reverse(at)) = ready.pop()
         {
             let change = &changes[at];
-            if let Some(outcome) = without_a_turn(run, &graph.needs[at], &reports, change) {
+            if let Some(outcome) = without_a_turn(run, &graph.needs[at], reports, change) {
                 run.events.finished(change, &outcome);
                 reports[at].outcome = outcome;
                 release(&mut graph, at, &mut ready);
@@ -220,7 +240,6 @@ pub(super) async fn turns<W: DirectoryWriter>(
         reports[at] = report;
         release(&mut graph, at, &mut ready);
     }
-    reports
 }
 
 fn release(graph: &mut Graph, at: usize, ready: &mut BinaryHeap<Reverse<usize>>) {

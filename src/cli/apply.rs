@@ -18,7 +18,7 @@ use super::project;
 use super::resolve::{Access, Resolver};
 use crate::apply::{
     self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
-    Verdict,
+    Selection, Verdict,
 };
 use crate::connector::ldap::{LdapWriter, Settings};
 use crate::model::Name;
@@ -87,6 +87,11 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let mut options = Options::new(context.clock.clone());
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = stop_on_signal(context)?;
+    options.selection = Selection {
+        classes: verb.only_class.iter().copied().collect(),
+        max_changes: verb.max_changes,
+        wave: verb.wave,
+    };
     let progress = Progress::new(context.printer, file.content.changes.len());
     let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress)
         .await

@@ -1,9 +1,11 @@
 //! The command line's grammar.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::apply::ActionKind;
 use crate::config::given;
 
 use super::context::{ColourChoice, Context};
@@ -231,6 +233,16 @@ fn as_of(text: &str) -> Result<AsOf, String> {
     }
 }
 
+fn action_kind(text: &str) -> Result<ActionKind, String> {
+    use serde::Deserialize as _;
+    use serde::de::IntoDeserializer as _;
+    let text = text.trim();
+    let deserializer: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+        text.into_deserializer();
+    // The message lists the kinds there are.
+    ActionKind::deserialize(deserializer).map_err(|error| error.to_string())
+}
+
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum PlanFormat {
@@ -323,6 +335,17 @@ pub(crate) struct Apply {
     /// Changes under way at the same time.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+    /// Only changes of this kind, as the plan names them: disable, removeMember … Several with commas. The rest is
+    /// left for another apply of the same plan.
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = action_kind)]
+    pub(crate) only_class: Vec<ActionKind>,
+    /// At most so many changes of those that are not done yet: the first ones in the plan's order.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_changes: Option<NonZeroU64>,
+    /// So many people first. Everybody else only once everything about these has been written and read back as
+    /// planned; if anything is amiss, nobody else is begun.
+    #[arg(long, value_name = "N")]
+    pub(crate) wave: Option<NonZeroU64>,
 }
 
 /// Arguments of `approve`.

@@ -133,6 +133,9 @@ impl Steps<'_> {
                 passwords: Some(self.dir.to_owned()),
                 names: None,
                 concurrency: 4,
+                only_class: Vec::new(),
+                max_changes: None,
+                wave: None,
             },
         )
         .await?;

@@ -26,7 +26,10 @@ pub enum PlanReadError {
         message: String,
     },
     /// Another format than this program's.
-    #[error("the format is {found:?}, this program reads {FORMAT:?}")]
+    #[error(
+        "the format is {found:?}, {}; this one reads {FORMAT:?}",
+        FormatAge::of(found, FORMAT)
+    )]
     UnknownFormat {
         /// What the file says.
         found: String,
@@ -54,6 +57,46 @@ pub enum PlanReadError {
         /// Its size.
         size: usize,
     },
+}
+
+/// How a format version stands to the one this program reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormatAge {
+    /// A later version of the same format.
+    Newer,
+    /// An earlier version of the same format.
+    Older,
+    /// Another format altogether.
+    Foreign,
+}
+
+impl FormatAge {
+    /// Compares two of the kind `halosync/plan/v1`.
+    pub fn of(found: &str, ours: &str) -> Self {
+        let split = |format: &str| {
+            let (name, version) = format.rsplit_once("/v")?;
+            Some((name.to_owned(), version.parse::<u32>().ok()?))
+        };
+        match (split(found), split(ours)) {
+            (Some((found, version)), Some((ours, own))) if found == ours && version > own => {
+                Self::Newer
+            }
+            (Some((found, version)), Some((ours, own))) if found == ours && version < own => {
+                Self::Older
+            }
+            _ => Self::Foreign,
+        }
+    }
+}
+
+impl std::fmt::Display for FormatAge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Newer => "that of a newer version of halosync",
+            Self::Older => "that of an earlier version of halosync",
+            Self::Foreign => "not one of halosync",
+        })
+    }
 }
 
 /// The digest that binds a plan: `sha256:` and the lower-case hex SHA-256 of its canonical JSON (RFC 8785).

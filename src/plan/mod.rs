@@ -60,7 +60,7 @@ pub use approvals::approvals_with;
 pub use artifact::*;
 pub use base::against;
 pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};
-pub use file::{PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
+pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use requests::requests;

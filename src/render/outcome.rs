@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::label::Label;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::apply::{
-    ActionKind, ChangeOutcome, ChangeReport, Difference, FailureKind, Outcome, Verdict,
+    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
 };
 use crate::plan::{Action, Change, ChangeId, PersonRef, PlanFile};
 
@@ -29,6 +29,7 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
     let conflicts = changes(|outcome| matches!(outcome, ChangeOutcome::Conflict { .. }));
     let skipped = changes(|outcome| matches!(outcome, ChangeOutcome::Skipped { .. }));
     let waiting = changes(|outcome| matches!(outcome, ChangeOutcome::NotReached {}));
+    let left_out = changes(|outcome| matches!(outcome, ChangeOutcome::LeftOut {}));
     let mut sections = vec![
         Section {
             title: "Failed".into(),
@@ -63,6 +64,13 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
             items_are: "changes",
             essential: false,
             items: listed(&labels, &waiting, full),
+        },
+        Section {
+            title: "Left for another apply: not asked for this time".into(),
+            size: size(&left_out),
+            items_are: "changes",
+            essential: false,
+            items: listed(&labels, &left_out, full),
         },
     ];
     if full {
@@ -188,6 +196,7 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
     let said = match outcome.verdict {
         Verdict::Applied if counts.done == 0 => "Nothing left to do: everything was as planned",
         Verdict::Applied => "Applied: everything is as planned",
+        Verdict::Partial if as_asked(counts) => "Applied as far as asked for; the rest is left",
         Verdict::Partial => "APPLIED IN PART",
         Verdict::Conflicts => {
             "CONFLICTS: some objects changed since the plan was made and were left alone"
@@ -195,7 +204,7 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         Verdict::Unavailable => "NOTHING WRITTEN: a system could not be reached",
         Verdict::Denied => "NOTHING WRITTEN: access was denied",
     };
-    let sign = if outcome.verdict == Verdict::Applied {
+    let sign = if outcome.verdict == Verdict::Applied || as_asked(counts) {
         Sign::None
     } else {
         Sign::Alarm
@@ -208,6 +217,7 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         ("Failed", counts.failed),
         ("Skipped", counts.skipped),
         ("Not reached", counts.not_reached),
+        ("Left", counts.left_out),
     ]
     .into_iter()
     .filter(|(_, number)| *number > 0)
@@ -227,6 +237,12 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         );
     }
     lines
+}
+
+/// Whether all that was asked for is done, and that was not everything.
+fn as_asked(counts: Counts) -> bool {
+    counts.left_out > 0
+        && counts.done + counts.already_as_desired + counts.left_out == counts.total()
 }
 
 fn failed_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
@@ -420,6 +436,11 @@ fn next(outcome: &Outcome) -> Vec<Line> {
             ),
         );
     }
+    if counts.left_out > 0 {
+        lines.push(
+            Line::head().own("apply the same plan again for what is left, before it expires"),
+        );
+    }
     if counts.conflicts > 0 {
         lines.push(
             Line::head().own("plan again: conflicting objects are read anew and decided again"),
@@ -468,5 +489,13 @@ fn footer(outcome: &Outcome) -> Vec<Line> {
                 .code(file.to_string_lossy()),
         );
     }
+    lines.push(
+        Line::head()
+            .own(format!(
+                "journal ends at line {}, sha256 ",
+                outcome.journal.lines
+            ))
+            .code(outcome.journal.head.clone()),
+    );
     lines
 }

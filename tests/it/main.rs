@@ -26,3 +26,4 @@ mod show;
 mod support;
 mod testing;
 mod validate;
+mod verify;

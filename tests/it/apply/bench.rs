@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use halosync::apply::{
     self, ApplyError, Cancel, ChangeOutcome, History, Journal, Medium, NewPassword, Options,
-    Outcome, PasswordError, PasswordSink, Retry,
+    Outcome, PasswordError, PasswordSink, Retry, Selection,
 };
 use halosync::model::{DeletionFacts, Dn, Name, PersonKey};
 use halosync::plan::{
@@ -431,6 +431,7 @@ pub(crate) struct Bench {
     pub(crate) envelope: Option<Arc<Envelope>>,
     pub(crate) concurrency: usize,
     pub(crate) cancel: Cancel,
+    pub(crate) selection: Selection,
     pub(crate) dies_at_line: Option<(usize, Cut)>,
     pub(crate) survives: bool,
     /// The plan the journal belongs to, when it is another one.
@@ -448,6 +449,7 @@ impl Bench {
             envelope: Some(Arc::default()),
             concurrency: 1,
             cancel: Cancel::never(),
+            selection: Selection::default(),
             dies_at_line: None,
             survives: false,
             journal_of: None,
@@ -472,6 +474,7 @@ impl Bench {
                 longest_wait: Duration::from_micros(10),
             },
             cancel: self.cancel.clone(),
+            selection: self.selection.clone(),
         }
     }
 

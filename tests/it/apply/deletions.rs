@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use halosync::apply::{ChangeOutcome, FailureKind, Line, Verdict};
+use halosync::apply::{ChangeOutcome, FailureKind, Line, Recorded, Verdict};
 use halosync::model::DeletionFacts;
 
 use super::bench::{Bench, delete_old, disabled, leaver, outcome_of, plan, world};
@@ -21,14 +21,11 @@ fn everything_that_could_be_read_is_noted_before() {
         state.set(6, "description", "left");
     });
     assert_eq!(bench.apply().verdict, Verdict::Applied);
-    let journal = bench.journal_text();
-    let intent = journal
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-        .find_map(|line| match line {
-            Line::Intent { object, before, .. } => Some((object, before)),
-            _ => None,
-        });
+    let journal = Recorded::read(bench.journal_text().as_bytes()).unwrap();
+    let intent = journal.lines.into_iter().find_map(|line| match line {
+        Line::Intent { object, before, .. } => Some((object, before)),
+        _ => None,
+    });
     let (object, before) = intent.unwrap();
     assert_eq!(object, Some(guid(6)));
     let names: BTreeSet<&str> = before.keys().map(String::as_str).collect();

@@ -4,6 +4,7 @@ mod bench;
 mod deletions;
 mod interruptions;
 mod refusals;
+mod selection;
 mod world;
 
 use std::sync::Arc;

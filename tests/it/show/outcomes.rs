@@ -1,7 +1,8 @@
 //! What became of a plan, as it is shown.
 
 use halosync::apply::{
-    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
+    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, JournalEnd, Outcome,
+    Verdict,
 };
 use halosync::model::Name;
 use halosync::plan::{Action, ChangeId, PlanFile};
@@ -34,6 +35,7 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
             ChangeOutcome::Failed { .. } => &mut counts.failed,
             ChangeOutcome::Skipped { .. } => &mut counts.skipped,
             ChangeOutcome::NotReached {} => &mut counts.not_reached,
+            ChangeOutcome::LeftOut {} => &mut counts.left_out,
         } += 1;
     }
     Outcome {
@@ -49,6 +51,10 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
         changes,
         names: Vec::new(),
         password_files: Vec::new(),
+        journal: JournalEnd {
+            lines: 27,
+            head: "5d".repeat(32),
+        },
     }
 }
 
