@@ -1,6 +1,6 @@
 //! A directory read as it would be after a plan: what the real apply does, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use compact_str::CompactString;
 use halosync::model::{
@@ -27,6 +27,7 @@ pub(super) struct Directory {
     pub(super) made: HashMap<String, Guid>,
     /// Deleted objects as a Recycle Bin keeps them: whole, with the links that pointed to them.
     buried: HashMap<Guid, (Object, Vec<(Guid, AttributeId)>)>,
+    restored: HashSet<Guid>,
     next: u128,
     /// What is known of accounts before a deletion, as read.
     deletions: HashMap<Guid, Option<Box<DeletionFacts>>>,
@@ -83,6 +84,7 @@ impl Directory {
             standing,
             made: HashMap::new(),
             buried: HashMap::new(),
+            restored: HashSet::new(),
             next: 0xc << 124,
             deletions: read
                 .objects
@@ -183,6 +185,7 @@ impl Directory {
                 let ((_, kind, attributes), links) = self.buried.remove(&guid).unwrap();
                 let dn = change.object.dn.clone();
                 self.standing.insert(dn.key(), guid);
+                self.restored.insert(guid);
                 self.objects.insert(guid, (dn, kind, attributes));
                 for (from, id) in links {
                     if let Some((_, _, attributes)) = self.objects.get_mut(&from) {
@@ -229,8 +232,10 @@ impl Directory {
                 self.stand(guid, &after.child(&rdn.attribute, &rdn.value));
             }
             Action::AddMember { member } => {
-                let member = Held::Link(self.guid(member));
+                let back = self.guid(member);
+                let member = Held::Link(back);
                 let id = self.id("member");
+                let restored = self.restored.contains(&back);
                 let members = self
                     .objects
                     .get_mut(&guid)
@@ -238,6 +243,10 @@ impl Directory {
                     .2
                     .entry(id)
                     .or_default();
+                // Whoever was brought back is in the groups they were in.
+                if restored && members.contains(&member) {
+                    return;
+                }
                 assert!(!members.contains(&member), "is a member already");
                 members.push(member);
             }
