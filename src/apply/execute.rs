@@ -632,9 +632,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 Action::Create { .. }
                 | Action::Move { .. }
                 | Action::Rename { .. }
-                | Action::Restore { .. } => {
-                    FailureKind::Missing
-                }
+                | Action::Restore { .. } => FailureKind::Missing,
                 _ => return ChangeOutcome::conflict(error.to_string()),
             },
             ConnectorError::Transient { .. } | ConnectorError::OverBudget { .. } => {

@@ -468,7 +468,12 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             if entry.dn.key() == dn.key() {
                 return Ok(Look::AsDesired(guid));
             }
-            return Ok(moved("distinguishedName", "", dn.as_str(), entry.dn.as_str()));
+            return Ok(moved(
+                "distinguishedName",
+                "",
+                dn.as_str(),
+                entry.dn.as_str(),
+            ));
         }
         let keeps = |message: String| Ok(Look::Settled(ChangeOutcome::conflict(message)));
         let Some(deleted) = self.writer.fetch_deleted(guid, &[UAC.to_owned()]).await? else {

@@ -348,8 +348,7 @@ pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> 
         }
         Ok::<_, Failure>((name.clone(), read))
     };
-    let directory =
-        |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
+    let directory = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
     let (people, directories) = rayon::join(
         || {
             project

@@ -247,11 +247,9 @@ fn only(undone: &PlanFile, words: &[String]) -> Result<Vec<Only>, Failure> {
             }
             let by_key = people.iter().filter(|person| {
                 person.key.as_str() == word
-                    || word
-                        .split_once('/')
-                        .is_some_and(|(source, key)| {
-                            person.source.as_str() == source && person.key.as_str() == key
-                        })
+                    || word.split_once('/').is_some_and(|(source, key)| {
+                        person.source.as_str() == source && person.key.as_str() == key
+                    })
             });
             let mut found: Vec<_> = by_key.collect();
             if found.is_empty() {

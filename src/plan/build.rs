@@ -414,7 +414,11 @@ pub fn tables(config: &Config) -> Tables {
     Tables::new(tables)
 }
 
-pub(super) fn moment(config: &Config, as_of: jiff::Timestamp, tables: Tables) -> Result<Moment, PlanError> {
+pub(super) fn moment(
+    config: &Config,
+    as_of: jiff::Timestamp,
+    tables: Tables,
+) -> Result<Moment, PlanError> {
     let name = &config.project.spec.time_zone;
     let zone = TimeZone::get(name).map_err(|_| PlanError::TimeZone { zone: name.clone() })?;
     Ok(Moment {

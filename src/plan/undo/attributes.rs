@@ -128,16 +128,11 @@ impl<'u> Undoing<'u, '_> {
         (id, def): (AttributeId, &AttributeDef),
     ) -> Back {
         let observed = entry.values(id);
-        let (before, after) = (
-            self.texts(&attribute.before),
-            self.texts(&attribute.after),
-        );
+        let (before, after) = (self.texts(&attribute.before), self.texts(&attribute.after));
         let among = |values: &[String], one: &str| {
             values.iter().any(|value| is_same_value(def, value, one))
         };
-        let put_in = |one: &str| {
-            among(&after, one) && !among(&before, one) && !among(found, one)
-        };
+        let put_in = |one: &str| among(&after, one) && !among(&before, one) && !among(found, one);
         let taken: Vec<&String> = found
             .iter()
             .filter(|one| among(&before, one) && !among(&after, one))

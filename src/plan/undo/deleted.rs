@@ -217,10 +217,7 @@ impl<'u> Undoing<'u, '_> {
 
 /// What is known of an account before its deletion: by the journal, which holds everything there was to be read, else by
 /// the plan.
-fn noted(
-    planned: &BTreeMap<String, Vec<PlanValue>>,
-    deed: &Deed,
-) -> BTreeMap<String, Vec<String>> {
+fn noted(planned: &BTreeMap<String, Vec<PlanValue>>, deed: &Deed) -> BTreeMap<String, Vec<String>> {
     if !deed.before.is_empty() {
         return deed.before.clone();
     }

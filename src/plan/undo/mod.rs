@@ -82,7 +82,9 @@ pub enum UndoError {
         target: Name,
     },
     /// It is another directory than the one the plan was applied to.
-    #[error("target {target} is another directory than the plan's: its domain is {found}, and {planned} was changed")]
+    #[error(
+        "target {target} is another directory than the plan's: its domain is {found}, and {planned} was changed"
+    )]
     OtherDirectory {
         /// The target.
         target: Name,

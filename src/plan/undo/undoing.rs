@@ -268,7 +268,11 @@ impl<'u, 'a> Undoing<'u, 'a> {
                 && matches!(self.changes[at].action, Action::Modify { .. })
             {
                 let needed = undone.depends_on.iter().filter_map(|id| made.get(id));
-                waits.extend(needed.filter(|other| **other > at).map(|other| (*other, at)));
+                waits.extend(
+                    needed
+                        .filter(|other| **other > at)
+                        .map(|other| (*other, at)),
+                );
             }
         }
         for (waiting, needed) in waits {

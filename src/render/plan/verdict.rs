@@ -65,6 +65,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    lines.extend(undo(plan));
     lines.extend(deletions::alarm(plan));
     if let Some(narrowed) = &plan.narrowed {
         let mut line = Line::new(0, Sign::Alarm).strong("Narrowed").own(" to ");
@@ -107,6 +108,26 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     lines
 }
 
+/// Whose work is undone, and what becomes of it afterwards.
+fn undo(plan: &Plan) -> Option<Line> {
+    let undone = plan.inputs.undoes.as_ref()?;
+    let line = Line::new(0, Sign::Alarm)
+        .strong("Undo")
+        .own(" of plan ")
+        .code(short_digest(&undone.plan))
+        .own(format!(
+            " made {}: brings back what was there before, where nobody has changed it since",
+            undone.as_of
+        ));
+    Some(if plan.changes.is_empty() {
+        line
+    } else {
+        line.own("; ").strong(
+            "the next plan does it all again unless rules, data or exceptions are changed first",
+        )
+    })
+}
+
 /// `needs 2 approvals for changes of high risk in corp, of *@identity.example.com`.
 fn approval(asked: &ApprovalAsked) -> Line {
     let risk = match asked.risk {
@@ -132,11 +153,15 @@ fn approval(asked: &ApprovalAsked) -> Line {
 fn summary(plan: &Plan) -> Line {
     let mut line = Line::head();
     if plan.changes.is_empty() {
-        line = line.strong("Nothing to do").own(format!(
-            ": {} in scope, {} already as desired",
-            count(plan.counts.people, "person", "people"),
-            count(plan.counts.unchanged, "account", "accounts"),
-        ));
+        if plan.inputs.undoes.is_some() {
+            line = line.strong("Nothing to undo");
+        } else {
+            line = line.strong("Nothing to do").own(format!(
+                ": {} in scope, {} already as desired",
+                count(plan.counts.people, "person", "people"),
+                count(plan.counts.unchanged, "account", "accounts"),
+            ));
+        }
     } else {
         let people: HashSet<_> = plan
             .changes
@@ -262,6 +287,15 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
                 .own("compared with the reads of plan ")
                 .code(short_digest(&last.digest))
                 .own(format!(" made {}", last.as_of)),
+        );
+    }
+    if let Some(undone) = &plan.inputs.undoes {
+        lines.push(
+            Line::head()
+                .own("undoes plan ")
+                .code(undone.plan.clone())
+                .own(" by its journal ")
+                .code(undone.journal.clone()),
         );
     }
     for (source, read) in &plan.inputs.people {

@@ -162,7 +162,8 @@ impl Directory {
                 let mut links = Vec::new();
                 for (from, (_, _, attributes)) in &self.objects {
                     let pointing = attributes.iter();
-                    let pointing = pointing.filter(|(_, values)| values.contains(&Held::Link(guid)));
+                    let pointing =
+                        pointing.filter(|(_, values)| values.contains(&Held::Link(guid)));
                     links.extend(pointing.map(|(id, _)| (*from, *id)));
                 }
                 let object = (dn.clone(), EntryKind::User, attributes);
