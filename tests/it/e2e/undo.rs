@@ -251,15 +251,14 @@ pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
     lab.environment
         .insert("CORP_WRITE_PASSWORD".to_owned(), password);
     super::deletion::three_leavers(&lab).await;
+    lab.edit(3, |person| person.ends_on = None);
     let whole = lab.hands().is_some();
     lab.settle().await;
     if !whole {
         let terms = super::deletion::lifecycle("disabledFor: 30d, withoutRecycleBin: true");
         lab.write("lifecycle.yaml", &terms);
     }
-    lab.set("1", "info", &["written by hand"]).await;
-    lab.edit(3, |person| person.ends_on = None);
-    lab.settle().await;
+    lab.set("1", "description", &["written by hand"]).await;
     let before = dump(&lab).await;
     let jane = lab.account("1").await.expect("an account");
     // A plan for the day the accounts have been disabled for long enough, applied now.
@@ -287,7 +286,7 @@ pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
     let back = lab.account("1").await.expect("an account");
     assert_eq!(back.dn, jane.dn);
     assert!(!back.enabled());
-    assert_eq!(back.one("info"), "written by hand");
+    assert_eq!(back.one("description"), "written by hand");
     assert_eq!(back.values("memberOf"), jane.values("memberOf"));
     let after = dump(&lab).await;
     let lost: &[&str] = if whole {

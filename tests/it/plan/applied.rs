@@ -119,7 +119,7 @@ impl Directory {
         }
     }
 
-    fn change(&mut self, change: &Change) {
+    pub(super) fn change(&mut self, change: &Change) {
         if let Action::Create {
             attributes, enable, ..
         } = &change.action
@@ -354,6 +354,36 @@ impl Directory {
                 protected: Some(false),
             })),
         }
+    }
+
+    /// What stands in an attribute, as the journal of an apply would note it.
+    pub(super) fn texts(&self, object: &ObjectRef, name: &str) -> Vec<String> {
+        let guid = self.guid(object);
+        let values = self.objects[&guid].2.get(&self.id(name));
+        let texts = values.into_iter().flatten().map(|held| match held {
+            Held::Text(text) => text.to_string(),
+            Held::Link(guid) => self.objects[guid].0.to_string(),
+        });
+        texts.collect()
+    }
+
+    /// As a read would show it that sees deleted objects too.
+    pub(super) fn read_with_deleted(&self) -> DirectorySnapshot {
+        let mut read = self.read();
+        for (guid, ((dn, _, _), _)) in &self.buried {
+            let name = format!("{}\0ADEL:{guid}", dn.rdn().value);
+            let place = format!("CN=Deleted Objects,{}", self.header.identity.naming_context);
+            read.objects.push(Entry {
+                guid: *guid,
+                dn: Dn::parse(&format!("CN={name},{place}")).unwrap(),
+                kind: EntryKind::Deleted,
+                attributes: Box::default(),
+                deletion: None,
+            });
+        }
+        read.objects.sort_by_key(|entry| entry.guid);
+        read.header.completeness.distinct = read.objects.len() as u64;
+        read
     }
 
     /// As a read would show it.
