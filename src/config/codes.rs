@@ -81,6 +81,7 @@ codes! {
     INVALID_FIELD_NAME = "invalid-field-name";
     INVALID_NAME = "invalid-name";
     INVALID_VALUE = "invalid-value";
+    JOINS_EMPTY = "joins-empty";
     KEY_IN_AUTHORIZATION = "key-in-authorization";
     LIMIT_DOES_NOT_FIT = "limit-does-not-fit";
     LITERAL_SECRET = "literal-secret";

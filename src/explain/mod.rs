@@ -15,7 +15,9 @@ pub use find::{NotFound, Who, find};
 
 use crate::config::{Config, kinds::InactiveThen};
 use crate::model::{Guid, Location, Name, PersonKey};
-use crate::plan::{self, ExceptionStanding, GuardVerdict, Plan, PlanError, PlanInput, Trace};
+use crate::plan::{
+    self, ExceptionStanding, GuardVerdict, PersonRecords, Plan, PlanError, PlanInput, Trace,
+};
 
 /// What is known of somebody, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,11 +84,43 @@ pub struct ExplainedPerson {
     pub label: String,
     /// False when the source's `include` leaves them out.
     pub in_scope: bool,
+    /// The records of the person, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<ExplainedRecords>,
     /// Every field of the source.
     pub facts: Vec<ExplainedFact>,
     /// What is wrong with records that should be joined to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<String>,
+}
+
+/// The records of one person, of which one counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedRecords {
+    /// Whether what is explained is the record that counts.
+    pub is_primary: bool,
+    /// The record that counts.
+    pub primary: ExplainedRecord,
+    /// The others.
+    pub others: Vec<ExplainedRecord>,
+    /// The condition that left it alone; none where no other record is in scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ExplainedCondition>,
+    /// Where it is written by what records are of one person.
+    pub location: Location,
+}
+
+/// One of several records of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedRecord {
+    /// The key.
+    pub key: PersonKey,
+    /// How reports call it.
+    pub label: String,
+    /// False when the source's `include` leaves it out.
+    pub in_scope: bool,
 }
 
 /// One field.
@@ -301,6 +335,7 @@ pub(crate) struct Whole<'a> {
     input: PlanInput<'a>,
     plan: Plan,
     trace: Trace,
+    records: Option<PersonRecords>,
 }
 
 /// Explains somebody.
@@ -319,12 +354,17 @@ pub fn explain(input: PlanInput<'_>, who: &Who) -> Result<Explanation, PlanError
     let watched = person
         .as_ref()
         .map_or_else(|| PersonKey::new(String::new()), |(_, key)| key.clone());
+    let records = match &person {
+        Some((source, key)) => plan::records_of(&input, source, key)?,
+        None => None,
+    };
     let (plan, trace) = plan::build_explained(input.clone(), &watched)?;
     let whole = Whole {
         config,
         input,
         plan,
         trace,
+        records,
     };
     Ok(match (person, account) {
         (Some((source, key)), _) => whole.person(&source, &key),

@@ -2,11 +2,11 @@
 
 use super::{
     ExplainedChange, ExplainedCondition, ExplainedException, ExplainedFact, ExplainedGuard,
-    ExplainedHeld, ExplainedInactive, ExplainedNext, ExplainedPerson, ExplainedState, Explanation,
-    OnTarget, Whole,
+    ExplainedHeld, ExplainedInactive, ExplainedNext, ExplainedPerson, ExplainedRecord,
+    ExplainedRecords, ExplainedState, Explanation, OnTarget, Whole,
 };
 use crate::model::{FieldIndex, Guid, Location, Name, Person, PersonKey};
-use crate::plan::{Action, Assessment, CalendarEffect, Change, Held, RuleIndex};
+use crate::plan::{Action, Assessment, CalendarEffect, Change, Held, PersonRef, RuleIndex};
 
 impl Whole<'_> {
     pub(super) fn person(&self, source: &Name, key: &PersonKey) -> Explanation {
@@ -99,6 +99,31 @@ impl Whole<'_> {
             key: person.key.clone(),
             label,
             in_scope: person.in_scope,
+            records: self.records.as_ref().map(|found| {
+                let record = |person: &PersonRef, in_scope| ExplainedRecord {
+                    key: person.key.clone(),
+                    label: person.label.clone(),
+                    in_scope,
+                };
+                ExplainedRecords {
+                    is_primary: found.primary.key == person.key,
+                    primary: record(&found.primary, true),
+                    others: found
+                        .others
+                        .iter()
+                        .map(|(person, in_scope)| record(person, *in_scope))
+                        .collect(),
+                    chosen: found
+                        .chosen
+                        .as_ref()
+                        .map(|(text, location)| ExplainedCondition {
+                            text: text.clone(),
+                            location: location.clone(),
+                            holds: true,
+                        }),
+                    location: found.by.clone(),
+                }
+            }),
             facts,
             joins: person.held.iter().map(|held| held.reason.clone()).collect(),
         }

@@ -163,6 +163,8 @@ pub struct Compiler<'a> {
     undelivered: BTreeSet<Name>,
     tables: &'a BTreeSet<Name>,
     book: &'a mut RuleBook,
+    /// Whether evaluations are noted where the book asks for it.
+    watched: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -183,7 +185,14 @@ impl<'a> Compiler<'a> {
                 .collect(),
             tables,
             book,
+            watched: true,
         }
+    }
+
+    /// From now on nothing is noted of evaluations: what is compiled says nothing of a person by themselves.
+    pub fn unwatched(mut self) -> Self {
+        self.watched = false;
+        self
     }
 
     /// From now on texts may speak of these attributes of the account (`account.mail`), which follow a person's own
@@ -220,12 +229,12 @@ impl<'a> Compiler<'a> {
         let template = compile_template(text, &self.scope())
             .map_err(|errors| not_compiled(positions, pointer, &errors))?;
         let rule = self.rule(positions, pointer, text);
-        let watch = self.book.watch(rule, pointer, false);
+        let watch = self.watched.then(|| self.book.watch(rule, pointer, false));
         Ok(Formula {
             rule,
             blind: self.blind(template.fields_used()),
             field: template.field(),
-            template: template.watched(watch),
+            template: template.watched(watch.flatten()),
         })
     }
 
@@ -242,11 +251,11 @@ impl<'a> Compiler<'a> {
         let condition = compile_condition(text, &self.scope())
             .map_err(|errors| not_compiled(positions, pointer, &errors))?;
         let rule = self.rule(positions, pointer, text);
-        let watch = self.book.watch(rule, pointer, true);
+        let watch = self.watched.then(|| self.book.watch(rule, pointer, true));
         Ok(Test {
             rule,
             blind: self.blind(condition.fields_used()),
-            condition: condition.watched(watch),
+            condition: condition.watched(watch.flatten()),
         })
     }
 

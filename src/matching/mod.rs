@@ -59,6 +59,15 @@ pub enum Recognised {
         /// Whether the account carries another anchor, which this one replaces.
         replaces: bool,
     },
+    /// It carries the anchor of another record of the same person, which this one replaces.
+    Record {
+        /// That record, as its place in the read.
+        record: u32,
+        /// The attribute its anchor stands in.
+        attribute: AttributeId,
+        /// The anchor.
+        value: CompactString,
+    },
 }
 
 /// Why no account can be told.
@@ -132,6 +141,11 @@ pub enum Conflict {
         /// Where.
         rule: RuleId,
     },
+    /// Several accounts are theirs, by the anchors of different records or otherwise.
+    SeveralAccounts {
+        /// The accounts.
+        objects: Vec<u32>,
+    },
     /// An adoption key gave no answer.
     Failed(Problem),
     /// An adoption key reads a field that stood in no row of the read.
@@ -142,7 +156,7 @@ impl Conflict {
     /// The accounts it is about.
     pub fn objects(&self) -> Vec<u32> {
         match self {
-            Self::Ambiguous { objects, .. } => objects.clone(),
+            Self::Ambiguous { objects, .. } | Self::SeveralAccounts { objects } => objects.clone(),
             Self::Unmanaged { object, .. }
             | Self::AnchoredElsewhere { object, .. }
             | Self::Contested { object, .. }

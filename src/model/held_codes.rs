@@ -88,6 +88,9 @@ codes! {
         REMOVAL_UNPROVEN "removal-unproven" "read again; removals wait for a read that is proven complete";
         RETURN_REVIEW "return-review" "name the old account in a Links document: under links to give it back, under forbidden to have a new one made";
         RULE_FAILED "rule-failed" "correct the value in HaloITSM or the rule";
+        SAME_PERSON_ACCOUNTS "same-person-accounts" "say in a Links document which account is the person's; the others are left as they are";
+        SAME_PERSON_UNCLEAR "same-person-unclear" "add a condition to prefer that tells the records apart, or correct them in HaloITSM";
+        SAME_PERSON_UNPROVEN "same-person-unproven" "read again; another record of the person, with an account, may be in the part that is missing";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
         UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";
@@ -133,6 +136,7 @@ codes! {
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
+        SECONDARY_ACCOUNT "secondary-account" "accounts that carry the anchor of a secondary record of somebody who has another account; nothing is done with them, take the anchor off or delete them by hand";
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";

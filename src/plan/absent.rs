@@ -28,6 +28,8 @@ pub(super) struct Anchored {
 enum Known {
     /// In scope: held for a reason of their own.
     Held,
+    /// Another record of the person counts, and they have another account.
+    Secondary,
     NotMapped(usize),
     OutOfScope(usize),
 }
@@ -163,7 +165,18 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
                     || side.links.concern(**at)
             })
             .map(|at| {
-                let known = if !side.person(*at).in_scope {
+                let primary = side.primary(*at);
+                let known = if primary != *at {
+                    let subject = target.subject_of[number][primary as usize];
+                    let subject = target.subjects.get(subject as usize);
+                    if target.not_mapped[number].contains(&primary) {
+                        Known::NotMapped(number)
+                    } else if subject.is_some_and(|subject| subject.account().is_some()) {
+                        Known::Secondary
+                    } else {
+                        Known::Held
+                    }
+                } else if !side.person(*at).in_scope {
                     Known::OutOfScope(number)
                 } else if target.not_mapped[number].contains(at) {
                     Known::NotMapped(number)
@@ -207,6 +220,10 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
         let told = match known {
             None => None,
             Some(Known::Held) => continue,
+            Some(Known::Secondary) => {
+                target.warn_of_secondary(name, warnings);
+                continue;
+            }
             Some(Known::NotMapped(side)) => Some((
                 *side,
                 warning::NOT_MAPPED,

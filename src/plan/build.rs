@@ -14,6 +14,7 @@ use super::order;
 use super::people::Side;
 use super::planning::Planning;
 use super::quality::{self, Judged};
+use super::records::{self, Records};
 use super::target::Target;
 use super::trace::Trace;
 use super::wishes::GroupRule;
@@ -181,9 +182,20 @@ pub fn owner(
 ) -> Result<Option<(Name, PersonKey)>, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
     let mut book = RuleBook::default();
-    let judged = quality::judge(input, &moment, &mut book, &mut Warnings::default())?;
+    let records = records::of_sources(input, &moment, &mut book)?;
+    let judged = quality::judge(
+        input,
+        &moment,
+        &records,
+        &mut book,
+        &mut Warnings::default(),
+    )?;
     let mut proofs = proofs(input);
-    let targets = prepare(input, &moment, &judged, &mut book, &mut proofs, false)?;
+    let judged = Judgements {
+        quality: &judged,
+        records: &records,
+    };
+    let targets = prepare(input, &moment, judged, &mut book, &mut proofs, false)?;
     let target = targets.iter().find(|one| one.target().name == target);
     Ok(target.and_then(|target| target.owner(account)))
 }
@@ -263,11 +275,16 @@ fn make(
         warnings: Vec::new(),
         calendar: Vec::new(),
     };
-    let judged = quality::judge(input, &moment, &mut book, &mut warnings)?;
+    let records = records::of_sources(input, &moment, &mut book)?;
+    let judged = quality::judge(input, &moment, &records, &mut book, &mut warnings)?;
     let mut proofs = proofs(input);
     // One invented person is no company: tests of rules are not judged by what a company may do at once.
     let guarded = asked.as_ref().is_none_or(|asked| asked.guarded);
-    let targets = prepare(input, &moment, &judged, &mut book, &mut proofs, guarded)?;
+    let judgements = Judgements {
+        quality: &judged,
+        records: &records,
+    };
+    let targets = prepare(input, &moment, judgements, &mut book, &mut proofs, guarded)?;
     for target in &targets {
         let identity = target.target().index.snapshot.header.identity.clone();
         plan.targets.insert(target.target().name.clone(), identity);
@@ -332,11 +349,18 @@ fn make(
     Ok(plan)
 }
 
+/// What is known of the people of each source, whatever the target.
+#[derive(Clone, Copy)]
+struct Judgements<'a> {
+    quality: &'a BTreeMap<Name, Judged>,
+    records: &'a BTreeMap<Name, Records>,
+}
+
 /// Finds everybody's state and account in every target that has mappings, and judges the reads as far as each can.
 fn prepare<'a>(
     input: &PlanInput<'a>,
     moment: &'a Moment,
-    judged: &'a BTreeMap<Name, Judged>,
+    judged: Judgements<'a>,
     book: &mut RuleBook,
     proofs: &mut BTreeMap<Name, Proof>,
     guarded: bool,
@@ -439,7 +463,7 @@ struct Compiling<'c, 'a> {
     input: &'c PlanInput<'a>,
     tables: &'c BTreeSet<Name>,
     book: &'c mut RuleBook,
-    judged: &'a BTreeMap<Name, Judged>,
+    judged: Judgements<'a>,
     moment: &'a Moment,
 }
 
@@ -502,8 +526,17 @@ impl<'a> Compiling<'_, 'a> {
         {
             rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
         }
-        let quality = self.judged.get(name);
-        let mut side = Side::new(source, people, lifecycle, compiled, self.moment, quality);
+        let quality = self.judged.quality.get(name);
+        let records = self.judged.records.get(name);
+        let mut side = Side::new(
+            source,
+            people,
+            lifecycle,
+            compiled,
+            self.moment,
+            quality,
+            records,
+        );
         let of_pair = |of_source: &str, of_target: &str| {
             of_source == name && of_target == directory.name.as_str()
         };
@@ -511,12 +544,14 @@ impl<'a> Compiling<'_, 'a> {
         side.links = Links::compile(
             links.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
             people,
+            records,
             &mut compiler,
         );
         let exceptions = config.exceptions.values();
         side.exceptions = Exceptions::compile(
             exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
             people,
+            records,
             &snapshot.header,
             self.moment.as_of.date(),
             &mut compiler,

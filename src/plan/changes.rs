@@ -115,7 +115,7 @@ impl Making<'_, '_> {
     /// The adoption every other change of the account waits for.
     pub(super) fn adoption(&self, at: u32) -> Option<ChangeId> {
         let subject = &self.target.subjects[at as usize];
-        matches!(subject.found, Found::Adopt { .. }).then(|| {
+        self.adopts(at).then(|| {
             change_id(
                 self.target.name,
                 &object_text(self.target, subject),
@@ -125,15 +125,22 @@ impl Making<'_, '_> {
         })
     }
 
+    /// Whether this plan ties the account to the subject.
+    fn adopts(&self, at: u32) -> bool {
+        let subject = &self.target.subjects[at as usize];
+        let outcome = self.outcomes[at as usize].as_deref();
+        matches!(subject.found, Found::Adopt { .. })
+            && outcome.is_none_or(|outcome| outcome.whole.is_none())
+            && !self.target.is_left_alone(subject)
+    }
+
     /// The changes of one subject's account.
     pub(super) fn changes(&self, at: u32) -> Vec<Change> {
         let target = self.target;
         let subject = &target.subjects[at as usize];
         let empty = Outcome::default();
         let outcome = self.outcomes[at as usize].as_deref().unwrap_or(&empty);
-        let adopts = matches!(subject.found, Found::Adopt { .. })
-            && outcome.whole.is_none()
-            && !target.is_left_alone(subject);
+        let adopts = self.adopts(at);
         let named = self
             .given
             .get(&at)

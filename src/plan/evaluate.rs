@@ -16,7 +16,7 @@ use crate::config::kinds;
 use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Decides, Origin, Slot, means_empty};
-use crate::matching::{Found, Recognised, Standing};
+use crate::matching::{Found, Standing};
 use crate::model::ACCOUNTDISABLE;
 use crate::model::Entry;
 use crate::policy::held;
@@ -52,6 +52,7 @@ pub(super) fn evaluate<'t>(
         },
     };
     let mut kept = None;
+    let waits = evaluation.anchor_waits();
     let mut outcome = if target.is_left_alone(subject) {
         evaluation.left_alone(stopped)
     } else {
@@ -66,8 +67,13 @@ pub(super) fn evaluate<'t>(
             }
             Some(Err(draft)) => kept = Some(draft),
         }
+        let unknown = || match evaluation.entry {
+            None => target.may_be_known_otherwise(subject),
+            Some(_) => None,
+        };
         let refused = target.refused(subject);
-        let result = match refused.or_else(|| target.return_held(subject)) {
+        let refused = refused.or_else(|| target.return_held(subject));
+        let result = match refused.or_else(unknown) {
             Some(draft) => evaluation.stamp().and(Err(draft)),
             None => evaluation
                 .stamp()
@@ -80,20 +86,8 @@ pub(super) fn evaluate<'t>(
             Err(draft) => hold(evaluation.outcome, draft, target, subject),
         }
     };
-    if let Found::Adopt {
-        by: Recognised::Link {
-            replaces: true,
-            rule,
-        },
-        ..
-    } = &subject.found
-        && !target.side(subject).proven
-    {
-        let draft = Draft::new(
-            held::REMOVAL_UNPROVEN,
-            "giving the account another anchor waits for a read that is proven complete",
-        );
-        outcome = hold(outcome, draft.rule(*rule), target, subject);
+    if let Some(draft) = waits {
+        outcome = hold(outcome, draft, target, subject);
     }
     let mapping = target.mapping(subject);
     outcome = exceptions.spare(subject.person, &subject.found, outcome, |slot| {
@@ -132,7 +126,7 @@ pub(super) fn hold<'t>(
 ) -> Outcome<'t> {
     let found = &subject.found;
     let stamp = target.mapping(subject).stamp.as_ref();
-    let leaver = outcome.switch == Some(false) && matches!(found, Found::Account(_));
+    let leaver = outcome.switch == Some(false) && subject.is_tied();
     if draft.accounts.is_empty()
         && let Found::Account(object) | Found::Adopt { object, .. } = found
     {
@@ -141,7 +135,7 @@ pub(super) fn hold<'t>(
     // Somebody who is seen is not missing any more, whatever else is wrong with them.
     let seen = matches!(subject.counting.stamp, Work::Seen(_));
     // Not on an account that is not theirs yet.
-    let own = matches!(found, Found::Account(_));
+    let own = subject.is_tied();
     let kept = |delta: &Delta<'t>| {
         own && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
             && (leaver
@@ -230,7 +224,7 @@ impl<'t> Evaluation<'_, 't, '_> {
         let target = self.target;
         let object = self.subject.account()?;
         let terms = target.state(self.subject).delete.as_ref()?;
-        if !self.may_take() {
+        if !self.may_take() || matches!(self.subject.found, Found::Adopt { .. }) {
             return Some(Err(self.not_taken("deleting the account", terms.rule)));
         }
         let exceptions = &target.side(self.subject).exceptions;
@@ -279,7 +273,7 @@ impl<'t> Evaluation<'_, 't, '_> {
     /// Whether a leaver's account may be taken from them: the read proves it, and the account is known by its anchor
     /// and not only recognised by something people share.
     pub(super) fn may_take(&self) -> bool {
-        self.proven() && !matches!(self.subject.found, Found::Adopt { .. })
+        self.proven() && self.subject.is_tied()
     }
 
     /// Whether the account is to be disabled, and that waits.

@@ -10,6 +10,7 @@ use super::changes::index;
 use super::draft::{Draft, Warnings};
 use super::outcome::Outcome;
 use super::people::Side;
+use super::records::Records;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::{ExceptionStanding, PersonRef, PlannedException, Reason};
 use crate::config::kinds::{self, Exempt};
@@ -33,6 +34,8 @@ struct Exception {
     key: PersonKey,
     /// Place in the snapshot; `None` when nobody of the read has the key.
     person: Option<u32>,
+    /// The key is that of another record of the person.
+    secondary: bool,
     effect: Effect,
     standing: Standing,
     owner: String,
@@ -59,6 +62,7 @@ impl Exceptions {
     pub(super) fn compile<'d>(
         documents: impl Iterator<Item = &'d Document<kinds::Exceptions>>,
         people: &PeopleSnapshot,
+        records: Option<&Records>,
         header: &DirectoryHeader,
         today: Date,
         compiler: &mut Compiler<'_>,
@@ -84,6 +88,7 @@ impl Exceptions {
                 all.push(Exception {
                     key: PersonKey::new(exception.person.to_string()),
                     person: None,
+                    secondary: false,
                     effect,
                     standing: exception.standing(today),
                     owner: exception.owner.clone(),
@@ -100,10 +105,24 @@ impl Exceptions {
         };
         let places = places(people, exceptions.all.iter().map(|one| one.key.as_str()));
         for (at, exception) in exceptions.all.iter_mut().enumerate() {
-            exception.person = places.get(exception.key.as_str()).copied();
+            let place = places.get(exception.key.as_str()).copied();
+            let primary = place.map(|at| records.map_or(at, |records| records.primary(at)));
+            exception.secondary = primary != place;
+            exception.person = primary;
             if let Some(person) = exception.person {
                 let at = u32::try_from(at).unwrap_or(u32::MAX);
                 exceptions.of_person.entry(person).or_default().push(at);
+            }
+        }
+        // What is written for the primary record decides over what is written for others.
+        let all = &exceptions.all;
+        for own in exceptions.of_person.values_mut() {
+            if own.iter().any(|at| all[*at as usize].secondary) {
+                own.sort_by(|one, other| {
+                    let (one, other) = (&all[*one as usize], &all[*other as usize]);
+                    let keys = || one.key.natural_cmp(&other.key);
+                    one.secondary.cmp(&other.secondary).then_with(keys)
+                });
             }
         }
         Ok(exceptions)
@@ -151,11 +170,18 @@ impl Exceptions {
 
     /// Rules that give a person's account other values than the rules for everybody do.
     pub(super) fn rules(&self, person: u32) -> impl Iterator<Item = &AttributeRule> {
+        let mut set: Vec<AttributeId> = Vec::new();
         self.of(person)
             .filter(|one| one.standing != Standing::Expired)
             .flat_map(|one| match &one.effect {
                 Effect::Set { rules, .. } => rules.as_slice(),
                 _ => &[],
+            })
+            // Only exceptions written for several records of a person can set an attribute twice.
+            .filter(move |rule| {
+                let first = !set.contains(&rule.id);
+                set.push(rule.id);
+                first
             })
     }
 
@@ -291,11 +317,19 @@ impl Exception {
     }
 
     fn what(&self) -> String {
-        match &self.effect {
+        let what = match &self.effect {
             Effect::Everything => "leaves the whole account alone".to_owned(),
             Effect::Attributes(names) => format!("leaves {} alone", names.join(", ")),
             Effect::Set { names, .. } => format!("sets {}", names.join(", ")),
             Effect::Stop => "keeps the account disabled".to_owned(),
+        };
+        if self.secondary {
+            format!(
+                "{what} (written for {}, another record of the person)",
+                self.key
+            )
+        } else {
+            what
         }
     }
 }

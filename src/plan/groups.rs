@@ -21,7 +21,7 @@ use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::wishes::{GroupRule, Wishes, held_back, wishes};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
 use crate::config::kinds::{GroupMode, GroupsInState};
-use crate::matching::{Found, Protection, Standing};
+use crate::matching::{Protection, Standing};
 use crate::policy::{held, relative_id, warning};
 
 /// What memberships come to.
@@ -424,7 +424,7 @@ impl Comparison<'_, '_, '_> {
             one.protected.push(at);
             return;
         }
-        let known = target.side(subject).proven && !matches!(subject.found, Found::Adopt { .. });
+        let known = target.side(subject).proven && subject.is_tied();
         one.leaving.push(Leaving {
             at,
             group: way.group,

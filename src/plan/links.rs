@@ -8,6 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::draft::Warnings;
 use super::exceptions::places;
 use super::people::Side;
+use super::records::Records;
 use crate::config::{Document, kinds};
 use crate::lifecycle::{Compiler, RuleId};
 use crate::mapping::Key;
@@ -38,6 +39,8 @@ struct Written {
 pub(super) struct Settled {
     /// The account that is theirs; inside `None` when the read does not have it.
     account: Option<(Option<u32>, String, RuleId)>,
+    /// Other accounts that are theirs by links written for other records of theirs.
+    beside: Vec<u32>,
     /// Accounts that never are.
     pub(super) forbidden: Vec<u32>,
     /// Where the first of these is written.
@@ -48,6 +51,7 @@ impl Links {
     pub(super) fn compile<'d>(
         documents: impl Iterator<Item = &'d Document<kinds::Links>>,
         people: &PeopleSnapshot,
+        records: Option<&Records>,
         compiler: &mut Compiler<'_>,
     ) -> Self {
         let mut links = Self::default();
@@ -73,7 +77,7 @@ impl Links {
         for (person, account, forbidden, rule) in named {
             match places.get(&person) {
                 Some(place) => links.written.push(Written {
-                    person: *place,
+                    person: records.map_or(*place, |records| records.primary(*place)),
                     account,
                     forbidden,
                     rule,
@@ -116,7 +120,13 @@ impl Links {
             }
             .filter(|object| index.entry(*object).kind == EntryKind::User);
             let of_person = settled.entry(one.person).or_default();
-            if !one.forbidden {
+            if !one.forbidden
+                && let Some((known, ..)) = &of_person.account
+            {
+                of_person
+                    .beside
+                    .extend(object.filter(|object| Some(*object) != *known));
+            } else if !one.forbidden {
                 of_person.account = Some((object, one.account.clone(), one.rule));
             } else if let Some(object) = object {
                 of_person.forbidden.push(object);
@@ -143,6 +153,17 @@ impl Settled {
         let Some((object, written, rule)) = &self.account else {
             return found;
         };
+        // Written for different records of one person.
+        if let Some(object) = object.filter(|object| self.forbidden.contains(object)) {
+            return Found::Conflict(Conflict::Forbidden { object });
+        }
+        if !self.beside.is_empty() {
+            let mut objects = self.beside.clone();
+            objects.extend(*object);
+            objects.sort_by_key(|object| accounts.index.entry(*object).guid);
+            objects.dedup();
+            return Found::Conflict(Conflict::SeveralAccounts { objects });
+        }
         let Some(object) = *object else {
             return match found {
                 // The link was needed until the account carried the anchor.

@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::exceptions::Exceptions;
 use super::links::Links;
 use super::quality::{Judged, Labels};
+use super::records::Records;
 use super::target::CHUNK;
 use super::zones::{Seen, Zones};
 use super::{PersonRef, build::Moment};
@@ -31,6 +32,7 @@ pub(super) struct Side<'a> {
     labels: Labels<'a>,
     doubtful: bool,
     quality: Option<&'a Judged>,
+    records: Option<&'a Records>,
     pub(super) exceptions: Exceptions,
     pub(super) links: Links,
 }
@@ -41,6 +43,8 @@ pub(super) enum Assessed {
     NotMapped,
     /// The source's `include` leaves them out.
     OutOfScope,
+    /// Another record of the same person counts.
+    Secondary,
     /// Nobody can say what they should have.
     Held(Box<Draft>),
     /// They are to have an account in this state.
@@ -74,6 +78,7 @@ impl<'a> Side<'a> {
         mappings: Vec<Mapping>,
         moment: &Moment,
         quality: Option<&'a Judged>,
+        records: Option<&'a Records>,
     ) -> Self {
         let mut order: Vec<u32> =
             (0..u32::try_from(people.people.len()).unwrap_or(u32::MAX)).collect();
@@ -115,6 +120,7 @@ impl<'a> Side<'a> {
             proven: true,
             labels: Labels::new(source, people),
             quality,
+            records,
             exceptions: Exceptions::default(),
             links: Links::default(),
         }
@@ -177,7 +183,20 @@ impl<'a> Side<'a> {
             .collect()
     }
 
+    /// Which records are of one person; `None` where each is a person of its own.
+    pub(super) fn records(&self) -> Option<&'a Records> {
+        self.records
+    }
+
+    /// The record that counts for the person of this one: itself, unless another does.
+    pub(super) fn primary(&self, at: u32) -> u32 {
+        self.records.map_or(at, |records| records.primary(at))
+    }
+
     fn assess_one(&self, at: u32, context: &PersonContext<'_>) -> Assessed {
+        if self.primary(at) != at {
+            return Assessed::Secondary;
+        }
         if !context.person.in_scope {
             return Assessed::OutOfScope;
         }
@@ -204,6 +223,9 @@ impl<'a> Side<'a> {
             return Err(draft);
         }
         held(true)?;
+        if let Some(draft) = self.records.and_then(|records| records.held(at)) {
+            return Err(draft.clone());
+        }
         let Some(chosen) = self.mapping(context)? else {
             return Ok(None);
         };

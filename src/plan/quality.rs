@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::build::{Moment, PlanError, PlanInput};
 use super::draft::{Draft, Warnings, listed};
+use super::records::Records;
 use super::{PersonRef, QualityOutcome};
 use crate::config::kinds::Severity;
 use crate::config::{Document, kinds};
@@ -88,6 +89,7 @@ const NAMED: usize = 20;
 pub(super) fn judge(
     input: &PlanInput<'_>,
     moment: &Moment,
+    records: &BTreeMap<Name, Records>,
     book: &mut RuleBook,
     warnings: &mut Warnings,
 ) -> Result<BTreeMap<Name, Judged>, PlanError> {
@@ -104,7 +106,9 @@ pub(super) fn judge(
             continue;
         };
         let quality = Quality::compile(source, &people.header, book);
-        let findings = quality.judge(people, &moment.tables);
+        let records = records.get(&source.name);
+        let person = |at| records.map_or(at, |records| records.primary(at));
+        let findings = quality.judge(people, &moment.tables, person);
         let judged = Judged { quality, findings };
         let labels = Labels::new(source, people);
         judged.warn(people, &labels, warnings);

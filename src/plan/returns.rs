@@ -17,7 +17,7 @@ use super::target::{Subject, Target};
 use super::{Action, AttributeChange, Cause, Change, PlanValue, Reason, Recovery, Risk};
 use crate::lifecycle::{Absent, REPLACED, RuleId, Stamp, Written};
 use crate::mapping::{AttributeRule, Cleared, cleared};
-use crate::matching::{Conflict, Found, Standing};
+use crate::matching::{Conflict, Found, Recognised, Standing};
 use crate::model::ACCOUNTDISABLE;
 use crate::model::{AttributeDef, AttributeId};
 use crate::policy::held;
@@ -49,9 +49,15 @@ impl Target<'_> {
     pub(super) fn find_returns(&self, subjects: &mut [Subject], settled: &[HashMap<u32, Settled>]) {
         for subject in subjects {
             let settled = settled[usize::from(subject.side)].get(&subject.person);
-            let (object, forbidden) = match &subject.found {
-                Found::Account(object) => (*object, false),
-                Found::Conflict(Conflict::Forbidden { object }) => (*object, true),
+            let anchor = self.mapping(subject).anchor.id;
+            // Of an account that carries the anchor of another record, that one is taken where it can be.
+            let (object, forbidden, keeps) = match &subject.found {
+                Found::Account(object) => (*object, false, false),
+                Found::Adopt {
+                    object,
+                    by: Recognised::Record { attribute, .. },
+                } => (*object, false, *attribute != anchor),
+                Found::Conflict(Conflict::Forbidden { object }) => (*object, true, false),
                 _ => continue,
             };
             // Somebody has decided that the account stays theirs.
@@ -63,7 +69,7 @@ impl Target<'_> {
                 continue;
             };
             let stopped = self.side(subject).exceptions.stops(subject.person);
-            back.new = (back.new || forbidden) && stopped.is_none();
+            back.new = (back.new || forbidden) && stopped.is_none() && !keeps;
             if back.new {
                 subject.found = Found::Nothing;
             } else if forbidden {

@@ -358,6 +358,14 @@ impl One<'_, '_, '_> {
                 let risk = if *replaces { Risk::High } else { Risk::Medium };
                 ("a link".to_owned(), because, risk, Cause::Config)
             }
+            Recognised::Record {
+                record,
+                attribute,
+                value,
+            } => {
+                let (evidence, because) = self.converted(*record, *attribute, value);
+                (evidence, because, Risk::High, Cause::Source)
+            }
         };
         let attribute = self.anchor();
         self.push(

@@ -136,8 +136,9 @@ impl Lookup {
             .par_iter()
             .enumerate()
             .filter_map(|(at, person)| {
-                let value = Self::value(field, person)?;
-                Some((hash(&value), u32::try_from(at).ok()?))
+                let at = u32::try_from(at).ok()?;
+                let value = Self::value(field, side, at, person)?;
+                Some((hash(&value), at))
             })
             .collect();
         Self {
@@ -146,18 +147,23 @@ impl Lookup {
         }
     }
 
-    fn value(field: Option<FieldIndex>, person: &crate::model::Person) -> Option<CompactString> {
+    fn value(
+        field: Option<FieldIndex>,
+        side: &Side<'_>,
+        at: u32,
+        person: &crate::model::Person,
+    ) -> Option<CompactString> {
         match field {
             None => Some(person.key.as_str().into()),
-            // Somebody named by a value is somebody in scope.
-            Some(_) if !person.in_scope => None,
+            // Somebody named by a value is somebody in scope, be it by another record.
+            Some(_) if !person.in_scope && side.primary(at) == at => None,
             Some(field) => person
                 .fact(field)
                 .map(|fact| compact_str::format_compact!("{fact}").to_lowercase()),
         }
     }
 
-    /// The one person with this value.
+    /// The one person with this value, by the record that counts.
     pub(super) fn find(&self, side: &Side<'_>, wanted: &str) -> Option<u32> {
         let wanted: CompactString = match self.field {
             None => wanted.into(),
@@ -166,9 +172,13 @@ impl Lookup {
         let mut found = self
             .by_value
             .get(hash(&wanted))
-            .filter(|at| Self::value(self.field, side.person(*at)).as_ref() == Some(&wanted));
+            .filter(|at| {
+                let value = Self::value(self.field, side, *at, side.person(*at));
+                value.as_ref() == Some(&wanted)
+            })
+            .map(|at| side.primary(at));
         let first = found.next()?;
-        found.next().is_none().then_some(first)
+        found.all(|other| other == first).then_some(first)
     }
 }
 
@@ -287,6 +297,8 @@ impl<'a> Target<'a> {
                         self.not_mapped[side].insert(*at);
                     }
                     Assessed::OutOfScope => left_out.push((number, *at)),
+                    // Its primary record speaks for it.
+                    Assessed::Secondary => {}
                     Assessed::Held(draft) => {
                         left_out.push((number, *at));
                         held_people.push((number, *at, (**draft).clone()));
@@ -328,13 +340,19 @@ impl<'a> Target<'a> {
             for subject in chunk {
                 let side = &self.sides[usize::from(subject.side)];
                 let settled = settled[usize::from(subject.side)].get(&subject.person);
+                let forbidden = settled.map_or(&[][..], |settled| &settled.forbidden);
                 subject.found = matching::find(
                     &side.mappings[usize::from(subject.mapping)],
                     &subject.anchor,
                     side.seen(self.moment, &mut context, subject.person),
                     accounts,
-                    settled.map_or(&[], |settled| &settled.forbidden),
+                    forbidden,
                 );
+                // A link says which account it is, whatever others carry.
+                if settled.is_none_or(|settled| settled.linked().is_none()) {
+                    let found = std::mem::replace(&mut subject.found, Found::Nothing);
+                    subject.found = self.with_records(subject, found, forbidden);
+                }
                 if let Some(settled) = settled {
                     let found = std::mem::replace(&mut subject.found, Found::Nothing);
                     let key = &side.mappings[usize::from(subject.mapping)].anchor;
@@ -342,7 +360,7 @@ impl<'a> Target<'a> {
                 }
             }
         });
-        let rivals: Vec<Rival<'_>> = left_out
+        let mut rivals: Vec<Rival<'_>> = left_out
             .par_chunks(CHUNK)
             .flat_map_iter(|chunk| {
                 let mut context = None;
@@ -352,6 +370,7 @@ impl<'a> Target<'a> {
                     .collect::<Vec<_>>()
             })
             .collect();
+        rivals.extend(self.rivals_beside(&subjects));
         let mut claims: Vec<matching::Claim<'_>> = subjects
             .iter()
             .map(|subject| {
@@ -451,44 +470,29 @@ impl<'a> Target<'a> {
         context: &mut Option<Seen<'s>>,
     ) -> Vec<Rival<'s>> {
         let side = &self.sides[usize::from(number)];
-        let context = side.seen(self.moment, context, person);
         let mut anchors: Vec<(&Key, CompactString)> = Vec::new();
         let mut accounts = Vec::new();
         let mut anchored = Vec::new();
-        for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
-            let found = matching::rivalry(mapping, context, self.accounts());
-            if let Some(value) = found.anchor {
-                let key = &mapping.anchor;
-                let known = anchors
-                    .iter()
-                    .any(|(other, known)| other.id == key.id && key.matches(known, &value));
-                if !known {
-                    anchors.push((key, value));
+        // Whatever record of the person leads to it.
+        let others = self.others(number, person);
+        for record in std::iter::once(&person).chain(others) {
+            let context = side.seen(self.moment, context, *record);
+            for mapping in side.mappings.iter().filter(|one| one.may_concern(context)) {
+                let found = matching::rivalry(mapping, context, self.accounts());
+                if let Some(value) = found.anchor {
+                    let key = &mapping.anchor;
+                    let known = anchors
+                        .iter()
+                        .any(|(other, known)| other.id == key.id && key.matches(known, &value));
+                    if !known {
+                        anchors.push((key, value));
+                    }
                 }
+                accounts.extend(found.accounts);
+                anchored.extend(found.anchored);
             }
-            accounts.extend(found.accounts);
-            anchored.extend(found.anchored);
         }
-        accounts.sort_unstable();
-        accounts.dedup();
-        let nothing = || Rival {
-            anchor: None,
-            account: None,
-            anchored: None,
-        };
-        let anchors = anchors.into_iter().map(|anchor| Rival {
-            anchor: Some(anchor),
-            ..nothing()
-        });
-        let accounts = accounts.into_iter().map(|account| Rival {
-            account: Some(account),
-            ..nothing()
-        });
-        let anchored = anchored.into_iter().map(|account| Rival {
-            anchored: Some(account),
-            ..nothing()
-        });
-        anchors.chain(accounts).chain(anchored).collect()
+        rival(anchors, accounts, anchored)
     }
 
     fn conflict(&self, subject: &Subject, conflict: &Conflict) -> Draft {
@@ -601,6 +605,7 @@ impl<'a> Target<'a> {
             )
             .accounts(vec![*linked, *by_anchor])
             .rule(*rule),
+            Conflict::SeveralAccounts { objects } => self.several_accounts(subject, objects),
             Conflict::Failed(problem) => {
                 Draft::problem("recognising the account", problem).rule(anchor)
             }
@@ -659,11 +664,39 @@ impl<'a> Target<'a> {
 }
 
 /// What one of the held or left-out claims: an anchor value or an account.
-struct Rival<'a> {
+pub(super) struct Rival<'a> {
     anchor: Option<(&'a Key, CompactString)>,
     account: Option<u32>,
     /// An account that carries another anchor: nobody else's for it, but perhaps that of the held.
     anchored: Option<u32>,
+}
+
+/// The claims of one person; each anchor is given once.
+pub(super) fn rival<'a>(
+    anchors: Vec<(&'a Key, CompactString)>,
+    mut accounts: Vec<u32>,
+    anchored: Vec<u32>,
+) -> Vec<Rival<'a>> {
+    accounts.sort_unstable();
+    accounts.dedup();
+    let nothing = || Rival {
+        anchor: None,
+        account: None,
+        anchored: None,
+    };
+    let anchors = anchors.into_iter().map(|anchor| Rival {
+        anchor: Some(anchor),
+        ..nothing()
+    });
+    let accounts = accounts.into_iter().map(|account| Rival {
+        account: Some(account),
+        ..nothing()
+    });
+    let anchored = anchored.into_iter().map(|account| Rival {
+        anchored: Some(account),
+        ..nothing()
+    });
+    anchors.chain(accounts).chain(anchored).collect()
 }
 
 /// How many of those who share something are not seen among the people a plan is made for.

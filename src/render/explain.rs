@@ -4,7 +4,8 @@ use super::label::Label;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::config::kinds::InactiveThen;
 use crate::explain::{
-    ExplainedAttribute, ExplainedGroup, ExplainedGuard, Explanation, GroupStanding, OnTarget,
+    ExplainedAttribute, ExplainedGroup, ExplainedGuard, ExplainedPerson, ExplainedRecord,
+    ExplainedRecords, Explanation, GroupStanding, OnTarget,
 };
 use crate::model::Location;
 use crate::plan::{ExceptionStanding, GuardVerdict};
@@ -44,9 +45,17 @@ pub(super) fn report(told: &Explanation) -> Report {
             scope.to_owned(),
             facts,
         ));
+        if let Some(found) = &person.records {
+            sections.push(records(person, found));
+        }
     }
+    let secondary = told
+        .person
+        .as_ref()
+        .and_then(|person| person.records.as_ref())
+        .filter(|records| !records.is_primary);
     for target in &told.targets {
-        of_target(target, told.person.is_none(), &mut sections);
+        of_target(target, told.person.is_none(), secondary, &mut sections);
     }
     let exceptions: Vec<Item> = told
         .exceptions
@@ -102,7 +111,64 @@ fn at(location: &Location) -> Vec<Piece> {
     vec![Piece::Code(location.to_string())]
 }
 
-fn of_target(on: &OnTarget, nobody: bool, sections: &mut Vec<Section>) {
+/// The records of the person: which counts, and why.
+fn records(person: &ExplainedPerson, found: &ExplainedRecords) -> Section {
+    let named = |record: &ExplainedRecord| Label {
+        name: record.label.clone(),
+        key: Some(format!("{}/{}", person.source, record.key)),
+    };
+    let first = if found.is_primary {
+        Line::new(0, Sign::None).own("this is the primary record, the one accounts follow")
+    } else {
+        Line::new(0, Sign::Alarm)
+            .own("secondary record of ")
+            .name(named(&found.primary))
+            .own(": nothing is done through it")
+    };
+    let why = match &found.chosen {
+        Some(chosen) => Line::new(1, Sign::None)
+            .own("preferred by ")
+            .code(chosen.text.clone())
+            .origin(at(&chosen.location)),
+        None => Line::new(1, Sign::None)
+            .own("preferred, for no other record is in scope")
+            .origin(at(&found.location)),
+    };
+    let mut items = vec![Item {
+        lines: vec![first, why],
+    }];
+    let others = found.others.iter().filter(|one| one.key != person.key);
+    items.extend(others.map(|record| {
+        let line = Line::new(0, Sign::None)
+            .own("secondary record ")
+            .name(named(record));
+        one(if record.in_scope {
+            line
+        } else {
+            line.own(", out of scope")
+        })
+    }));
+    let size = count(number(found.others.len() + 1), "record", "records");
+    section("Records of this person".to_owned(), size, items)
+}
+
+fn of_target(
+    on: &OnTarget,
+    nobody: bool,
+    secondary: Option<&ExplainedRecords>,
+    sections: &mut Vec<Section>,
+) {
+    if let Some(records) = secondary {
+        let line = Line::new(0, Sign::None)
+            .own("nothing through this record; ask for ")
+            .code(records.primary.key.to_string());
+        sections.push(section(
+            format!("In {}", on.target),
+            String::new(),
+            vec![one(line)],
+        ));
+        return;
+    }
     let mut state = Vec::new();
     match &on.mapping {
         Some(mapping) => state.push(one(Line::new(0, Sign::None)

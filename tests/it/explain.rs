@@ -61,6 +61,7 @@ async fn everything_about_somebody_is_told() {
     let inactive = recorded("inactive-held");
     let guarded = recorded("guards-class");
     let waived = recorded("guards-waiver");
+    let converted = recorded("conversion");
     for (project, who, name) in [
         (&exceptions, "2004", "stopped.txt"),
         (&exceptions, "people/2002", "exempt.txt"),
@@ -77,6 +78,8 @@ async fn everything_about_somebody_is_told() {
         (&inactive, "1043", "inactive.txt"),
         (&guarded, "1042", "breached.txt"),
         (&waived, "1042", "waived.txt"),
+        (&converted, "2077", "primary.txt"),
+        (&converted, "1042", "secondary.txt"),
     ] {
         let run = run(project.path(), &["explain", who]).await.expect(0);
         golden(name, &run.stdout);

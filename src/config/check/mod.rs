@@ -29,6 +29,7 @@ mod person;
 mod project;
 mod removal;
 mod returning;
+mod same_person;
 mod servers;
 mod source;
 mod stamp;
@@ -106,6 +107,9 @@ pub(crate) fn run(
         directory::check(directory, report);
     }
     let context = Context::new(set);
+    for source in &set.sources {
+        same_person::check(source, &context, report);
+    }
     for mapping in &set.mappings {
         mapping::check(mapping, &context, report);
     }

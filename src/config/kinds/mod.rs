@@ -54,8 +54,8 @@ pub use source::{
     CompletenessRules, Controls, DateFormats, Dates, Endpoint, Entities, FieldSpec, FileStore,
     Grant, ImageKind, Invalid, Join, JoinTrouble, KeyPlace, KeyringStore, KeysOf, LastGood,
     LocalPart, MaxFall, Method, NoAuth, Normalise, OAuth2, OneOf, Parameter, ParameterPlace, Parts,
-    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, Severity,
-    Source, TokenRequest, TokenStore, Unique, Whitespace,
+    PersonSpec, Preset, QualityRule, QueryValue, RateLimit, Repeat, RepeatBy, Required, SamePerson,
+    Severity, Source, TokenRequest, TokenStore, Unique, Whitespace,
 };
 pub use table::{CsvFile, Table, Unmapped};
 pub use template::{OnLeave, Template};

@@ -121,8 +121,14 @@ impl Quality {
         &self.rules[usize::from(finding.rule)]
     }
 
-    /// Judges everybody in scope.
-    pub fn judge(&self, people: &PeopleSnapshot, tables: &Tables) -> Findings {
+    /// Judges everybody in scope. `person` gives, for each place in the read, the place of the record that stands for
+    /// its person: records of one person may share what must be unique.
+    pub fn judge(
+        &self,
+        people: &PeopleSnapshot,
+        tables: &Tables,
+        person: impl Fn(u32) -> u32,
+    ) -> Findings {
         let mut findings = Findings {
             counts: vec![0; self.rules.len()],
             ..Findings::default()
@@ -156,7 +162,7 @@ impl Quality {
             if !matches!(rule.check, Check::Unique) {
                 continue;
             }
-            for at in unique::sharing(people, rule.at) {
+            for at in unique::sharing(people, rule.at, &person) {
                 let found = findings.by_person.entry(at).or_default();
                 found.push(Finding {
                     rule: u16::try_from(number).unwrap_or(u16::MAX),

@@ -7,9 +7,14 @@ use rayon::prelude::*;
 use crate::matching::{Hashed, hash};
 use crate::model::{Fact, FieldIndex, PeopleSnapshot};
 
-/// Places in the snapshot of people in scope whose value somebody else in scope has, too. Case sets no two texts apart:
+/// Places in the snapshot of people in scope whose value somebody else in scope has, too; `person` says which records
+/// are of one person. Case sets no two texts apart:
 /// a directory would not tell them apart either.
-pub(super) fn sharing(people: &PeopleSnapshot, field: FieldIndex) -> Vec<u32> {
+pub(super) fn sharing(
+    people: &PeopleSnapshot,
+    field: FieldIndex,
+    person: impl Fn(u32) -> u32,
+) -> Vec<u32> {
     let value = |at: u32| -> Option<CompactString> {
         let person = people.people.get(at as usize)?;
         match person.fact(field).filter(|_| person.in_scope)? {
@@ -28,7 +33,11 @@ pub(super) fn sharing(people: &PeopleSnapshot, field: FieldIndex) -> Vec<u32> {
         for at in group {
             same.entry(value(at)).or_default().push(at);
         }
-        let several = same.into_values().filter(|people| people.len() > 1);
+        let several = same.into_values().filter(|records| {
+            let mut people = records.iter().map(|at| person(*at));
+            let first = people.next();
+            people.any(|other| Some(other) != first)
+        });
         sharing.extend(several.flatten());
     }
     sharing

@@ -321,6 +321,106 @@ pub(super) async fn whoever_is_hired_again_gets_a_new_account(lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// Two records of one person: the account is that of the record that counts, there and back.
+pub(super) async fn a_contractor_who_becomes_an_employee_keeps_the_account(lab: Lab) {
+    let source = lab.read("source.yaml");
+    lab.write(
+        "source.yaml",
+        &source.replace(
+            "    label: displayName\n",
+            "    label: displayName
+    samePerson:
+      by: \"{{ person.phone }}\"
+      prefer: [person.title == 'Employee', not person.inactive]
+",
+        ),
+    );
+    lab.validate().await.expect(0);
+    let phone = "+44 20 7946 0001";
+    lab.hire(
+        Joiner::new(1, "Jane", "Doe")
+            .department("Sales")
+            .phone(phone),
+    );
+    lab.hire(Joiner::new(3, "Otto", "Ott").department("Sales").manager(1));
+    lab.settle().await;
+    let before = lab.account("1").await.expect("an account");
+
+    lab.edit(1, |person| person.inactive = true);
+    let mut employee = Joiner::new(2, "Jane", "Doe")
+        .department("Research")
+        .phone(phone);
+    employee.title = "Employee".to_owned();
+    lab.hire(employee);
+    // The record that leads to the account may be what was not read.
+    lab.claim_too_many();
+    let plan = lab.plan().await.expect(69);
+    assert!(plan.stdout.contains("removal-unproven"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("adopt this"), "{}", plan.stdout);
+    lab.claim_honestly();
+    let plan = lab.plan().await.expect(0);
+    for part in [
+        "Jane Doe (1) and Jane Doe (2) are records of one person, and Jane Doe (2) counts: person.title == 'Employee'",
+        "employeeID = 1, the anchor of Jane Doe (1)",
+    ] {
+        assert!(
+            plan.stdout.contains(part),
+            "{part:?} is not in\n{}",
+            plan.stdout
+        );
+    }
+    assert!(!plan.stdout.contains("has left"), "{}", plan.stdout);
+    let other = lab.explain("people/1").await.expect(0);
+    assert!(
+        other
+            .stdout
+            .contains("secondary record of Jane Doe (people/2)"),
+        "{}",
+        other.stdout
+    );
+    lab.apply().await.expect(0);
+
+    assert!(lab.account("1").await.is_none());
+    let jane = lab.account("2").await.expect("the same account");
+    assert_eq!(jane.values("objectSid"), before.values("objectSid"));
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Research,OU=People"));
+    assert_eq!(jane.one("sAMAccountName"), "jdoe");
+    assert_eq!(jane.one("title"), "Employee");
+    assert!(jane.enabled());
+    assert_eq!(lab.members("Research").await, sorted([&jane.dn]));
+    let otto = lab.account("3").await.expect("an account");
+    assert_eq!(otto.one("manager"), jane.dn);
+    assert_eq!(lab.members("Sales").await, sorted([&otto.dn]));
+    lab.assert_converged().await;
+
+    lab.edit(2, |person| {
+        person.title = "Former".to_owned();
+        person.inactive = true;
+    });
+    lab.edit(1, |person| person.inactive = false);
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("the same account");
+    assert_eq!(jane.values("objectSid"), before.values("objectSid"));
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    lab.assert_converged().await;
+
+    // A second account of theirs is nobody's to choose.
+    lab.add_account(
+        "Jane Doe",
+        "OU=Leavers,OU=People",
+        &[("employeeID", "2"), ("sAMAccountName", "jdoe2")],
+    )
+    .await;
+    let plan = lab.plan().await.expect(0);
+    assert!(
+        plan.stdout.contains("same-person-accounts"),
+        "{}",
+        plan.stdout
+    );
+    lab.apply().await;
+    assert!(lab.account("1").await.expect("an account").enabled());
+}
+
 /// An account recognised by mail gets its anchor; two candidates hold the person.
 pub(super) async fn adoption_writes_the_anchor_only(lab: Lab) {
     lab.add_account(

@@ -68,6 +68,7 @@ on_both!(
     groups_are_named_three_ways_and_privileged_ones_are_refused,
     returners_are_enabled,
     whoever_is_hired_again_gets_a_new_account,
+    a_contractor_who_becomes_an_employee_keeps_the_account,
     adoption_writes_the_anchor_only,
     conflicts_skip_the_object_and_nothing_else,
     hostile_names_survive_the_whole_way,

@@ -37,6 +37,8 @@ struct Policy {
     exceptions: BTreeMap<u32, (&'static str, bool)>,
     stamps: Vec<Option<&'static str>>,
     absent: &'static str,
+    /// People of one mail address are one person.
+    records: bool,
     mode: &'static str,
     privileged: bool,
     emergency: usize,
@@ -58,7 +60,10 @@ fn policy() -> impl Strategy<Value = Policy> {
             ),
             prop::collection::vec(prop::option::weighted(0.4, prop::sample::select(STAMPS)), 8),
         ),
-        prop::sample::select(&["report", "holdForReview", "leaver"][..]),
+        (
+            prop::sample::select(&["report", "holdForReview", "leaver"][..]),
+            any::<bool>(),
+        ),
         prop::sample::select(&["additive", "managed", "exclusive"][..]),
         any::<bool>(),
         (
@@ -72,7 +77,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         .prop_map(
             |(
                 people,
-                absent,
+                (absent, records),
                 mode,
                 privileged,
                 (emergency, minimum, disabled, waived),
@@ -85,6 +90,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                     exceptions,
                     stamps,
                     absent,
+                    records,
                     mode,
                     privileged,
                     emergency,
@@ -114,6 +120,10 @@ impl Policy {
         for directory in config.directories.values_mut() {
             let stamp = json!({"attribute": STAMP});
             directory.spec.stamp = Some(serde_json::from_value(stamp).unwrap());
+        }
+        for source in config.sources.values_mut().filter(|_| self.records) {
+            let same = json!({"by": "{{ person.email }}", "prefer": ["person.title == 'Clerk'", "not person.inactive"]});
+            source.spec.person.same_person = Some(serde_json::from_value(same).unwrap());
         }
         for lifecycle in config.lifecycles.values_mut() {
             let absent = match self.absent {
@@ -211,7 +221,13 @@ impl Policy {
     }
 
     /// What must hold of any plan, whatever else is decided.
-    fn check(&self, plan: &Plan, before: &DirectorySnapshot, proven: bool) {
+    fn check(
+        &self,
+        plan: &Plan,
+        people: &PeopleSnapshot,
+        before: &DirectorySnapshot,
+        proven: bool,
+    ) {
         lint(plan).unwrap();
         let untouchable = self.untouchable(before);
         let by_guid: HashMap<Guid, &halosync::model::Entry> = before
@@ -253,8 +269,28 @@ impl Policy {
             }
             assert!(proven || !takes(change), "{change:#?}");
         }
+        self.is_done_through_one_record(plan, people);
         let allowed = self.disabled.max(self.waived.unwrap_or_default());
         assert!(disabled.len() <= allowed, "{} of {allowed}", disabled.len());
+    }
+
+    /// Nothing is done through two records of one person.
+    fn is_done_through_one_record(&self, plan: &Plan, people: &PeopleSnapshot) {
+        let fields = &people.header.fields;
+        let email = fields.iter().position(|one| one.name.as_str() == "email");
+        let email: HashMap<&str, String> = people
+            .people
+            .iter()
+            .filter(|_| self.records)
+            .filter_map(|one| Some((one.key.as_str(), one.facts[email?].as_ref()?.to_string())))
+            .collect();
+        let mut through: HashMap<&str, &str> = HashMap::new();
+        for change in &plan.changes {
+            let key = change.person.key.as_str();
+            if let Some(email) = email.get(key) {
+                assert_eq!(*through.entry(email).or_insert(key), key, "{change:#?}");
+            }
+        }
     }
 
     fn untouchable(&self, directory: &DirectorySnapshot) -> BTreeSet<Guid> {
@@ -279,6 +315,7 @@ impl Policy {
 fn takes(change: &Change) -> bool {
     match &change.action {
         Action::Disable {} | Action::RemoveMember { .. } => true,
+        Action::Adopt { attribute, .. } => !attribute.before.is_empty(),
         Action::Move { after, .. } => after.as_str().starts_with("OU=Leavers"),
         Action::Modify { attributes } => attributes
             .iter()
@@ -333,7 +370,7 @@ fn settles(
     let mut now = directory.clone();
     for _ in 0..8 {
         let next = plan(config, people, &now);
-        policy.check(&next, &now, proven);
+        policy.check(&next, people, &now, proven);
         if next.changes.is_empty() {
             return;
         }

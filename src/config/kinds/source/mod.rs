@@ -25,7 +25,7 @@ pub use endpoint::{
     RateLimit, Repeat, RepeatBy,
 };
 pub use normalise::{Controls, DateFormats, Dates, Entities, LocalPart, Normalise, Whitespace};
-pub use person::{FieldSpec, PersonSpec};
+pub use person::{FieldSpec, PersonSpec, SamePerson};
 pub use quality::{ImageKind, Invalid, KeysOf, OneOf, QualityRule, Required, Severity, Unique};
 
 /// A system people live in, how to read it, and what is to be known of each person.

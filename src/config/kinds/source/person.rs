@@ -24,6 +24,27 @@ pub struct PersonSpec {
     /// Name of the field shown for a person in plans, besides the key. Defaults to `displayName`, `number` or the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Which records are of one person, for example a contractor who becomes an employee and is written down anew, and
+    /// which of them counts. Left out: every record is a person of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_person: Option<SamePerson>,
+}
+
+/// Which records are of one person, and which of them is the primary record: the one accounts follow. Nothing is
+/// created, disabled or removed through the others, and an account that carries the anchor of one of them becomes the
+/// primary record's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SamePerson {
+    /// Template over `person`, for example `{{ person.nationalId }}`: records it gives the same text for are of one
+    /// person. Case, width, marks on letters and the number of spaces set no two texts apart. A record it gives nothing
+    /// for is a person of its own.
+    pub by: String,
+    /// Conditions over `person` that choose the primary record, tried in their order: each leaves only the records it
+    /// holds for, unless it holds for none of them. It does not hold where a field it reads has no value. When several
+    /// records are left in the end, all of that person's are held. Records that `include` leaves out are never primary.
+    #[schemars(length(min = 1))]
+    pub prefer: Vec<String>,
 }
 
 /// One field of a person.

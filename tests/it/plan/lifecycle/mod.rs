@@ -4,6 +4,7 @@
 mod absent;
 mod calendar;
 mod company;
+mod conversion;
 mod decisions;
 mod inactive;
 mod returns;
