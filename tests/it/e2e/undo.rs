@@ -30,8 +30,10 @@ fn differences(one: &BTreeMap<String, Account>, other: &BTreeMap<String, Account
     for (identity, object) in one {
         match other.get(identity) {
             None => found.push(format!("{} is gone", object.dn)),
-            Some(now) if now.dn != object.dn => found.push(format!("{} is {}", object.dn, now.dn)),
             Some(now) => {
+                if now.dn != object.dn {
+                    found.push(format!("{} is {}", object.dn, now.dn));
+                }
                 let names = object.attributes.keys().chain(now.attributes.keys());
                 let names: std::collections::BTreeSet<_> = names.collect();
                 for name in names {
