@@ -114,7 +114,8 @@ pub(super) enum Operation {
     AddMember(Guid, Guid),
     RemoveMember(Guid, Guid),
     Delete(Guid),
-    Restore(Guid, Dn),
+    /// Of a deleted object: its identity, its name as one, and the name it gets.
+    Restore(Guid, Dn, Dn),
 }
 
 impl Operation {
@@ -136,7 +137,7 @@ impl Operation {
                 writer.remove_member(*group, *member).await.map(|()| None)
             }
             Self::Delete(guid) => writer.delete(*guid).await.map(|()| None),
-            Self::Restore(guid, dn) => writer.restore(*guid, dn).await.map(|()| None),
+            Self::Restore(guid, from, to) => writer.restore(*guid, from, to).await.map(|()| None),
         }
     }
 }
@@ -501,7 +502,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         ]);
         Ok(write(
             &deleted,
-            Operation::Restore(guid, dn.clone()),
+            Operation::Restore(guid, deleted.dn.clone(), dn.clone()),
             before,
         ))
     }

@@ -246,10 +246,12 @@ pub trait DirectoryWriter: Send + Sync {
         attributes: &[String],
     ) -> impl Future<Output = Result<Option<LiveEntry>, ConnectorError>> + Send;
 
-    /// Brings a deleted object back, at this place and name ([MS-ADTS] 3.1.1.5.3.7).
+    /// Brings a deleted object back, at this place and name ([MS-ADTS] 3.1.1.5.3.7). `from` is the name it has as a deleted
+    /// object, which its identity is a part of: not every server takes the identity alone here.
     fn restore(
         &self,
         guid: Guid,
+        from: &Dn,
         to: &Dn,
     ) -> impl Future<Output = Result<(), ConnectorError>> + Send;
 

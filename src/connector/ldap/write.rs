@@ -512,7 +512,7 @@ impl DirectoryWriter for LdapWriter {
         raw.map(|raw| self.entry(&dn, raw, &syntaxes)).transpose()
     }
 
-    async fn restore(&self, guid: Guid, to: &Dn) -> Result<(), ConnectorError> {
+    async fn restore(&self, guid: Guid, from: &Dn, to: &Dn) -> Result<(), ConnectorError> {
         let mut lease = self.lease().await?;
         let what = format!("bringing back {guid} as {}", shown(to.as_str()));
         let changes = vec![
@@ -522,10 +522,9 @@ impl DirectoryWriter for LdapWriter {
                 HashSet::from([to.as_str().to_owned()]),
             ),
         ];
-        let dn = guid_dn(guid);
         self.write(&mut lease, &what, &[], |mut ldap| async move {
             ldap.with_controls(deletion::show_deleted());
-            ldap.modify(&dn, changes).await
+            ldap.modify(from.as_str(), changes).await
         })
         .await
     }

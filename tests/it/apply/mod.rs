@@ -4,6 +4,7 @@ mod bench;
 mod deletions;
 mod interruptions;
 mod refusals;
+mod restorations;
 mod selection;
 mod world;
 

@@ -651,7 +651,7 @@ impl DirectoryWriter for World {
         .await
     }
 
-    async fn restore(&self, guid: Guid, to: &Dn) -> Result<(), ConnectorError> {
+    async fn restore(&self, guid: Guid, _: &Dn, to: &Dn) -> Result<(), ConnectorError> {
         self.write(guid.to_string(), Some(()), |state| {
             if state.at(to.as_str()).is_some() {
                 return Err(Kind::Conflict);

@@ -371,7 +371,7 @@ impl Directory {
     pub(super) fn read_with_deleted(&self) -> DirectorySnapshot {
         let mut read = self.read();
         for (guid, ((dn, _, _), _)) in &self.buried {
-            let name = format!("{}\0ADEL:{guid}", dn.rdn().value);
+            let name = format!("{}\\0ADEL:{guid}", dn.rdn().value);
             let place = format!("CN=Deleted Objects,{}", self.header.identity.naming_context);
             read.objects.push(Entry {
                 guid: *guid,

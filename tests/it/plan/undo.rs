@@ -44,7 +44,8 @@ fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
                 }
             }
             Action::Adopt { attribute, .. } => {
-                before.insert(attribute.name.clone(), Vec::new());
+                let found = directory.texts(&change.object, &attribute.name);
+                before.insert(attribute.name.clone(), found);
             }
             _ => {}
         }
