@@ -16,6 +16,7 @@ mod deletion;
 mod execute;
 mod history;
 mod journal;
+pub mod lock;
 mod look;
 mod outcome;
 mod password;
@@ -157,7 +158,7 @@ impl Default for Retry {
 
 /// Asks a run to end early: writes under way are finished and recorded, the rest is not reached.
 #[derive(Debug, Clone)]
-pub struct Cancel(Option<watch::Receiver<bool>>);
+pub struct Cancel(Option<watch::Receiver<Option<String>>>);
 
 impl Cancel {
     /// Never cancels.
@@ -165,20 +166,25 @@ impl Cancel {
         Self(None)
     }
 
-    /// Cancels once the sender says `true`.
-    pub fn on(receiver: watch::Receiver<bool>) -> Self {
+    /// Cancels once the sender says why.
+    pub fn on(receiver: watch::Receiver<Option<String>>) -> Self {
         Self(Some(receiver))
     }
 
     /// True when the run is to end.
     pub fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|receiver| *receiver.borrow())
+        self.why().is_some()
+    }
+
+    /// Why the run is to end, once it is.
+    pub fn why(&self) -> Option<String> {
+        self.0.as_ref()?.borrow().clone()
     }
 
     /// Returns when the run is to end; never, if it never is.
     async fn cancelled(&self) {
         let asked = match self.0.clone() {
-            Some(mut receiver) => receiver.wait_for(|asked| *asked).await.is_ok(),
+            Some(mut receiver) => receiver.wait_for(Option::is_some).await.is_ok(),
             None => false,
         };
         if !asked {

@@ -6,22 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::approvals;
 use super::args::Apply;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lock::{self, Claim, Locks, Stop, Wanted};
 use super::names::NamesFile;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
+use crate::apply::lock::{Place, Timing};
 use crate::apply::{
     self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
     Selection, Verdict,
 };
 use crate::connector::ldap::{LdapWriter, Settings};
-use crate::model::Name;
+use crate::model::{Dn, Name};
 use crate::plan::PlanFile;
 use crate::render;
 
@@ -70,32 +73,45 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
+    let locked = lock_places(&project, &settings);
     for (name, settings) in settings {
         writers.insert(
             name,
             LdapWriter::connect(settings, connections(verb.concurrency)).await?,
         );
     }
+    let stop = stop_on_signal(context)?;
+    let claim = Claim {
+        plan: &file.digest,
+        take_over: verb.take_over_lock,
+    };
+    let locks = Locks::acquire(context, locked, &claim, &stop).await?;
     // Opened last: a journal says that something may have been sent.
     let journal = Journal::open(
         &journal_path,
         &file.digest,
         env!("CARGO_PKG_VERSION"),
         context.now(),
-    )
-    .map_err(|error| journal_failure(&journal_path, error))?;
+    );
+    let journal = match journal {
+        Ok(journal) => journal,
+        Err(error) => {
+            locks.release(context).await;
+            return Err(journal_failure(&journal_path, error));
+        }
+    };
     let mut options = Options::new(context.clock.clone());
     options.concurrency = usize::from(verb.concurrency);
-    options.cancel = stop_on_signal(context)?;
+    options.cancel = Cancel::on(stop.subscribe());
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
         max_changes: verb.max_changes,
         wave: verb.wave,
     };
     let progress = Progress::new(context.printer, file.content.changes.len());
-    let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress)
-        .await
-        .map_err(|error| rejected(&error))?;
+    let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
+    locks.release(context).await;
+    let outcome = outcome.map_err(|error| rejected(&error))?;
     progress.done();
 
     context.printer.result(&render::outcome_text(
@@ -303,10 +319,28 @@ fn settings(
     Ok(all)
 }
 
+/// The locks of the targets that declare one.
+fn lock_places(project: &project::Project, settings: &[(Name, Settings)]) -> Vec<Wanted> {
+    let places = settings.iter().filter_map(|(name, settings)| {
+        let lock = project.config.directories.get(name)?.spec.lock.as_ref()?;
+        Some(Wanted {
+            target: name.clone(),
+            place: Place {
+                object: Dn::parse(&lock.object).ok()?,
+                attribute: lock.attribute.clone(),
+            },
+            timing: Timing::dead_after(Duration::from_secs(lock.dead_after_seconds.into())),
+            settings: settings.clone(),
+        })
+    });
+    places.collect()
+}
+
 /// The first Ctrl-C or SIGTERM ends the run after the writes under way; the second ends the program at once, which the
 /// journal survives.
-fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
+    let asked: Stop = Arc::new(tokio::sync::watch::Sender::new(None));
+    let stop = Arc::clone(&asked);
     let printer = context.printer;
     let mut terminated = signals()?;
     tokio::spawn(async move {
@@ -315,8 +349,7 @@ fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
             () = terminated.next() => {}
         }
         printer.complain("stopping after the writes under way; once more stops at once");
-        // Nobody listens any more when the run has just ended.
-        let _ = stop.send(true);
+        lock::stop(&stop, "cancelled");
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             () = terminated.next() => {}
@@ -324,7 +357,7 @@ fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
         #[expect(clippy::exit, reason = "asked twice; the journal makes it safe")]
         std::process::exit(i32::from(Exit::Partial as u8));
     });
-    Ok(Cancel::on(stopped))
+    Ok(asked)
 }
 
 #[cfg(unix)]

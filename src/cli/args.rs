@@ -44,6 +44,9 @@ pub(crate) enum Verb {
     Test(Test),
     /// Read people and directory, and write down what would change, for whom, and why.
     Plan(Plan),
+    /// Say what differs between the directories and the approved configuration: edits in the directory, changes in
+    /// HaloITSM, configuration not applied yet. Exits with 2 when there is drift.
+    Drift(Drift),
     /// Say everything that is known of one person or account: facts, state, account, what every rule gives, and why.
     Explain(Explain),
     /// Show a plan to reviewers.
@@ -200,6 +203,8 @@ pub(crate) struct Plan {
     /// of the two brings about. On a pull request: the merge base.
     #[arg(long, value_name = "REV", conflicts_with = "only")]
     pub(crate) base: Option<String>,
+    #[command(flatten)]
+    pub(crate) since: SinceArgs,
     /// Exit with 2 when the plan has changes.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -211,6 +216,58 @@ pub(crate) struct Plan {
     /// personal data; the files are readable by their owner alone.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pub(crate) cache: Option<PathBuf>,
+}
+
+/// What is known of the last apply.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SinceArgs {
+    /// The recording (`plan --record`) of the last plan applied: tells edits in the directory from changes in HaloITSM
+    /// and in the configuration since then.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) since: Option<PathBuf>,
+    /// The JSON report of that apply: tells what it did not achieve from what somebody changed back.
+    #[arg(long, value_name = "REPORT", requires = "since")]
+    pub(crate) last_apply: Option<PathBuf>,
+}
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub(crate) struct Drift {
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// The commit whose configuration is approved. Without it: the files as they are, or the commit checked out when
+    /// some are not committed.
+    #[arg(long, value_name = "REV")]
+    pub(crate) approved: Option<String>,
+    #[command(flatten)]
+    pub(crate) since: SinceArgs,
+    /// Compare recorded reads (`plan --record`) instead of reading.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: DriftFormat,
+    /// List every difference of every person.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Refuse to send more requests than this to all sources together.
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_requests: Option<u64>,
+    /// Use and keep answers about single people in this directory, as `plan --cache` does.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// How drift is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum DriftFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a comment or a job summary.
+    Markdown,
+    /// One JSON object, described by schemas/drift.schema.json.
+    Json,
 }
 
 /// A date, or a moment; which moment a date is depends on the project.
@@ -346,6 +403,10 @@ pub(crate) struct Apply {
     /// planned; if anything is amiss, nobody else is begun.
     #[arg(long, value_name = "N")]
     pub(crate) wave: Option<NonZeroU64>,
+    /// Take over the lock of an apply that is dead: it is watched first for longer than a living one would go on
+    /// without renewing it.
+    #[arg(long)]
+    pub(crate) take_over_lock: bool,
 }
 
 /// Arguments of `approve`.

@@ -22,7 +22,12 @@ pub(crate) struct Base {
 }
 
 /// Loads the configuration of a commit.
-pub(crate) fn at(context: &Context, project: &Project, revision: &str) -> Result<Base, Failure> {
+pub(crate) fn at(
+    context: &Context,
+    project: &Project,
+    option: &str,
+    revision: &str,
+) -> Result<Base, Failure> {
     let root = &project.root;
     let text = |bytes: Option<Vec<u8>>| {
         let text = String::from_utf8(bytes?).ok()?;
@@ -43,13 +48,13 @@ pub(crate) fn at(context: &Context, project: &Project, revision: &str) -> Result
     let commit = text(commit).ok_or_else(|| {
         Failure::new(
             Exit::Usage,
-            format!("--base: there is no commit {revision:?} in the repository of {}", root.display()),
+            format!("{option}: there is no commit {revision:?} in the repository of {}", root.display()),
         )
         .help("name a commit that was fetched (in CI a shallow clone may lack it: fetch with its history)")
     })?;
     let prefix = text(git(root, &["rev-parse", "--show-prefix"], &[])).unwrap_or_default();
     let folder = tempfile::tempdir()?;
-    let found = extract(root, &commit, &prefix, folder.path())?;
+    let found = extract(root, option, &commit, &prefix, folder.path())?;
     if !found {
         return Ok(Base {
             commit,
@@ -59,7 +64,7 @@ pub(crate) fn at(context: &Context, project: &Project, revision: &str) -> Result
     let workspace = Workspace::open(folder.path()).map_err(|error| {
         Failure::new(
             Exit::InvalidConfiguration,
-            format!("--base {revision}: {error}"),
+            format!("{option} {revision}: {error}"),
         )
     })?;
     let loaded = workspace.load();
@@ -73,7 +78,7 @@ pub(crate) fn at(context: &Context, project: &Project, revision: &str) -> Result
         context.printer.complain(told.trim_end());
         return Err(Failure::new(
             Exit::InvalidConfiguration,
-            format!("--base {revision}: the configuration of that commit is not valid"),
+            format!("{option} {revision}: the configuration of that commit is not valid"),
         )
         .help("compare with a commit that passes `halosync validate`, or leave the option out"));
     }
@@ -84,7 +89,13 @@ pub(crate) fn at(context: &Context, project: &Project, revision: &str) -> Result
 }
 
 /// Writes the project's files of a commit into a folder; whether there is a project among them.
-fn extract(root: &Path, commit: &str, prefix: &str, into: &Path) -> Result<bool, Failure> {
+fn extract(
+    root: &Path,
+    option: &str,
+    commit: &str,
+    prefix: &str,
+    into: &Path,
+) -> Result<bool, Failure> {
     let unreadable = || {
         Failure::new(
             Exit::Unexpected,
@@ -128,7 +139,7 @@ fn extract(root: &Path, commit: &str, prefix: &str, into: &Path) -> Result<bool,
     if all > LARGEST {
         return Err(Failure::new(
             Exit::Usage,
-            format!("--base: the folder of the project has {all} bytes of files in {commit}, more than a project has"),
+            format!("{option}: the folder of the project has {all} bytes of files in {commit}, more than a project has"),
         )
         .help("keep the project in a folder of its own within the repository"));
     }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::args::{Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, Validate};
+use super::args::{
+    Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, SinceArgs, Validate,
+};
 use super::context::{Context, Printer};
 use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
 use super::exit::Exit;
@@ -136,6 +138,7 @@ impl Steps<'_> {
                 only_class: Vec::new(),
                 max_changes: None,
                 wave: None,
+                take_over_lock: false,
             },
         )
         .await?;
@@ -175,6 +178,7 @@ impl Steps<'_> {
         Plan {
             only: Vec::new(),
             base: None,
+            since: SinceArgs::default(),
             last_good: None,
             project: self.project.clone(),
             out,

@@ -8,7 +8,7 @@ pub enum Exit {
     Success = 0,
     /// Something nobody foresaw.
     Unexpected = 1,
-    /// The plan has changes (only with `--detailed-exitcode`).
+    /// The plan has changes (only with `--detailed-exitcode`), or there is drift.
     Changes = 2,
     /// A guard or policy holds the plan.
     Held = 3,
@@ -37,7 +37,7 @@ impl Exit {
         (Self::Unexpected, "unexpected failure"),
         (
             Self::Changes,
-            "the plan has changes (with --detailed-exitcode)",
+            "the plan has changes (with --detailed-exitcode), or there is drift",
         ),
         (Self::Held, "a guard or policy holds the plan"),
         (Self::Partial, "applied in part"),

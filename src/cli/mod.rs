@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Ties readers, planner, apply and rendering together, and is the only room that
 //! touches files, the environment, the clock and the terminal.
 
+mod applied;
 mod apply;
 mod approvals;
 mod approve;
@@ -9,11 +10,13 @@ mod base;
 mod check;
 mod context;
 mod demo;
+mod drift;
 mod embedded;
 mod exit;
 mod explain;
 mod failure;
 mod files;
+mod lock;
 mod login;
 mod names;
 mod people;
@@ -83,6 +86,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
             None => test::run(context, verb),
         },
         Verb::Plan(verb) => runtime()?.block_on(plan::run(context, verb)),
+        Verb::Drift(verb) => runtime()?.block_on(drift::run(context, verb)),
         Verb::Explain(verb) => runtime()?.block_on(explain::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),

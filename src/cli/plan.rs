@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::applied;
 use super::args::{Plan, PlanFormat};
 use super::base::{self, Base};
 use super::context::{Clock, Context};
@@ -21,7 +22,7 @@ use crate::connector::{DirectoryReader, ldap};
 use crate::explain::{self, Who};
 use crate::intake::Intake;
 use crate::model::{DirectorySnapshot, Dn, Name, PeopleSnapshot};
-use crate::plan::{self, Only, PlanFile, PlanInput};
+use crate::plan::{self, Edits, Only, PlanFile, PlanInput};
 use crate::{render, snapshot};
 
 /// Both sides, as read.
@@ -37,17 +38,21 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     }
     let project = project::load(context, &verb.project)?;
     let base = match &verb.base {
-        Some(revision) => Some(base::at(context, &project, revision)?),
+        Some(revision) => Some(base::at(context, &project, "--base", revision)?),
         None => None,
     };
     // Before hundreds of requests are spent.
     let last_good = verb.last_good.as_deref().map(last_good).transpose()?;
+    let since = applied::load(context, &project, &verb.since)?;
     let reads = match &verb.from {
         Some(dir) => recorded(&project, dir)?,
         None => {
             let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
-            let earlier = base.as_ref().and_then(|base| base.config.as_ref());
-            read_for(context, &project, earlier, &run).await?
+            let earlier = base.iter().filter_map(|base| base.config.as_ref());
+            let earlier: Vec<_> = earlier
+                .chain(since.iter().map(|since| &since.config))
+                .collect();
+            read_for(context, &project, &earlier, &run).await?
         }
     };
     if let Some(dir) = &verb.record {
@@ -61,15 +66,41 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
-    let mut file = match &base {
-        Some(base) => compared(context, &project, base, &reads, last_good.as_ref(), as_of)?,
-        None => make(&project, &reads, last_good.as_ref(), as_of)?,
+    let asked = Asked {
+        project: &project,
+        reads: &reads,
+        last_good: last_good.as_ref(),
+        as_of,
+        edits: match &since {
+            Some(since) => Some(since.edits(&reads)?),
+            None => None,
+        },
     };
+    let mut made = asked.made()?;
+    if let (Some(since), Some(edits)) = (&since, &asked.edits) {
+        let last_good = asked.last_good;
+        applied::tell(
+            context,
+            since,
+            edits,
+            &project.config,
+            &reads,
+            last_good,
+            &mut made,
+        );
+    }
+    if let Some(base) = &base {
+        asked.compare(context, base, &mut made);
+    }
+    let mut file = plan::seal(made);
     if !verb.only.is_empty() {
         file = narrowed(&project, &reads, &verb.only, file)?;
     }
     if let Some(out) = &verb.out {
         super::files::write_new(out, &plan::to_bytes(&file))?;
+    }
+    if let Some(dir) = &verb.record {
+        applied::record(&project, dir, &file)?;
     }
     print(context, verb, &file)?;
     Ok(exit(verb, &file))
@@ -140,29 +171,8 @@ fn narrowed(
     Ok(plan::seal(content))
 }
 
-/// Plans from reads.
-pub(crate) fn make(
-    project: &Project,
-    reads: &Reads,
-    last_good: Option<&PlanFile>,
-    as_of: jiff::Timestamp,
-) -> Result<PlanFile, Failure> {
-    made(project, reads, last_good, as_of).map(plan::seal)
-}
-
-fn made(
-    project: &Project,
-    reads: &Reads,
-    last_good: Option<&PlanFile>,
-    as_of: jiff::Timestamp,
-) -> Result<plan::Plan, Failure> {
-    let input = input(project, &project.config, reads, last_good, as_of);
-    let mut made = plan::build(input).map_err(refusal)?;
-    made.inputs.author.clone_from(&project.author);
-    Ok(made)
-}
-
-fn input<'a>(
+/// What a plan is made from.
+pub(crate) fn input<'a>(
     project: &Project,
     config: &'a Config,
     reads: &'a Reads,
@@ -181,32 +191,48 @@ fn input<'a>(
     }
 }
 
-/// Plans twice from the same reads: as the project is, and as the earlier commit would have.
-fn compared(
-    context: &Context,
-    project: &Project,
-    base: &Base,
-    reads: &Reads,
-    last_good: Option<&PlanFile>,
+/// A plan that is asked for, with what is known of edits in the directory.
+struct Asked<'a> {
+    project: &'a Project,
+    reads: &'a Reads,
+    last_good: Option<&'a PlanFile>,
     as_of: jiff::Timestamp,
-) -> Result<PlanFile, Failure> {
-    let mut plan = made(project, reads, last_good, as_of)?;
-    let earlier = match &base.config {
-        Some(config) => plan::build(input(project, config, reads, last_good, as_of)),
-        // There was no configuration, so nothing would have been done.
-        None => Ok(plan::Plan {
-            changes: Vec::new(),
-            ..plan.clone()
-        }),
-    };
-    match earlier {
-        Ok(earlier) => plan::against(&mut plan, &earlier, base.commit.clone()),
-        Err(error) => context.printer.note(&format!(
-            "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
-            base.commit
-        )),
+    edits: Option<Edits>,
+}
+
+impl Asked<'_> {
+    fn build(&self, config: &Config) -> Result<plan::Plan, plan::PlanError> {
+        let input = input(self.project, config, self.reads, self.last_good, self.as_of);
+        match &self.edits {
+            Some(edits) => plan::build_known(input, edits),
+            None => plan::build(input),
+        }
     }
-    Ok(plan::seal(plan))
+
+    fn made(&self) -> Result<plan::Plan, Failure> {
+        let mut made = self.build(&self.project.config).map_err(refusal)?;
+        made.inputs.author.clone_from(&self.project.author);
+        Ok(made)
+    }
+
+    /// Plans once more from the same reads, as the earlier commit would have.
+    fn compare(&self, context: &Context, base: &Base, plan: &mut plan::Plan) {
+        let earlier = match &base.config {
+            Some(config) => self.build(config),
+            // There was no configuration, so nothing would have been done.
+            None => Ok(plan::Plan {
+                changes: Vec::new(),
+                ..plan.clone()
+            }),
+        };
+        match earlier {
+            Ok(earlier) => plan::against(plan, &earlier, base.commit.clone()),
+            Err(error) => context.printer.note(&format!(
+                "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
+                base.commit
+            )),
+        }
+    }
 }
 
 /// The plan that tells of the last good reads.
@@ -244,14 +270,14 @@ pub(crate) async fn read(
     project: &Project,
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
-    read_for(context, project, None, run).await
+    read_for(context, project, &[], run).await
 }
 
-/// As [`read`]; of the directory also what an earlier configuration needs.
-async fn read_for(
+/// As [`read`]; of the directory also what other configurations need.
+pub(crate) async fn read_for(
     context: &Context,
     project: &Project,
-    earlier: Option<&Config>,
+    others: &[&Config],
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
     let mut resolver = Resolver::new(&context.environment, &project.root);
@@ -265,7 +291,7 @@ async fn read_for(
     }
     let mut targets = Vec::new();
     let mut requests = plan::requests(&project.config);
-    for (name, more) in earlier.map(plan::requests).into_iter().flatten() {
+    for (name, more) in others.iter().flat_map(|config| plan::requests(config)) {
         if let Some(request) = requests.get_mut(&name) {
             request.add(more);
         }
@@ -337,17 +363,7 @@ impl Reads {
 
 /// Reads kept by `--record`.
 pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
-    let people = |name: &Name| {
-        let path = dir.join(people_file(name));
-        let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
-        let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
-        let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
-        let distinct = read.header.completeness.distinct;
-        if distinct < people || distinct > people + rejected {
-            return Err(shortened(&path, distinct, people + rejected));
-        }
-        Ok::<_, Failure>((name.clone(), read))
-    };
+    let people = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_people(dir, name)?));
     let directory = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
     let (people, directories) = rayon::join(
         || {
@@ -381,6 +397,19 @@ pub(crate) fn recorded_directory(dir: &Path, name: &Name) -> Result<DirectorySna
     let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
     if distinct != objects {
         return Err(shortened(&path, distinct, objects));
+    }
+    Ok(read)
+}
+
+/// The people of a recording.
+pub(crate) fn recorded_people(dir: &Path, name: &Name) -> Result<PeopleSnapshot, Failure> {
+    let path = dir.join(people_file(name));
+    let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
+    let distinct = read.header.completeness.distinct;
+    if distinct < people || distinct > people + rejected {
+        return Err(shortened(&path, distinct, people + rejected));
     }
     Ok(read)
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::config::schema::{self, Draft};
 use crate::inventory::report::{DirectoryReport, SourceReport};
-use crate::plan::PlanFile;
+use crate::plan::{DriftReport, PlanFile};
 
 /// Path (below `schemas/`) and text of every schema file.
 pub fn files() -> Vec<(String, String)> {
@@ -16,6 +16,11 @@ pub fn files() -> Vec<(String, String)> {
             .into_generator()
             .into_root_schema_for::<PlanFile>();
         schemas.push(("plan", plan.to_value()));
+        let drift = draft
+            .settings()
+            .into_generator()
+            .into_root_schema_for::<DriftReport>();
+        schemas.push(("drift", drift.to_value()));
         let generator = || draft.settings().into_generator();
         let source = generator().into_root_schema_for::<SourceReport>();
         schemas.push(("probe-source", source.to_value()));

@@ -58,6 +58,7 @@ codes! {
     DN_OUTSIDE_BASE = "dn-outside-base";
     DN_OUTSIDE_MANAGED = "dn-outside-managed";
     DN_PROTECTED = "dn-protected";
+    DRIFT_NEVER = "drift-never";
     DUPLICATE_GUARD = "duplicate-guard";
     DUPLICATE_KEY = "duplicate-key";
     DUPLICATE_LIFECYCLE = "duplicate-lifecycle";
@@ -85,6 +86,7 @@ codes! {
     KEY_IN_AUTHORIZATION = "key-in-authorization";
     LIMIT_DOES_NOT_FIT = "limit-does-not-fit";
     LITERAL_SECRET = "literal-secret";
+    LOCK_ATTRIBUTE = "lock-attribute";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
     MERGE_NOT_POSSIBLE = "merge-not-possible";

@@ -87,6 +87,11 @@ impl RuleBook {
         RuleId(id)
     }
 
+    /// Where each rule is written, by its id.
+    pub fn places(&self) -> impl Iterator<Item = &Location> {
+        self.rules.iter().map(|rule| &rule.location)
+    }
+
     /// The rule behind an id.
     pub fn get(&self, id: RuleId) -> &WrittenRule {
         &self.rules[id.0 as usize]

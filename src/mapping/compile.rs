@@ -8,7 +8,7 @@ use super::account::{Spoken, arrange};
 use super::compose::in_order;
 use super::naming::{Naming, default_cn};
 use super::schema::{attribute, escape_pointer};
-use super::{AttributeRule, Key, Lacking, Mapping, Origin};
+use super::{AttributeRule, Key, Lacking, Mapping, Origin, RuleKind};
 use crate::config::{Document, Positions, kinds};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, Stamp};
 use crate::model::{DirectoryHeader, Syntax};
@@ -59,6 +59,7 @@ impl Mapping {
             adopt,
             placement: compiler.formula(positions, "/spec/placement", &spec.placement)?,
             placement_when: spec.placement_when,
+            drift: spec.drift.clone().unwrap_or_default(),
             password: spec.initial_password.clone(),
             rule: compiler.rule(
                 positions,
@@ -200,6 +201,26 @@ impl Mapping {
         Ok(())
     }
 
+    /// What becomes of edits of an attribute. Names are decided together, and what a state says is said of everybody in
+    /// it: neither is left as somebody else made it, unless the state itself says so.
+    fn drift_of(
+        &self,
+        compiled: &AttributeRule,
+        spec: &kinds::AttributeSpec,
+    ) -> kinds::DriftPolicy {
+        if matches!(compiled.kind, RuleKind::Name(_)) || compiled.when == kinds::When::Merge {
+            return kinds::DriftPolicy::Revert;
+        }
+        let own = match spec {
+            kinds::AttributeSpec::Template(_) => None,
+            kinds::AttributeSpec::Rule(rule) => rule.drift,
+        };
+        own.unwrap_or(match compiled.origin {
+            Origin::Mapping | Origin::Template(_) => self.drift.attributes,
+            Origin::State | Origin::Exception => kinds::DriftPolicy::Revert,
+        })
+    }
+
     /// Adds a state with its own rules and those of the stage before that it does not say otherwise.
     fn add_state(
         &mut self,
@@ -270,6 +291,7 @@ impl Mapping {
             let mut compiled =
                 AttributeRule::compile(id, def, rule, positions, &pointer, compiler, naming)?;
             compiled.origin = origin;
+            compiled.drift = self.drift_of(&compiled, rule);
             naming.on_rename(&mut compiled);
             let written = rule.full();
             let known = self.classes.entry(id).or_default();

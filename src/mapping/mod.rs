@@ -48,6 +48,8 @@ pub struct Mapping {
     pub placement: Formula,
     /// Whether accounts standing elsewhere are moved.
     pub placement_when: kinds::PlacementWhen,
+    /// What becomes of edits in the directory.
+    pub drift: kinds::Drift,
     /// Initial password of created accounts.
     pub password: kinds::InitialPassword,
     /// Where the attributes are written.

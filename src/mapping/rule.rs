@@ -36,6 +36,8 @@ pub struct AttributeRule {
     pub fields: Vec<Name>,
     /// What is done with a value that is too long.
     pub too_long: kinds::TooLong,
+    /// What becomes of an edit in the directory.
+    pub drift: kinds::DriftPolicy,
     /// Addresses the account has had stay.
     pub keeps: bool,
     /// Places in [`Mapping::spoken`] of the attributes of the account it speaks of.
@@ -226,6 +228,7 @@ impl AttributeRule {
             location: positions.key(pointer),
             class: 0,
             too_long: rule.too_long,
+            drift: kinds::DriftPolicy::Revert,
             keeps: false,
             speaks_of: Vec::new(),
             rank: 0,

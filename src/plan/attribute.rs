@@ -233,6 +233,9 @@ impl<'t> Evaluation<'_, 't, '_> {
         {
             return self.unproven(&what, rule.rule);
         }
+        if self.is_left(rule, &after) {
+            return;
+        }
         self.outcome.attributes.push(Delta {
             rule,
             with: Vec::new(),

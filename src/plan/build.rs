@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::approvals;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
+use super::drift::{Edits, Evidence};
 use super::exceptions::Exceptions;
 use super::guards::Guards;
 use super::links::Links;
@@ -20,6 +21,7 @@ use super::trace::Trace;
 use super::wishes::GroupRule;
 use super::{
     Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople, RuleIndex,
+    SinceApplied,
 };
 use crate::config::{Config, Document, kinds, parse_duration};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook, RuleId};
 use crate::mapping::Mapping;
 use crate::model::{
-    DirectorySnapshot, Guid, JoinedRead, Name, PeopleSnapshot, Person, PersonKey, Verdict,
+    DirectorySnapshot, Guid, JoinedRead, Location, Name, PeopleSnapshot, Person, PersonKey, Verdict,
 };
 use crate::policy::{LastGoodRead, Proof, judge, warning};
 use crate::snapshot::{directory_digest, people_digest};
@@ -143,7 +145,33 @@ impl Moment {
 /// held and everyone else goes on.
 pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
-    make(&input, moment, RuleBook::default(), None)
+    make(
+        &input,
+        moment,
+        RuleBook::default(),
+        None,
+        Evidence::Missing,
+        true,
+    )
+}
+
+/// Makes the plan, with what is known of edits in the directory.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_known(input: PlanInput<'_>, edits: &Edits) -> Result<Plan, PlanError> {
+    let moment = moment(input.config, input.as_of, tables(input.config))?;
+    let known = Evidence::Known(edits);
+    make(&input, moment, RuleBook::default(), None, known, true)
+}
+
+/// Makes the plan without asking guards: everything that differs, for comparing and never for applying.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_unguarded(input: PlanInput<'_>, evidence: Evidence<'_>) -> Result<Plan, PlanError> {
+    let moment = moment(input.config, input.as_of, tables(input.config))?;
+    make(&input, moment, RuleBook::default(), None, evidence, false)
 }
 
 /// Makes the plan and tells what became of everybody on the way, and which rules were asked about `watched`. For
@@ -204,7 +232,6 @@ pub fn owner(
 struct Asked<'t> {
     trace: &'t mut Trace,
     watched: &'t PersonKey,
-    guarded: bool,
 }
 
 fn trace(
@@ -220,10 +247,15 @@ fn trace(
     let asked = Asked {
         trace: &mut trace,
         watched,
-        guarded,
     };
     let book = RuleBook::watching(watched.clone());
-    let plan = make(input, moment, book, Some(asked))?;
+    // A test of rules is about what they want; nobody edits invented accounts.
+    let evidence = if guarded {
+        Evidence::Missing
+    } else {
+        Evidence::Unasked
+    };
+    let plan = make(input, moment, book, Some(asked), evidence, guarded)?;
     trace.rows = rows.rows();
     Ok((plan, trace))
 }
@@ -233,6 +265,8 @@ fn make(
     moment: Moment,
     mut book: RuleBook,
     mut asked: Option<Asked<'_>>,
+    evidence: Evidence<'_>,
+    guarded: bool,
 ) -> Result<Plan, PlanError> {
     let config = input.config;
     let not_after = valid_until(config, &moment)?;
@@ -265,6 +299,16 @@ fn make(
         removals_held: false,
         narrowed: None,
         base: None,
+        since: match evidence {
+            Evidence::Known(edits) => Some(SinceApplied {
+                plan: edits.plan.clone(),
+                as_of: edits.as_of,
+                report: edits.report.clone(),
+                left: Vec::new(),
+                otherwise: Vec::new(),
+            }),
+            Evidence::Unasked | Evidence::Missing => None,
+        },
         rules: Vec::new(),
         guards: Vec::new(),
         waivers: Vec::new(),
@@ -279,12 +323,18 @@ fn make(
     let judged = quality::judge(input, &moment, &records, &mut book, &mut warnings)?;
     let mut proofs = proofs(input);
     // One invented person is no company: tests of rules are not judged by what a company may do at once.
-    let guarded = asked.as_ref().is_none_or(|asked| asked.guarded);
     let judgements = Judgements {
         quality: &judged,
         records: &records,
     };
-    let targets = prepare(input, &moment, judgements, &mut book, &mut proofs, guarded)?;
+    let mut targets = prepare(input, &moment, judgements, &mut book, &mut proofs, guarded)?;
+    let places: Arc<[Location]> = match evidence {
+        Evidence::Known(_) => book.places().cloned().collect(),
+        Evidence::Unasked | Evidence::Missing => Arc::new([]),
+    };
+    for target in &mut targets {
+        target.know(evidence, &places);
+    }
     for target in &targets {
         let identity = target.target().index.snapshot.header.identity.clone();
         plan.targets.insert(target.target().name.clone(), identity);
@@ -310,6 +360,9 @@ fn make(
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
+        if let Some(since) = &mut plan.since {
+            since.left.extend(planned.left);
+        }
         if let Some(asked) = &mut asked {
             let located = planned.touching.into_iter().map(|outcome| {
                 let rule = book.get(RuleId(outcome.rule.0));

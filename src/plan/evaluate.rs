@@ -109,6 +109,17 @@ pub(super) fn evaluate<'t>(
             ..Outcome::default()
         };
     }
+    if let Some(object) = subject.account()
+        && matches!(target.standing[object as usize], Standing::Protected(_))
+    {
+        // Nothing of it is managed, so nothing of it is an edit.
+        outcome.left.clear();
+    }
+    let edits = outcome.left.iter();
+    let edits: Vec<Draft> = edits
+        .filter_map(|left| left.draft(subject.account()))
+        .collect();
+    outcome.partial.extend(edits);
     // What is said of the whole account says this, too.
     if outcome.whole.is_none() {
         outcome.partial.extend(kept);
@@ -194,6 +205,8 @@ impl<'t> Evaluation<'_, 't, '_> {
         }
         if !wanted && !self.may_take() {
             self.unproven("disabling the account", stopped.unwrap_or(state.rule));
+        } else if wanted && self.stays_disabled() {
+            // As somebody made it.
         } else {
             self.outcome.switch = Some(wanted);
             self.outcome.reset = resets && !wanted;

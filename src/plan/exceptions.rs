@@ -239,6 +239,9 @@ impl Exceptions {
                 }
                 Effect::Attributes(names) => {
                     let spared = take(&mut outcome, names, &decided);
+                    let spares =
+                        |what: &str| names.iter().any(|name| name.eq_ignore_ascii_case(what));
+                    outcome.left.retain(|left| !spares(&left.what));
                     if !spared.is_empty() || over {
                         let what = if spared.is_empty() { names } else { &spared };
                         one.note(&what.join(", "), account, &mut outcome);

@@ -140,6 +140,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         removals_held: plan.removals_held,
         narrowed: plan.narrowed.clone(),
         base: plan.base.clone(),
+        since: plan.since.clone(),
         rules: plan.rules.clone(),
         guards: plan.guards.clone(),
         waivers: plan.waivers.clone(),

@@ -19,6 +19,7 @@ mod counting;
 mod coverage;
 mod deletion;
 mod draft;
+mod drift;
 mod evaluate;
 mod exceptions;
 mod file;
@@ -61,7 +62,14 @@ mod zones;
 pub use approvals::approvals_with;
 pub use artifact::*;
 pub use base::against;
-pub use build::{PlanError, PlanInput, build, build_explained, build_traced, owner, tables};
+pub use build::{
+    PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
+    owner, tables,
+};
+pub use drift::{
+    Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
+    Edits, Evidence, causes, report,
+};
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};

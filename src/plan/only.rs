@@ -71,6 +71,13 @@ pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
     });
     let mut stays = held_stays.into_iter();
     plan.held.retain(|_| stays.next().unwrap_or(true));
+    if let Some(since) = &mut plan.since {
+        since
+            .left
+            .retain(|left| is(&left.person.source, &left.person.key) || below(&left.object.dn));
+        let kept: HashSet<&ChangeId> = plan.changes.iter().map(|change| &change.id).collect();
+        since.otherwise.retain(|one| kept.contains(&one.change));
+    }
     plan.calendar
         .retain(|entry| is(&entry.person.source, &entry.person.key));
     plan.narrowed = Some(Narrowed {

@@ -6,6 +6,7 @@
 use compact_str::CompactString;
 
 use super::draft::Draft;
+use super::drift::Left;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Candidates, NameRule, Notes, Slot};
 
@@ -16,6 +17,8 @@ pub(super) struct Outcome<'t> {
     pub(super) whole: Option<Draft>,
     /// Single changes that are held.
     pub(super) partial: Vec<Draft>,
+    /// Edits in the directory that stay, or of which nobody can tell whether they are any.
+    pub(super) left: Vec<Left>,
     pub(super) notes: Notes,
     /// References to people without a known account: attribute, and whom it names.
     pub(super) unresolved: Vec<(&'t AttributeRule, CompactString, Unresolved)>,
@@ -111,6 +114,7 @@ impl Outcome<'_> {
         !self.changes()
             && self.whole.is_none()
             && self.partial.is_empty()
+            && self.left.is_empty()
             && self.unresolved.is_empty()
             && self.notes.unmapped.is_empty()
     }

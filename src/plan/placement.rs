@@ -61,7 +61,7 @@ impl Evaluation<'_, '_, '_> {
                 }
                 if !state.enabled && state.placement.is_some() && !self.may_take() {
                     self.unproven("moving the account", formula.rule);
-                } else {
+                } else if !self.stays_there(place, formula.rule) {
                     self.outcome.place = Some((place, formula.rule));
                 }
             }

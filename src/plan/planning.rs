@@ -1,6 +1,7 @@
 //! Plans one target: from assessed people to changes and held people.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -13,6 +14,7 @@ use super::changes::Making;
 use super::coverage;
 use super::deletion::Prepared;
 use super::draft::{Draft, Warnings};
+use super::drift::Evidence;
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
 use super::groups::memberships;
@@ -25,11 +27,11 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
+use super::{CalendarEntry, Change, EditLeft, GuardOutcome, Held, PlannedException, WaiverInPlan};
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
-use crate::model::{DnKey, EntryKind, Name, PersonKey, Verdict};
+use crate::model::{DnKey, EntryKind, Location, Name, PersonKey, Verdict};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
@@ -41,6 +43,8 @@ pub(super) struct Planned {
     pub(super) guards: Vec<GuardOutcome>,
     pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
+    /// Edits in the directory that stay.
+    pub(super) left: Vec<EditLeft>,
     /// Limits that count the watched person's changes.
     pub(super) touching: Vec<GuardOutcome>,
     pub(super) people: u64,
@@ -115,6 +119,12 @@ impl<'a> Planning<'a> {
     /// The target, with everybody's account found.
     pub(super) fn target(&self) -> &Target<'a> {
         &self.target
+    }
+
+    /// Has edits in the directory known by this.
+    pub(super) fn know(&mut self, evidence: Evidence<'a>, places: &Arc<[Location]>) {
+        self.target.evidence = evidence;
+        self.target.places = places.clone();
     }
 
     /// Plans it, once every target has judged the reads.
@@ -218,6 +228,7 @@ impl<'a> Planning<'a> {
             Some(guards) => guards::judge(target, guards, changes, watched, warnings),
             None => guards::unjudged(changes),
         };
+        let edits = edits_left(target, &outcomes);
         let mut held = held(target, people, objects);
         held.extend(judged.held);
         let mut calendar = calendar(target, &left.waiting, self.calendar);
@@ -235,6 +246,7 @@ impl<'a> Planning<'a> {
             guards: judged.outcomes,
             waivers: judged.waivers,
             exceptions: listed(target),
+            left: edits,
             touching: judged.touching,
             people: in_scope,
             managed,
@@ -477,6 +489,17 @@ fn collect_notes(
     }
 }
 
+/// Edits that stay, of everybody nothing else is held of.
+fn edits_left(target: &Target<'_>, outcomes: &[Option<Box<Outcome<'_>>>]) -> Vec<EditLeft> {
+    let each = target.subjects.iter().zip(outcomes);
+    each.filter_map(|(subject, outcome)| Some((subject, outcome.as_ref()?)))
+        .flat_map(|(subject, outcome)| {
+            let left = outcome.left.iter();
+            left.filter_map(|left| left.told(target, subject))
+        })
+        .collect()
+}
+
 /// Subjects with anything held.
 fn touched(
     target: &Target<'_>,
@@ -486,9 +509,9 @@ fn touched(
     let mut touched: Vec<bool> = outcomes
         .iter()
         .map(|outcome| {
-            outcome
-                .as_ref()
-                .is_some_and(|outcome| outcome.whole.is_some() || !outcome.partial.is_empty())
+            outcome.as_ref().is_some_and(|outcome| {
+                outcome.whole.is_some() || !outcome.partial.is_empty() || !outcome.left.is_empty()
+            })
         })
         .collect();
     for (side, person, _) in people {

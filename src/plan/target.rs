@@ -9,6 +9,7 @@ use super::build::{Moment, PlanError};
 use super::counting::Counting;
 use super::deletion::Prepared;
 use super::draft::Draft;
+use super::drift::Evidence;
 use super::people::{Assessed, Concerned, Side};
 use super::returns::Return;
 use super::zones::Seen;
@@ -19,7 +20,8 @@ use crate::matching::{
     self, Asked, Conflict, DirectoryIndex, Found, Hashed, KeyIndexes, Standing, ValueIndex, hash,
 };
 use crate::model::{
-    AttributeDef, AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind, FieldIndex, Name,
+    AttributeDef, AttributeId, DirectoryHeader, Dn, DnKey, Entry, EntryKind, FieldIndex, Location,
+    Name,
 };
 use crate::policy::{Scope, held};
 
@@ -117,6 +119,10 @@ pub(super) struct Target<'a> {
     pub(super) claimed: HashSet<u32>,
     /// What has to be known before an account is deleted, when some state does that.
     pub(super) deletions: Option<Prepared>,
+    /// What edits in the directory are known by.
+    pub(super) evidence: Evidence<'a>,
+    /// Where the rules stand, when edits are known: by their ids.
+    pub(super) places: std::sync::Arc<[Location]>,
 }
 
 /// In [`Target::subject_of`]: the person is no subject.
@@ -280,6 +286,8 @@ impl<'a> Target<'a> {
             lookups,
             claimed: HashSet::new(),
             deletions: None,
+            evidence: Evidence::Missing,
+            places: std::sync::Arc::new([]),
         })
     }
 

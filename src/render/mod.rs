@@ -12,6 +12,7 @@
 mod approvals;
 pub mod diagnostics;
 mod difference;
+mod drift;
 pub mod effective;
 mod escape;
 mod explain;
@@ -32,7 +33,7 @@ pub use text::TextOptions;
 
 use crate::apply::Outcome;
 use crate::inventory::report::{DirectoryReport, SourceReport};
-use crate::plan::{HeldCounts, PlanFile};
+use crate::plan::{DriftReport, HeldCounts, PlanFile};
 
 /// A plan for the terminal.
 pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
@@ -70,6 +71,16 @@ pub fn plain(message: &str) -> String {
 /// What is known of one person, for the terminal.
 pub fn explanation(told: &crate::explain::Explanation, options: &TextOptions) -> String {
     text::write(&explain::report(told), options)
+}
+
+/// What differs between directories and an approved configuration, for the terminal.
+pub fn drift_text(told: &DriftReport, options: &TextOptions) -> String {
+    text::write(&drift::report(told, options.full), options)
+}
+
+/// What differs between directories and an approved configuration, as a comment. Edits are never left out.
+pub fn drift_markdown(told: &DriftReport, options: &MarkdownOptions) -> String {
+    markdown::write(&drift::report(told, false), options)
 }
 
 /// What became of a plan, for the terminal. `plan` is the one that was applied.

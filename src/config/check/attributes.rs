@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Entry, People, Report, constant_parts, naming};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, quoted};
-use crate::config::kinds::{ActiveDirectory, AttributeRule, AttributeSpec, Empty, Source, When};
+use crate::config::kinds::{
+    ActiveDirectory, AttributeRule, AttributeSpec, DriftPolicy, Empty, Source, When,
+};
 use crate::config::yaml::{Doc, join};
 use crate::lang::Template;
 use crate::model::{AttributeDef, Dn, Syntax, default_schema};
@@ -296,6 +298,37 @@ fn detailed(
     unique(rules, pointer, name, definition, rule, report);
     naming::unique(rules, pointer, name, rule, report);
     naming::too_long(rules, pointer, name, definition, rule, report);
+    drift(rules.doc, pointer, name, rule, report);
+}
+
+/// Edits are left only where a rule would write over them, and never those of names, which change together.
+fn drift(doc: &Doc, pointer: &str, name: &str, rule: &AttributeRule, report: &mut Report) {
+    if rule.drift.unwrap_or_default() == DriftPolicy::Revert {
+        return;
+    }
+    let is_name = rule.unique.is_some()
+        || ["cn", "sAMAccountName", "userPrincipalName"]
+            .iter()
+            .any(|one| one.eq_ignore_ascii_case(name));
+    let message = if is_name {
+        format!(
+            "{} is a name, and names are always written back",
+            quoted(name)
+        )
+    } else if rule.when == When::OnCreate {
+        "what is written only into new accounts is never written over an edit".to_owned()
+    } else if rule.when == When::Merge {
+        "values added to those of others are always added again".to_owned()
+    } else {
+        return;
+    };
+    report.error_key(
+        doc,
+        &join(pointer, "drift"),
+        codes::DRIFT_NEVER,
+        message,
+        Some("leave `drift` out".to_owned()),
+    );
 }
 
 /// `merge` adds values to those of others: there must be room for them, and nothing else to be said of others'.

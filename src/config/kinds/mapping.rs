@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IfUnknown, RenamePolicy, TooLong, UniqueSpec};
+use super::{Drift, DriftPolicy, IfUnknown, RenamePolicy, TooLong, UniqueSpec};
 
 /// The desired account of a person: whose account is whose, where it stands, and what its attributes are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +30,9 @@ pub struct Mapping {
     /// What happens to names when a person's name changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rename: Option<RenamePolicy>,
+    /// What becomes of edits somebody makes in the directory. Left out, all are written back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// Initial password of created accounts. Made at apply, never in the plan.
     #[serde(default)]
     pub initial_password: InitialPassword,
@@ -141,6 +144,9 @@ pub struct AttributeRule {
     pub too_long: TooLong,
     /// What it means that the directory's schema lacks the attribute, or lets nobody write it.
     pub if_unknown: IfUnknown,
+    /// What becomes of an edit of the attribute in the directory. Left out, what the mapping says of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftPolicy>,
 }
 
 /// A rule for one attribute. Exactly one of `value`, `values`, `person`, `unique` is given.
@@ -183,6 +189,9 @@ struct WrittenRule {
     /// What it means that the directory's schema lacks the attribute, or lets nobody write it.
     #[serde(default)]
     if_unknown: IfUnknown,
+    /// What becomes of an edit of the attribute in the directory. Left out, what the mapping says of all.
+    #[serde(default)]
+    drift: Option<DriftPolicy>,
 }
 
 /// Ordered formats of a unique name: a list of templates, or the list with more to say.
@@ -210,6 +219,7 @@ impl From<WrittenRule> for AttributeRule {
             condition,
             too_long,
             if_unknown,
+            drift,
         } = written;
         let unique = unique.map(|unique| match unique {
             WrittenUnique::Formats(formats) => UniqueSpec {
@@ -233,6 +243,7 @@ impl From<WrittenRule> for AttributeRule {
             condition,
             too_long,
             if_unknown,
+            drift,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here is validated beyond its type; see [`super::Config`] for documents that have been.
 
 mod active_directory;
+mod drift;
 mod exceptions;
 mod groups;
 mod guards;
@@ -22,6 +23,7 @@ mod template;
 pub use active_directory::{
     ActiveDirectory, Bind, GlobalCatalog, ManagedScope, StampAttribute, Tls,
 };
+pub use drift::{Drift, DriftPolicy};
 pub use exceptions::{Everything, Exception, Exceptions, Exempt};
 pub use groups::{GroupMode, GroupRule, Groups, LONGEST_OVERLAP, Overlap};
 pub use guards::{

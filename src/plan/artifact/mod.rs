@@ -10,6 +10,7 @@ mod change;
 mod exceptions;
 mod guards;
 mod inputs;
+mod since;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -24,6 +25,7 @@ pub use change::*;
 pub use exceptions::*;
 pub use guards::*;
 pub use inputs::*;
+pub use since::*;
 
 /// Format version this program writes and reads.
 pub const FORMAT: &str = "halosync/plan/v1";
@@ -72,6 +74,9 @@ pub struct Plan {
     /// What the change of the configuration brings about, when the plan was compared with an earlier commit's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<AgainstBase>,
+    /// The recording of the last plan applied, when one was named, and what was told apart with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<SinceApplied>,
     /// Rules the changes come from. Changes name them by index.
     pub rules: Vec<Rule>,
     /// Each guard with what it was judged on and the verdict. What a guard holds is not among the changes.

@@ -303,6 +303,7 @@ fn blank(input: &UndoInput<'_>, not_after: jiff::Timestamp) -> Plan {
         removals_held: false,
         narrowed: None,
         base: None,
+        since: None,
         rules: Vec::new(),
         guards: Vec::new(),
         waivers: Vec::new(),

@@ -1,7 +1,9 @@
 //! One person's changes, line by line.
 
 use super::{Context, Detail, OfPerson, clip};
-use crate::plan::{Action, AttributeChange, Change, PlanValue, Reason, Recovery, Risk, UnitId};
+use crate::plan::{
+    Action, AttributeChange, Cause, Change, PlanValue, Reason, Recovery, Risk, UnitId,
+};
 use crate::render::report::{Item, Line, Piece, Sign};
 
 /// True for what takes something away from somebody.
@@ -342,6 +344,13 @@ fn attribute_line(
     let mut line = Line::new(1, sign).pieces(pieces);
     if let Some(change) = change {
         line = no_way_back(line, change);
+        let key = (&change.id, attribute.name.as_str());
+        line = line.own(match context.otherwise.get(&key) {
+            Some(Cause::Drift) => " · edited in the directory",
+            Some(Cause::Source) => " · changed in the people's data",
+            Some(Cause::Undetermined) => " · nothing tells what brought it about",
+            Some(Cause::Config | Cause::Undo) | None => "",
+        });
     }
     line.origin(context.origin(attribute.rule, &attribute.facts))
 }
@@ -433,7 +442,7 @@ fn uncut_pieces(context: &Context<'_>, attribute: &AttributeChange) -> (Sign, Ve
     }
 }
 
-fn values<'v>(values: impl IntoIterator<Item = &'v PlanValue>) -> Vec<Piece> {
+pub(super) fn values<'v>(values: impl IntoIterator<Item = &'v PlanValue>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (index, one) in values.into_iter().enumerate() {
         if index > 0 {

@@ -9,6 +9,7 @@ mod base;
 mod calendar;
 mod changes;
 mod deletions;
+mod edits;
 mod exceptions;
 mod guards;
 mod quality;
@@ -20,7 +21,9 @@ use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::model::held_codes::{self, Code, warning};
 use crate::model::{Dn, Location};
-use crate::plan::{Change, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning};
+use crate::plan::{
+    Cause, Change, ChangeId, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning,
+};
 
 /// How much is told of what many people share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,8 @@ impl Detail {
 /// What every part of the layout needs.
 struct Context<'a> {
     plan: &'a Plan,
+    /// Attributes that another cause brought about than the rest of their change.
+    otherwise: HashMap<(&'a ChangeId, &'a str), Cause>,
     labels: Labels,
     detail: Detail,
 }
@@ -65,8 +70,12 @@ struct OfPerson<'a> {
 /// The whole report.
 pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     let plan = &file.content;
+    let otherwise = plan.since.iter().flat_map(|since| &since.otherwise);
     let context = Context {
         plan,
+        otherwise: otherwise
+            .map(|one| ((&one.change, one.attribute.as_str()), one.cause))
+            .collect(),
         labels: Labels::new(plan),
         detail,
     };
@@ -134,6 +143,14 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
             items: changes::section(&context, of),
         });
     }
+    let left = plan.since.as_ref().map_or(0, |since| since.left.len());
+    sections.push(Section {
+        title: "Edits in the directory that stay".into(),
+        size: grouped(number(left)),
+        items_are: "edits",
+        essential: false,
+        items: edits::items(&context),
+    });
     let quality = quality::items(&context);
     sections.push(Section {
         title: "Data quality".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Context, base, deletions, guards};
+use super::{Context, base, deletions, edits, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
 use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
@@ -298,6 +298,7 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
                 .code(undone.journal.clone()),
         );
     }
+    lines.extend(plan.since.as_ref().map(edits::line));
     for (source, read) in &plan.inputs.people {
         let line = Line::head()
             .own("source ")

@@ -144,6 +144,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             removals_held: false,
             narrowed: None,
             base: None,
+            since: None,
             rules: Vec::new(),
             guards: Vec::new(),
             waivers: Vec::new(),

@@ -391,6 +391,11 @@ impl Lab {
         self.write(&self.plan_file(), &text);
     }
 
+    pub(super) async fn apply_with(&self, more: &[&str]) -> Run {
+        let file = self.plan_file();
+        self.run(&[&["apply", &file], more].concat()).await
+    }
+
     /// Plans and applies, whatever there is.
     pub(super) async fn settle(&self) {
         self.plan().await.expect(0);

@@ -6,8 +6,10 @@
 mod admin;
 mod cases;
 mod deletion;
+mod drift;
 mod failures;
 mod lab;
+mod locks;
 mod policies;
 mod site;
 mod undo;
@@ -18,6 +20,19 @@ use lab::Lab;
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod embedded {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::embedded().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn edits_are_told_from_other_changes() {
+                super::drift::edits_are_told_from_other_changes(super::Lab::embedded().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn edits_are_accepted_and_asked_about() {
+                super::drift::edits_are_accepted_and_asked_about(super::Lab::embedded().await).await;
+            }
             // A second domain takes a second controller, which Samba has not here.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn names_of_another_domain_are_not_given() {
@@ -46,6 +61,19 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::samba().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn edits_are_told_from_other_changes() {
+                super::drift::edits_are_told_from_other_changes(super::Lab::samba().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn edits_are_accepted_and_asked_about() {
+                super::drift::edits_are_accepted_and_asked_about(super::Lab::samba().await).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
                 let lab = super::Lab::samba().await;

@@ -112,6 +112,7 @@ pub(super) fn empty() -> Plan {
         removals_held: false,
         narrowed: None,
         base: None,
+        since: None,
         rules: [
             ("mappings/employees.yaml", 17, "OU={{ person.department }}"),
             ("mappings/employees.yaml", 31, "{{ person.department }}"),

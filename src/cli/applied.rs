@@ -1,0 +1,324 @@
+//! The recording of a plan: what it was read from and made of, so that a later run can tell what has changed since.
+//!
+//! Beside the reads stand the configuration and the plan itself. Keeps that a recording is used only whole: the digests
+//! in the plan bind the people and the files of the configuration it was made from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::args::SinceArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::plan::{Reads, recorded_people};
+use super::project::Project;
+use crate::apply::Outcome;
+use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
+use crate::model::{Name, PeopleSnapshot};
+use crate::plan::{self, Applied, ChangeId, Edits, Evidence, PlanError, PlanFile, PlanInput};
+use crate::snapshot::people_digest;
+
+/// Format of the recorded configuration.
+const FORMAT: &str = "halosync/configuration/v1";
+const CONFIGURATION: &str = "configuration.jsonl";
+const PLAN: &str = "plan.json";
+
+/// First line of a recorded configuration.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Head {
+    format: String,
+}
+
+/// One file of it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    path: String,
+    text: String,
+}
+
+/// Adds the configuration and the plan to the recording of its reads.
+pub(crate) fn record(project: &Project, dir: &Path, file: &PlanFile) -> Result<(), Failure> {
+    let config = &project.config;
+    let mut paths: Vec<&str> = config.files.iter().map(|file| &*file.path).collect();
+    paths.extend(config.signers.keys().map(String::as_str));
+    paths.sort_unstable();
+    paths.dedup();
+    let mut lines = line(&Head {
+        format: FORMAT.to_owned(),
+    })?;
+    for path in paths {
+        let full = project.root.join(path);
+        let text =
+            std::fs::read_to_string(&full).map_err(|error| Failure::file("read", &full, &error))?;
+        lines.push_str(&line(&File {
+            path: path.to_owned(),
+            text,
+        })?);
+    }
+    super::files::write_new(&dir.join(CONFIGURATION), lines.as_bytes())?;
+    super::files::write_new(&dir.join(PLAN), &plan::to_bytes(file))
+}
+
+fn line<T: Serialize>(item: &T) -> Result<String, Failure> {
+    let mut line = serde_json::to_string(item)
+        .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+    line.push('\n');
+    Ok(line)
+}
+
+/// The last plan that was applied, as it was recorded.
+pub(crate) struct Since {
+    plan: PlanFile,
+    /// The configuration it was made from.
+    pub(crate) config: Config,
+    people: BTreeMap<Name, PeopleSnapshot>,
+    report: Option<(hashbrown::HashSet<ChangeId>, String)>,
+}
+
+/// Loads what `--since` and `--last-apply` name.
+pub(crate) fn load(
+    context: &Context,
+    project: &Project,
+    arguments: &SinceArgs,
+) -> Result<Option<Since>, Failure> {
+    let Some(dir) = &arguments.since else {
+        return Ok(None);
+    };
+    let dir = context.current_dir.join(dir);
+    let path = dir.join(PLAN);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Failure::file("read", &path, &error).help(
+            "--since takes the directory of `halosync plan --record DIR`, as it was when the plan last applied was made",
+        )
+    })?;
+    let plan = plan::read(&bytes).map_err(|error| altered(&path, &error.to_string()))?;
+    if plan.content.project != project.config.project.name {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "--since: {} is of the project {}, not of {}",
+                dir.display(),
+                plan.content.project,
+                project.config.project.name
+            ),
+        ));
+    }
+    let config = configuration(&dir, &plan)?;
+    let mut people = BTreeMap::new();
+    for (name, read) in &plan.content.inputs.people {
+        let recorded = recorded_people(&dir, name)?;
+        if people_digest(&recorded) != read.digest {
+            return Err(altered(
+                &dir,
+                &format!("the people of {name} are not those the plan was made from"),
+            ));
+        }
+        people.insert(name.clone(), recorded);
+    }
+    let report = match &arguments.last_apply {
+        Some(path) => Some(achieved(&context.current_dir.join(path), &plan)?),
+        None => None,
+    };
+    Ok(Some(Since {
+        plan,
+        config,
+        people,
+        report,
+    }))
+}
+
+fn altered(path: &Path, why: &str) -> Failure {
+    Failure::new(Exit::Rejected, format!("{}: {why}", path.display()))
+        .help("use the recording as `halosync plan --record` wrote it; each plan needs a directory of its own")
+}
+
+/// The configuration of a recording.
+fn configuration(dir: &Path, plan: &PlanFile) -> Result<Config, Failure> {
+    let path = dir.join(CONFIGURATION);
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let mut lines = text.lines();
+    let head: Option<Head> = lines
+        .next()
+        .and_then(|line| serde_json::from_str(line).ok());
+    if head.is_none_or(|head| head.format != FORMAT) {
+        return Err(altered(&path, &format!("it is not of the format {FORMAT}")));
+    }
+    let mut files: HashMap<String, Vec<u8>> = HashMap::new();
+    for (at, line) in lines.enumerate() {
+        let file: File = serde_json::from_str(line)
+            .map_err(|error| altered(&path, &format!("line {}: {error}", at + 2)))?;
+        files.insert(file.path, file.text.into_bytes());
+    }
+    let inputs = files
+        .iter()
+        .filter(|(path, _)| plan.content.inputs.files.contains_key(*path))
+        .map(|(path, bytes)| InputFile {
+            path: path.as_str().into(),
+            bytes: bytes.clone(),
+        })
+        .collect();
+    let loaded = config::load(inputs, &|path| match files.get(path) {
+        Some(bytes) if bytes.len() as u64 > MAX_FILE_BYTES => {
+            Err(DataError::TooLarge(bytes.len() as u64))
+        }
+        Some(bytes) => Ok(bytes.clone()),
+        None => Err(DataError::Missing),
+    });
+    let Some(config) = loaded.config else {
+        let first = loaded.diagnostics.first();
+        let first = first.map_or_else(String::new, |one| format!(": {}", one.message));
+        return Err(Failure::new(
+            Exit::InvalidConfiguration,
+            format!(
+                "{}: this configuration is not valid any more{first}",
+                path.display()
+            ),
+        )
+        .help("apply a plan of the present configuration, and use its recording"));
+    };
+    let same = config.files.len() == plan.content.inputs.files.len()
+        && config
+            .files
+            .iter()
+            .all(|file| plan.content.inputs.files.get(&*file.path) == Some(&file.digest));
+    if !same {
+        return Err(altered(
+            &path,
+            "these are not the files the plan was made from",
+        ));
+    }
+    Ok(config)
+}
+
+/// Which changes the report of an apply says were achieved, and its digest.
+fn achieved(
+    path: &PathBuf,
+    plan: &PlanFile,
+) -> Result<(hashbrown::HashSet<ChangeId>, String), Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("--last-apply: {}: {error}", path.display()),
+        )
+        .help("name the JSON report `halosync apply` wrote beside the plan (PLAN.….report.json)")
+    })?;
+    if report.plan != plan.digest {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "--last-apply: {} is the report of {}, and the recording is of {}",
+                path.display(),
+                report.plan,
+                plan.digest
+            ),
+        )
+        .help("name the report of the apply of the plan that stands in the recording"));
+    }
+    let changes = report.changes.into_iter();
+    let achieved = changes.filter(|change| change.outcome.is_achieved());
+    Ok((
+        achieved.map(|change| change.id).collect(),
+        hex::encode(Sha256::digest(&bytes)),
+    ))
+}
+
+impl Since {
+    /// What was edited in the directory since.
+    pub(crate) fn edits(&self, reads: &Reads) -> Result<Edits, Failure> {
+        for (name, identity) in &self.plan.content.targets {
+            let now = reads
+                .directories
+                .get(name)
+                .map(|read| &read.header.identity);
+            if now.is_some_and(|now| now.domain_guid != identity.domain_guid) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("--since: {name} was another directory then"),
+                ));
+            }
+        }
+        let then = PlanInput {
+            config: &self.config,
+            people: &self.people,
+            directories: &reads.directories,
+            last_good: Some(&self.plan),
+            as_of: self.plan.content.as_of,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            commit: None,
+            uncommitted: false,
+        };
+        let then = plan::build_unguarded(then, Evidence::Unasked).map_err(|error| {
+            Failure::new(
+                Exit::InvalidConfiguration,
+                format!("--since: what was wanted then cannot be compared with this read: {error}"),
+            )
+            .help("read the directories again instead of planning from a recording (--from)")
+        })?;
+        let applied = Applied {
+            plan: &self.plan,
+            report: self
+                .report
+                .as_ref()
+                .map(|(achieved, digest)| (achieved, digest.as_str())),
+            people: &self.people,
+        };
+        Ok(Edits::new(&applied, &then))
+    }
+
+    /// Whether a configuration is the one of the recording.
+    pub(crate) fn is_of(&self, config: &Config) -> bool {
+        config.files == self.config.files
+    }
+
+    /// What the configuration of the recording wants now, of the people as they are now.
+    pub(crate) fn still(
+        &self,
+        reads: &Reads,
+        last_good: Option<&PlanFile>,
+        as_of: jiff::Timestamp,
+    ) -> Result<plan::Plan, PlanError> {
+        let input = PlanInput {
+            config: &self.config,
+            people: &reads.people,
+            directories: &reads.directories,
+            last_good,
+            as_of,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            commit: None,
+            uncommitted: false,
+        };
+        plan::build_unguarded(input, Evidence::Unasked)
+    }
+}
+
+/// Gives the changes of a plan their causes.
+pub(crate) fn tell(
+    context: &Context,
+    since: &Since,
+    edits: &Edits,
+    config: &Config,
+    reads: &Reads,
+    last_good: Option<&PlanFile>,
+    plan: &mut plan::Plan,
+) {
+    if since.is_of(config) {
+        plan::causes(plan, edits, plan::Earlier::Same);
+        return;
+    }
+    match since.still(reads, last_good, plan.as_of) {
+        Ok(still) => plan::causes(plan, edits, plan::Earlier::Other(&still)),
+        Err(error) => {
+            context.printer.note(&format!(
+                "warning: the configuration of the recording cannot be planned from this read, so nothing tells changes of the configuration from changes of people: {error}"
+            ));
+            plan::causes(plan, edits, plan::Earlier::Unknown);
+        }
+    }
+}

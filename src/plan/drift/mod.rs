@@ -1,0 +1,30 @@
+//! Tells what somebody edited in the directory from what people's data and the configuration ask for.
+//!
+//! No state is kept for it. The recording of the last applied plan says what was wanted then; planned once more from the
+//! same people and the same configuration, but for the directory as it is now, everything that would have to be changed
+//! was changed by somebody else, unless that plan itself did not get through. Keeps that what the evidence does not tell
+//! is called undetermined and never guessed (P10).
+
+mod causes;
+mod edits;
+mod left;
+mod report;
+
+pub use causes::{Earlier, causes};
+pub use edits::{Applied, Edits};
+pub(super) use edits::{Edit, Finding};
+pub(super) use left::Left;
+pub use report::{
+    DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, report,
+};
+
+/// What a plan is given to know edits by.
+#[derive(Debug, Clone, Copy)]
+pub enum Evidence<'a> {
+    /// Edits are not asked about: whatever differs is written, whatever the rules say of edits.
+    Unasked,
+    /// There is none. What the rules would leave as it is or ask about, nobody can tell.
+    Missing,
+    /// From the recording of the last plan that was applied.
+    Known(&'a Edits),
+}

@@ -1,0 +1,374 @@
+//! What differs between a directory and what an approved configuration wants, by what brought it about.
+//!
+//! Knows plans only. Keeps that every difference stands in exactly one group, and that the order depends on nothing but
+//! the differences.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    Action, Cause, Change, ChangeId, EditLeft, Held, Inputs, ObjectRef, PersonRef, Plan, PlanValue,
+    Rule, RuleIndex,
+};
+use crate::config::kinds::DriftPolicy;
+use crate::model::{DirectoryIdentity, Location, Name};
+
+/// Format of a drift report.
+pub const DRIFT_FORMAT: &str = "halosync/drift/v1";
+
+/// What `halosync drift` found. Nothing acts on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DriftReport {
+    /// `halosync/drift/v1`.
+    pub format: String,
+    /// Version of the program that made it.
+    pub tool_version: String,
+    /// The project's name.
+    pub project: Name,
+    /// The moment everything was judged at.
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
+    /// The recording of the last plan applied, when one was named. Without it, nothing tells edits from other
+    /// differences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DriftInput>,
+    /// What it was made from. The commit is that of the approved configuration.
+    pub inputs: Inputs,
+    /// The directories, by target name.
+    pub targets: BTreeMap<Name, DirectoryIdentity>,
+    /// How many differences there are of each kind.
+    pub counts: DriftCounts,
+    /// The differences: edits first, by target, account and attribute.
+    pub differences: Vec<Difference>,
+    /// People and accounts of whom not everything is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// Rules that `held` names by index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// The last plan applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DriftInput {
+    /// Its digest.
+    pub plan: String,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
+    /// SHA-256 of the report of its apply, when one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+}
+
+/// How many differences there are of each kind.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DriftCounts {
+    /// Edited in the directory, and written back by the next plan.
+    pub revert: u64,
+    /// Edited in the directory, and held until somebody settles it.
+    pub ask: u64,
+    /// Edited in the directory, and accepted.
+    pub accept: u64,
+    /// Changed in the source since the last apply.
+    pub source: u64,
+    /// From configuration that is not applied yet.
+    pub configuration: u64,
+    /// Nothing tells which.
+    pub undetermined: u64,
+}
+
+impl DriftCounts {
+    /// Edits that are not accepted, and what may be one.
+    pub fn drift(&self) -> u64 {
+        self.revert + self.ask + self.undetermined
+    }
+}
+
+/// What brought a difference about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum DriftGroup {
+    /// Somebody edited the directory.
+    Edited,
+    /// Nothing tells which.
+    Undetermined,
+    /// Facts of the person, or the day, have changed since the last apply.
+    Source,
+    /// Configuration that is not applied yet.
+    Configuration,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Difference {
+    /// What brought it about.
+    pub group: DriftGroup,
+    /// The person.
+    pub person: PersonRef,
+    /// The target.
+    pub target: Name,
+    /// The account; of a membership the group.
+    pub object: ObjectRef,
+    /// The attribute; or `account`, `enabled`, `member`, `name`, `password`, `placement`.
+    pub what: String,
+    /// What stands there.
+    pub found: Vec<PlanValue>,
+    /// What is wanted.
+    pub wanted: Vec<PlanValue>,
+    /// What was wanted when the last plan was made, when that is known to be something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_then: Option<Vec<PlanValue>>,
+    /// What becomes of the edit; of edits only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<DriftPolicy>,
+    /// True for configuration that stands in the working tree and is not approved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proposed: bool,
+    /// Where the rule stands.
+    pub rule: Location,
+}
+
+/// Tells differences apart. `plan` is that of the approved configuration, unguarded and with the causes of its changes;
+/// `proposed` that of a configuration not approved yet, from the same reads.
+pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
+    let mut differences = Vec::with_capacity(plan.changes.len());
+    let others: HashMap<(&ChangeId, &str), Cause> = plan
+        .since
+        .iter()
+        .flat_map(|since| &since.otherwise)
+        .map(|one| ((&one.change, one.attribute.as_str()), one.cause))
+        .collect();
+    for change in &plan.changes {
+        for part in parts(change) {
+            let other = others.get(&(&change.id, part.what.as_str())).copied();
+            let group = match other.unwrap_or(change.cause) {
+                Cause::Drift => DriftGroup::Edited,
+                Cause::Config => DriftGroup::Configuration,
+                Cause::Source => DriftGroup::Source,
+                Cause::Undetermined | Cause::Undo => DriftGroup::Undetermined,
+            };
+            // Without a recording a cause is what is said of changes of this kind, and no evidence.
+            let group = match plan.since {
+                None => DriftGroup::Undetermined,
+                Some(_) => group,
+            };
+            differences.extend(part.told(change, group, &plan.rules));
+        }
+    }
+    for left in plan.since.iter().flat_map(|since| &since.left) {
+        differences.extend(edit(left, &plan.rules));
+    }
+    if let Some(proposed) = proposed {
+        differences.extend(only_proposed(&plan, proposed));
+    }
+    drop(others);
+    differences.sort_by(|a, b| {
+        let key = |one: &Difference| (one.group, one.target.clone(), one.object.dn.key());
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.what.cmp(&b.what))
+            .then_with(|| a.person.cmp(&b.person))
+            .then_with(|| a.proposed.cmp(&b.proposed))
+    });
+    let mut counts = DriftCounts::default();
+    for one in &differences {
+        *match (one.group, one.policy) {
+            (DriftGroup::Edited, Some(DriftPolicy::Accept)) => &mut counts.accept,
+            (DriftGroup::Edited, Some(DriftPolicy::Ask)) => &mut counts.ask,
+            (DriftGroup::Edited, _) => &mut counts.revert,
+            (DriftGroup::Undetermined, _) => &mut counts.undetermined,
+            (DriftGroup::Source, _) => &mut counts.source,
+            (DriftGroup::Configuration, _) => &mut counts.configuration,
+        } += 1;
+    }
+    DriftReport {
+        format: DRIFT_FORMAT.to_owned(),
+        tool_version: plan.tool_version,
+        project: plan.project,
+        as_of: plan.as_of,
+        since: plan.since.map(|since| DriftInput {
+            plan: since.plan,
+            as_of: since.as_of,
+            report: since.report,
+        }),
+        inputs: plan.inputs,
+        targets: plan.targets,
+        counts,
+        differences,
+        held: plan.held,
+        rules: plan.rules,
+    }
+}
+
+/// One thing that differs.
+struct Part {
+    what: String,
+    found: Vec<PlanValue>,
+    wanted: Vec<PlanValue>,
+    rule: RuleIndex,
+}
+
+impl Part {
+    fn told(self, change: &Change, group: DriftGroup, rules: &[Rule]) -> Option<Difference> {
+        Some(Difference {
+            group,
+            person: change.person.clone(),
+            target: change.target.clone(),
+            object: change.object.clone(),
+            what: self.what,
+            found: self.found,
+            wanted: self.wanted,
+            wanted_then: None,
+            policy: (group == DriftGroup::Edited).then_some(DriftPolicy::Revert),
+            proposed: false,
+            rule: place(rules, self.rule)?,
+        })
+    }
+}
+
+fn place(rules: &[Rule], index: RuleIndex) -> Option<Location> {
+    let rule = rules.get(usize::try_from(index.0).ok()?)?;
+    Some(rule.location.clone())
+}
+
+fn edit(left: &EditLeft, rules: &[Rule]) -> Option<Difference> {
+    Some(Difference {
+        group: DriftGroup::Edited,
+        person: left.person.clone(),
+        target: left.target.clone(),
+        object: left.object.clone(),
+        what: left.what.clone(),
+        found: left.found.clone(),
+        wanted: left.wanted.clone(),
+        wanted_then: left.wanted_then.clone(),
+        policy: Some(left.policy),
+        proposed: false,
+        rule: place(rules, left.rule)?,
+    })
+}
+
+/// What a configuration that is not approved would change besides.
+fn only_proposed(plan: &Plan, proposed: &Plan) -> Vec<Difference> {
+    let approved: HashSet<(&ChangeId, String, Vec<PlanValue>)> = plan
+        .changes
+        .iter()
+        .flat_map(|change| {
+            let each = parts(change).into_iter();
+            each.map(move |part| (&change.id, part.what, part.wanted))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for change in &proposed.changes {
+        for part in parts(change) {
+            let key = (&change.id, part.what.clone(), part.wanted.clone());
+            if approved.contains(&key) {
+                continue;
+            }
+            let told = part.told(change, DriftGroup::Configuration, &proposed.rules);
+            found.extend(told.map(|one| Difference {
+                proposed: true,
+                ..one
+            }));
+        }
+    }
+    found
+}
+
+/// What a change is about, one by one.
+fn parts(change: &Change) -> Vec<Part> {
+    let because = change.because.rule;
+    let text = |text: String| vec![PlanValue::Text(text)];
+    let flag = |value: bool| vec![PlanValue::Text(value.to_string())];
+    let (what, found, wanted, rule) = match &change.action {
+        Action::Modify { attributes } => {
+            let each = attributes.iter().map(|attribute| Part {
+                what: attribute.name.clone(),
+                found: attribute.before.clone(),
+                wanted: attribute.after.clone(),
+                rule: attribute.rule,
+            });
+            return each.collect();
+        }
+        Action::Adopt { attribute, .. } => (
+            attribute.name.as_str(),
+            attribute.before.clone(),
+            attribute.after.clone(),
+            attribute.rule,
+        ),
+        Action::Create { .. } => (
+            "account",
+            Vec::new(),
+            text(change.object.dn.to_string()),
+            because,
+        ),
+        Action::Restore { .. } => (
+            "account",
+            Vec::new(),
+            text(change.object.dn.to_string()),
+            because,
+        ),
+        Action::Delete { .. } => (
+            "account",
+            text(change.object.dn.to_string()),
+            Vec::new(),
+            because,
+        ),
+        Action::Enable {} => ("enabled", flag(false), flag(true), because),
+        Action::Disable {} => ("enabled", flag(true), flag(false), because),
+        Action::ResetPassword {} => ("password", Vec::new(), Vec::new(), because),
+        Action::Rename {
+            before,
+            after,
+            rule,
+        } => ("name", text(before.clone()), text(after.clone()), *rule),
+        Action::Move {
+            before,
+            after,
+            rule,
+        } => (
+            "placement",
+            text(before.to_string()),
+            text(after.to_string()),
+            *rule,
+        ),
+        Action::AddMember { member } => (
+            "member",
+            Vec::new(),
+            vec![PlanValue::Object(member.clone())],
+            because,
+        ),
+        Action::RemoveMember { member } => (
+            "member",
+            vec![PlanValue::Object(member.clone())],
+            Vec::new(),
+            because,
+        ),
+    };
+    vec![Part {
+        what: what.to_owned(),
+        found,
+        wanted,
+        rule,
+    }]
+}

@@ -1,0 +1,415 @@
+//! Somebody edits the directory, somebody changes in HaloITSM, somebody has not applied a configuration: each is told
+//! from the others, and the next plan does what the mapping says of edits.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::lab::{Joiner, Lab};
+use crate::support::Run;
+
+fn git(lab: &Lab, arguments: &[&str]) {
+    let done = Command::new("git")
+        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
+        .args(arguments)
+        .current_dir(lab.dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .expect("git is installed");
+    assert!(done.success(), "{arguments:?}");
+}
+
+/// Group, whose (or which group's), and what, of every difference.
+fn told(run: &Run) -> Vec<(String, String, String)> {
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(report["format"], "halosync/drift/v1");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let each = report["differences"].as_array().expect("a list").iter();
+    let mut told: Vec<_> = each
+        .map(|one| {
+            (
+                text(&one["group"]),
+                text(&one["person"]["label"]),
+                text(&one["what"]),
+            )
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+fn expected(all: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
+    let own = |text: &str| text.to_owned();
+    let mut all: Vec<_> = all
+        .iter()
+        .map(|(a, b, c)| (own(a), own(b), own(c)))
+        .collect();
+    all.sort();
+    all
+}
+
+fn content(lab: &Lab, file: &str) -> Value {
+    let plan: Value = serde_json::from_str(&lab.read(file)).expect("JSON");
+    plan["content"].clone()
+}
+
+/// Kind, person and cause of every change.
+fn causes(plan: &Value) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let each = plan["changes"].as_array().expect("a list").iter();
+    let mut told: Vec<_> = each
+        .map(|one| {
+            (
+                text(&one["cause"]),
+                text(&one["person"]["label"]),
+                text(&one["action"]["kind"]),
+            )
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+/// Plans, keeps what it was made from, and applies.
+async fn apply(lab: &Lab, recording: &str, since: Option<&str>) {
+    let plan = format!("{recording}.plan.json");
+    let report = format!("{recording}.report.json");
+    let mut arguments = vec!["plan", "--out", &plan, "--record", recording];
+    if let Some(since) = since {
+        arguments.extend(["--since", since]);
+    }
+    lab.run(&arguments).await.expect(0);
+    lab.run(&["apply", &plan, "--report", &report])
+        .await
+        .expect(0);
+}
+
+/// P7, P12: each kind of difference under its own heading; what was edited is written back once, and then nothing is
+/// left of it.
+pub(super) async fn edits_are_told_from_other_changes(lab: Lab) {
+    for (number, given, surname) in [
+        (1, "Jane", "Doe"),
+        (2, "Otto", "Ott"),
+        (3, "Ann", "Lee"),
+        (4, "Kim", "Park"),
+        (5, "Max", "Moe"),
+    ] {
+        lab.hire(Joiner::new(number, given, surname));
+    }
+    git(&lab, &["init", "-q", "-b", "main"]);
+    git(&lab, &["add", "*.yaml"]);
+    git(&lab, &["commit", "-q", "-m", "one"]);
+    apply(&lab, "first", None).await;
+    let drift = [
+        "drift",
+        "--since",
+        "first",
+        "--last-apply",
+        "first.report.json",
+    ];
+    let nothing = lab.run(&drift).await.expect(0);
+    assert!(nothing.stdout.contains("No drift"), "{}", nothing.stdout);
+
+    // An administrator edits an attribute, a place, a state and a membership.
+    lab.set("1", "title", &["Wizard"]).await;
+    lab.move_user("oott", "OU=Research,OU=People").await;
+    let flags = lab.account("3").await.expect("an account");
+    let flags = flags
+        .one("userAccountControl")
+        .parse::<u32>()
+        .expect("a number")
+        | 2;
+    lab.set("3", "userAccountControl", &[&flags.to_string()])
+        .await;
+    let kim = lab.account("4").await.expect("an account").dn;
+    let all = lab.members("Everyone").await;
+    let rest: Vec<&str> = all
+        .iter()
+        .map(String::as_str)
+        .filter(|dn| *dn != kim)
+        .collect();
+    assert_eq!(rest.len(), 4);
+    lab.set_group("Everyone", "member", &rest).await;
+    // Somebody has a new title, and a configuration waits to be approved.
+    lab.edit(5, |max| max.title = "Manager".into());
+    let mapping = lab.read("employees.yaml");
+    lab.write(
+        "employees.yaml",
+        &mapping.replace("    title:", "    company: Acme\n    title:"),
+    );
+
+    let json = [&drift[..], &["--format", "json"]].concat();
+    let found = lab.run(&json).await.expect(2);
+    let edited = [
+        ("edited", "Ann Lee", "enabled"),
+        ("edited", "Jane Doe", "title"),
+        ("edited", "Kim Park", "member"),
+        ("edited", "Otto Ott", "placement"),
+        ("source", "Max Moe", "title"),
+    ];
+    let company = ["Ann Lee", "Jane Doe", "Kim Park", "Max Moe", "Otto Ott"]
+        .map(|name| ("configuration", name, "company"));
+    assert_eq!(told(&found), expected(&[&edited[..], &company].concat()));
+    let text = lab.run(&drift).await.expect(2);
+    for part in [
+        "4 edits in the directory · 1 from the source since the last apply · 5 from configuration not applied yet",
+        "title: found \"Wizard\", wanted \"Engineer\" · the next plan writes it back",
+        "the account is disabled · the next plan writes it back",
+        "is not in the group Everyone",
+        "not approved yet",
+    ] {
+        assert!(
+            text.stdout.contains(part),
+            "{part} is not in\n{}",
+            text.stdout
+        );
+    }
+    // The working tree counts when it is what was approved.
+    git(&lab, &["commit", "-q", "-a", "-m", "two"]);
+    let found = lab.run(&json).await.expect(2);
+    assert_eq!(told(&found), expected(&[&edited[..], &company].concat()));
+    let report: Value = serde_json::from_str(&found.stdout).expect("JSON");
+    assert!(
+        report["differences"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .all(|one| one["proposed"].is_null()),
+        "{}",
+        found.stdout
+    );
+    // Without the recording nothing is guessed.
+    let blind = lab.run(&["drift", "--format", "json"]).await.expect(2);
+    assert!(
+        told(&blind)
+            .iter()
+            .all(|(group, ..)| group == "undetermined"),
+        "{}",
+        blind.stdout
+    );
+
+    let planned = [
+        "plan",
+        "--since",
+        "first",
+        "--last-apply",
+        "first.report.json",
+    ];
+    let shown = lab
+        .run(&[&planned[..], &["--out", "causes.json"]].concat())
+        .await
+        .expect(0);
+    assert!(
+        shown.stdout.contains("Drift: edited in the directory"),
+        "{}",
+        shown.stdout
+    );
+    let plan = content(&lab, "causes.json");
+    let of = |cause: &str, name: &str, kind: &str| {
+        let own = (cause.to_owned(), name.to_owned(), kind.to_owned());
+        assert!(causes(&plan).contains(&own), "{own:?}: {:?}", causes(&plan));
+    };
+    of("drift", "Ann Lee", "enable");
+    of("drift", "Otto Ott", "move");
+    of("drift", "Kim Park", "addMember");
+    // Company and title in one change: what the configuration brings about names it, the rest is told beside it.
+    of("config", "Jane Doe", "modify");
+    let otherwise = plan["since"]["otherwise"].as_array().expect("a list");
+    let mut otherwise: Vec<_> = otherwise
+        .iter()
+        .map(|one| (one["attribute"].as_str(), one["cause"].as_str()))
+        .collect();
+    otherwise.sort_unstable();
+    assert_eq!(
+        otherwise,
+        [
+            (Some("title"), Some("drift")),
+            (Some("title"), Some("source"))
+        ]
+    );
+    // P8: the same inputs give the same bytes.
+    lab.run(
+        &[
+            &planned[..],
+            &["--record", "second", "--out", "second.plan.json"],
+        ]
+        .concat(),
+    )
+    .await
+    .expect(0);
+    lab.run(&[&planned[..], &["--from", "second", "--out", "again.json"]].concat())
+        .await
+        .expect(0);
+    assert_eq!(lab.read("second.plan.json"), lab.read("again.json"));
+
+    lab.run(&[
+        "apply",
+        "second.plan.json",
+        "--report",
+        "second.report.json",
+    ])
+    .await
+    .expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("title"), "Engineer");
+    let after = [
+        "drift",
+        "--since",
+        "second",
+        "--last-apply",
+        "second.report.json",
+    ];
+    lab.run(&after).await.expect(0);
+    lab.assert_converged().await;
+    // What that apply wrote and somebody put back is an edit, and the report is what tells.
+    lab.set("1", "title", &["Wizard"]).await;
+    let found = lab
+        .run(&[&after[..], &["--format", "json"]].concat())
+        .await
+        .expect(2);
+    assert_eq!(told(&found), expected(&[("edited", "Jane Doe", "title")]));
+    let unsure = lab
+        .run(&["drift", "--since", "second", "--format", "json"])
+        .await
+        .expect(2);
+    assert_eq!(
+        told(&unsure),
+        expected(&[("undetermined", "Jane Doe", "title")])
+    );
+}
+
+/// P10: an accepted edit stays until what is wanted changes, one that is asked about is held and never written, and
+/// neither keeps a change in HaloITSM from being made.
+pub(super) async fn edits_are_accepted_and_asked_about(lab: Lab) {
+    let mapping = lab.read("employees.yaml");
+    let mapping = mapping
+        .replace(
+            "  attributes:\n",
+            "  drift: {attributes: ask, placement: accept, disabled: ask}\n  attributes:\n",
+        )
+        .replace(
+            "telephoneNumber: {value: \"{{ person.phone }}\",",
+            "telephoneNumber: {drift: accept, value: \"{{ person.phone }}\",",
+        )
+        .replace(
+            "department: \"{{ person.department }}\"",
+            "department: {drift: revert, value: \"{{ person.department }}\"}",
+        );
+    lab.write("employees.yaml", &mapping);
+    for (number, given, surname) in [(1, "Jane", "Doe"), (2, "Otto", "Ott"), (3, "Ann", "Lee")] {
+        lab.hire(Joiner::new(number, given, surname).phone("+44 20 7946 0001"));
+    }
+    apply(&lab, "first", None).await;
+
+    lab.set("1", "title", &["Wizard"]).await;
+    lab.set("1", "telephoneNumber", &["+44 20 7946 0099"]).await;
+    lab.set("1", "department", &["Magic"]).await;
+    lab.move_user("oott", "OU=Research,OU=People").await;
+    let flags = lab.account("3").await.expect("an account");
+    let flags = flags
+        .one("userAccountControl")
+        .parse::<u32>()
+        .expect("a number")
+        | 2;
+    lab.set("3", "userAccountControl", &[&flags.to_string()])
+        .await;
+    lab.edit(2, |otto| otto.title = "Manager".into());
+    lab.edit(3, |ann| ann.phone = "+44 20 7946 0003".into());
+
+    apply(&lab, "second", Some("first")).await;
+    let plan = content(&lab, "second.plan.json");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let asked = |plan: &Value| -> Vec<(String, String)> {
+        let held = plan["held"].as_array().expect("a list").iter();
+        held.map(|one| (text(&one["person"]["label"]), text(&one["code"])))
+            .collect()
+    };
+    let both = vec![
+        ("Jane Doe".to_owned(), "drift-ask".to_owned()),
+        ("Ann Lee".to_owned(), "drift-ask".to_owned()),
+    ];
+    assert_eq!(asked(&plan), both);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("title"), "Wizard");
+    assert_eq!(jane.one("telephoneNumber"), "+44 20 7946 0099");
+    assert_eq!(jane.one("department"), "Sales", "revert writes back");
+    let otto = lab.account("2").await.expect("an account");
+    assert_eq!(otto.dn, lab.dn("CN=Otto Ott,OU=Research,OU=People"));
+    assert_eq!(otto.one("title"), "Manager", "a change in HaloITSM goes on");
+    let ann = lab.account("3").await.expect("an account");
+    assert!(!ann.enabled());
+    assert_eq!(ann.one("telephoneNumber"), "+44 20 7946 0003");
+    let left = plan["since"]["left"].as_array().expect("a list");
+    let mut left: Vec<_> = left
+        .iter()
+        .map(|one| {
+            (
+                text(&one["person"]["label"]),
+                text(&one["what"]),
+                text(&one["policy"]),
+            )
+        })
+        .collect();
+    left.sort();
+    let own = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    assert_eq!(
+        left,
+        [
+            own("Ann Lee", "enabled", "ask"),
+            own("Jane Doe", "telephoneNumber", "accept"),
+            own("Jane Doe", "title", "ask"),
+            own("Otto Ott", "placement", "accept"),
+        ]
+    );
+
+    // The edits stand in the next recording already, and stay edits.
+    let again = lab
+        .run(&[
+            "plan",
+            "--since",
+            "second",
+            "--out",
+            "third.json",
+            "--detailed-exitcode",
+        ])
+        .await
+        .expect(0);
+    assert!(again.stdout.contains("drift-ask"), "{}", again.stdout);
+    assert_eq!(asked(&content(&lab, "third.json")), both);
+    let drift = lab.run(&["drift", "--since", "second"]).await.expect(2);
+    assert!(
+        drift
+            .stdout
+            .contains("2 edits in the directory · 2 to be settled · 2 accepted"),
+        "{}",
+        drift.stdout
+    );
+    // Without the recording nobody can tell, and nothing is written over an edit.
+    lab.run(&["plan", "--out", "blind.json"]).await.expect(0);
+    let blind = asked(&content(&lab, "blind.json"));
+    assert_eq!(blind.len(), 4, "{blind:?}");
+    assert!(blind.iter().all(|(_, code)| code == "drift-undetermined"));
+
+    // What is wanted changes: an accepted edit has had its time, one that is asked about has not.
+    lab.edit(1, |jane| {
+        jane.phone = "+44 20 7946 0011".into();
+        jane.title = "Director".into();
+    });
+    apply(&lab, "third", Some("second")).await;
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("telephoneNumber"), "+44 20 7946 0011");
+    assert_eq!(jane.one("title"), "Wizard");
+    let plan = content(&lab, "third.plan.json");
+    let reason = text(&plan["held"][0]["reason"]);
+    assert_eq!(
+        reason,
+        "somebody edited title in the directory: \"Wizard\" stands there, and the rules want \"Director\", and \"Engineer\" before"
+    );
+    // Whoever settles it by hand is asked no more.
+    lab.set("1", "title", &["Director"]).await;
+    lab.run(&["plan", "--since", "third", "--out", "fourth.json"])
+        .await
+        .expect(0);
+    assert_eq!(asked(&content(&lab, "fourth.json")), both[1..]);
+}
