@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     });
     let (deeds, journal) = deeds(&journal_path, &undone)?;
     let project = project::load(context, &verb.project)?;
-    super::apply::check_project(&project, &undone)?;
+    super::verify::checks::check_project(&project, &undone)?;
     let directories = match &verb.from {
         Some(dir) => recorded(dir, &undone)?,
         None => read(context, &project, &undone, &deeds).await?,
