@@ -162,6 +162,7 @@ pub struct History {
     images: HashMap<(ChangeId, Step), BTreeMap<String, Vec<String>>>,
     /// Writes that took effect at some time, or may have, whatever was said of them later.
     perhaps: HashSet<(ChangeId, Step)>,
+    done_at: HashMap<ChangeId, jiff::Timestamp>,
     runs: u32,
     ended: Option<(jiff::Timestamp, Counts)>,
     valid_bytes: usize,
@@ -226,8 +227,12 @@ impl History {
                 result,
                 created,
                 stamp,
+                at,
                 ..
             } => {
+                if result == StepResult::Done {
+                    self.done_at.insert(change.clone(), at);
+                }
                 if let Some(stamp) = stamp {
                     self.stamps.insert(change.clone(), stamp);
                 }
@@ -272,6 +277,11 @@ impl History {
         let may_have =
             self.perhaps.contains(&write) || self.steps.get(&write) == Some(&StepState::Open);
         self.images.get(&write).filter(|_| may_have)
+    }
+
+    /// When an earlier apply did the last write of this change that is done.
+    pub fn done_at(&self, change: &ChangeId) -> Option<jiff::Timestamp> {
+        self.done_at.get(change).copied()
     }
 
     /// How many applies began before this one.
