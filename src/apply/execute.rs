@@ -119,11 +119,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
     /// Why the run ended early.
     pub(super) fn why_stopped(&self) -> Vec<String> {
         let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        let cancelled = self
-            .options
-            .cancel
-            .is_cancelled()
-            .then(|| "cancelled".to_owned());
+        let cancelled = self.options.cancel.why();
         let targets = over
             .targets
             .iter()

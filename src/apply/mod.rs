@@ -8,6 +8,7 @@
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod audit;
 mod chain;
 mod compare;
 mod control;
@@ -16,6 +17,7 @@ mod deletion;
 mod execute;
 mod history;
 mod journal;
+pub mod lock;
 mod look;
 mod outcome;
 mod password;
@@ -30,12 +32,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use audit::{Audit, RunSeen, Unsettled};
 pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
-pub use journal::{Journal, JournalError, Medium};
+pub use journal::{Journal, JournalError, Medium, read_journal};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
-    FailureKind, NameGiven, Outcome, Verdict,
+    FailureKind, LeaverTime, NameGiven, Outcome, Verdict,
 };
 pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
 pub use selection::Selection;
@@ -115,6 +118,8 @@ pub struct Options {
     pub concurrency: usize,
     /// How often and how patiently to try again what may work later.
     pub retry: Retry,
+    /// The project's time zone: in which days end, for the record of how long it took to disable an account.
+    pub zone: jiff::tz::TimeZone,
     /// Asks the run to end early.
     pub cancel: Cancel,
     /// What of the plan is asked for.
@@ -128,6 +133,7 @@ impl Options {
             clock,
             concurrency: 4,
             retry: Retry::default(),
+            zone: jiff::tz::TimeZone::UTC,
             cancel: Cancel::never(),
             selection: Selection::default(),
         }
@@ -157,7 +163,7 @@ impl Default for Retry {
 
 /// Asks a run to end early: writes under way are finished and recorded, the rest is not reached.
 #[derive(Debug, Clone)]
-pub struct Cancel(Option<watch::Receiver<bool>>);
+pub struct Cancel(Option<watch::Receiver<Option<String>>>);
 
 impl Cancel {
     /// Never cancels.
@@ -165,20 +171,25 @@ impl Cancel {
         Self(None)
     }
 
-    /// Cancels once the sender says `true`.
-    pub fn on(receiver: watch::Receiver<bool>) -> Self {
+    /// Cancels once the sender says why.
+    pub fn on(receiver: watch::Receiver<Option<String>>) -> Self {
         Self(Some(receiver))
     }
 
     /// True when the run is to end.
     pub fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|receiver| *receiver.borrow())
+        self.why().is_some()
+    }
+
+    /// Why the run is to end, once it is.
+    pub fn why(&self) -> Option<String> {
+        self.0.as_ref()?.borrow().clone()
     }
 
     /// Returns when the run is to end; never, if it never is.
     async fn cancelled(&self) {
         let asked = match self.0.clone() {
-            Some(mut receiver) => receiver.wait_for(|asked| *asked).await.is_ok(),
+            Some(mut receiver) => receiver.wait_for(Option::is_some).await.is_ok(),
             None => false,
         };
         if !asked {
@@ -260,6 +271,7 @@ pub async fn run<W: DirectoryWriter>(
         counts,
         stopped,
         names: Outcome::names(&plan.content.changes, &changes),
+        leavers: Outcome::leavers(&plan.content, &options.zone, &changes, journal.history()),
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
         journal: journal.end(),
@@ -359,15 +371,8 @@ fn check<W: DirectoryWriter>(
             now,
         });
     }
+    known_targets(plan)?;
     for change in &plan.content.changes {
-        if !plan.content.targets.contains_key(&change.target) {
-            return Err(ApplyError::Malformed {
-                message: format!(
-                    "change {} is for target {}, which the plan does not name",
-                    change.id.0, change.target
-                ),
-            });
-        }
         if !writers.contains_key(&change.target) {
             return Err(ApplyError::NoWriter {
                 target: change.target.clone(),
@@ -380,6 +385,29 @@ fn check<W: DirectoryWriter>(
         }
     }
     Ok(())
+}
+
+fn known_targets(plan: &PlanFile) -> Result<(), ApplyError> {
+    let targets = &plan.content.targets;
+    let mut changes = plan.content.changes.iter();
+    match changes.find(|change| !targets.contains_key(&change.target)) {
+        None => Ok(()),
+        Some(change) => Err(ApplyError::Malformed {
+            message: format!(
+                "change {} is for target {}, which the plan does not name",
+                change.id.0, change.target
+            ),
+        }),
+    }
+}
+
+/// Whether a plan hangs together: ids, dependencies, identities and targets. Nothing but the plan is needed to tell.
+///
+/// # Errors
+/// [`ApplyError::Malformed`] says where it does not.
+pub fn hangs_together(plan: &PlanFile) -> Result<(), ApplyError> {
+    known_targets(plan)?;
+    schedule::Graph::build(&plan.content.changes, |_| true).map(drop)
 }
 
 fn same_directory(

@@ -1,52 +1,49 @@
 //! `halosync apply`: does what a plan says, and nothing else.
 //!
 //! The only command that makes a writer. The configuration is used for addresses and credentials alone; what is done
-//! to whom stands in the plan (P1).
+//! to whom stands in the plan (P1). What a plan is refused for is judged by the list of checks `verify` tells, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::approvals;
 use super::args::Apply;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lock::{self, Claim, Locks, Stop, Wanted};
 use super::names::NamesFile;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
+use super::verify::checks::{self, Checks};
+use crate::apply::lock::{Place, Timing};
 use crate::apply::{
-    self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
-    Selection, Verdict,
+    self, AgeFiles, Cancel, Journal, Options, Outcome, PasswordSink, Selection, Verdict,
 };
 use crate::connector::ldap::{LdapWriter, Settings};
-use crate::model::Name;
+use crate::model::{Dn, Name};
 use crate::plan::PlanFile;
 use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure> {
     let file = super::show::read(&verb.plan)?;
-    check_digest(&file, verb.expect_digest.as_deref())?;
-    check_moment(context, &file)?;
+    let mut checks = Checks::default();
+    checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     if file.content.changes.is_empty() {
-        context
-            .printer
-            .note("the plan has no changes; nothing was done");
-        return Ok(Exit::Success);
+        checks.pass()?;
+        return nothing_to_do(context, &file);
     }
     let project = project::load(context, &verb.project)?;
-    check_project(&project, &file)?;
-    check_approvals(context, &project, &verb.plan, &file)?;
-    warn_of_other_configuration(context, &project, &file);
+    let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
+    checks::of_changes(context, Some(&project), &verb.plan, &file, &mut checks)?;
+    checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
+    checks.pass()?;
     let settings = settings(context, &project, &file)?;
 
     let short = short_digest(&file);
-    let journal_path = verb
-        .journal
-        .clone()
-        .unwrap_or_else(|| beside(&verb.plan, &format!("{short}.journal.jsonl")));
     let report = report_path(verb, &short)?;
     if report == journal_path {
         return Err(
@@ -70,32 +67,46 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
+    let locked = lock_places(&project, &settings);
     for (name, settings) in settings {
         writers.insert(
             name,
             LdapWriter::connect(settings, connections(verb.concurrency)).await?,
         );
     }
+    let stop = stop_on_signal(context)?;
+    let claim = Claim {
+        plan: &file.digest,
+        take_over: verb.take_over_lock,
+    };
+    let locks = Locks::acquire(context, locked, &claim, &stop).await?;
     // Opened last: a journal says that something may have been sent.
     let journal = Journal::open(
         &journal_path,
         &file.digest,
         env!("CARGO_PKG_VERSION"),
         context.now(),
-    )
-    .map_err(|error| journal_failure(&journal_path, error))?;
+    );
+    let journal = match journal {
+        Ok(journal) => journal,
+        Err(error) => {
+            locks.release(context).await;
+            return Err(checks::journal_failure(&journal_path, error));
+        }
+    };
     let mut options = Options::new(context.clock.clone());
+    options.zone = project.zone()?;
     options.concurrency = usize::from(verb.concurrency);
-    options.cancel = stop_on_signal(context)?;
+    options.cancel = Cancel::on(stop.subscribe());
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
         max_changes: verb.max_changes,
         wave: verb.wave,
     };
     let progress = Progress::new(context.printer, file.content.changes.len());
-    let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress)
-        .await
-        .map_err(|error| rejected(&error))?;
+    let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
+    locks.release(context).await;
+    let outcome = outcome.map_err(|error| checks::rejected(&error))?;
     progress.done();
 
     context.printer.result(&render::outcome_text(
@@ -115,6 +126,29 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .printer
         .note(&format!("report: {}", report.display()));
     Ok(exit(outcome.verdict))
+}
+
+/// What a plan without changes comes to: nothing, unless guards hold all there was.
+fn nothing_to_do(context: &Context, file: &PlanFile) -> Result<Exit, Failure> {
+    if let Some(refusal) = checks::all_held(file) {
+        return Err(Failure {
+            exit: refusal.exit,
+            messages: refusal.messages,
+            help: refusal.help,
+        });
+    }
+    context
+        .printer
+        .note("the plan has no changes; nothing was done");
+    Ok(Exit::Success)
+}
+
+/// Where a plan's journal is, unless another place was named.
+pub(super) fn journal_path(plan: &Path, file: &PlanFile, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(path) => path.to_owned(),
+        None => beside(plan, &format!("{}.journal.jsonl", short_digest(file))),
+    }
 }
 
 /// Adds the names given to the list of those that are not given again.
@@ -153,50 +187,6 @@ fn report_path(verb: &Apply, short: &str) -> Result<PathBuf, Failure> {
     free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))
 }
 
-/// A plan made for a moment to come shows the future; it is not for applying.
-fn check_moment(context: &Context, file: &PlanFile) -> Result<(), Failure> {
-    /// Clocks of planner and applier may differ this much.
-    const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-    if file.content.as_of > context.now() + SKEW {
-        return Err(Failure::new(
-            Exit::Rejected,
-            format!(
-                "the plan is made for {}, which is still to come",
-                file.content.as_of
-            ),
-        )
-        .help("plan without --as-of, or apply it when its time has come"));
-    }
-    Ok(())
-}
-
-fn journal_failure(path: &Path, error: JournalError) -> Failure {
-    let (exit, help) = match &error {
-        JournalError::Locked { .. } => (
-            Exit::Unavailable,
-            "wait for the other apply of this plan to end",
-        ),
-        JournalError::OtherPlan { .. } | JournalError::NotAJournal { .. } => (
-            Exit::Usage,
-            "name another file with --journal, or leave the option out",
-        ),
-        JournalError::Damaged { .. } => (
-            Exit::Usage,
-            "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
-        ),
-        _ => (
-            Exit::Unexpected,
-            "name a file that can be written with --journal",
-        ),
-    };
-    let mut failure = rejected(&ApplyError::Journal(error)).help(help);
-    failure.exit = exit;
-    for message in &mut failure.messages {
-        *message = format!("{}: {message}", path.display());
-    }
-    failure
-}
-
 /// A file named after the plan: `plan.json` gives `plan.SUFFIX`.
 pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
     plan.with_extension(suffix)
@@ -205,69 +195,6 @@ pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
 /// A few connections carry many changes: servers write one at a time anyway.
 fn connections(concurrency: u16) -> usize {
     usize::from(concurrency).div_ceil(4).min(8)
-}
-
-fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> {
-    match expected {
-        Some(expected) if !expected.trim().eq_ignore_ascii_case(&file.digest) => Err(Failure::new(
-            Exit::Rejected,
-            format!(
-                "the plan's digest is {}, and {} was approved",
-                file.digest,
-                expected.trim()
-            ),
-        )
-        .help("apply the plan that was approved, or have this one approved")),
-        _ => Ok(()),
-    }
-}
-
-/// Two projects may manage one directory; each plan is for the project whose reviewers approved it.
-pub(crate) fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Failure> {
-    let here = &project.config.project.name;
-    if *here == file.content.project {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Rejected,
-        format!(
-            "the plan was made in project {}, and this is project {here}",
-            file.content.project
-        ),
-    )
-    .help("apply it in the project it was made in (--project)"))
-}
-
-/// Whether everybody signed who must.
-fn check_approvals(
-    context: &Context,
-    project: &project::Project,
-    plan: &Path,
-    file: &PlanFile,
-) -> Result<(), Failure> {
-    let approvals = approvals::judge(context, project, plan, file)?;
-    if approvals.are_enough() {
-        return Ok(());
-    }
-    let mut failure = Failure::new(Exit::Rejected, "the plan is not approved")
-        .help("`halosync approve` signs it; `halosync show` says who has");
-    let told = render::approvals_text(&approvals.signatures, &approvals.requirements);
-    failure.messages.extend(told.lines().map(str::to_owned));
-    Err(failure)
-}
-
-fn warn_of_other_configuration(context: &Context, project: &project::Project, file: &PlanFile) {
-    let same = project.config.files.len() == file.content.inputs.files.len()
-        && project
-            .config
-            .files
-            .iter()
-            .all(|found| file.content.inputs.files.get(&*found.path) == Some(&found.digest));
-    if !same {
-        context.printer.note(
-            "warning: the configuration has changed since the plan was made; the plan is applied as it was approved",
-        );
-    }
 }
 
 fn settings(
@@ -303,10 +230,28 @@ fn settings(
     Ok(all)
 }
 
+/// The locks of the targets that declare one.
+fn lock_places(project: &project::Project, settings: &[(Name, Settings)]) -> Vec<Wanted> {
+    let places = settings.iter().filter_map(|(name, settings)| {
+        let lock = project.config.directories.get(name)?.spec.lock.as_ref()?;
+        Some(Wanted {
+            target: name.clone(),
+            place: Place {
+                object: Dn::parse(&lock.object).ok()?,
+                attribute: lock.attribute.clone(),
+            },
+            timing: Timing::dead_after(Duration::from_secs(lock.dead_after_seconds.into())),
+            settings: settings.clone(),
+        })
+    });
+    places.collect()
+}
+
 /// The first Ctrl-C or SIGTERM ends the run after the writes under way; the second ends the program at once, which the
 /// journal survives.
-fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
+    let asked: Stop = Arc::new(tokio::sync::watch::Sender::new(None));
+    let stop = Arc::clone(&asked);
     let printer = context.printer;
     let mut terminated = signals()?;
     tokio::spawn(async move {
@@ -315,8 +260,7 @@ fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
             () = terminated.next() => {}
         }
         printer.complain("stopping after the writes under way; once more stops at once");
-        // Nobody listens any more when the run has just ended.
-        let _ = stop.send(true);
+        lock::stop(&stop, "cancelled");
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             () = terminated.next() => {}
@@ -324,7 +268,7 @@ fn stop_on_signal(context: &Context) -> Result<Cancel, Failure> {
         #[expect(clippy::exit, reason = "asked twice; the journal makes it safe")]
         std::process::exit(i32::from(Exit::Partial as u8));
     });
-    Ok(Cancel::on(stopped))
+    Ok(asked)
 }
 
 #[cfg(unix)]
@@ -368,20 +312,6 @@ fn write_report(outcome: &Outcome, file: &PlanFile, path: &Path) -> Result<(), F
     super::files::write_new(path, &json)?;
     let markdown = render::outcome_markdown(outcome, file, &render::MarkdownOptions::default());
     super::files::write_new(&path.with_extension("md"), markdown.as_bytes())
-}
-
-fn rejected(error: &ApplyError) -> Failure {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    let exit = match error {
-        ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
-        _ => Exit::Rejected,
-    };
-    Failure::new(exit, message)
 }
 
 fn exit(verdict: Verdict) -> Exit {

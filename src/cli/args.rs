@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Show a plan to reviewers.
     Show(Show),
+    /// Say whether a plan would be applied, or whether a journal is whole, without network and without changing anything.
+    Verify(super::verify::args::Verify),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
     /// Sign a plan, so that it may be applied.
@@ -401,6 +403,10 @@ pub(crate) struct Apply {
     /// planned; if anything is amiss, nobody else is begun.
     #[arg(long, value_name = "N")]
     pub(crate) wave: Option<NonZeroU64>,
+    /// Take over the lock of an apply that is dead: it is watched first for longer than a living one would go on
+    /// without renewing it.
+    #[arg(long)]
+    pub(crate) take_over_lock: bool,
 }
 
 /// Arguments of `approve`.

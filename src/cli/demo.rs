@@ -138,6 +138,7 @@ impl Steps<'_> {
                 only_class: Vec::new(),
                 max_changes: None,
                 wave: None,
+                take_over_lock: false,
             },
         )
         .await?;

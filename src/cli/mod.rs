@@ -16,6 +16,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod lock;
 mod login;
 mod names;
 mod people;
@@ -31,6 +32,7 @@ mod show;
 mod test;
 pub mod validate;
 mod vault;
+mod verify;
 pub mod workspace;
 
 use clap::Parser;
@@ -88,6 +90,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Explain(verb) => runtime()?.block_on(explain::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
+        Verb::Verify(verb) => verify::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),

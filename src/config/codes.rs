@@ -86,6 +86,7 @@ codes! {
     KEY_IN_AUTHORIZATION = "key-in-authorization";
     LIMIT_DOES_NOT_FIT = "limit-does-not-fit";
     LITERAL_SECRET = "literal-secret";
+    LOCK_ATTRIBUTE = "lock-attribute";
     MANAGED_EVERYTHING = "managed-everything";
     MAX_LENGTH_ABOVE_LIMIT = "max-length-above-limit";
     MERGE_NOT_POSSIBLE = "merge-not-possible";

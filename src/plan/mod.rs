@@ -15,6 +15,7 @@ mod build;
 mod calendar;
 mod changes;
 mod contents;
+mod contradictions;
 mod counting;
 mod coverage;
 mod deletion;
@@ -51,6 +52,7 @@ mod requests;
 mod returns;
 mod risk;
 mod same_person;
+mod since;
 mod steps;
 mod strangers;
 mod target;
@@ -65,13 +67,15 @@ pub use build::{
     PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
     owner, tables,
 };
+pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
-    Edits, Evidence, causes, report,
+    Edits, Evidence, LastWritten, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};
 pub use requests::requests;
+pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};

@@ -17,6 +17,7 @@ mod inactive;
 mod joins;
 mod lifecycle;
 mod links;
+mod lock;
 mod login;
 mod mapping;
 mod mapping_test;
@@ -120,6 +121,7 @@ pub(crate) fn run(
     }
     for directory in &set.directories {
         stamp::check(directory, &context, report);
+        lock::check(directory, report);
     }
     groups::check(&context, report);
     removal::check(&context, report);

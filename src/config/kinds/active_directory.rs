@@ -34,6 +34,10 @@ pub struct ActiveDirectory {
     /// can count only from dates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<StampAttribute>,
+    /// Where an apply says that it is under way, so that no other writes meanwhile. Without it, whoever runs applies
+    /// on several machines has to keep them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockObject>,
     /// Entries per page of a read.
     #[serde(default = "default_page_size")]
     #[schemars(range(min = 1, max = 1000))]
@@ -105,6 +109,31 @@ pub struct StampAttribute {
     /// Name of an attribute that holds one text and that no rule writes, for example `extensionAttribute15`. Whoever
     /// may write it decides when stages begin.
     pub attribute: String,
+}
+
+/// An object that exists already, for example a contact made for this purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LockObject {
+    /// Its distinguished name, for example `CN=halosync lock,OU=Groups,DC=corp,DC=example,DC=test`. The account of `write`
+    /// needs the right to write the attribute of this one object.
+    pub object: String,
+    /// An attribute that holds one text of 600 characters and that nobody else uses.
+    #[serde(default = "default_lock_attribute")]
+    pub attribute: String,
+    /// A lock that nobody has renewed for so many seconds while it was watched may be taken over. An apply renews it
+    /// six times as often, and stops when it could not for two thirds of this time.
+    #[serde(default = "default_dead_after")]
+    #[schemars(range(min = 6, max = 3600))]
+    pub dead_after_seconds: u32,
+}
+
+fn default_dead_after() -> u32 {
+    90
+}
+
+fn default_lock_attribute() -> String {
+    "info".to_owned()
 }
 
 fn default_page_size() -> u32 {

@@ -3,6 +3,7 @@
 mod bench;
 mod deletions;
 mod interruptions;
+mod lock;
 mod refusals;
 mod selection;
 mod world;
@@ -905,12 +906,12 @@ fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
 fn cancelling_finishes_what_is_under_way_and_a_second_apply_the_rest() {
     for number in 0..15 {
         let mut bench = Bench::full();
-        let (sender, receiver) = tokio::sync::watch::channel(false);
+        let (sender, receiver) = tokio::sync::watch::channel(None);
         bench.cancel = halosync::apply::Cancel::on(receiver);
         let cancel = sender.clone();
         bench.world.edit(|state| {
             let ask = Fault::Meddle(Arc::new(move |_| {
-                cancel.send_replace(true);
+                cancel.send_replace(Some("cancelled".to_owned()));
             }));
             state.faults.insert(number, ask)
         });
@@ -992,14 +993,14 @@ fn a_second_target_is_not_held_up_by_the_first() {
 fn made_objects_are_found_again_by_those_who_need_them() {
     // Only the create had its turn before the journal was lost.
     let bench = Bench::full();
-    let (sender, receiver) = tokio::sync::watch::channel(false);
+    let (sender, receiver) = tokio::sync::watch::channel(None);
     let mut bench = Bench {
         cancel: halosync::apply::Cancel::on(receiver),
         ..bench
     };
     bench.world.edit(|state| {
         let ask = Fault::Meddle(Arc::new(move |_| {
-            sender.send_replace(true);
+            sender.send_replace(Some("cancelled".to_owned()));
         }));
         state.faults.insert(2, ask)
     });

@@ -25,6 +25,7 @@ pub(crate) const SINGLE_VALUED: &[&str] = &[
     "pwdlastset",
     "accountexpires",
     "admincount",
+    "info",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

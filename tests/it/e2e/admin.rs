@@ -244,6 +244,12 @@ impl Lab {
             .expect("the administrator may");
     }
 
+    /// The values of an attribute of a group.
+    pub(super) async fn group_values(&self, group: &str, attribute: &str) -> Vec<String> {
+        let found = self.named(&format!("CN={group},OU=Groups")).await;
+        found.expect("the group").values(attribute)
+    }
+
     /// The members of a group, sorted.
     pub(super) async fn members(&self, group: &str) -> Vec<String> {
         let found = self

@@ -9,6 +9,7 @@ mod deletion;
 mod drift;
 mod failures;
 mod lab;
+mod locks;
 mod policies;
 mod site;
 
@@ -18,6 +19,11 @@ use lab::Lab;
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod embedded {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::embedded().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_told_from_other_changes() {
                 super::drift::edits_are_told_from_other_changes(super::Lab::embedded().await).await;
@@ -49,6 +55,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_apply_at_a_time_whatever_the_machine() {
+                let lab = super::Lab::samba().await;
+                super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_told_from_other_changes() {
                 super::drift::edits_are_told_from_other_changes(super::Lab::samba().await).await;
