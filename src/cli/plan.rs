@@ -577,6 +577,9 @@ pub(crate) fn exit_of(file: &PlanFile, detailed: bool) -> Exit {
         Exit::Held
     } else if unproven {
         Exit::Unavailable
+    } else if content.holds_everybody() {
+        // No change, and no sign that none is needed: somebody has to look.
+        Exit::Held
     } else if detailed && !content.changes.is_empty() {
         Exit::Changes
     } else {

@@ -124,10 +124,10 @@ pub fn undo_requests(
                 let noted = deeds.get(&change.id).map(|deed| deed.before.keys());
                 names.extend(noted.into_iter().flatten().map(String::as_str));
                 // Whether what is deleted can come back whole is read with what matters before a deletion.
-                if request.deletes_under.is_empty()
+                if request.disabled_under.is_empty()
                     && let Some(directory) = config.directories.get(&change.target)
                 {
-                    request.deletes_under = outermost(&directory.spec.managed.under);
+                    request.disabled_under = outermost(&directory.spec.managed.under);
                 }
             }
             Action::Enable {}
