@@ -64,7 +64,7 @@ fn whatever_is_otherwise_leaves_it_deleted() {
     ];
     for (about, told, change) in changes {
         let bench = bench();
-        bench.world.edit(|state| change(state));
+        bench.world.edit(change);
         let outcome = bench.apply();
         let ChangeOutcome::Conflict { message, .. } = outcome_of(&outcome, "restore-old") else {
             panic!("{about}: {outcome:#?}");
