@@ -8,6 +8,7 @@
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod bounds;
 mod chain;
 mod compare;
 mod control;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
 pub use journal::{Journal, JournalError, Medium};
@@ -120,6 +122,8 @@ pub struct Options {
     pub cancel: Cancel,
     /// What of the plan is asked for.
     pub selection: Selection,
+    /// How far it may reach, by target. A target that is not named has no limits but those of the plan.
+    pub bounds: BTreeMap<Name, Bounds>,
 }
 
 impl Options {
@@ -131,6 +135,7 @@ impl Options {
             retry: Retry::default(),
             cancel: Cancel::never(),
             selection: Selection::default(),
+            bounds: BTreeMap::new(),
         }
     }
 }

@@ -103,6 +103,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let mut options = Options::new(context.clock.clone());
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
+    options.bounds = super::bounds::of(&project);
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
         max_changes: verb.max_changes,

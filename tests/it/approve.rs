@@ -49,6 +49,9 @@ impl Desk {
             allowed.push_str(&format!("{person} {public}"));
         }
         std::fs::write(path.join("allowed_signers"), allowed).unwrap();
+        git(path, &["init", "-q"]);
+        git(path, &["add", "-A"]);
+        git(path, &["commit", "-q", "-m", "Ask for approvals"]);
         let desk = Self {
             folder,
             environment: BTreeMap::new(),
@@ -78,6 +81,23 @@ impl Desk {
         let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
         plan["digest"].as_str().unwrap().to_owned()
     }
+}
+
+/// Git as somebody who signs nothing.
+fn git(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("git")
+        .args([
+            "-c",
+            "user.name=Pat Poe",
+            "-c",
+            "user.email=pat@example.com",
+        ])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .status()
+        .expect("git is installed");
+    assert!(done.success(), "{arguments:?}");
 }
 
 fn short(person: &str) -> &str {
@@ -399,6 +419,27 @@ async fn a_plan_rewritten_to_ask_for_nothing_is_refused() {
     let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
     assert!(
         refused.stderr.contains("high risk: 1 of 2 approved"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn where_nobody_knows_the_author_one_more_must_approve() {
+    let desk = Desk::new().await;
+    // Somebody's edit that is in no commit: who made it, nobody can say.
+    let guards = desk.path().join("guards.yaml");
+    std::fs::write(&guards, format!("{GUARDS}    medium: {{people: 1}}\n")).unwrap();
+    desk.run(&["plan", "--from", "reads", "--out", "plan.json"])
+        .await
+        .expect(0);
+    for person in ["jane@example.com", "sam@identity.example.com"] {
+        desk.approve(person).await.expect(0);
+    }
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("high risk: 2 of 3 approved")
+            && refused.stderr.contains("not made from a clean commit"),
         "{}",
         refused.stderr
     );
