@@ -66,6 +66,11 @@ fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|raw| raw.ends_with(b"\n"))
 }
 
+/// The hash of each whole line.
+pub(super) fn heads(bytes: &[u8]) -> Vec<String> {
+    whole_lines(bytes).map(hash).collect()
+}
+
 /// What walking over a journal gives besides its lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Walked {

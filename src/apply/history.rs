@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
+use super::outcome::Counts;
 use crate::model::Guid;
 use crate::plan::ChangeId;
 
@@ -98,12 +99,24 @@ pub enum Line {
         #[schemars(with = "String")]
         at: jiff::Timestamp,
         /// How many changes ended how.
-        counts: super::outcome::Counts,
+        counts: Counts,
     },
 }
 
 /// A write within a change. All but `create` have one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Step {
     /// The only write of a change.
@@ -146,6 +159,7 @@ pub struct History {
     created: HashMap<ChangeId, Guid>,
     stamps: HashMap<ChangeId, i64>,
     runs: u32,
+    ended: Option<(jiff::Timestamp, Counts)>,
     valid_bytes: usize,
     end: JournalEnd,
     pub(super) torn: bool,
@@ -185,7 +199,10 @@ impl History {
                 self.has_header = true;
             }
             _ if number == 1 => return Err(misplaced()),
-            Line::Run { .. } => self.runs += 1,
+            Line::Run { .. } => {
+                self.runs += 1;
+                self.ended = None;
+            }
             Line::Intent { change, step, .. } => {
                 self.steps.insert((change, step), StepState::Open);
             }
@@ -210,7 +227,7 @@ impl History {
                 };
                 self.steps.insert((change, step), state);
             }
-            Line::End { .. } => {}
+            Line::End { at, counts } => self.ended = Some((at, counts)),
         }
         Ok(())
     }
@@ -233,6 +250,33 @@ impl History {
     /// How many applies began before this one.
     pub fn runs(&self) -> u32 {
         self.runs
+    }
+
+    /// When the last apply ended by itself, and how many changes ended how; `None` when it was interrupted, and when
+    /// there was none.
+    pub fn ended(&self) -> Option<(jiff::Timestamp, Counts)> {
+        self.ended
+    }
+
+    /// When an apply found or made all of so many changes as planned, and nothing was left.
+    pub fn completed(&self, changes: usize) -> Option<jiff::Timestamp> {
+        let (at, counts) = self.ended?;
+        let achieved = counts.done + counts.already_as_desired;
+        (achieved == changes as u64 && counts.total() == achieved).then_some(at)
+    }
+
+    /// How many changes have a write that is done, and how many one of which nobody knows how it ended.
+    pub fn progress(&self) -> (usize, usize) {
+        let of = |wanted: StepState| {
+            let changes: std::collections::HashSet<&ChangeId> = self
+                .steps
+                .iter()
+                .filter(|(_, state)| **state == wanted)
+                .map(|((change, _), _)| change)
+                .collect();
+            changes.len()
+        };
+        (of(StepState::Done), of(StepState::Open))
     }
 
     /// Where it ended.

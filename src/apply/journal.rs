@@ -92,6 +92,35 @@ impl Medium for File {
     }
 }
 
+/// A device or a pipe may never come to an end, and only opening one can have effects.
+fn regular(path: &Path, found: &std::fs::Metadata) -> Result<(), JournalError> {
+    if found.is_file() {
+        return Ok(());
+    }
+    Err(JournalError::NotAFile {
+        path: path.to_owned(),
+    })
+}
+
+/// The bytes of a journal, for whoever only reads it; `None` where there is none. Does not wait for an apply that is using
+/// it.
+///
+/// # Errors
+/// When it is not a regular file, or cannot be read.
+pub fn read_journal(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
+    let failed = |source: std::io::Error| JournalError::Io {
+        path: path.to_owned(),
+        message: "cannot be read".to_owned(),
+        source: Some(source),
+    };
+    match std::fs::metadata(path) {
+        Ok(found) => regular(path, &found)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    std::fs::read(path).map(Some).map_err(failed)
+}
+
 struct Entry {
     /// The line, not yet linked to the one before it: which that is decides the order of writing.
     json: Vec<u8>,
@@ -128,15 +157,7 @@ impl Journal {
             message: "cannot be opened".to_owned(),
             source: Some(source),
         };
-        // A device or a pipe may never come to an end, and only opening one can have effects.
-        let regular = |found: &std::fs::Metadata| {
-            if found.is_file() {
-                return Ok(());
-            }
-            Err(JournalError::NotAFile {
-                path: path.to_owned(),
-            })
-        };
+        let regular = |found: &std::fs::Metadata| regular(path, found);
         match std::fs::metadata(path) {
             Ok(found) => regular(&found)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

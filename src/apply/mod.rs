@@ -8,6 +8,7 @@
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod audit;
 mod bounds;
 mod chain;
 mod compare;
@@ -32,10 +33,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use audit::{Audit, RunSeen, Unsettled};
 pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
-pub use journal::{Journal, JournalError, Medium};
+pub use journal::{Journal, JournalError, Medium, read_journal};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
     FailureKind, NameGiven, Outcome, Verdict,
@@ -370,15 +372,8 @@ fn check<W: DirectoryWriter>(
             now,
         });
     }
+    known_targets(plan)?;
     for change in &plan.content.changes {
-        if !plan.content.targets.contains_key(&change.target) {
-            return Err(ApplyError::Malformed {
-                message: format!(
-                    "change {} is for target {}, which the plan does not name",
-                    change.id.0, change.target
-                ),
-            });
-        }
         if !writers.contains_key(&change.target) {
             return Err(ApplyError::NoWriter {
                 target: change.target.clone(),
@@ -391,6 +386,29 @@ fn check<W: DirectoryWriter>(
         }
     }
     Ok(())
+}
+
+fn known_targets(plan: &PlanFile) -> Result<(), ApplyError> {
+    let targets = &plan.content.targets;
+    let mut changes = plan.content.changes.iter();
+    match changes.find(|change| !targets.contains_key(&change.target)) {
+        None => Ok(()),
+        Some(change) => Err(ApplyError::Malformed {
+            message: format!(
+                "change {} is for target {}, which the plan does not name",
+                change.id.0, change.target
+            ),
+        }),
+    }
+}
+
+/// Whether a plan hangs together: ids, dependencies, identities and targets. Nothing but the plan is needed to tell.
+///
+/// # Errors
+/// [`ApplyError::Malformed`] says where it does not.
+pub fn hangs_together(plan: &PlanFile) -> Result<(), ApplyError> {
+    known_targets(plan)?;
+    schedule::Graph::build(&plan.content.changes, |_| true).map(drop)
 }
 
 fn same_directory(

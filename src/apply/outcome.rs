@@ -251,6 +251,19 @@ impl ChangeOutcome {
         matches!(self, Self::Done {} | Self::AlreadyAsDesired {})
     }
 
+    /// Its kind, as the report writes it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Done {} => "done",
+            Self::AlreadyAsDesired {} => "alreadyAsDesired",
+            Self::Conflict { .. } => "conflict",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+            Self::NotReached {} => "notReached",
+            Self::LeftOut {} => "leftOut",
+        }
+    }
+
     pub(super) fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
         Self::Failed {
             kind,

@@ -1,14 +1,13 @@
 //! `halosync apply`: does what a plan says, and nothing else.
 //!
 //! The only command that makes a writer. The configuration is used for addresses and credentials alone; what is done
-//! to whom stands in the plan (P1).
+//! to whom stands in the plan (P1). What a plan is refused for is judged by the list of checks `verify` tells, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::approvals;
 use super::args::Apply;
 use super::context::Context;
 use super::exit::Exit;
@@ -18,10 +17,10 @@ use super::names::NamesFile;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
+use super::verify::checks::{self, Checks};
 use crate::apply::lock::{Place, Timing};
 use crate::apply::{
-    self, AgeFiles, ApplyError, Cancel, Journal, JournalError, Options, Outcome, PasswordSink,
-    Selection, Verdict,
+    self, AgeFiles, Cancel, Journal, Options, Outcome, PasswordSink, Selection, Verdict,
 };
 use crate::connector::ldap::{LdapWriter, Settings};
 use crate::model::{Dn, Name};
@@ -31,25 +30,20 @@ use crate::render;
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure> {
     let file = super::show::read(&verb.plan)?;
-    check_digest(&file, verb.expect_digest.as_deref())?;
-    check_moment(context, &file)?;
+    let mut checks = Checks::default();
+    checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     if file.content.changes.is_empty() {
-        context
-            .printer
-            .note("the plan has no changes; nothing was done");
-        return Ok(Exit::Success);
+        checks.pass()?;
+        return nothing_to_do(context, &file);
     }
     let project = project::load(context, &verb.project)?;
-    check_project(&project, &file)?;
-    check_approvals(context, &project, &verb.plan, &file)?;
-    warn_of_other_configuration(context, &project, &file);
+    let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
+    checks::of_changes(context, Some(&project), &verb.plan, &file, &mut checks)?;
+    checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
+    checks.pass()?;
     let settings = settings(context, &project, &file)?;
 
     let short = short_digest(&file);
-    let journal_path = verb
-        .journal
-        .clone()
-        .unwrap_or_else(|| beside(&verb.plan, &format!("{short}.journal.jsonl")));
     let report = report_path(verb, &short)?;
     if report == journal_path {
         return Err(
@@ -97,7 +91,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         Ok(journal) => journal,
         Err(error) => {
             locks.release(context).await;
-            return Err(journal_failure(&journal_path, error));
+            return Err(checks::journal_failure(&journal_path, error));
         }
     };
     let mut options = Options::new(context.clock.clone());
@@ -112,7 +106,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let progress = Progress::new(context.printer, file.content.changes.len());
     let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
     locks.release(context).await;
-    let outcome = outcome.map_err(|error| rejected(&error))?;
+    let outcome = outcome.map_err(|error| checks::rejected(&error))?;
     progress.done();
 
     context.printer.result(&render::outcome_text(
@@ -132,6 +126,29 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .printer
         .note(&format!("report: {}", report.display()));
     Ok(exit(outcome.verdict))
+}
+
+/// What a plan without changes comes to: nothing, unless guards hold all there was.
+fn nothing_to_do(context: &Context, file: &PlanFile) -> Result<Exit, Failure> {
+    if let Some(refusal) = checks::all_held(file) {
+        return Err(Failure {
+            exit: refusal.exit,
+            messages: refusal.messages,
+            help: refusal.help,
+        });
+    }
+    context
+        .printer
+        .note("the plan has no changes; nothing was done");
+    Ok(Exit::Success)
+}
+
+/// Where a plan's journal is, unless another place was named.
+pub(super) fn journal_path(plan: &Path, file: &PlanFile, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(path) => path.to_owned(),
+        None => beside(plan, &format!("{}.journal.jsonl", short_digest(file))),
+    }
 }
 
 /// Adds the names given to the list of those that are not given again.
@@ -170,50 +187,6 @@ fn report_path(verb: &Apply, short: &str) -> Result<PathBuf, Failure> {
     free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))
 }
 
-/// A plan made for a moment to come shows the future; it is not for applying.
-fn check_moment(context: &Context, file: &PlanFile) -> Result<(), Failure> {
-    /// Clocks of planner and applier may differ this much.
-    const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-    if file.content.as_of > context.now() + SKEW {
-        return Err(Failure::new(
-            Exit::Rejected,
-            format!(
-                "the plan is made for {}, which is still to come",
-                file.content.as_of
-            ),
-        )
-        .help("plan without --as-of, or apply it when its time has come"));
-    }
-    Ok(())
-}
-
-fn journal_failure(path: &Path, error: JournalError) -> Failure {
-    let (exit, help) = match &error {
-        JournalError::Locked { .. } => (
-            Exit::Unavailable,
-            "wait for the other apply of this plan to end",
-        ),
-        JournalError::OtherPlan { .. } | JournalError::NotAJournal { .. } => (
-            Exit::Usage,
-            "name another file with --journal, or leave the option out",
-        ),
-        JournalError::Damaged { .. } => (
-            Exit::Usage,
-            "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
-        ),
-        _ => (
-            Exit::Unexpected,
-            "name a file that can be written with --journal",
-        ),
-    };
-    let mut failure = rejected(&ApplyError::Journal(error)).help(help);
-    failure.exit = exit;
-    for message in &mut failure.messages {
-        *message = format!("{}: {message}", path.display());
-    }
-    failure
-}
-
 /// A file named after the plan: `plan.json` gives `plan.SUFFIX`.
 pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
     plan.with_extension(suffix)
@@ -222,69 +195,6 @@ pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
 /// A few connections carry many changes: servers write one at a time anyway.
 fn connections(concurrency: u16) -> usize {
     usize::from(concurrency).div_ceil(4).min(8)
-}
-
-fn check_digest(file: &PlanFile, expected: Option<&str>) -> Result<(), Failure> {
-    match expected {
-        Some(expected) if !expected.trim().eq_ignore_ascii_case(&file.digest) => Err(Failure::new(
-            Exit::Rejected,
-            format!(
-                "the plan's digest is {}, and {} was approved",
-                file.digest,
-                expected.trim()
-            ),
-        )
-        .help("apply the plan that was approved, or have this one approved")),
-        _ => Ok(()),
-    }
-}
-
-/// Two projects may manage one directory; each plan is for the project whose reviewers approved it.
-pub(crate) fn check_project(project: &project::Project, file: &PlanFile) -> Result<(), Failure> {
-    let here = &project.config.project.name;
-    if *here == file.content.project {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Rejected,
-        format!(
-            "the plan was made in project {}, and this is project {here}",
-            file.content.project
-        ),
-    )
-    .help("apply it in the project it was made in (--project)"))
-}
-
-/// Whether everybody signed who must.
-fn check_approvals(
-    context: &Context,
-    project: &project::Project,
-    plan: &Path,
-    file: &PlanFile,
-) -> Result<(), Failure> {
-    let approvals = approvals::judge(context, project, plan, file)?;
-    if approvals.are_enough() {
-        return Ok(());
-    }
-    let mut failure = Failure::new(Exit::Rejected, "the plan is not approved")
-        .help("`halosync approve` signs it; `halosync show` says who has");
-    let told = render::approvals_text(&approvals.signatures, &approvals.requirements);
-    failure.messages.extend(told.lines().map(str::to_owned));
-    Err(failure)
-}
-
-fn warn_of_other_configuration(context: &Context, project: &project::Project, file: &PlanFile) {
-    let same = project.config.files.len() == file.content.inputs.files.len()
-        && project
-            .config
-            .files
-            .iter()
-            .all(|found| file.content.inputs.files.get(&*found.path) == Some(&found.digest));
-    if !same {
-        context.printer.note(
-            "warning: the configuration has changed since the plan was made; the plan is applied as it was approved",
-        );
-    }
 }
 
 fn settings(
@@ -402,20 +312,6 @@ fn write_report(outcome: &Outcome, file: &PlanFile, path: &Path) -> Result<(), F
     super::files::write_new(path, &json)?;
     let markdown = render::outcome_markdown(outcome, file, &render::MarkdownOptions::default());
     super::files::write_new(&path.with_extension("md"), markdown.as_bytes())
-}
-
-fn rejected(error: &ApplyError) -> Failure {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    let exit = match error {
-        ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
-        _ => Exit::Rejected,
-    };
-    Failure::new(exit, message)
 }
 
 fn exit(verdict: Verdict) -> Exit {

@@ -44,7 +44,7 @@ impl Key {
 pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failure> {
     let file = super::show::read(&verb.plan)?;
     let project = project::load(context, &verb.project)?;
-    super::apply::check_project(&project, &file)?;
+    super::verify::checks::check_project(&project, &file)?;
     let signers = signers(&project, &file)?;
     let key = match &verb.key {
         Some(path) => read_key(path)?,

@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Show a plan to reviewers.
     Show(Show),
+    /// Say whether a plan would be applied, or whether a journal is whole, without network and without changing anything.
+    Verify(super::verify::args::Verify),
     /// Do exactly what a plan says, and nothing else.
     Apply(Apply),
     /// Sign a plan, so that it may be applied.

@@ -16,10 +16,12 @@ pub enum Exit {
     Partial = 4,
     /// Some objects were no longer as the plan found them.
     Conflict = 5,
-    /// The plan was refused: altered, expired, for another directory, unknown format.
+    /// The plan or journal was refused: altered, expired, for another directory, unknown format.
     Rejected = 6,
     /// A mapping test failed, or the tests cover too little.
     TestsFailed = 7,
+    /// The plan's journal says that all of it was applied.
+    AppliedAlready = 8,
     /// The command line is wrong.
     Usage = 64,
     /// The configuration is invalid.
@@ -47,6 +49,7 @@ impl Exit {
             Self::TestsFailed,
             "a mapping test failed, or too little is covered",
         ),
+        (Self::AppliedAlready, "the plan was applied already"),
         (Self::Usage, "wrong command line"),
         (Self::InvalidConfiguration, "invalid configuration"),
         (

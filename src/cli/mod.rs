@@ -33,6 +33,7 @@ mod show;
 mod test;
 pub mod validate;
 mod vault;
+mod verify;
 pub mod workspace;
 
 use clap::Parser;
@@ -90,6 +91,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Explain(verb) => runtime()?.block_on(explain::run(context, verb)),
         Verb::Show(verb) => show::run(context, verb),
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
+        Verb::Verify(verb) => verify::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),

@@ -153,7 +153,16 @@ fn narrowed(
                         )
                     })?;
                 match found {
-                    Who::Person { source, key } => Only::Person { source, key },
+                    // Nothing is planned for another record than the one that counts.
+                    Who::Person { source, key } => {
+                        let as_of = file.content.as_of;
+                        let input = input(project, &project.config, reads, None, as_of);
+                        let records = plan::records_of(&input, &source, &key).map_err(refusal)?;
+                        Only::Person {
+                            key: records.map_or(key, |records| records.primary.key),
+                            source,
+                        }
+                    }
                     Who::Account { target, guid } => {
                         let objects = &reads.directories[&target].objects;
                         let found = objects.iter().find(|object| object.guid == guid);

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{approvals, project};
-use crate::plan::{self, PlanFile};
+use crate::plan::{self, FormatAge, PlanFile, PlanReadError};
 use crate::render;
 
 /// Runs the command.
@@ -52,9 +52,17 @@ fn approved(context: &Context, verb: &Show, file: &PlanFile) -> Result<String, F
 /// Reads a plan file, refusing one that is not exactly as it was sealed.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
-    plan::read(&bytes).map_err(|error| {
-        Failure::new(Exit::Rejected, format!("{}: {error}", path.display()))
-            .help("make the plan again with `halosync plan --out`; a plan is never edited")
+    plan::read(&bytes).map_err(|error| refused(path, &error))
+}
+
+/// Why a plan file is not used, and the way out.
+pub(crate) fn refused(path: &Path, error: &PlanReadError) -> Failure {
+    let newer = matches!(error, PlanReadError::UnknownFormat { found }
+        if FormatAge::of(found, plan::FORMAT) == FormatAge::Newer);
+    Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(if newer {
+        "use the version of halosync that made the plan, or make the plan again with this one"
+    } else {
+        "make the plan again with `halosync plan --out`; a plan is never edited"
     })
 }
 

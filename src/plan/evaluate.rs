@@ -146,7 +146,8 @@ pub(super) fn hold<'t>(
     // Somebody who is seen is not missing any more, whatever else is wrong with them.
     let seen = matches!(subject.counting.stamp, Work::Seen(_));
     // Not on an account that is not theirs yet.
-    let own = subject.is_tied();
+    let proven = target.side(subject).proven;
+    let own = matches!(found, Found::Account(_)) || subject.is_tied() && proven;
     let kept = |delta: &Delta<'t>| {
         own && stamp.is_some_and(|stamp| std::ptr::eq(stamp, delta.rule))
             && (leaver

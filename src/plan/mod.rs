@@ -15,6 +15,7 @@ mod build;
 mod calendar;
 mod changes;
 mod contents;
+mod contradictions;
 mod counting;
 mod coverage;
 mod deletion;
@@ -66,6 +67,7 @@ pub use build::{
     PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
     owner, tables,
 };
+pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
     Edits, Evidence, causes, report,

@@ -104,6 +104,7 @@ impl Making<'_, '_> {
     fn own_facts(&self, at: u32, rule: &AttributeRule) -> BTreeMap<String, String> {
         let subject = &self.target.subjects[at as usize];
         let mut facts = self.facts(subject, &rule.fields);
+        self.name_primary(subject, rule, &mut facts);
         if rule.origin == Origin::State {
             facts.extend(self.state_facts(subject));
         }

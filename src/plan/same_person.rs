@@ -4,16 +4,18 @@
 //! account is the person's and nobody else's, that of two accounts none is chosen, and that nobody gets another account
 //! while the record that would lead to the first may be missing from the read.
 
+use std::collections::BTreeMap;
+
 use compact_str::CompactString;
 use rayon::prelude::*;
 
 use super::Reason;
-use super::changes::index;
+use super::changes::{Making, index};
 use super::draft::{Draft, Warnings};
 use super::evaluate::Evaluation;
 use super::steps::One;
 use super::target::{Rival, Subject, Target, rival};
-use crate::mapping::Key;
+use crate::mapping::{AttributeRule, Key, RuleKind};
 use crate::matching::{Conflict, Found, Recognised, Standing};
 use crate::model::AttributeId;
 use crate::policy::{held, warning};
@@ -202,6 +204,42 @@ impl Target<'_> {
             ),
             account,
         );
+    }
+}
+
+impl Making<'_, '_> {
+    /// Says of a fact that names another record than the one that counts whose it is: the account a reader sees beside
+    /// it is that of the primary record.
+    pub(super) fn name_primary(
+        &self,
+        subject: &Subject,
+        rule: &AttributeRule,
+        facts: &mut BTreeMap<String, String>,
+    ) {
+        let RuleKind::Person { formula, field } = &rule.kind else {
+            return;
+        };
+        let number = usize::from(subject.side);
+        let side = self.target.side(subject);
+        if side
+            .records()
+            .is_none_or(|records| records.rule().is_none())
+        {
+            return;
+        }
+        let context = side.context(self.target.moment, subject.person);
+        let Ok(text) = formula.text(&context) else {
+            return;
+        };
+        let lookup = self.target.lookups[number].get(field);
+        let record = lookup.and_then(|lookup| lookup.record(side, &text));
+        let Some(record) = record.filter(|record| side.primary(*record) != *record) else {
+            return;
+        };
+        for fact in facts.values_mut().filter(|fact| **fact == *text) {
+            let primary = side.shown(side.primary(record));
+            *fact = format!("{fact}, another record of {primary}");
+        }
     }
 }
 

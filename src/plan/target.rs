@@ -171,20 +171,24 @@ impl Lookup {
 
     /// The one person with this value, by the record that counts.
     pub(super) fn find(&self, side: &Side<'_>, wanted: &str) -> Option<u32> {
+        self.record(side, wanted).map(|record| side.primary(record))
+    }
+
+    /// A record with this value, when all that have it are of one person.
+    pub(super) fn record(&self, side: &Side<'_>, wanted: &str) -> Option<u32> {
         let wanted: CompactString = match self.field {
             None => wanted.into(),
             Some(_) => wanted.to_lowercase().into(),
         };
-        let mut found = self
-            .by_value
-            .get(hash(&wanted))
-            .filter(|at| {
-                let value = Self::value(self.field, side, *at, side.person(*at));
-                value.as_ref() == Some(&wanted)
-            })
-            .map(|at| side.primary(at));
+        let mut found = self.by_value.get(hash(&wanted)).filter(|at| {
+            let value = Self::value(self.field, side, *at, side.person(*at));
+            value.as_ref() == Some(&wanted)
+        });
         let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
+        let person = side.primary(first);
+        found
+            .all(|other| side.primary(other) == person)
+            .then_some(first)
     }
 }
 

@@ -444,3 +444,50 @@ async fn where_nobody_knows_the_author_one_more_must_approve() {
         refused.stderr
     );
 }
+
+#[tokio::test]
+async fn a_plan_rewritten_to_do_what_no_rule_does_is_refused() {
+    use halosync::plan::{self, Action, PlanValue, Risk};
+    let desk = Desk::new().await;
+    let path = desk.path().join("plan.json");
+    let honest = plan::read(&std::fs::read(&path).unwrap()).unwrap().content;
+    let text = |value: &str| vec![PlanValue::Text(value.to_owned())];
+    let model = honest
+        .changes
+        .iter()
+        .find_map(|change| match &change.action {
+            Action::Modify { attributes } => attributes.first().cloned(),
+            _ => None,
+        });
+    let mut model = model.unwrap_or_else(|| plan::AttributeChange {
+        name: String::new(),
+        before: Vec::new(),
+        after: Vec::new(),
+        merge: false,
+        rule: plan::RuleIndex(0),
+        facts: BTreeMap::new(),
+        cut_from: None,
+        never_reuse: None,
+    });
+    for (name, asks) in [
+        ("userAccountControl", "which no rule ever writes"),
+        ("member", "which no rule ever writes"),
+        ("msDS-KeyCredentialLink", "which no rule ever writes"),
+        ("employeeID", "high risk: 0 of 2 approved"),
+    ] {
+        model.name = name.to_owned();
+        (model.before, model.after) = (text("1"), text("2"));
+        let mut content = honest.clone();
+        content.approvals.clear();
+        content.changes.truncate(1);
+        content.changes[0].depends_on.clear();
+        content.changes[0].unit = None;
+        content.changes[0].risk = Risk::Low;
+        content.changes[0].action = Action::Modify {
+            attributes: vec![model.clone()],
+        };
+        std::fs::write(&path, plan::to_bytes(&plan::seal(content))).unwrap();
+        let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+        assert!(refused.stderr.contains(asks), "{name}: {}", refused.stderr);
+    }
+}

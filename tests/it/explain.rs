@@ -103,6 +103,29 @@ async fn whoever_cannot_be_told_is_a_mistake_of_use() {
     }
 }
 
+/// What is asked of a record that does not count is asked of the person.
+#[tokio::test]
+async fn a_plan_is_narrowed_to_the_record_that_counts() {
+    let project = recorded("conversion");
+    for record in ["1042", "2077"] {
+        let narrowed = run(
+            project.path(),
+            &[
+                "plan",
+                "--format",
+                "json",
+                "--only",
+                &format!("people/{record}"),
+            ],
+        )
+        .await;
+        let narrowed: serde_json::Value = serde_json::from_str(&narrowed.stdout).unwrap();
+        let changes = narrowed["content"]["changes"].as_array().unwrap();
+        assert_eq!(changes.len(), 6);
+        assert!(changes.iter().all(|one| one["person"]["key"] == "2077"));
+    }
+}
+
 /// A narrowed plan has nothing but what was asked for and what that needs; what is left out is counted.
 #[tokio::test]
 async fn a_plan_is_narrowed_to_some() {

@@ -336,6 +336,25 @@ pub enum Recovery {
     None,
 }
 
+impl Action {
+    /// Its kind, as the plan file writes it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Adopt { .. } => "adopt",
+            Self::Modify { .. } => "modify",
+            Self::Enable {} => "enable",
+            Self::Disable {} => "disable",
+            Self::ResetPassword {} => "resetPassword",
+            Self::Rename { .. } => "rename",
+            Self::Move { .. } => "move",
+            Self::AddMember { .. } => "addMember",
+            Self::RemoveMember { .. } => "removeMember",
+            Self::Delete { .. } => "delete",
+        }
+    }
+}
+
 impl Change {
     /// Whether it takes something away: deletes or shuts an account, ends a membership, moves somebody to a leaver's place, clears
     /// a value or takes one of several away, sets an expiry.

@@ -117,8 +117,10 @@ impl Judging<'_, '_> {
             };
             let judged = &self.outcomes[outcome];
             let (reason, help) = &texts[outcome];
-            let mut waits: Vec<(&str, &str)> =
-                changes.iter().map(|change| words(&change.action)).collect();
+            let mut waits: Vec<(&str, &str)> = changes
+                .iter()
+                .map(|change| (change.action.kind(), words(&change.action)))
+                .collect();
             waits.sort_unstable();
             waits.dedup();
             let listed: Vec<&str> = waits.iter().map(|(_, words)| *words).collect();
@@ -207,19 +209,19 @@ fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
     }
 }
 
-/// A kind of change as plans call it, and as the reason does.
-fn words(action: &Action) -> (&'static str, &'static str) {
+/// A kind of change as the reason calls it.
+fn words(action: &Action) -> &'static str {
     match action {
-        Action::Create { .. } => ("create", "create"),
-        Action::Adopt { .. } => ("adopt", "adopt"),
-        Action::Modify { .. } => ("modify", "change attributes"),
-        Action::Enable {} => ("enable", "enable"),
-        Action::Disable {} => ("disable", "disable"),
-        Action::Rename { .. } => ("rename", "rename"),
-        Action::Move { .. } => ("move", "move"),
-        Action::AddMember { .. } => ("addMember", "enter groups"),
-        Action::RemoveMember { .. } => ("removeMember", "leave groups"),
-        Action::ResetPassword {} => ("resetPassword", "reset the password"),
-        Action::Delete { .. } => ("delete", "delete"),
+        Action::Modify { .. } => "change attributes",
+        Action::AddMember { .. } => "enter groups",
+        Action::RemoveMember { .. } => "leave groups",
+        Action::ResetPassword {} => "reset the password",
+        Action::Create { .. }
+        | Action::Adopt { .. }
+        | Action::Enable {}
+        | Action::Disable {}
+        | Action::Rename { .. }
+        | Action::Move { .. }
+        | Action::Delete { .. } => action.kind(),
     }
 }

@@ -371,6 +371,81 @@ impl Lab {
         self.run(&["apply", &file]).await
     }
 
+    /// Applies the last plan once more: refused while its journal is there, and without it nothing is done twice.
+    pub(super) async fn apply_again(&self) {
+        let again = self.apply().await.expect(8);
+        assert!(
+            again.stderr.contains("applied completely"),
+            "{}",
+            again.stderr
+        );
+        let file = self.plan_file();
+        self.run(&["verify", &file]).await.expect(8);
+        self.verify_journal().await;
+        self.apply_with_another_journal(&[]).await.expect(0);
+    }
+
+    /// The journal of the last apply is what its plan and its report say, and its end cannot be cut off unnoticed.
+    async fn verify_journal(&self) {
+        let file = self.plan_file();
+        let bytes = std::fs::read(self.dir.path().join(&file)).expect("readable");
+        let plan = halosync::plan::read(&bytes).expect("a plan");
+        let beside = |suffix: &str| {
+            let short = &plan.digest["sha256:".len()..][..12];
+            format!("{}.{short}.{suffix}", file.trim_end_matches(".json"))
+        };
+        let (journal, report) = (beside("journal.jsonl"), beside("report.json"));
+        let verify = [
+            "verify", "journal", &journal, "--plan", &file, "--report", &report,
+        ];
+        let verified = self.run(&verify).await.expect(0);
+        assert!(
+            !verified.stdout.contains("not checked"),
+            "{}",
+            verified.stdout
+        );
+        let path = self.dir.path().join(&journal);
+        let whole = std::fs::read_to_string(&path).expect("readable");
+        let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+        std::fs::write(&path, lines[..lines.len() - 1].concat()).expect("writable");
+        let cut = self.run(&verify).await.expect(6);
+        assert!(cut.stdout.contains("the end was cut off"), "{}", cut.stdout);
+        std::fs::write(&path, whole.replace("\"counts\"", "\"counts\" ")).expect("writable");
+        let edited = self.run(&verify).await.expect(6);
+        assert!(
+            edited.stdout.contains("is not the one"),
+            "{}",
+            edited.stdout
+        );
+        std::fs::write(&path, whole).expect("writable");
+    }
+
+    /// The plan of the last `plan`, for a directory that has the same objects and is another one.
+    pub(super) async fn apply_to_another_domain(&self) -> Run {
+        let file = self.plan_file();
+        let path = self.dir.path().join(&file);
+        let bytes = std::fs::read(&path).expect("readable");
+        let mut plan = halosync::plan::read(&bytes).expect("a plan").content;
+        for identity in plan.targets.values_mut() {
+            identity.domain_guid = halosync::model::Guid::numbered(77);
+        }
+        let forged = halosync::plan::to_bytes(&halosync::plan::seal(plan));
+        std::fs::write(&path, forged).expect("writable");
+        let run = self.apply().await;
+        std::fs::write(&path, bytes).expect("writable");
+        run
+    }
+
+    /// Applies as on a machine that has no journal of what was applied before.
+    pub(super) async fn apply_with_another_journal(&self, more: &[&str]) -> Run {
+        let file = self.plan_file();
+        let journal = self.dir.path().join(format!("{file}.another.jsonl"));
+        let _ = std::fs::remove_file(&journal);
+        let journal = journal.display().to_string();
+        let apply = ["apply", &file, "--journal", &journal];
+        self.run(&[&apply[..], more].concat()).await
+    }
+
     pub(super) async fn apply_with(&self, more: &[&str]) -> Run {
         let file = self.plan_file();
         self.run(&[&["apply", &file], more].concat()).await

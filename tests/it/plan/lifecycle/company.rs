@@ -39,6 +39,8 @@ spec:
       leftAt: {from: \"customField('CFleft')\", type: dateTime}
       inactive: {from: users.inactive, type: boolean}
       status: {from: users.other2}
+      nationalId: {from: users.other3}
+      contract: {from: users.other4}
 ";
 const DIRECTORY: &str = "apiVersion: halosync/v1
 kind: ActiveDirectory
@@ -123,6 +125,8 @@ impl Company {
             ("leftAt", FactType::DateTime),
             ("inactive", FactType::Boolean),
             ("status", FactType::Text),
+            ("nationalId", FactType::Text),
+            ("contract", FactType::Text),
         ];
         Self::of(files, &fields)
     }

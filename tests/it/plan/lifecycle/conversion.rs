@@ -317,6 +317,17 @@ fn a_read_that_is_not_proven_gives_no_account_away_and_makes_none() {
     assert_eq!(kinds(&company.plan(NOW), "3"), ["create", "addMember"]);
 }
 
+/// It is not theirs yet, and the stamp is the proof of where they come back from.
+#[test]
+fn a_read_that_is_not_proven_leaves_the_stamp_of_the_other_record() {
+    let mut company = converted();
+    company.write("1", STAMP, "halosync: leaver since 2026-11-01T10:00:00Z");
+    company.proven(false);
+    let plan = company.plan(NOW);
+    assert!(plan.changes.is_empty());
+    assert_eq!(held(&plan, "2"), ["removal-unproven"]);
+}
+
 #[test]
 fn a_field_nobody_delivered_holds_everybody() {
     let mut company = converted();
@@ -545,6 +556,14 @@ fn references_by_any_key_or_value_mean_the_person() {
             company.account(&key);
         }
         let plan = company.run(NOW);
+        // A reader is told why the manager is not the record the fact names.
+        let told = |change: &Change| match &change.action {
+            Action::Modify { attributes } => attributes.iter().any(|one| {
+                one.name == "manager" && one.facts["status"] == "1, another record of 2"
+            }),
+            _ => false,
+        };
+        assert_eq!(plan.changes.iter().filter(|one| told(one)).count(), 1);
         assert!(
             plan.warnings
                 .iter()

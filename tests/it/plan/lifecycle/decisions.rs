@@ -36,6 +36,12 @@ struct Case {
     absent: &'static str,
     /// What an exception says of the person.
     exception: &'static str,
+    /// What `returning` of the leaver's state says.
+    returning: &'static str,
+    /// Facts of record 7, which is of the same person by `samePerson`.
+    record: &'static [(&'static str, &'static str)],
+    /// The anchor the account carries.
+    anchor: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,9 @@ const fn person(
         inactive: "states",
         absent: "report",
         exception: "",
+        returning: "",
+        record: &[],
+        anchor: "1",
     }
 }
 
@@ -72,6 +81,9 @@ const fn missing(name: &'static str, absent: &'static str, stamp: &'static str) 
         inactive: "states",
         absent,
         exception: "",
+        returning: "",
+        record: &[],
+        anchor: "1",
     }
 }
 
@@ -231,6 +243,117 @@ const CASES: &[Case] = &[
     ),
 ];
 
+const EMPLOYEE: &[(&str, &str)] = &[
+    ("site", "London"),
+    ("startsOn", "2025-01-06"),
+    ("nationalId", "QQ 12 34 56 C"),
+    ("contract", "employee"),
+];
+const EMPLOYEE_LEFT: &[(&str, &str)] = &[
+    ("site", "London"),
+    ("endsOn", "2026-11-20"),
+    ("nationalId", "QQ 12 34 56 C"),
+    ("contract", "employee"),
+];
+const CONTRACTOR: &[(&str, &str)] = &[
+    ("site", "London"),
+    ("endsOn", "2026-10-10"),
+    ("nationalId", "QQ 12 34 56 C"),
+    ("contract", "contractor"),
+];
+
+/// People who come back, where the leaver's state says what becomes of them.
+const RETURNS: &[Case] = &[
+    Case {
+        stamp: "halosync: leaver since 2026-10-10T10:00:00Z",
+        returning: "{account: new, after: 30d}",
+        ..person(
+            "active again after 44 days, `returning: {account: new, after: 30d}`",
+            "active",
+            ACTIVE,
+        )
+    },
+    Case {
+        stamp: "halosync: leaver since 2026-11-10T10:00:00Z",
+        returning: "{account: new, after: 30d}",
+        ..person(
+            "active again after 13 days, `returning: {account: new, after: 30d}`",
+            "active",
+            ACTIVE,
+        )
+    },
+    Case {
+        stamp: "halosync: leaver since 2026-10-10T10:00:00Z",
+        returning: "{account: hold}",
+        ..person(
+            "active again after 44 days, `returning: {account: hold}`",
+            "active",
+            ACTIVE,
+        )
+    },
+];
+
+/// People of whom the source has two records.
+const CONVERSIONS: &[Case] = &[
+    Case {
+        record: CONTRACTOR,
+        anchor: "7",
+        ..person(
+            "active: an employee, and the account is that of the contractor's record, which has ended",
+            "active",
+            EMPLOYEE,
+        )
+    },
+    Case {
+        record: CONTRACTOR,
+        anchor: "7",
+        stamp: "halosync: leaver since 2026-10-10T23:59:59Z",
+        ..person(
+            "active: the same, and the stamp says that the contractor has left",
+            "active",
+            EMPLOYEE,
+        )
+    },
+    Case {
+        record: CONTRACTOR,
+        anchor: "7",
+        stamp: "halosync: leaver since 2026-10-10T23:59:59Z",
+        returning: "{account: hold}",
+        ..person(
+            "active: the same, and `returning: {account: hold}`",
+            "active",
+            EMPLOYEE,
+        )
+    },
+    Case {
+        record: CONTRACTOR,
+        ..person(
+            "active: an employee, and the account is theirs already",
+            "active",
+            EMPLOYEE,
+        )
+    },
+    Case {
+        record: CONTRACTOR,
+        anchor: "7",
+        ..person(
+            "leaver+0d: both records have ended, and the account is that of the contractor's",
+            "leaver+0d",
+            EMPLOYEE_LEFT,
+        )
+    },
+    Case {
+        record: EMPLOYEE,
+        anchor: "7",
+        state: None,
+        ..person(
+            "two records of an employee, and nothing tells them apart",
+            "",
+            EMPLOYEE,
+        )
+    },
+];
+
 /// How the account stands.
 const SITUATIONS: &[&str] = &[
     "none",
@@ -265,6 +388,28 @@ fn company(case: &Case, situation: &str) -> Company {
             .replace("then: states", &format!("then: {}", case.inactive)),
     );
     company.file("mapping.yaml", MAPPING);
+    if !case.returning.is_empty() {
+        let leaver = "    - name: leaver\n";
+        let returning = format!("{leaver}      returning: {}\n", case.returning);
+        company.change("lifecycle.yaml", leaver, &returning);
+        company.change(
+            "mapping.yaml",
+            "sAMAccountName: {value: \"u{{ person.number }}\", when: onCreate}",
+            "sAMAccountName: {unique: [\"u{{ person.number }}\"], numbered: true, when: onCreate}",
+        );
+        company.change(
+            "mapping.yaml",
+            "cn: \"User {{ person.number }}\"",
+            "cn: {unique: [\"User {{ person.number }}\"], numbered: true}",
+        );
+    }
+    if !case.record.is_empty() {
+        company.change(
+            "source.yaml",
+            "  person:\n",
+            &format!("  person:\n{SAME_PERSON}"),
+        );
+    }
     company.file(
         "guards.yaml",
         "apiVersion: halosync/v1\nkind: Guards\nmetadata: {name: corp}\nspec: {target: corp, breakGlass: [emergency], limits: [{name: deletions, actions: [delete], max: 10, onBreach: holdClass}]}\n",
@@ -281,6 +426,9 @@ fn company(case: &Case, situation: &str) -> Company {
     if case.seen != Seen::Missing {
         company.person("1", case.facts);
         company.people.people[0].in_scope = case.seen == Seen::Read;
+    }
+    if !case.record.is_empty() {
+        company.person("7", case.record);
     }
     company.directory.header.deleted_objects = Some(DeletedObjects {
         recycle_bin: Some(true),
@@ -317,10 +465,11 @@ fn company(case: &Case, situation: &str) -> Company {
         "kept for emergencies" => company.write("1", "sAMAccountName", "emergency"),
         "two with the anchor" => {
             company.account_in("OU=Research,OU=People", "2");
-            company.write("2", "employeeID", "1");
+            company.write("2", "employeeID", case.anchor);
         }
         _ => {}
     }
+    company.write("1", "employeeID", case.anchor);
     for entry in &mut company.directory.objects {
         entry.deletion = (entry.kind == EntryKind::User).then(|| {
             Box::new(DeletionFacts {
@@ -363,11 +512,23 @@ fn changes(plan: &Plan) -> Vec<String> {
     let mut words = Vec::new();
     for change in &plan.changes {
         match &change.action {
-            Action::Create { enable, .. } => words.push(format!(
-                "**create, {}**",
-                if *enable { "enabled" } else { "disabled" }
+            Action::Create {
+                enable, replaces, ..
+            } => words.push(format!(
+                "**create, {}**{}",
+                if *enable { "enabled" } else { "disabled" },
+                if replaces.is_some() {
+                    ", in place of this one"
+                } else {
+                    ""
+                }
             )),
-            Action::Adopt { .. } => words.push("adopt".to_owned()),
+            Action::Adopt { attribute, .. } => {
+                words.push(format!(
+                    "adopt: {}",
+                    value(&attribute.name, &attribute.after)
+                ));
+            }
             Action::Delete { .. } => words.push("**delete**".to_owned()),
             Action::ResetPassword {} => words.push("replace the password".to_owned()),
             Action::Enable {} => words.push("**enable**".to_owned()),
@@ -476,6 +637,26 @@ fn judge(company: &mut Company, config: &Config, case: &Case, situation: &str) -
     })
 }
 
+const SAME_PERSON: &str = "    samePerson:
+      by: '{{ person.nationalId }}'
+      prefer: [\"person.contract == 'employee'\"]
+";
+
+const OF_RETURNS: &str = "
+# Decisions about people who come back
+
+As above, but the state `leaver` says `returning`, and `cn` and `sAMAccountName` are `unique` and `numbered`, so that a second
+account can have a name.
+";
+
+const OF_CONVERSIONS: &str = "
+# Decisions about people with two records
+
+As above, but the source has two records of the person, 1 and 7, and says which counts:
+
+```yaml
+";
+
 const INTRODUCTION: &str = "# Decisions
 
 What a plan does in every case of a lifecycle: each state, each way an account can stand, with a read of people that is
@@ -498,14 +679,8 @@ people who are to work are enabled; and planning again after the plan was applie
 ```yaml
 ";
 
-#[test]
-fn every_case_is_decided_as_people_have_read_it() {
-    let mut page = INTRODUCTION.to_owned();
-    page.push_str(LIFECYCLE);
-    page.push_str("```\n\n```yaml\n");
-    page.push_str(MAPPING);
-    page.push_str("```\n\nStamps are kept in `extensionAttribute15`.\n");
-    for case in CASES {
+fn tables(page: &mut String, cases: &[Case]) {
+    for case in cases {
         let mut heading = case.name.to_owned();
         let first: String = heading.remove(0).to_uppercase().collect();
         let first = if case.state.is_some() {
@@ -540,6 +715,22 @@ fn every_case_is_decided_as_people_have_read_it() {
             .unwrap();
         }
     }
+}
+
+#[test]
+fn every_case_is_decided_as_people_have_read_it() {
+    let mut page = INTRODUCTION.to_owned();
+    page.push_str(LIFECYCLE);
+    page.push_str("```\n\n```yaml\n");
+    page.push_str(MAPPING);
+    page.push_str("```\n\nStamps are kept in `extensionAttribute15`.\n");
+    tables(&mut page, CASES);
+    page.push_str(OF_RETURNS);
+    tables(&mut page, RETURNS);
+    page.push_str(OF_CONVERSIONS);
+    page.push_str(SAME_PERSON);
+    page.push_str("```\n");
+    tables(&mut page, CONVERSIONS);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions.md");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &page).unwrap();

@@ -1,0 +1,309 @@
+//! `halosync verify journal`: whether a journal is as it was written, whose it is, and whether all of its plan was done.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::args::VerifyJournal;
+use super::checks::{Checks, Name, Refusal, journal_failure};
+use super::told::Told;
+use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::plan::{Change, ChangeId, PlanFile};
+
+/// Lines and changes named; the rest is counted.
+const NAMED: usize = 20;
+
+/// Runs the command.
+pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failure> {
+    let plan = match &verb.plan {
+        Some(path) => Some(crate::cli::show::read(path)?),
+        None => None,
+    };
+    let report = match &verb.report {
+        Some(path) => Some(report(path)?),
+        None => None,
+    };
+    let path = &verb.journal;
+    let bytes = apply::read_journal(path)
+        .map_err(|error| journal_failure(path, error))?
+        .ok_or_else(|| {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            Failure::file("read", path, &missing)
+        })?;
+    let audit = Audit::of(&bytes);
+    let mut checks = Checks::default();
+    checks.add(Name::Chain, chain(&audit));
+    match &plan {
+        Some(plan) => checks.add(Name::Plan, of_plan(&audit, plan)),
+        None => checks.skip(
+            Name::Plan,
+            &format!(
+                "no plan was named (--plan); the journal says it is of {}",
+                audit.plan.as_deref().unwrap_or("none")
+            ),
+        ),
+    }
+    match &report {
+        Some(report) => checks.add(Name::Report, of_report(&audit, report, plan.as_ref())),
+        None => checks.skip(
+            Name::Report,
+            "no report was named (--report): whether the end was cut off cannot be told",
+        ),
+    }
+    checks.add(Name::Applies, applies(&audit));
+    checks.add(Name::Outcomes, outcomes(&audit));
+    match &plan {
+        Some(plan) => checks.add(Name::Complete, complete(&audit, plan, report.as_ref())),
+        None => checks.skip(
+            Name::Complete,
+            "no plan was named (--plan): which changes there were is not known",
+        ),
+    }
+    let sentence = match checks.exit() {
+        Exit::Success => "nothing speaks against the journal",
+        Exit::Partial => "the journal is as it was written, and not everything in it is done",
+        _ => "the journal is not to be relied on",
+    };
+    let told = Told::new(
+        "journal",
+        &checks,
+        audit.plan.as_deref(),
+        sentence.to_owned(),
+    );
+    context.printer.result(&told.written(verb.format)?)?;
+    Ok(checks.exit())
+}
+
+fn report(path: &Path) -> Result<Outcome, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("{}: no report of an apply: {error}", path.display()),
+        )
+        .help("name the JSON file `apply` wrote, for example plan.3f9a2c1b7d50.report.json")
+    })
+}
+
+fn refusal(messages: Vec<String>, help: &str, exit: Exit) -> Refusal {
+    Refusal {
+        messages,
+        help: Some(help.to_owned()),
+        exit,
+    }
+}
+
+/// The first ones, and how many more there are.
+fn some(mut all: Vec<String>, what: &str) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more {what}"));
+    }
+    all
+}
+
+fn chain(audit: &Audit) -> Result<String, Refusal> {
+    if !audit.damage.is_empty() {
+        return Err(refusal(
+            some(audit.damage.clone(), "lines"),
+            "keep the file for an inquiry; nothing in it proves anything from there on",
+            Exit::Rejected,
+        ));
+    }
+    let torn = if audit.torn {
+        "; half a line behind them was never acknowledged, and the next apply cuts it off"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "{} lines, each follows the one before it, sha256 {}{torn}",
+        audit.end.lines, audit.end.head
+    ))
+}
+
+fn of_plan(audit: &Audit, plan: &PlanFile) -> Result<String, Refusal> {
+    let help = "name the plan the journal was written for";
+    if audit.plan.as_ref() != Some(&plan.digest) {
+        let found = audit.plan.as_deref().unwrap_or("none");
+        return Err(refusal(
+            vec![format!(
+                "the journal belongs to another plan ({found}) than the one named ({})",
+                plan.digest
+            )],
+            help,
+            Exit::Rejected,
+        ));
+    }
+    let foreign = audit.foreign(plan);
+    if foreign.is_empty() {
+        return Ok(format!("belongs to {}", plan.digest));
+    }
+    let told = foreign.into_iter().map(|change| {
+        format!(
+            "it tells of a write for change {} that the plan does not have",
+            change.0
+        )
+    });
+    Err(refusal(
+        some(told.collect(), "changes"),
+        "keep the file for an inquiry: halosync writes no such line",
+        Exit::Rejected,
+    ))
+}
+
+fn of_report(audit: &Audit, report: &Outcome, plan: Option<&PlanFile>) -> Result<String, Refusal> {
+    let wrong = audit.against(report, plan);
+    if !wrong.is_empty() {
+        return Err(refusal(
+            some(wrong, "differences"),
+            "keep both files for an inquiry",
+            Exit::Rejected,
+        ));
+    }
+    let since = audit.end.lines.saturating_sub(report.journal.lines);
+    Ok(match since {
+        0 => format!("ends at line {}, as the report says", audit.end.lines),
+        since => format!(
+            "has the line {} the report ends with, and {since} written since",
+            report.journal.lines
+        ),
+    })
+}
+
+fn applies(audit: &Audit) -> Result<String, Refusal> {
+    let Some(last) = audit.runs.last() else {
+        return Err(refusal(
+            vec!["no apply was begun".to_owned()],
+            "apply the plan",
+            Exit::Partial,
+        ));
+    };
+    let Some((at, counts)) = last.ended else {
+        return Err(refusal(
+            vec![format!(
+                "the apply of {} (line {}) did not end by itself",
+                last.at, last.line
+            )],
+            "apply the same plan again with this journal: it goes on where that one stopped",
+            Exit::Partial,
+        ));
+    };
+    let interrupted = audit.runs.iter().filter(|run| run.ended.is_none()).count();
+    Ok(format!(
+        "{} begun{}, the last one ended {at}: {} done, {} as desired already, {} not",
+        audit.runs.len(),
+        match interrupted {
+            0 => String::new(),
+            some => format!(" ({some} interrupted)"),
+        },
+        counts.done,
+        counts.already_as_desired,
+        counts.total() - counts.done - counts.already_as_desired
+    ))
+}
+
+fn outcomes(audit: &Audit) -> Result<String, Refusal> {
+    if !audit.unannounced.is_empty() {
+        let told = audit.unannounced.iter().map(|(line, change)| {
+            format!(
+                "line {line}: the outcome of a write for change {} that was never announced",
+                change.0
+            )
+        });
+        return Err(refusal(
+            some(told.collect(), "outcomes"),
+            "keep the file for an inquiry: halosync announces every write",
+            Exit::Rejected,
+        ));
+    }
+    if !audit.unsettled.is_empty() {
+        let told = audit.unsettled.iter().map(|one| {
+            format!(
+                "line {}: {} was announced, and {}",
+                one.line,
+                write(&one.change, one.step),
+                if one.unanswered {
+                    "no answer came"
+                } else {
+                    "nothing more is known"
+                }
+            )
+        });
+        return Err(refusal(
+            some(told.collect(), "writes"),
+            "apply the same plan again with this journal: it looks what happened before it does anything",
+            Exit::Partial,
+        ));
+    }
+    Ok(format!(
+        "every write that was announced has one; {} done",
+        audit.done()
+    ))
+}
+
+fn write(change: &ChangeId, step: Step) -> String {
+    let which = match step {
+        Step::Write => "the write",
+        Step::Add => "the new account",
+        Step::Password => "the initial password",
+        Step::Finish => "the last write",
+    };
+    format!("{which} of change {}", change.0)
+}
+
+/// Whether every change of the plan is done or was found as desired. The journal alone cannot tell of each which: for
+/// what was found as desired nothing is written.
+fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<String, Refusal> {
+    let all = plan.content.changes.len();
+    let not_done = audit.not_done(plan);
+    let counts = audit.runs.last().and_then(|run| run.ended);
+    let achieved = counts.is_some_and(|(_, counts)| {
+        counts.total() == all as u64 && counts.done + counts.already_as_desired == counts.total()
+    });
+    if achieved {
+        return Ok(format!(
+            "all {all} changes are as planned, {} of them found so",
+            not_done.len()
+        ));
+    }
+    let reported: HashMap<&ChangeId, &ChangeReport> = report
+        .into_iter()
+        .flat_map(|report| &report.changes)
+        .map(|change| (&change.id, change))
+        .collect();
+    let why = |change: &Change| match reported.get(&change.id) {
+        Some(report) if report.outcome.is_achieved() => None,
+        Some(report) => Some(format!(": {}", report.outcome.kind())),
+        None => Some(String::new()),
+    };
+    let told: Vec<String> = not_done
+        .iter()
+        .filter_map(|change| {
+            Some(format!(
+                "{} {} ({}){}",
+                change.action.kind(),
+                change.object.dn,
+                change.person.label,
+                why(change)?
+            ))
+        })
+        .collect();
+    let mut messages = vec![format!(
+        "{} of {all} changes have no write that is done{}",
+        told.len(),
+        if report.is_some() {
+            ""
+        } else {
+            ", those included that were found as desired (name the report to tell them apart)"
+        }
+    )];
+    messages.extend(some(told, "changes"));
+    Err(refusal(
+        messages,
+        "apply the same plan again with this journal, or plan again if it has expired",
+        Exit::Partial,
+    ))
+}

@@ -1,0 +1,81 @@
+//! `halosync verify`: whether a plan would be applied, and whether a journal is whole. Without network, and without changing
+//! anything.
+
+pub(crate) mod args;
+pub(crate) mod checks;
+mod configuration;
+mod journal;
+mod told;
+
+use std::path::Path;
+
+use args::{Verified, Verify};
+use checks::{Checks, Name, Refusal};
+use told::Told;
+
+use super::apply::journal_path;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::project;
+use crate::plan;
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, verb: &Verify) -> Result<Exit, Failure> {
+    match (&verb.what, &verb.plan) {
+        (Some(Verified::Journal(verb)), _) => journal::run(context, verb),
+        (None, Some(plan)) => of_plan(context, verb, plan),
+        (None, None) => Err(Failure::new(Exit::Usage, "no plan is named")),
+    }
+}
+
+/// Everything `apply` would refuse the plan for.
+fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mut checks = Checks::default();
+    let file = match plan::read(&bytes) {
+        Ok(file) => file,
+        Err(error) => {
+            let refusal = Refusal::from(super::show::refused(path, &error));
+            checks.add(Name::File, Err(refusal));
+            return told(context, verb, &checks, None);
+        }
+    };
+    checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
+    // Nothing of it would be used: `apply` asks for it only when there is something to apply.
+    if file.content.changes.is_empty() {
+        let found = match checks::all_held(&file) {
+            Some(refusal) => Err(refusal),
+            None => Ok("the plan has no changes: there is nothing to apply".to_owned()),
+        };
+        checks.add(Name::Guards, found);
+        return told(context, verb, &checks, Some(&file.digest));
+    }
+    let project = match project::load(context, &verb.project) {
+        Ok(project) => Some(project),
+        Err(failure) => {
+            let mut refusal = Refusal::from(failure);
+            if refusal.messages.is_empty() {
+                let message = "the project's configuration is not valid; see above";
+                refusal.messages.push(message.to_owned());
+            }
+            checks.add(Name::Project, Err(refusal));
+            None
+        }
+    };
+    checks::of_changes(context, project.as_ref(), path, &file, &mut checks)?;
+    let journal = journal_path(path, &file, verb.journal.as_deref());
+    checks.add(Name::Journal, checks::journal(&journal, &file));
+    told(context, verb, &checks, Some(&file.digest))
+}
+
+fn told(
+    context: &Context,
+    verb: &Verify,
+    checks: &Checks,
+    digest: Option<&str>,
+) -> Result<Exit, Failure> {
+    let told = Told::of_plan(checks, digest);
+    context.printer.result(&told.written(verb.format)?)?;
+    Ok(checks.exit())
+}

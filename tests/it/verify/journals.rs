@@ -1,0 +1,168 @@
+//! `halosync verify journal` through the binary. Journals of real applies are verified in the end-to-end cases.
+
+use halosync::apply::{Counts, Line, Step, StepResult};
+use halosync::plan::{ChangeId, PlanFile};
+
+use super::{Desk, written};
+
+fn at() -> jiff::Timestamp {
+    jiff::Timestamp::UNIX_EPOCH
+}
+
+fn intent(change: &ChangeId) -> Line {
+    Line::Intent {
+        change: change.clone(),
+        step: Step::Write,
+        at: at(),
+        object: None,
+        dn: None,
+        before: std::collections::BTreeMap::new(),
+    }
+}
+
+fn outcome(change: &ChangeId, result: StepResult) -> Line {
+    Line::Outcome {
+        change: change.clone(),
+        step: Step::Write,
+        at: at(),
+        result,
+        created: None,
+        stamp: None,
+        message: None,
+    }
+}
+
+fn end(done: u64, failed: u64) -> Line {
+    Line::End {
+        at: at(),
+        counts: Counts {
+            done,
+            failed,
+            ..Counts::default()
+        },
+    }
+}
+
+/// Everything as a complete apply leaves it.
+fn complete(file: &PlanFile) -> Vec<Line> {
+    let changes = &file.content.changes;
+    let mut lines: Vec<Line> = changes
+        .iter()
+        .flat_map(|change| [intent(&change.id), outcome(&change.id, StepResult::Done)])
+        .collect();
+    lines.push(end(changes.len() as u64, 0));
+    lines
+}
+
+async fn verified(desk: &Desk, exit: i32) -> String {
+    let journal = desk.journal_path().display().to_string();
+    let verify = ["verify", "journal", &journal, "--plan", "plan.json"];
+    desk.run(&verify).await.expect(exit).stdout
+}
+
+#[tokio::test]
+async fn complete_interrupted_and_foreign_journals_are_told_apart() {
+    let desk = Desk::new("leaver", 0).await;
+    let (file, path) = (desk.file(), desk.journal_path());
+    let lines = complete(&file);
+
+    written(&path, &file, &lines);
+    let told = verified(&desk, 0).await;
+    for line in [
+        "ok          chain         ",
+        "ok          plan          belongs to sha256:",
+        "not checked report        ",
+        "ok          applies       1 begun, the last one ended 1970",
+        "ok          outcomes      every write that was announced has one",
+        "ok          complete      all ",
+    ] {
+        assert!(told.contains(line), "{line}\n---\n{told}");
+    }
+
+    // Every line edited, taken out, doubled or swapped with the next one is told by its number.
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let all: Vec<&str> = whole.split_inclusive('\n').collect();
+    for number in 1..all.len() - 1 {
+        for (kind, edited) in [
+            (
+                "edited",
+                [
+                    &all[..number],
+                    &[&*all[number].replace("1970", "1971")],
+                    &all[number + 1..],
+                ]
+                .concat(),
+            ),
+            ("taken out", [&all[..number], &all[number + 1..]].concat()),
+            ("doubled", [&all[..=number], &all[number..]].concat()),
+            ("swapped", {
+                let mut lines = all.clone();
+                lines.swap(number, number + 1);
+                lines
+            }),
+        ] {
+            if kind == "swapped" && number + 2 > all.len() {
+                continue;
+            }
+            std::fs::write(&path, edited.concat()).unwrap();
+            let audit = halosync::apply::Audit::of(edited.concat().as_bytes());
+            let told = audit.damage.join("\n");
+            let near = [number, number + 1].map(|line| format!("journal line {line} "));
+            assert!(
+                near.iter().any(|near| told.contains(near)),
+                "{kind} {number}: {told}"
+            );
+        }
+    }
+    let told = verified(&desk, 6).await;
+    assert!(
+        told.contains("REFUSED     chain         journal line "),
+        "{told}"
+    );
+
+    std::fs::remove_file(&path).unwrap();
+    written(&path, &file, &lines[..1]);
+    let told = verified(&desk, 4).await;
+    assert!(told.contains("did not end by itself"), "{told}");
+    assert!(told.contains("line 3: the write of change "), "{told}");
+    assert!(told.contains("and nothing more is known"), "{told}");
+    assert!(
+        told.contains("changes have no write that is done"),
+        "{told}"
+    );
+
+    std::fs::remove_file(&path).unwrap();
+    let nobody = ChangeId("nobody".into());
+    written(
+        &path,
+        &file,
+        &[outcome(&nobody, StepResult::Done), end(1, 0)],
+    );
+    let told = verified(&desk, 6).await;
+    assert!(
+        told.contains("a write for change nobody that the plan does not have"),
+        "{told}"
+    );
+    assert!(
+        told.contains("line 3: the outcome of a write for change nobody that was never announced"),
+        "{told}"
+    );
+
+    let journal = path.display().to_string();
+    let json = ["verify", "journal", &journal, "--format", "json"];
+    let json = desk.run(&json).await.expect(6).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["of"], &json["exitCode"]),
+        (&"journal".into(), &6.into())
+    );
+    desk.run(&["verify", "journal", "nothing.jsonl"])
+        .await
+        .expect(64);
+    desk.run(&["verify", "journal", "mapping.yaml"])
+        .await
+        .expect(6);
+    std::fs::write(desk.path().join("empty"), "").unwrap();
+    desk.run(&["verify", "journal", "empty"]).await.expect(6);
+    desk.run(&["verify"]).await.expect(64);
+}
