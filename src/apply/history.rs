@@ -158,6 +158,7 @@ pub struct History {
     steps: HashMap<(ChangeId, Step), StepState>,
     created: HashMap<ChangeId, Guid>,
     stamps: HashMap<ChangeId, i64>,
+    done_at: HashMap<ChangeId, jiff::Timestamp>,
     runs: u32,
     ended: Option<(jiff::Timestamp, Counts)>,
     valid_bytes: usize,
@@ -212,8 +213,12 @@ impl History {
                 result,
                 created,
                 stamp,
+                at,
                 ..
             } => {
+                if result == StepResult::Done {
+                    self.done_at.insert(change.clone(), at);
+                }
                 if let Some(stamp) = stamp {
                     self.stamps.insert(change.clone(), stamp);
                 }
@@ -245,6 +250,11 @@ impl History {
     /// `pwdLastSet` of the account right after an earlier apply set its password.
     pub fn stamp(&self, change: &ChangeId) -> Option<i64> {
         self.stamps.get(change).copied()
+    }
+
+    /// When an earlier apply did the last write of this change that is done.
+    pub fn done_at(&self, change: &ChangeId) -> Option<jiff::Timestamp> {
+        self.done_at.get(change).copied()
     }
 
     /// How many applies began before this one.

@@ -40,7 +40,7 @@ pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, Ste
 pub use journal::{Journal, JournalError, Medium, read_journal};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
-    FailureKind, NameGiven, Outcome, Verdict,
+    FailureKind, LeaverTime, NameGiven, Outcome, Verdict,
 };
 pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
 pub use selection::Selection;
@@ -120,6 +120,8 @@ pub struct Options {
     pub concurrency: usize,
     /// How often and how patiently to try again what may work later.
     pub retry: Retry,
+    /// The project's time zone: in which days end, for the record of how long it took to disable an account.
+    pub zone: jiff::tz::TimeZone,
     /// Asks the run to end early.
     pub cancel: Cancel,
     /// What of the plan is asked for.
@@ -135,6 +137,7 @@ impl Options {
             clock,
             concurrency: 4,
             retry: Retry::default(),
+            zone: jiff::tz::TimeZone::UTC,
             cancel: Cancel::never(),
             selection: Selection::default(),
             bounds: BTreeMap::new(),
@@ -273,6 +276,7 @@ pub async fn run<W: DirectoryWriter>(
         counts,
         stopped,
         names: Outcome::names(&plan.content.changes, &changes),
+        leavers: Outcome::leavers(&plan.content, &options.zone, &changes, journal.history()),
         changes,
         password_files: passwords.map(|sink| sink.files()).unwrap_or_default(),
         journal: journal.end(),

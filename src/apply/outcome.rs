@@ -2,13 +2,15 @@
 //!
 //! Plain data for reports; holds no secret, ever (P4). Must not know how anything is executed.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::chain::JournalEnd;
+use super::history::History;
 use crate::model::{Dn, Guid, Name};
-use crate::plan::{Action, Change, ChangeId, PersonRef, PlanValue};
+use crate::plan::{Action, Change, ChangeId, PersonRef, Plan, PlanValue};
 
 /// Format version of a serialised [`Outcome`].
 pub const FORMAT: &str = "halosync/outcome/v1";
@@ -47,6 +49,10 @@ pub struct Outcome {
     /// Names that are not given again and that somebody has now, by this run or an earlier one of the same plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameGiven>,
+    /// How long it took from the fact in the source to the disabled account, for every change of the plan that disables one, the longest
+    /// first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leavers: Vec<LeaverTime>,
     /// Where the journal ended when this was written. A journal that does not have this line has lost its end.
     pub journal: JournalEnd,
 }
@@ -63,6 +69,29 @@ pub struct NameGiven {
     pub name: String,
     /// Who has it.
     pub person: PersonRef,
+}
+
+/// From the fact in the source to the disabled account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeaverTime {
+    /// The change that disables.
+    pub change: ChangeId,
+    /// The person.
+    pub person: PersonRef,
+    /// When there was reason to disable the account. Of a date the end of the day in the project's time zone.
+    #[schemars(with = "String")]
+    pub since: jiff::Timestamp,
+    /// What tells it, for example `endsOn 2026-11-20`.
+    pub by: String,
+    /// When the account was disabled, by this run or an earlier one of the same plan. Absent when it is not, and when
+    /// somebody else had disabled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub disabled: Option<jiff::Timestamp>,
+    /// Seconds between both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
 }
 
 /// The verdict over a whole run.
@@ -362,6 +391,38 @@ impl Outcome {
                 })
             })
             .collect()
+    }
+
+    /// How long it took until accounts were disabled.
+    pub(super) fn leavers(
+        plan: &Plan,
+        zone: &jiff::tz::TimeZone,
+        changes: &[ChangeReport],
+        history: &History,
+    ) -> Vec<LeaverTime> {
+        let reports: HashMap<&ChangeId, &ChangeReport> =
+            changes.iter().map(|report| (&report.id, report)).collect();
+        let mut leavers: Vec<LeaverTime> = crate::plan::disabled_since(plan, zone)
+            .into_iter()
+            .map(|(change, since)| {
+                let now = reports
+                    .get(&change.id)
+                    .filter(|report| report.outcome == ChangeOutcome::Done {});
+                let disabled = history
+                    .done_at(&change.id)
+                    .or_else(|| now.and_then(|report| report.finished));
+                LeaverTime {
+                    change: change.id.clone(),
+                    person: change.person.clone(),
+                    since: since.at,
+                    by: since.by,
+                    disabled,
+                    seconds: disabled.map(|at| at.duration_since(since.at).as_secs()),
+                }
+            })
+            .collect();
+        leavers.sort_by_key(|leaver| std::cmp::Reverse(leaver.seconds));
+        leavers
     }
 
     /// Judges outcomes. `wrote` is true when a write of this run has, or may have, taken effect.

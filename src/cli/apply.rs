@@ -95,6 +95,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         }
     };
     let mut options = Options::new(context.clock.clone());
+    options.zone = project.zone()?;
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
     options.bounds = super::bounds::of(&project);

@@ -67,7 +67,10 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
             }
         }
     });
-    let report = plan::report(plan, proposed.as_ref());
+    let mut report = plan::report(plan, proposed.as_ref());
+    if verb.from.is_none() {
+        planning::date(context, project, &mut report).await?;
+    }
     print(context, verb, &report)?;
     Ok(exit(&report, &reads))
 }

@@ -2,7 +2,7 @@
 //!
 //! Holds readers only (P3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,8 +21,8 @@ use crate::connector::rest::{Budget, RunSettings};
 use crate::connector::{DirectoryReader, ldap};
 use crate::explain::{self, Who};
 use crate::intake::Intake;
-use crate::model::{DirectorySnapshot, Dn, Name, PeopleSnapshot};
-use crate::plan::{self, Edits, Only, PlanFile, PlanInput};
+use crate::model::{DirectorySnapshot, Dn, Guid, Name, PeopleSnapshot};
+use crate::plan::{self, DriftGroup, DriftReport, Edits, LastWritten, Only, PlanFile, PlanInput};
 use crate::{render, snapshot};
 
 /// Both sides, as read.
@@ -352,6 +352,58 @@ pub(crate) async fn read_for(
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
     }
+}
+
+/// Adds when edits, and what may be one, were made. Of single accounts, and only of those that differ.
+pub(crate) async fn date(
+    context: &Context,
+    project: &Project,
+    report: &mut DriftReport,
+) -> Result<(), Failure> {
+    let mut wanted: BTreeMap<Name, BTreeMap<Guid, BTreeSet<String>>> = BTreeMap::new();
+    let may_be = |group| matches!(group, DriftGroup::Edited | DriftGroup::Undetermined);
+    // Who is in a group since when is told of no attribute of its own.
+    let differences = report.differences.iter();
+    for one in differences.filter(|one| may_be(one.group) && one.what != "member") {
+        if let Some(guid) = one.object.guid {
+            let of_target = wanted.entry(one.target.clone()).or_default();
+            of_target.entry(guid).or_default().insert(one.what.clone());
+        }
+    }
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let mut targets = Vec::new();
+    for (name, wanted) in wanted {
+        if let Some(directory) = project.config.directories.get(&name) {
+            let settings = resolver.directory(directory, Access::Read);
+            targets.extend(settings.map(|settings| (name, settings, wanted)));
+        }
+    }
+    resolver.finish()?;
+    for (name, settings, wanted) in targets {
+        let now = context.clock.clone();
+        let clock: Clock = Arc::new(move || whole_seconds(now()));
+        let asked = async {
+            let reader = ldap::LdapReader::connect(settings, clock).await?;
+            reader.last_writes(&wanted).await
+        };
+        match asked.await {
+            Ok(writes) => {
+                let differences = report.differences.iter_mut();
+                for one in differences.filter(|one| may_be(one.group) && one.target == name) {
+                    let key = one.object.guid.map(|guid| (guid, one.what.clone()));
+                    let last = key.and_then(|key| writes.get(&key));
+                    one.written = last.map(|last| LastWritten {
+                        at: last.at,
+                        controller: last.controller.clone(),
+                    });
+                }
+            }
+            Err(error) => context.printer.note(&format!(
+                "warning: {name} does not tell when edits were made: {error}"
+            )),
+        }
+    }
+    Ok(())
 }
 
 /// Nobody judges a condition by fractions of a second, and reviewers read these moments.

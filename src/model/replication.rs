@@ -3,6 +3,8 @@
 //! Must not know connections. Keeps: bytes that are not what the specification says give no moment, never a wrong one,
 //! and never a panic.
 
+use super::Guid;
+
 /// `userAccountControl` among attributes: its object identifier, 1.2.840.113556.1.4.8, as the default prefix table
 /// ([MS-DRSR] 5.12.4, `ATTRTYP`) shortens it. The base schema always has this one.
 pub const USER_ACCOUNT_CONTROL: u32 = 0x0009_0008;
@@ -18,6 +20,50 @@ const EPOCH: i64 = 11_644_473_600;
 /// The moment of the last originating write of an attribute, by a `replPropertyMetaData` of version 1
 /// (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]): when it was made, not when it arrived. `None` when it does not tell.
 pub fn last_written(metadata: &[u8], attribute: u32) -> Option<jiff::Timestamp> {
+    written(metadata, attribute).map(|written| written.at)
+}
+
+/// The last originating write of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// When it was made.
+    pub at: jiff::Timestamp,
+    /// The database it was made in: the invocation of a domain controller ([MS-ADTS] 3.1.1.1.9).
+    pub invocation: Guid,
+}
+
+/// `name` among attributes (1.2.840.113556.1.4.1): written whenever an object is renamed or moved ([MS-ADTS]
+/// 3.1.1.5.4.1).
+pub const NAME: u32 = 0x0009_0001;
+
+/// The number an attribute has in metadata, by its object identifier and `msDS-IntId` as its definition gives them: that
+/// of [MS-DRSR] 5.16.4, for identifiers whose prefix every directory has in the same place. `None` for all others.
+pub fn attribute_type(oid: &str, int_id: Option<i64>) -> Option<u32> {
+    /// Places of the default prefix table ([MS-DRSR] 5.16.4, `NewPrefixTable`) with attributes of accounts.
+    const PREFIXES: [(&str, u32); 5] = [
+        ("2.5.4", 0),
+        ("1.2.840.113556.1.2", 2),
+        ("1.2.840.113556.1.4", 9),
+        ("0.9.2342.19200300.100.1", 21),
+        ("2.16.840.1.113730.3.1", 22),
+    ];
+    /// From here on the last part does not fit beside the prefix.
+    const LARGEST: u32 = 16_384;
+    // A number of 32 bits, written as a signed one.
+    if let Some(id) = int_id {
+        return u32::try_from(id).ok().or_else(|| {
+            let signed = i32::try_from(id).ok()?;
+            Some(u32::from_ne_bytes(signed.to_ne_bytes()))
+        });
+    }
+    let (prefix, last) = oid.rsplit_once('.')?;
+    let last: u32 = last.parse().ok().filter(|last| *last < LARGEST)?;
+    let (_, place) = PREFIXES.iter().find(|(known, _)| *known == prefix)?;
+    Some(place << 16 | last)
+}
+
+/// The last originating write of an attribute, by a `replPropertyMetaData` of version 1. `None` when it does not tell.
+pub fn written(metadata: &[u8], attribute: u32) -> Option<Written> {
     let (head, entries) = metadata.split_first_chunk::<HEAD>()?;
     let number = |bytes: &[u8], at: usize| {
         let bytes = bytes.get(at..at + 4)?;
@@ -39,7 +85,10 @@ pub fn last_written(metadata: &[u8], attribute: u32) -> Option<jiff::Timestamp> 
     if seconds <= 0 {
         return None;
     }
-    jiff::Timestamp::from_second(seconds.checked_sub(EPOCH)?).ok()
+    Some(Written {
+        at: jiff::Timestamp::from_second(seconds.checked_sub(EPOCH)?).ok()?,
+        invocation: Guid::from_wire(entry.get(16..32)?)?,
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +123,35 @@ mod tests {
             Some("2026-10-01T08:00:00Z".parse().unwrap())
         );
         assert_eq!(last_written(&good, 0x0009_0290), None);
+    }
+
+    #[test]
+    fn attributes_have_the_numbers_of_the_default_prefixes() {
+        for (oid, int_id, expected) in [
+            ("1.2.840.113556.1.4.8", None, Some(USER_ACCOUNT_CONTROL)),
+            ("1.2.840.113556.1.4.1", None, Some(NAME)),
+            ("2.5.4.12", None, Some(12)),
+            ("1.2.840.113556.1.2.141", None, Some(0x0002_008d)),
+            ("0.9.2342.19200300.100.1.3", None, Some(0x0015_0003)),
+            ("2.16.840.1.113730.3.1.35", None, Some(0x0016_0023)),
+            (
+                "1.2.840.113556.1.8000.2554.7",
+                Some(-1_500_000_000),
+                Some(2_794_967_296),
+            ),
+            ("1.2.840.113556.1.8000.2554.7", None, None),
+            ("1.2.840.113556.1.4.16384", None, None),
+            ("", None, None),
+            ("1.2.840.113556.1.4.-1", None, None),
+        ] {
+            assert_eq!(attribute_type(oid, int_id), expected, "{oid}");
+        }
+        let good = vector(&[entry(12, 13_435_315_200)]);
+        let written = written(&good, 12).expect("written");
+        assert_eq!(
+            written.invocation,
+            Guid::from_wire(&[7; 16]).expect("a GUID")
+        );
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod requests;
 mod returns;
 mod risk;
 mod same_person;
+mod since;
 mod steps;
 mod strangers;
 mod target;
@@ -70,7 +71,7 @@ pub use build::{
 pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
-    Edits, Evidence, causes, report,
+    Edits, Evidence, LastWritten, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use floors::{Floors, overreach};
@@ -78,4 +79,5 @@ pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};
 pub use requests::requests;
+pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};

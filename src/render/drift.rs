@@ -114,6 +114,8 @@ fn verdict(told: &DriftReport) -> Vec<Line> {
             .own(" in the directory")
     } else if counts.undetermined > 0 {
         first.strong("No edit is proven")
+    } else if unproven(told) {
+        first.strong("No edit in what was read")
     } else {
         first.strong("No drift")
     };
@@ -151,6 +153,15 @@ fn verdict(told: &DriftReport) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// Whether a read may be missing something.
+fn unproven(told: &DriftReport) -> bool {
+    let people = told.inputs.people.values().map(|read| &read.completeness);
+    let directories = told.inputs.directories.values();
+    people
+        .chain(directories.map(|read| &read.completeness))
+        .any(|completeness| !completeness.is_proven())
 }
 
 fn footer(told: &DriftReport) -> Vec<Line> {
@@ -210,6 +221,12 @@ fn item(one: &Difference, several: bool) -> Item {
     };
     if let Some(then) = &one.wanted_then {
         line = values(line.own(" (then "), then).own(")");
+    }
+    if let Some(written) = &one.written {
+        line = line.own(format!(", written {}", written.at));
+        if let Some(controller) = &written.controller {
+            line = line.own(" on ").code(controller.clone());
+        }
     }
     line = line.own(match one.policy {
         Some(DriftPolicy::Revert) => " · the next plan writes it back",

@@ -84,6 +84,13 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
         });
     }
     sections.push(Section {
+        title: "From the fact in the source to the disabled account".into(),
+        size: count(number(outcome.leavers.len()), "leaver", "leavers"),
+        items_are: "leavers",
+        essential: false,
+        items: leavers_items(&labels, outcome, full),
+    });
+    sections.push(Section {
         title: "Names given, not to be given again".into(),
         size: count(number(outcome.names.len()), "name", "names"),
         items_are: "names",
@@ -389,6 +396,54 @@ fn listed(labels: &Labels<'_>, changes: &[&ChangeReport], full: bool) -> Vec<Ite
         items.push(Item { lines: rest });
     }
     items
+}
+
+/// `Jane Doe (1042) · 6 d 9 h · endsOn 2026-11-20, disabled 2026-11-27T09:00:00Z`, the longest first.
+fn leavers_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item> {
+    let all = &outcome.leavers;
+    let shown = if full { all.len() } else { NAMES };
+    let mut lines: Vec<Line> = all
+        .iter()
+        .take(shown)
+        .map(|leaver| {
+            let sign = match leaver.disabled {
+                Some(_) => Sign::None,
+                None => Sign::Alarm,
+            };
+            let line = Line::new(0, sign)
+                .name(labels.person(&leaver.person))
+                .own(" · ");
+            let line = match leaver.seconds {
+                Some(seconds) => line.strong(elapsed(seconds)),
+                None => line.strong("not disabled by this plan"),
+            };
+            let line = line.own(" · ").sentence(leaver.by.clone());
+            match leaver.disabled {
+                Some(at) => line.own(format!(", disabled {at}")),
+                None => line,
+            }
+        })
+        .collect();
+    more(&mut lines, 0, all.len(), shown);
+    lines
+        .into_iter()
+        .map(|line| Item { lines: vec![line] })
+        .collect()
+}
+
+/// The two largest parts of a time.
+fn elapsed(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if days > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours} h {} min", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else {
+        format!("{seconds} s")
+    }
 }
 
 fn names_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item> {

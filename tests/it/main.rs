@@ -11,6 +11,7 @@ mod auth;
 mod base;
 mod demo;
 mod directory;
+mod drift;
 mod e2e;
 mod explain;
 mod fuzz;

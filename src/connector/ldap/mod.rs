@@ -8,6 +8,7 @@
 mod catalog;
 mod connect;
 mod deletion;
+mod edits;
 mod errors;
 pub mod probe;
 mod read;
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 
 use crate::model::{Dn, Name};
 
+pub use edits::LastWrite;
 pub use read::LdapReader;
 pub use write::LdapWriter;
 

@@ -78,6 +78,15 @@ impl LdapReader {
         })
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// One more connection, as the same account to the same server.
+    pub(super) async fn open(&self) -> Result<Session, ConnectorError> {
+        self.server.open_another().await
+    }
+
     /// Asks for group members in parts of this many. Without it the server decides; Active Directory gives 1,500 at a
     /// time.
     #[must_use]

@@ -1,7 +1,6 @@
 //! Gives each change of a plan its cause.
 //!
-//! Knows plans and edits. Keeps that a cause is named only where something shows it; what a change was said to be caused
-//! by without that stays.
+//! Knows plans and edits. Keeps that a cause is named only where something shows it.
 
 use hashbrown::HashMap;
 
@@ -93,11 +92,8 @@ fn of<'r>(
     let finding = place(change.because.rule).map_or(Finding::Unknown, |rule| {
         edits.step(&change.id, (person.0, person.1), rule)
     });
-    match cause(known, &finding) {
-        // What is said of it without evidence is not worse than nothing.
-        Cause::Undetermined => (None, Vec::new()),
-        cause => (Some(cause), Vec::new()),
-    }
+    // What is said of a change of this kind without evidence does not count beside evidence that says nothing.
+    (Some(cause(known, &finding)), Vec::new())
 }
 
 fn cause(known: Option<bool>, finding: &Finding<'_>) -> Cause {

@@ -15,7 +15,7 @@ pub use edits::{Applied, Edits};
 pub(super) use edits::{Edit, Finding};
 pub(super) use left::Left;
 pub use report::{
-    DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, report,
+    DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, LastWritten, report,
 };
 
 /// What a plan is given to know edits by.

@@ -14,6 +14,7 @@ use super::super::{
 };
 use crate::config::kinds::DriftPolicy;
 use crate::model::{DirectoryIdentity, Location, Name};
+use crate::policy::held;
 
 /// Format of a drift report.
 pub const DRIFT_FORMAT: &str = "halosync/drift/v1";
@@ -142,11 +143,26 @@ pub struct Difference {
     /// What becomes of the edit; of edits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<DriftPolicy>,
+    /// When what stands there was last written; of edits and undetermined differences, where the directory tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<LastWritten>,
     /// True for configuration that stands in the working tree and is not approved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proposed: bool,
     /// Where the rule stands.
     pub rule: Location,
+}
+
+/// A write in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastWritten {
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub at: jiff::Timestamp,
+    /// The domain controller it was made on, where the directory tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
 }
 
 /// Tells differences apart. `plan` is that of the approved configuration, unguarded and with the causes of its changes;
@@ -216,7 +232,12 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
         targets: plan.targets,
         counts,
         differences,
-        held: plan.held,
+        held: plan
+            .held
+            .into_iter()
+            // It is among the differences.
+            .filter(|held| held.code != held::DRIFT_ASK.code)
+            .collect(),
         rules: plan.rules,
     }
 }
@@ -241,6 +262,7 @@ impl Part {
             wanted: self.wanted,
             wanted_then: None,
             policy: (group == DriftGroup::Edited).then_some(DriftPolicy::Revert),
+            written: None,
             proposed: false,
             rule: place(rules, self.rule)?,
         })
@@ -263,6 +285,7 @@ fn edit(left: &EditLeft, rules: &[Rule]) -> Option<Difference> {
         wanted: left.wanted.clone(),
         wanted_then: left.wanted_then.clone(),
         policy: Some(left.policy),
+        written: None,
         proposed: false,
         rule: place(rules, left.rule)?,
     })

@@ -466,6 +466,7 @@ impl Bench {
     pub(crate) fn options(&self) -> Options {
         let clock = self.clock.clone();
         Options {
+            zone: jiff::tz::TimeZone::UTC,
             clock: Arc::new(move || {
                 jiff::Timestamp::from_second(clock.fetch_add(1, Ordering::SeqCst)).unwrap()
             }),

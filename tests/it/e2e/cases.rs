@@ -242,7 +242,14 @@ pub(super) async fn leavers_are_disabled_and_moved(lab: Lab) {
     lab.edit(2, |person| person.ends_on = Some("2026-01-31".into()));
     let plan = lab.plan().await.expect(0);
     assert!(plan.stdout.contains("Disable 2"), "{}", plan.stdout);
-    lab.apply().await.expect(0);
+    let applied = lab.apply().await.expect(0);
+    assert!(
+        applied
+            .stdout
+            .contains("From the fact in the source to the disabled account"),
+        "{}",
+        applied.stdout
+    );
     let jane = lab.account("1").await.expect("an account");
     assert_eq!(jane.one("userAccountControl"), "66050");
     assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Leavers,OU=People"));

@@ -151,11 +151,35 @@ pub(super) async fn edits_are_told_from_other_changes(lab: Lab) {
     let company = ["Ann Lee", "Jane Doe", "Kim Park", "Max Moe", "Otto Ott"]
         .map(|name| ("configuration", name, "company"));
     assert_eq!(told(&found), expected(&[&edited[..], &company].concat()));
+    // When, and where, as far as a directory keeps it: the embedded one keeps it of `userAccountControl`.
+    let report: Value = serde_json::from_str(&found.stdout).expect("JSON");
+    let written = |what: &str, part: &str| {
+        let all = report["differences"].as_array().expect("a list").iter();
+        let mut all = all.filter(|one| one["what"] == what && one["group"] == "edited");
+        all.next().expect("a difference")["written"][part].clone()
+    };
+    let moment = |what: &str| -> jiff::Timestamp {
+        let at = written(what, "at");
+        at.as_str().expect("a moment").parse().expect("a moment")
+    };
+    assert!(moment("enabled") > jiff::Timestamp::UNIX_EPOCH);
+    if lab.site.forest.is_none() {
+        let now = super::failures::now();
+        assert!(now.duration_since(moment("enabled")).as_secs().abs() < 600);
+        assert!(now.duration_since(moment("title")).as_secs().abs() < 600);
+        assert!(now.duration_since(moment("placement")).as_secs().abs() < 600);
+        assert!(
+            written("title", "controller").is_string(),
+            "{}",
+            found.stdout
+        );
+    }
     let text = lab.run(&drift).await.expect(2);
     for part in [
         "4 edits in the directory · 1 from the source since the last apply · 5 from configuration not applied yet",
-        "title: found \"Wizard\", wanted \"Engineer\" · the next plan writes it back",
-        "the account is disabled · the next plan writes it back",
+        "title: found \"Wizard\", wanted \"Engineer\"",
+        "the account is disabled, written ",
+        " · the next plan writes it back",
         "is not in the group Everyone",
         "not approved yet",
     ] {

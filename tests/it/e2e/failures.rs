@@ -480,6 +480,6 @@ pub(super) async fn the_29th_of_february(lab: &mut Lab) {
     clippy::disallowed_methods,
     reason = "the program reads the clock, and its plan is applied"
 )]
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }

@@ -1,8 +1,8 @@
 //! What became of a plan, as it is shown.
 
 use halosync::apply::{
-    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, JournalEnd, Outcome,
-    Verdict,
+    ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, JournalEnd,
+    LeaverTime, Outcome, Verdict,
 };
 use halosync::model::Name;
 use halosync::plan::{Action, ChangeId, PlanFile};
@@ -50,6 +50,7 @@ fn outcome(verdict: Verdict, changes: Vec<ChangeReport>) -> Outcome {
         stopped: Vec::new(),
         changes,
         names: Vec::new(),
+        leavers: Vec::new(),
         password_files: Vec::new(),
         journal: JournalEnd {
             lines: 27,
@@ -158,6 +159,21 @@ fn in_part(text: &str) -> Outcome {
     let mut outcome = outcome(Verdict::Partial, changes);
     outcome.resumed = true;
     outcome.stopped = vec![format!("directory corp does not answer any more: {text}")];
+    outcome.leavers = [Some("2026-11-23T09:30:02Z"), None]
+        .into_iter()
+        .map(|disabled: Option<&str>| {
+            let since: jiff::Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+            let disabled: Option<jiff::Timestamp> = disabled.map(|at| at.parse().unwrap());
+            LeaverTime {
+                change: ChangeId("disable-1027".into()),
+                person: outcome.changes[0].person.clone(),
+                since,
+                by: "endsOn 2026-11-20".to_owned(),
+                disabled,
+                seconds: disabled.map(|at| at.duration_since(since).as_secs()),
+            }
+        })
+        .collect();
     outcome.password_files = vec!["acme-passwords-3f9a2c1b.age".into()];
     outcome
 }
