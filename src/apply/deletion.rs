@@ -206,6 +206,7 @@ mod tests {
             facts: DeletionFacts {
                 control_changed: Some(SINCE.parse().unwrap()),
                 protected: Some(false),
+                password_changed: None,
             },
             below: Vec::new(),
         }

@@ -559,6 +559,9 @@ fn exit(verb: &Plan, file: &PlanFile) -> Exit {
         Exit::Held
     } else if unproven {
         Exit::Unavailable
+    } else if content.holds_everybody() {
+        // No change, and no sign that none is needed: somebody has to look.
+        Exit::Held
     } else if verb.detailed_exitcode && !content.changes.is_empty() {
         Exit::Changes
     } else {

@@ -28,6 +28,7 @@ codes! {
     /// Why nothing, or not everything, is done for somebody.
     held HELD {
         ABSENT "absent" "decide what becomes of the account; nothing is removed because a person is missing from a read";
+        ADOPTION_UNPROVEN "adoption-unproven" "read again; an account is adopted on a read that is proven complete, or when a Links document names it";
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
@@ -76,6 +77,7 @@ codes! {
         MOVE_INCOMPLETE "move-incomplete" "settle what keeps them out of the new group, or correct the rule; until then they stay in the old ones";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
+        NO_PASSWORD_RECIPIENTS "no-password-recipients" "name in initialPasswords of the project who may open the file with initial passwords";
         NO_STATE "no-state" "add a state whose condition holds for this person";
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
@@ -135,6 +137,7 @@ codes! {
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
+        RESET_UNDATED "reset-undated" "pwdLastSet is 0 and the reading account does not see replPropertyMetaData; let it, or reset these passwords by hand and give the writing account Unexpire-Password";
         SECONDARY_ACCOUNT "secondary-account" "accounts that carry the anchor of a secondary record of somebody who has another account; nothing is done with them, take the anchor off or delete them by hand";
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";

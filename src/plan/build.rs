@@ -460,7 +460,8 @@ fn prepare<'a>(
             sides.push(side);
             group_rules.extend(rules);
         }
-        let target = Target::new(directory, snapshot, moment, sides)?;
+        let mut target = Target::new(directory, snapshot, moment, sides)?;
+        target.keeps_passwords = config.project.spec.initial_passwords.is_some();
         let guards = guarded.then(|| Guards::compile(config, &directory.name, moment, book));
         targets.push(Planning::new(config, target, group_rules, guards, proofs));
     }

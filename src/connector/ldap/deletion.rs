@@ -14,7 +14,7 @@ use super::wire::{Pages, RawEntry, Search, Session, access_list_only, shown};
 use crate::connector::ConnectorError;
 use crate::model::{
     AttributeDef, AttributeId, DeletedObjects, DeletionFacts, Dn, EntryKind, Guid, Syntax,
-    USER_ACCOUNT_CONTROL, Values, denies_deletion, last_written,
+    UNICODE_PWD, USER_ACCOUNT_CONTROL, Values, denies_deletion, last_written,
 };
 
 /// Attributes that hold nobody's data and are read for a deletion only.
@@ -30,6 +30,8 @@ pub(super) fn facts(raw: &RawEntry) -> DeletionFacts {
         control_changed: first("replPropertyMetaData")
             .and_then(|metadata| last_written(metadata, USER_ACCOUNT_CONTROL)),
         protected: first("nTSecurityDescriptor").and_then(|list| denies_deletion(list)),
+        password_changed: first("replPropertyMetaData")
+            .and_then(|metadata| last_written(metadata, UNICODE_PWD)),
     }
 }
 

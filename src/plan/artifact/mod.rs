@@ -244,6 +244,29 @@ impl Plan {
             .filter(move |asked| present.contains(&(asked.target.clone(), asked.risk)))
     }
 
+    /// Whether nobody could be judged: every person in scope is wholly held, or the read of a directory is not proven
+    /// complete, and nothing is left to do. It looks like a plan with nothing to do, and is the opposite of one.
+    pub fn holds_everybody(&self) -> bool {
+        if self.narrowed.is_some() || !self.changes.is_empty() || self.counts.people == 0 {
+            return false;
+        }
+        let mut wholly: std::collections::HashMap<(&Name, &PersonKey), bool> =
+            std::collections::HashMap::new();
+        for held in &self.held {
+            match &held.person {
+                Some(person) => {
+                    *wholly.entry((&person.source, &person.key)).or_default() |= !held.partial;
+                }
+                None if held.accounts.is_empty() => return self.counts.unchanged == 0,
+                None => {}
+            }
+        }
+        let wholly = wholly.values().filter(|wholly| **wholly).count();
+        // In several targets each person is counted for each.
+        let targets = self.targets.len().max(1) as u64;
+        wholly as u64 * targets >= self.counts.people && self.counts.unchanged == 0
+    }
+
     /// How many people, and accounts without one, are held: wholly, and in part.
     pub fn held_counts(&self) -> HeldCounts {
         /// Whose entry it is.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Context, base, deletions, edits, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
-use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
+use crate::plan::{Action, ApprovalAsked, Change, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
 use crate::render::report::{Line, Sign, count, grouped, number};
 
@@ -84,12 +84,22 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         lines.extend(checks(source.as_str(), read));
     }
     if plan.removals_held {
-        lines.push(
-            Line::new(0, Sign::Alarm).strong(
-                "REMOVALS HELD: a read is not proven complete, so this plan disables nobody and takes nothing \
-                 away because of it",
-            ),
+        let mut line = Line::new(0, Sign::Alarm).strong(
+            "REMOVALS HELD: a read is not proven complete, so this plan disables nobody and takes nothing \
+             away because of it",
         );
+        // Both lines stand one below the other; a reader should not have to wonder which of them is right.
+        let taken = taken(plan);
+        if taken > 0 {
+            line = line.own(format!(
+                "; {} taken away or cleared all the same, for a reason that read has no part in",
+                match taken {
+                    1 => "1 thing is".to_owned(),
+                    several => format!("{} are", grouped(several)),
+                }
+            ));
+        }
+        lines.push(line);
         for (source, read) in &plan.inputs.people {
             unproven(&mut lines, "source ", source.as_str(), &read.completeness);
         }
@@ -129,7 +139,14 @@ fn approval(asked: &ApprovalAsked) -> Line {
 
 fn summary(plan: &Plan) -> Line {
     let mut line = Line::head();
-    if plan.changes.is_empty() {
+    if plan.holds_everybody() {
+        line = line
+            .strong("NOBODY COULD BE JUDGED: everybody is held, and nothing is done")
+            .own(format!(
+                ": {} in scope",
+                count(plan.counts.people, "person", "people"),
+            ));
+    } else if plan.changes.is_empty() {
         line = line.strong("Nothing to do").own(format!(
             ": {} in scope, {} already as desired",
             count(plan.counts.people, "person", "people"),
@@ -159,6 +176,22 @@ fn summary(plan: &Plan) -> Line {
         line = line.own(" · no approval asked for");
     }
     line
+}
+
+/// How many values are cleared and memberships, accounts and passwords taken away.
+fn taken(plan: &Plan) -> u64 {
+    let of = |change: &Change| match &change.action {
+        Action::Modify { attributes } => attributes
+            .iter()
+            .filter(|attribute| attribute.after.is_empty())
+            .count(),
+        Action::Delete { .. }
+        | Action::Disable {}
+        | Action::ResetPassword {}
+        | Action::RemoveMember { .. } => 1,
+        _ => 0,
+    };
+    number(plan.changes.iter().map(of).sum())
 }
 
 fn counts(plan: &Plan) -> Option<Line> {

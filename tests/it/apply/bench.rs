@@ -173,6 +173,7 @@ pub(crate) fn disabled() -> DeletionFacts {
     DeletionFacts {
         control_changed: Some(jiff::Timestamp::UNIX_EPOCH),
         protected: Some(false),
+        password_changed: None,
     }
 }
 

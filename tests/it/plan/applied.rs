@@ -318,6 +318,7 @@ impl Directory {
             Some(moment) => Some(Box::new(DeletionFacts {
                 control_changed: Some(*moment),
                 protected: Some(false),
+                password_changed: None,
             })),
         }
     }
