@@ -394,6 +394,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let eyes = Eyes {
             writer,
             created: &created,
+            bounds: self.options.bounds.get(&change.target),
         };
         let earlier = self.journal.history().step(&change.id, step);
         let mut tries = Tries::default();

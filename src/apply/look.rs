@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::bounds::Bounds;
 use super::compare::{self, Verdict};
 use super::control::{
     ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
@@ -147,6 +148,8 @@ pub(super) struct Eyes<'a, W> {
     pub(super) writer: &'a W,
     /// Accounts made by this plan so far.
     pub(super) created: &'a (dyn Fn(&ChangeId) -> Option<Guid> + Sync),
+    /// How far this plan may reach in that directory.
+    pub(super) bounds: Option<&'a Bounds>,
 }
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
@@ -189,14 +192,39 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 before,
             } => {
                 let found = self.writer.examine(guid).await?;
+                if let Some(found) = &found
+                    && let Some(why) = self.forbidden(&found.entry)
+                {
+                    return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+                }
                 Ok(deletion::look(guid, dn, since, (anchor, before), found))
             }
             Goal::Restored { guid, dn } => self.restored(guid, dn).await,
         }
     }
 
-    /// Fetches an object this plan may change: gone or become protected since, it is left alone (P9).
+    /// Why an account is out of reach.
+    pub(super) fn forbidden(&self, entry: &LiveEntry) -> Option<String> {
+        self.bounds.and_then(|bounds| bounds.forbid_account(entry))
+    }
+
+    /// Fetches an account this plan may change: gone, become protected since or out of reach, it is left alone (P9).
     async fn fetch(
+        &self,
+        guid: Guid,
+        attributes: impl Iterator<Item = &str>,
+    ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
+        let fetched = self.fetch_unprivileged(guid, attributes).await?;
+        if let Ok(entry) = &fetched
+            && let Some(why) = self.forbidden(entry)
+        {
+            return Ok(Err(Look::Settled(ChangeOutcome::conflict(why))));
+        }
+        Ok(fetched)
+    }
+
+    /// Fetches an object and leaves it alone when it is privileged.
+    async fn fetch_unprivileged(
         &self,
         guid: Guid,
         attributes: impl Iterator<Item = &str>,
@@ -218,6 +246,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
         let mut names: Vec<String> = attributes.map(str::to_owned).collect();
         names.push(ADMIN_COUNT.to_owned());
+        if self.bounds.is_some() && !names.iter().any(|name| name == Bounds::ASKED) {
+            names.push(Bounds::ASKED.to_owned());
+        }
         let gone = || {
             let outcome = ChangeOutcome::conflict("the object does not exist any more");
             Look::Settled(outcome)
@@ -353,6 +384,10 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 parent.as_str(),
             ));
         }
+        let place = self.bounds.and_then(|bounds| bounds.forbid_name(after));
+        if let Some(why) = place {
+            return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+        }
         let image = BTreeMap::from([("parent".to_owned(), vec![parent.as_str().to_owned()])]);
         let operation = Operation::MoveTo(guid, entry.dn.rdn(), after.clone());
         Ok(write(&entry, operation, image))
@@ -368,7 +403,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let fetched = if privileged {
             self.fetch_any(group, std::iter::empty()).await?
         } else {
-            self.fetch(group, std::iter::empty()).await?
+            self.fetch_unprivileged(group, std::iter::empty()).await?
         };
         let entry = match fetched {
             Ok(entry) => entry,
@@ -376,6 +411,16 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         };
         if self.writer.is_member(group, member).await? == present {
             return Ok(Look::AsDesired(group));
+        }
+        if let Some(bounds) = self.bounds {
+            if let Some(why) = bounds.forbid_group(&entry.dn, privileged) {
+                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+            }
+            let asked = [Bounds::ASKED.to_owned()];
+            let account = self.writer.fetch(member, &asked).await?;
+            if let Some(why) = account.and_then(|account| bounds.forbid_account(&account)) {
+                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+            }
         }
         let (operation, found) = if present {
             (Operation::AddMember(group, member), Vec::new())
@@ -413,6 +458,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                     differences,
                 })
             });
+        }
+        if let Some(why) = self.bounds.and_then(|bounds| bounds.forbid_name(dn)) {
+            return Ok(Look::Settled(ChangeOutcome::conflict(why)));
         }
         if !allowed {
             return Ok(Look::Settled(ChangeOutcome::failed(

@@ -92,6 +92,7 @@ async fn object<W: DirectoryWriter>(
     let eyes = Eyes {
         writer,
         created: &created,
+        bounds: run.options.bounds.get(&first.target),
     };
     let mut asked: Vec<String> = changes
         .iter()

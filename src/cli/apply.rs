@@ -98,6 +98,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     options.zone = project.zone()?;
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
+    options.bounds = super::bounds::of(&project);
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
         max_changes: verb.max_changes,

@@ -7,6 +7,7 @@ mod approvals;
 mod approve;
 mod args;
 mod base;
+mod bounds;
 mod check;
 mod context;
 mod demo;

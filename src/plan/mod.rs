@@ -24,6 +24,7 @@ mod drift;
 mod evaluate;
 mod exceptions;
 mod file;
+mod floors;
 mod groups;
 mod guards;
 mod inactive;
@@ -74,6 +75,7 @@ pub use drift::{
     Edits, Evidence, LastWritten, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
+pub use floors::{Floors, overreach};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};

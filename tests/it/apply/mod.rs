@@ -1,6 +1,7 @@
 //! Apply against a directory in memory that can be told to misbehave.
 
 mod bench;
+mod bounds;
 mod deletions;
 mod interruptions;
 mod lock;
