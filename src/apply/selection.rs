@@ -67,10 +67,7 @@ impl Selection {
 
 /// Whether the journal says that nothing of a change is missing.
 fn is_done(change: &Change, history: &History) -> bool {
-    let last = match change.action {
-        Action::Create { .. } => Step::Finish,
-        _ => Step::Write,
-    };
+    let last = Step::last_of(&change.action);
     history.step(&change.id, last) == Some(StepState::Done)
 }
 

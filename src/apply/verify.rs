@@ -62,10 +62,7 @@ pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mu
     for (at, finding) in findings {
         let change = &run.plan.changes[at];
         let outcome = ChangeOutcome::failed(FailureKind::Unverified, finding.clone());
-        let step = match change.action {
-            Action::Create { .. } => Step::Finish,
-            _ => Step::Write,
-        };
+        let step = Step::last_of(&change.action);
         // So that a second apply of this plan makes it again instead of taking it for undone by somebody.
         run.note_outcome(change, step, StepResult::Failed, None, Some(finding))
             .await;
@@ -92,6 +89,7 @@ async fn object<W: DirectoryWriter>(
     let eyes = Eyes {
         writer,
         created: &created,
+        bounds: run.options.bounds.get(&first.target),
     };
     let mut asked: Vec<String> = changes
         .iter()
@@ -191,7 +189,8 @@ impl<'a> Last<'a> {
                 Action::Modify { .. }
                 | Action::Adopt { .. }
                 | Action::ResetPassword {}
-                | Action::Delete { .. } => {}
+                | Action::Delete { .. }
+                | Action::Restore { .. } => {}
             }
         }
         last
@@ -233,6 +232,13 @@ impl<'a> Last<'a> {
                 None => wrong.push("userAccountControl cannot be read".to_owned()),
             }
         }
+        if matches!(change.action, Action::Restore { .. })
+            && self.name.is_none()
+            && self.place.is_none()
+            && entry.dn.key() != change.object.dn.key()
+        {
+            wrong.push(format!("it stands at {}", entry.dn));
+        }
         if let Some((by, name)) = &self.name
             && *by == at
             && entry.dn.rdn().value != *name
@@ -260,7 +266,8 @@ fn attributes_of(change: &Change) -> &[AttributeChange] {
         | Action::AddMember { .. }
         | Action::RemoveMember { .. }
         | Action::ResetPassword {}
-        | Action::Delete { .. } => &[],
+        | Action::Delete { .. }
+        | Action::Restore { .. } => &[],
     }
 }
 

@@ -56,8 +56,17 @@ impl Request {
     }
 
     pub(super) fn sets_a_password(&self) -> bool {
-        let name = b"unicodePwd";
-        self.operation.windows(name.len()).any(|part| part == name)
+        self.names(b"unicodePwd")
+    }
+
+    /// Joining and leaving groups is written so that the second time is no error, and has no effect either.
+    fn changes_members(&self) -> bool {
+        self.operation.first() == Some(&0x66) && self.names(b"\x04\x06member")
+    }
+
+    fn names(&self, attribute: &[u8]) -> bool {
+        let mut parts = self.operation.windows(attribute.len());
+        parts.any(|part| part == attribute)
     }
 }
 
@@ -176,13 +185,14 @@ impl Proxy {
         }
     }
 
-    /// The most often that one and the same write took effect. Passwords, of which each is another, are never the same.
-    pub(super) fn most_effects(&self) -> usize {
+    /// Writes of which one and the same took effect more than once. Passwords, of which each is another, are never the
+    /// same.
+    pub(super) fn doubled(&self) -> Vec<String> {
         lock(&self.shared.effects)
-            .values()
-            .copied()
-            .max()
-            .unwrap_or_default()
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|(operation, _)| String::from_utf8_lossy(operation).into_owned())
+            .collect()
     }
 }
 
@@ -290,7 +300,10 @@ async fn answer(
             continue;
         }
         let (_, result) = element(&operation)?;
-        if request.is_write() && result.get(..3) == Some(&[0x0a, 1, 0]) {
+        if request.is_write()
+            && !request.changes_members()
+            && result.get(..3) == Some(&[0x0a, 1, 0])
+        {
             *lock(&shared.effects)
                 .entry(request.operation.clone())
                 .or_default() += 1;

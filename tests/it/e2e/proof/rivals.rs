@@ -25,7 +25,9 @@ fn outcomes(lab: &Lab, report: &str) -> Vec<(String, serde_json::Value)> {
 }
 
 fn kind(outcome: &serde_json::Value) -> &str {
-    outcome["is"].as_str().unwrap_or_else(|| panic!("{outcome}"))
+    outcome["is"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{outcome}"))
 }
 
 /// Renamed or moved by somebody else in the milliseconds between the look and the write (`docs/apply.md`).
