@@ -143,7 +143,8 @@ impl Step {
             | Action::Move { .. }
             | Action::AddMember { .. }
             | Action::RemoveMember { .. }
-            | Action::Delete { .. } => &[Self::Write],
+            | Action::Delete { .. }
+            | Action::Restore { .. } => &[Self::Write],
         }
     }
 

@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 use super::history::{History, Step, StepState};
 use super::outcome::ActionKind;
 use crate::model::{Name, PersonKey};
-use crate::plan::{Action, Change, ChangeId, PersonRef};
+use crate::plan::{Change, ChangeId, PersonRef};
 
 /// What of a plan is to be applied now. The rest is left for another apply of the same plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

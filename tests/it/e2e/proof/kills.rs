@@ -158,7 +158,8 @@ async fn dies(lab: &Lab, proxy: &Proxy, point: Point, undisturbed: &Undisturbed)
                 let line: serde_json::Value = serde_json::from_str(&line).ok()?;
                 let ours = line["dn"] == account.as_str() && line["void"] != true;
                 ours.then(|| {
-                    let at = line["at"].as_str().map(str::to_owned);
+                    let at = line["at"].as_str().expect("a moment");
+                    let at: jiff::Timestamp = at.parse().expect("a moment");
                     (at, line["password"].as_str().map(str::to_owned))
                 })
             });

@@ -6,3 +6,4 @@ mod network;
 mod proxy;
 mod rivals;
 mod scene;
+mod throughput;

@@ -43,8 +43,6 @@ pub(super) enum Fate {
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) number: usize,
-    /// How many writes came before.
-    pub(super) writes: usize,
     /// Its operation, without the message's number.
     operation: Vec<u8>,
 }
@@ -185,8 +183,8 @@ impl Proxy {
         }
     }
 
-    /// Writes of which one and the same took effect more than once. Passwords, of which each is another, are never the
-    /// same.
+    /// Writes of which one and the same took effect more than once. Setting the same password again changes nothing, and
+    /// is what happens when the first time was not answered.
     pub(super) fn doubled(&self) -> Vec<String> {
         lock(&self.shared.effects)
             .iter()
@@ -201,7 +199,6 @@ impl Shared {
         let mut script = lock(&self.script);
         let request = Request {
             number: script.1,
-            writes: script.2,
             operation,
         };
         script.1 += 1;
@@ -302,6 +299,7 @@ async fn answer(
         let (_, result) = element(&operation)?;
         if request.is_write()
             && !request.changes_members()
+            && !request.sets_a_password()
             && result.get(..3) == Some(&[0x0a, 1, 0])
         {
             *lock(&shared.effects)
