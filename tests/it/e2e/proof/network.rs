@@ -140,7 +140,7 @@ fn code(outcome: &Outcome) -> i32 {
 
 fn schedules() -> u64 {
     let asked = std::env::var("HALOSYNC_SCHEDULES").ok();
-    asked.map_or(48, |asked| asked.parse().expect("a number of schedules"))
+    asked.map_or(30, |asked| asked.parse().expect("a number of schedules"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
