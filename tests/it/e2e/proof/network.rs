@@ -139,8 +139,10 @@ fn code(outcome: &Outcome) -> i32 {
 }
 
 fn schedules() -> u64 {
-    let asked = std::env::var("HALOSYNC_SCHEDULES").ok();
-    asked.map_or(30, |asked| asked.parse().expect("a number of schedules"))
+    std::env::var_os("HALOSYNC_SCHEDULES").map_or(30, |asked| {
+        let asked = asked.to_str().expect("a number of schedules");
+        asked.parse().expect("a number of schedules")
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -167,7 +167,6 @@ async fn an_administrator_edits_the_same_people(lab: Lab) {
             _ => panic!("{id}: {outcome}\n{told}"),
         }
     }
-    println!("{seen:?}");
     let code = match (seen.contains_key("failed"), seen.contains_key("conflict")) {
         (true, _) => 4,
         (false, true) => 5,

@@ -228,8 +228,8 @@ pub(super) async fn look(lab: &Lab) -> World {
             let kept = attributes
                 .filter(|(name, _)| {
                     let name = name.trim_end_matches(";bytes");
-                    !VOLATILE.contains(&name)
-                        && !(made && matches!(name, "objectguid" | "objectsid"))
+                    let identity = matches!(name, "objectguid" | "objectsid");
+                    !(VOLATILE.contains(&name) || made && identity)
                 })
                 .map(|(name, mut values)| {
                     // When a password was set is another moment each time; that one was set is not.

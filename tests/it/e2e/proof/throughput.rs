@@ -17,7 +17,8 @@ const CONNECTIONS: usize = 8;
 
 /// How many people, when the comparison is asked for.
 fn asked() -> Option<u32> {
-    let asked = std::env::var("HALOSYNC_THROUGHPUT").ok()?;
+    let asked = std::env::var_os("HALOSYNC_THROUGHPUT")?;
+    let asked = asked.to_str().expect("a number of people");
     Some(asked.parse().expect("a number of people"))
 }
 
