@@ -68,6 +68,8 @@ pub(super) enum Goal<'a> {
         anchor: &'a str,
         before: &'a BTreeMap<String, Vec<PlanValue>>,
     },
+    /// The deleted account is back at this place and name.
+    Restored { guid: Guid, dn: &'a Dn },
 }
 
 impl Goal<'_> {
@@ -113,6 +115,8 @@ pub(super) enum Operation {
     AddMember(Guid, Guid),
     RemoveMember(Guid, Guid),
     Delete(Guid),
+    /// Of a deleted object: its identity, its name as one, and the name it gets.
+    Restore(Guid, Dn, Dn),
 }
 
 impl Operation {
@@ -134,6 +138,7 @@ impl Operation {
                 writer.remove_member(*group, *member).await.map(|()| None)
             }
             Self::Delete(guid) => writer.delete(*guid).await.map(|()| None),
+            Self::Restore(guid, from, to) => writer.restore(*guid, from, to).await.map(|()| None),
         }
     }
 }
@@ -194,6 +199,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 }
                 Ok(deletion::look(guid, dn, since, (anchor, before), found))
             }
+            Goal::Restored { guid, dn } => self.restored(guid, dn).await,
         }
     }
 
@@ -502,6 +508,51 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             dn: Some(dn.as_str().to_owned()),
             before: BTreeMap::new(),
         })))
+    }
+
+    /// Whether the account is back already, and else whether it still can be brought back.
+    async fn restored(&self, guid: Guid, dn: &Dn) -> Result<Look, ConnectorError> {
+        let nothing = [];
+        if let Some(entry) = self.writer.fetch(guid, &nothing).await? {
+            if entry.dn.key() == dn.key() {
+                return Ok(Look::AsDesired(guid));
+            }
+            return Ok(moved(
+                "distinguishedName",
+                "",
+                dn.as_str(),
+                entry.dn.as_str(),
+            ));
+        }
+        let keeps = |message: String| Ok(Look::Settled(ChangeOutcome::conflict(message)));
+        let Some(deleted) = self.writer.fetch_deleted(guid, &[UAC.to_owned()]).await? else {
+            return keeps(
+                "the deleted account is gone for good, or the right to see deleted objects is missing"
+                    .to_owned(),
+            );
+        };
+        // It would come back open, where no Recycle Bin is without a password.
+        if account_control(&deleted).is_some_and(|flags| flags & ACCOUNT_DISABLED == 0) {
+            return keeps("the deleted account is not disabled".to_owned());
+        }
+        if let Some(other) = self.writer.fetch_by_dn(dn, &nothing).await? {
+            return keeps(format!(
+                "another object stands at {} ({})",
+                other.dn, other.guid
+            ));
+        }
+        let before = BTreeMap::from([
+            ("isDeleted".to_owned(), vec!["TRUE".to_owned()]),
+            (
+                "distinguishedName".to_owned(),
+                vec![deleted.dn.as_str().to_owned()],
+            ),
+        ]);
+        Ok(write(
+            &deleted,
+            Operation::Restore(guid, deleted.dn.clone(), dn.clone()),
+            before,
+        ))
     }
 
     async fn finished(&self, finish: Finish, announced: bool) -> Result<Look, ConnectorError> {

@@ -58,6 +58,7 @@ mod steps;
 mod strangers;
 mod target;
 mod trace;
+mod undo;
 mod wishes;
 mod zones;
 
@@ -81,3 +82,4 @@ pub use records::{PersonRecords, records_of};
 pub use requests::requests;
 pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
+pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};

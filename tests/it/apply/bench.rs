@@ -129,6 +129,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             as_of: at(0),
             not_after: at(1_000_000),
             inputs: Inputs {
+                undoes: None,
                 last_good: None,
                 commit: None,
                 author: None,

@@ -6,6 +6,7 @@ mod deletions;
 mod interruptions;
 mod lock;
 mod refusals;
+mod restorations;
 mod selection;
 mod world;
 
