@@ -72,7 +72,9 @@ impl Desk {
         write("target.yaml", include_str!("../e2e/project/target.yaml"));
         write(
             "employees.yaml",
-            include_str!("../e2e/project/employees.yaml"),
+            // There are no departments here, and somebody whose place is missing would be held.
+            &include_str!("../e2e/project/employees.yaml")
+                .replace("OU={{ person.department }},", ""),
         );
         write(
             "lifecycle.yaml",
