@@ -459,16 +459,7 @@ impl Reads {
 /// Reads kept by `--record`.
 pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
     let people = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_people(dir, name)?));
-    let directory = |name: &Name| {
-        let path = dir.join(directory_file(name));
-        let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
-        let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
-        let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
-        if distinct != objects {
-            return Err(shortened(&path, distinct, objects));
-        }
-        Ok::<_, Failure>((name.clone(), read))
-    };
+    let directory = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
     let (people, directories) = rayon::join(
         || {
             project
@@ -491,6 +482,18 @@ pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> 
         people: people?,
         directories: directories?,
     })
+}
+
+/// The read of a directory kept by `--record`.
+pub(crate) fn recorded_directory(dir: &Path, name: &Name) -> Result<DirectorySnapshot, Failure> {
+    let path = dir.join(directory_file(name));
+    let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
+    if distinct != objects {
+        return Err(shortened(&path, distinct, objects));
+    }
+    Ok(read)
 }
 
 /// The people of a recording.
@@ -526,7 +529,7 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
     .help("record the reads again with `halosync plan --record DIR`")
 }
 
-fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
+pub(crate) fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
     let create = |file: String| {
         let path = dir.join(file);
@@ -558,14 +561,24 @@ fn directory_file(name: &Name) -> String {
 }
 
 fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure> {
-    let text = match verb.format {
+    show(context, verb.format, verb.out.as_deref(), file)
+}
+
+/// Prints a plan that was made, and how to apply it.
+pub(crate) fn show(
+    context: &Context,
+    format: PlanFormat,
+    out: Option<&Path>,
+    file: &PlanFile,
+) -> Result<(), Failure> {
+    let text = match format {
         PlanFormat::Text => render::plan_text(file, &super::show::text_options(context, false)),
         PlanFormat::Markdown => render::plan_markdown(file, &render::MarkdownOptions::default()),
-        PlanFormat::Json if verb.out.is_some() => String::new(),
+        PlanFormat::Json if out.is_some() => String::new(),
         PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(file)).into_owned(),
     };
     context.printer.result(&text)?;
-    if let Some(out) = &verb.out {
+    if let Some(out) = out {
         context.printer.note(&format!(
             "plan written to {}\napply it with: halosync apply {} --expect-digest {}",
             out.display(),
@@ -577,6 +590,11 @@ fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure>
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
+    exit_of(file, verb.detailed_exitcode)
+}
+
+/// How a command that made a plan ends.
+pub(crate) fn exit_of(file: &PlanFile, detailed: bool) -> Exit {
     let content = &file.content;
     let unproven = content
         .inputs
@@ -596,7 +614,7 @@ fn exit(verb: &Plan, file: &PlanFile) -> Exit {
     } else if content.holds_everybody() {
         // No change, and no sign that none is needed: somebody has to look.
         Exit::Held
-    } else if verb.detailed_exitcode && !content.changes.is_empty() {
+    } else if detailed && !content.changes.is_empty() {
         Exit::Changes
     } else {
         Exit::Success

@@ -97,6 +97,9 @@ codes! {
         SAME_PERSON_UNPROVEN "same-person-unproven" "read again; another record of the person, with an account, may be in the part that is missing";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
+        UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";
+        UNDO_GONE "undo-gone" "see what became of the object; what was in it before stands in the journal";
+        UNDO_IMPOSSIBLE "undo-impossible" "decide by hand what becomes of the account";
         UNKNOWN_TIME_ZONE "unknown-time-zone" "correct the value in HaloITSM, or give its IANA name in a table";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
@@ -142,6 +145,12 @@ codes! {
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
+        UNDO_ALREADY "undo-already" "changes that were written and are as before again";
+        UNDO_COMES_AGAIN "undo-comes-again" "the next plan does again what is undone, as long as rules and data ask for it";
+        UNDO_CREATED "undo-created" "accounts that were made stay, disabled; an undo deletes nothing";
+        UNDO_LOST "undo-lost" "accounts come back from their tombstones, and not everything comes back with them";
+        UNDO_NOT_DONE "undo-not-done" "changes of the plan that were never written, so that nothing of them is undone";
+        UNDO_PASSWORD "undo-password" "passwords that were replaced do not come back";
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
         WAIVER_EXPIRED "waiver-expired" "a waiver has expired and releases nothing; remove it, or decide anew";

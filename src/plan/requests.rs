@@ -118,7 +118,7 @@ fn resets(state: &kinds::State) -> bool {
 }
 
 /// Places of which none lies within another.
-fn outermost(places: &[String]) -> Vec<Dn> {
+pub(super) fn outermost(places: &[String]) -> Vec<Dn> {
     let places: Vec<Dn> = places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect();
     let keys: Vec<_> = places.iter().map(Dn::key).collect();
     let within = |at: usize| {

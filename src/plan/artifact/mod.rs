@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Floors;
 use crate::model::{DirectoryIdentity, Dn, Location, Name, PersonKey};
 
 pub use approvals::*;
@@ -224,17 +225,19 @@ pub struct Warning {
 impl Plan {
     /// The approvals it needs, by its own word.
     pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
-        self.approvals_needed(&self.approvals)
+        self.approvals_needed(&self.approvals, &Floors::default())
     }
 
-    /// Of some approvals those for a risk that a change has. What a change does counts, whatever risk is written there.
+    /// Of some approvals those for a risk that a change has. What a change does counts, whatever risk is written there;
+    /// `floors` know what that is.
     pub fn approvals_needed<'a>(
         &self,
         asked: &'a [ApprovalAsked],
+        floors: &Floors,
     ) -> impl Iterator<Item = &'a ApprovalAsked> + use<'a> {
         let changes = self.changes.iter().filter(|_| !asked.is_empty());
         let present: HashSet<(Name, Risk)> = changes
-            .map(|change| (change.target.clone(), change.risk.max(change.least_risk())))
+            .map(|change| (change.target.clone(), floors.risk(change)))
             .collect();
         asked
             .iter()

@@ -11,6 +11,9 @@ use super::Lines;
 use crate::model::{Name, PersonKey};
 use crate::plan::{Change, ChangeId, HeldBack, Plan};
 
+/// A guard, and the kinds of change it holds of somebody.
+type Holds<'p> = (&'p str, &'p [String]);
+
 /// Writes into a plan compared with an earlier commit's what its guards hold of the difference. `whole` and `base` are
 /// what both configurations plan without guards.
 pub fn held_against(plan: &mut Plan, whole: &Plan, base: &Plan) {
@@ -20,7 +23,7 @@ pub fn held_against(plan: &mut Plan, whole: &Plan, base: &Plan) {
         .iter()
         .map(|change| (&change.id, change))
         .collect();
-    let mut guards: HashMap<(&Name, &PersonKey), Vec<(&str, &[String])>> = HashMap::new();
+    let mut guards: HashMap<(&Name, &PersonKey), Vec<Holds<'_>>> = HashMap::new();
     for held in &plan.held {
         if let (Some(person), Some(guard)) = (&held.person, &held.guard) {
             let of = guards.entry((&person.source, &person.key)).or_default();

@@ -17,6 +17,7 @@ const KINDS: &[&str] = &[
     "Clear values",
     "Move",
     "Rename",
+    "Bring back",
     "Create",
     "Enable",
     "Adopt",
@@ -37,6 +38,7 @@ fn kind(action: &Action) -> &'static str {
         Action::AddMember { .. } => "Add to groups",
         Action::ResetPassword {} => "Reset passwords",
         Action::Delete { .. } => "DELETE",
+        Action::Restore { .. } => "Bring back",
     }
 }
 
@@ -63,6 +65,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    lines.extend(undo(plan));
     lines.extend(deletions::alarm(plan));
     if let Some(narrowed) = &plan.narrowed {
         let mut line = Line::new(0, Sign::Alarm).strong("Narrowed").own(" to ");
@@ -115,6 +118,26 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     lines
 }
 
+/// Whose work is undone, and what becomes of it afterwards.
+fn undo(plan: &Plan) -> Option<Line> {
+    let undone = plan.inputs.undoes.as_ref()?;
+    let line = Line::new(0, Sign::Alarm)
+        .strong("Undo")
+        .own(" of plan ")
+        .code(short_digest(&undone.plan))
+        .own(format!(
+            " made {}: brings back what was there before, where nobody has changed it since",
+            undone.as_of
+        ));
+    Some(if plan.changes.is_empty() {
+        line
+    } else {
+        line.own("; ").strong(
+            "the next plan does it all again unless rules, data or exceptions are changed first",
+        )
+    })
+}
+
 /// `needs 2 approvals for changes of high risk in corp, of *@identity.example.com`.
 fn approval(asked: &ApprovalAsked) -> Line {
     let risk = match asked.risk {
@@ -139,7 +162,13 @@ fn approval(asked: &ApprovalAsked) -> Line {
 
 fn summary(plan: &Plan) -> Line {
     let mut line = Line::head();
-    if plan.holds_everybody() {
+    if plan.changes.is_empty() && plan.inputs.undoes.is_some() {
+        line = line.strong(if plan.holds_everybody() {
+            "NOTHING IS UNDONE: everything is held"
+        } else {
+            "Nothing to undo"
+        });
+    } else if plan.holds_everybody() {
         line = line
             .strong("NOBODY COULD BE JUDGED: everybody is held, and nothing is done")
             .own(format!(
@@ -293,6 +322,15 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
                 .own("compared with the reads of plan ")
                 .code(short_digest(&last.digest))
                 .own(format!(" made {}", last.as_of)),
+        );
+    }
+    if let Some(undone) = &plan.inputs.undoes {
+        lines.push(
+            Line::head()
+                .own("undoes plan ")
+                .code(undone.plan.clone())
+                .own(" by its journal ")
+                .code(undone.journal.clone()),
         );
     }
     lines.extend(plan.since.as_ref().map(edits::line));

@@ -197,6 +197,7 @@ fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::RemoveMember { .. } => "removeMember",
             Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
+            Action::Restore { .. } => "restore",
         })
         .collect()
 }

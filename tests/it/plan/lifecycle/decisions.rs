@@ -524,6 +524,7 @@ fn changes(plan: &Plan) -> Vec<String> {
                     ""
                 }
             )),
+            Action::Restore { .. } => words.push("**bring back**".to_owned()),
             Action::Adopt { attribute, .. } => {
                 words.push(format!(
                     "adopt: {}",
