@@ -72,9 +72,9 @@ impl Desk {
         write("target.yaml", include_str!("../e2e/project/target.yaml"));
         write(
             "employees.yaml",
-            // There are no departments here, and somebody whose place is missing would be held.
+            // The directory has no place for each department.
             &include_str!("../e2e/project/employees.yaml")
-                .replace("OU={{ person.department }},", ""),
+                .replace("OU={{ person.department }},OU=People", "OU=People"),
         );
         write(
             "lifecycle.yaml",

@@ -11,6 +11,7 @@ mod failures;
 mod lab;
 mod locks;
 mod policies;
+mod proof;
 mod site;
 mod undo;
 
