@@ -47,6 +47,7 @@ mod planning;
 mod quality;
 mod reasons;
 mod records;
+mod redacted;
 mod references;
 mod requests;
 mod returns;
@@ -76,6 +77,11 @@ pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_byte
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};
+pub use redacted::{
+    REDACTED_FORMAT, RedactedApproval, RedactedAttribute, RedactedBase, RedactedChange,
+    RedactedDay, RedactedException, RedactedGuard, RedactedHeld, RedactedPlan, RedactedRead,
+    RedactedWaiver, RedactedWarning, redacted,
+};
 pub use requests::requests;
 pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
