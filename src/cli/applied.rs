@@ -132,7 +132,12 @@ pub(crate) fn load(
         people.insert(name.clone(), recorded);
     }
     let report = match &arguments.last_apply {
-        Some(path) => Some(achieved(context, project, &context.current_dir.join(path), &plan)?),
+        Some(path) => Some(achieved(
+            context,
+            project,
+            &context.current_dir.join(path),
+            &plan,
+        )?),
         None => None,
     };
     Ok(Some(Since {

@@ -113,7 +113,8 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         max_changes: verb.max_changes,
         wave: verb.wave,
     };
-    let progress = Progress::new(context.printer, file.content.changes.len()).redacted(seal.is_some());
+    let progress =
+        Progress::new(context.printer, file.content.changes.len()).redacted(seal.is_some());
     let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
     locks.release(context).await;
     let outcome = outcome.map_err(|error| checks::rejected(&error))?;

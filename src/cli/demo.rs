@@ -149,7 +149,10 @@ impl Steps<'_> {
         self.say("halosync plan");
         let again = self.dir.join("plan-again.json");
         self.expect(plan::run(&quiet, &self.plan(Some(again.clone()))).await?)?;
-        let left = show::read(context, &self.project, &again)?.content.changes.len();
+        let left = show::read(context, &self.project, &again)?
+            .content
+            .changes
+            .len();
         if left > 0 {
             return Err(Failure::new(
                 Exit::Unexpected,

@@ -139,7 +139,9 @@ fn concealed(failure: Failure, redact: bool) -> Failure {
         _ => return failure,
     }
     let help = failure.help.take().unwrap_or_default();
-    failure.help(format!("{help} (names are not shown where plans are sealed; --clear shows them)"))
+    failure.help(format!(
+        "{help} (names are not shown where plans are sealed; --clear shows them)"
+    ))
 }
 
 /// What a run may spend, and where it keeps answers.
@@ -459,11 +461,7 @@ impl Reads {
 }
 
 /// Reads kept by `--record`.
-pub(crate) fn recorded(
-    context: &Context,
-    project: &Project,
-    dir: &Path,
-) -> Result<Reads, Failure> {
+pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Result<Reads, Failure> {
     let people = |name: &Name| {
         let read = recorded_people(context, project, dir, name)?;
         Ok::<_, Failure>((name.clone(), read))

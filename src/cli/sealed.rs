@@ -79,8 +79,7 @@ impl Seal {
         let encryptor =
             age::Encryptor::with_recipients(recipients.map(|one| one as &dyn age::Recipient))
                 .map_err(io::Error::other)?;
-        let armour =
-            age::armor::ArmoredWriter::wrap_output(out, age::armor::Format::AsciiArmor)?;
+        let armour = age::armor::ArmoredWriter::wrap_output(out, age::armor::Format::AsciiArmor)?;
         let mut sealed = encryptor.wrap_output(armour)?;
         write(&mut sealed)?;
         sealed.finish()?.finish()
@@ -133,7 +132,10 @@ pub(crate) fn read(context: &Context, keys: Keys<'_>, path: &Path) -> Result<Vec
     if bytes.len() as u64 > MOST_SEALED {
         return Err(Failure::new(
             Exit::Rejected,
-            format!("{}: it is larger than anything halosync seals", path.display()),
+            format!(
+                "{}: it is larger than anything halosync seals",
+                path.display()
+            ),
         ));
     }
     let identities = identities(context, keys, path)?;
@@ -141,11 +143,7 @@ pub(crate) fn read(context: &Context, keys: Keys<'_>, path: &Path) -> Result<Vec
 }
 
 /// As [`read`], of text.
-pub(crate) fn read_text(
-    context: &Context,
-    keys: Keys<'_>,
-    path: &Path,
-) -> Result<String, Failure> {
+pub(crate) fn read_text(context: &Context, keys: Keys<'_>, path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(context, keys, path)?).map_err(|_| {
         let error = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
         Failure::file("read", path, &error)
@@ -271,8 +269,10 @@ pub(crate) fn check_replaceable(
         return super::files::check_replaceable(path, begins);
     }
     let refuse = |why: String| {
-        Err(Failure::new(Exit::Usage, format!("{} {why}", path.display()))
-            .help("name another file, or remove this one; nothing was written"))
+        Err(
+            Failure::new(Exit::Usage, format!("{} {why}", path.display()))
+                .help("name another file, or remove this one; nothing was written"),
+        )
     };
     match read(context, keys, path) {
         Ok(clear) => {

@@ -416,7 +416,11 @@ pub fn redacted(file: &PlanFile) -> RedactedPlan {
             changes: base.changes,
             people: base.people,
         }),
-        rules: plan.rules.iter().map(|rule| rule.location.clone()).collect(),
+        rules: plan
+            .rules
+            .iter()
+            .map(|rule| rule.location.clone())
+            .collect(),
         guards: plan
             .guards
             .iter()
@@ -504,7 +508,10 @@ fn changes<'a>(file: &'a PlanFile, called: &mut Pseudonyms<'a>) -> Vec<RedactedC
             _ => called.object(kind, &change.object),
         };
         match &change.action {
-            Action::Create { attributes: set, .. } | Action::Modify { attributes: set } => {
+            Action::Create {
+                attributes: set, ..
+            }
+            | Action::Modify { attributes: set } => {
                 attributes.extend(set.iter().map(attribute));
             }
             Action::Adopt { attribute: set, .. } => attributes.push(attribute(set)),

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 
 use super::report::{Item, Line, Report, Section, Sign, count, grouped, number};
 use crate::apply::{ActionKind, ChangeOutcome, Outcome, Verdict};
-use crate::plan::{
-    GuardVerdict, RedactedAttribute, RedactedChange, RedactedPlan, Risk, RuleIndex,
-};
+use crate::plan::{GuardVerdict, RedactedAttribute, RedactedChange, RedactedPlan, Risk, RuleIndex};
 
 /// Changes, and held, that stand by themselves unless everything is asked for.
 const NAMED: usize = 200;
@@ -24,7 +22,9 @@ fn word<T: serde::Serialize>(of: T) -> String {
 /// The whole report.
 pub(super) fn report(plan: &RedactedPlan, full: bool) -> Report {
     let at = |rule: RuleIndex| {
-        let rule = usize::try_from(rule.0).ok().and_then(|at| plan.rules.get(at));
+        let rule = usize::try_from(rule.0)
+            .ok()
+            .and_then(|at| plan.rules.get(at));
         rule.map_or_else(String::new, ToString::to_string)
     };
     let most = if full { usize::MAX } else { NAMED };
@@ -65,7 +65,12 @@ pub(super) fn report(plan: &RedactedPlan, full: bool) -> Report {
                 .own(" into another state"),
         )
     });
-    sections.push(section("What comes by itself", "days", false, days.collect()));
+    sections.push(section(
+        "What comes by itself",
+        "days",
+        false,
+        days.collect(),
+    ));
     sections.retain(|section| !section.items.is_empty());
     Report {
         title: Line::head()
@@ -344,11 +349,16 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
         });
     }
     if let Some(base) = &plan.base {
-        lines.push(Line::head().own("compared with ").code(base.commit.clone()).own(format!(
-            ": the change of the configuration brings about {} for {}",
-            count(base.changes, "change", "changes"),
-            count(base.people, "person", "people")
-        )));
+        lines.push(
+            Line::head()
+                .own("compared with ")
+                .code(base.commit.clone())
+                .own(format!(
+                    ": the change of the configuration brings about {} for {}",
+                    count(base.changes, "change", "changes"),
+                    count(base.people, "person", "people")
+                )),
+        );
     }
     for read in &plan.reads {
         lines.push(
@@ -359,7 +369,10 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
     }
     lines.push(
         Line::head()
-            .own(format!("made {}, appliable until {}, by halosync ", plan.as_of, plan.not_after))
+            .own(format!(
+                "made {}, appliable until {}, by halosync ",
+                plan.as_of, plan.not_after
+            ))
             .code(plan.tool_version.clone()),
     );
     lines.push(Line::head().own(

@@ -11,6 +11,7 @@ mod failures;
 mod lab;
 mod locks;
 mod policies;
+mod sealing;
 mod site;
 
 use lab::Lab;
@@ -19,6 +20,11 @@ use lab::Lab;
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod embedded {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn nobody_is_named_and_everything_works() {
+                let lab = super::Lab::embedded().await;
+                super::sealing::nobody_is_named_and_everything_works(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_apply_at_a_time_whatever_the_machine() {
                 let lab = super::Lab::embedded().await;
@@ -55,6 +61,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn nobody_is_named_and_everything_works() {
+                let lab = super::Lab::samba().await;
+                super::sealing::nobody_is_named_and_everything_works(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_apply_at_a_time_whatever_the_machine() {
                 let lab = super::Lab::samba().await;
