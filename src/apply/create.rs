@@ -76,6 +76,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
         let eyes = Eyes {
             writer,
             created: &created,
+            bounds: self.options.bounds.get(&change.target),
         };
         let unfinished = self
             .patiently(change, || eyes.unfinished(finish).boxed())
@@ -268,6 +269,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
         let eyes = Eyes {
             writer,
             created: &created,
+            bounds: self.options.bounds.get(&change.target),
         };
         self.patiently(change, || eyes.password_stamp(guid).boxed())
             .await

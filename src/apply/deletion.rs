@@ -10,8 +10,10 @@ use super::control::{ACCOUNT_DISABLED, UAC, account_control};
 use super::look::{Look, Operation, is_protected, unreadable_account_control, write};
 use super::outcome::{ChangeOutcome, Difference};
 use crate::connector::{Examined, LiveEntry};
-use crate::model::{Dn, Guid};
+use crate::model::{Dn, Guid, Syntax, default_schema};
 use crate::plan::PlanValue;
+
+const MEMBER_OF: &str = "memberOf";
 
 /// What to do about an account that is to be gone. `was` is the anchor, and what the plan has of the account.
 pub(super) fn look(
@@ -91,6 +93,12 @@ pub(super) fn look(
             );
         }
     }
+    if let Some(why) = service(entry, flags) {
+        return keeps(why);
+    }
+    if let Some((attribute, planned, now)) = edited(entry, before) {
+        return moved(&attribute, planned, now);
+    }
     if let Some(first) = found.below.first() {
         let more = match found.below.len() {
             1 => String::new(),
@@ -101,6 +109,53 @@ pub(super) fn look(
         ));
     }
     write(entry, Operation::Delete(guid), entry.attributes.clone())
+}
+
+/// Bits of `userAccountControl` ([MS-ADTS] 2.2.16): trusted for delegation, with and without protocol transition.
+const TRUSTED: i64 = 0x8_0000 | 0x100_0000;
+
+/// Why an account is a service's by now.
+fn service(entry: &LiveEntry, flags: i64) -> Option<String> {
+    if flags & TRUSTED != 0 {
+        return Some("the account is trusted for delegation".to_owned());
+    }
+    let name = entry.values("servicePrincipalName").first()?;
+    let name: String = name.chars().take(80).collect();
+    Some(format!(
+        "a service runs as the account: it has the servicePrincipalName {name:?}"
+    ))
+}
+
+/// The first attribute that is not as the plan has it: somebody who wrote "keep this" wants to be read. What the directory
+/// keeps itself (times of logon) and references, which follow the renames of others, do not count; groups do.
+fn edited(
+    entry: &LiveEntry,
+    before: &BTreeMap<String, Vec<PlanValue>>,
+) -> Option<(String, Vec<String>, Vec<String>)> {
+    before.iter().find_map(|(name, planned)| {
+        if name.eq_ignore_ascii_case(MEMBER_OF) {
+            let key = |name: &String| Dn::key_of(name).map(|key| key.as_str().to_owned());
+            let (planned, now) = (
+                planned.iter().map(text).collect::<Vec<_>>(),
+                entry.values(name),
+            );
+            let keys = |names: &[String]| sorted(names.iter().filter_map(key).collect());
+            return (keys(&planned) != keys(now)).then(|| (name.clone(), planned, now.to_vec()));
+        }
+        let known = default_schema().get(&name.to_ascii_lowercase());
+        if known.is_none_or(|known| known.read_only || known.syntax == Syntax::Dn) {
+            return None;
+        }
+        let planned = planned
+            .iter()
+            .map(|value| match value {
+                PlanValue::Text(text) => Some(text.clone()),
+                PlanValue::Octets(_) | PlanValue::Object(_) => None,
+            })
+            .collect::<Option<Vec<String>>>()?;
+        let (planned, now) = (sorted(planned), sorted(entry.values(name).to_vec()));
+        (planned != now).then(|| (name.clone(), planned, now))
+    })
 }
 
 /// A value as it is read.
@@ -136,6 +191,9 @@ mod tests {
             ("employeeID", "E1042"),
             ("mail", "jane.doe@example.com"),
             ("userAccountControl", "514"),
+            ("description", "halosync: leaver since 2026-09-01T00:00:00Z"),
+            ("lastLogonTimestamp", "134"),
+            ("memberOf", "cn=staff, DC=example,DC=test"),
         ];
         Examined {
             entry: LiveEntry {
@@ -148,6 +206,7 @@ mod tests {
             facts: DeletionFacts {
                 control_changed: Some(SINCE.parse().unwrap()),
                 protected: Some(false),
+                password_changed: None,
             },
             below: Vec::new(),
         }
@@ -158,10 +217,14 @@ mod tests {
     }
 
     fn look_at(found: Option<Examined>) -> Look {
-        let before = [(
-            "employeeID".to_owned(),
-            vec![PlanValue::Text("E1042".to_owned())],
-        )];
+        let text =
+            |name: &str, value: &str| (name.to_owned(), vec![PlanValue::Text(value.to_owned())]);
+        let before = [
+            text("employeeID", "E1042"),
+            text("description", "halosync: leaver since 2026-09-01T00:00:00Z"),
+            text("lastLogonTimestamp", "133"),
+            text("memberOf", "CN=Staff,DC=example,DC=test"),
+        ];
         let dn = Dn::parse("cn=jane,DC=example,DC=test").unwrap();
         let was = ("employeeID", &before.into());
         look(guid(), &dn, SINCE.parse().unwrap(), was, found)
@@ -193,6 +256,10 @@ mod tests {
             |found| set(found, "employeeID", ""),
             |found| set(found, "adminCount", "1"),
             |found| set(found, "isCriticalSystemObject", "TRUE"),
+            |found| set(found, "servicePrincipalName", "HTTP/web.example.test"),
+            |found| set(found, "userAccountControl", "524802"),
+            |found| set(found, "description", "keep me"),
+            |found| set(found, "memberOf", "CN=Legal hold,DC=example,DC=test"),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut found = found();

@@ -316,6 +316,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 anchor,
                 before,
             },
+            Action::Restore { .. } => Goal::Restored {
+                guid: object,
+                dn: &change.object.dn,
+            },
             // Taken care of above.
             Action::Create { .. } | Action::ResetPassword {} => {
                 return ChangeOutcome::failed(
@@ -390,6 +394,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let eyes = Eyes {
             writer,
             created: &created,
+            bounds: self.options.bounds.get(&change.target),
         };
         let earlier = self.journal.history().step(&change.id, step);
         let mut tries = Tries::default();
@@ -621,9 +626,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             ConnectorError::Invalid { .. } | ConnectorError::Setup { .. } => FailureKind::Refused,
             // What the new place needs may be missing there; else it is an object of the plan that is gone.
             ConnectorError::NotFound { .. } => match change.action {
-                Action::Create { .. } | Action::Move { .. } | Action::Rename { .. } => {
-                    FailureKind::Missing
-                }
+                Action::Create { .. }
+                | Action::Move { .. }
+                | Action::Rename { .. }
+                | Action::Restore { .. } => FailureKind::Missing,
                 _ => return ChangeOutcome::conflict(error.to_string()),
             },
             ConnectorError::Transient { .. } | ConnectorError::OverBudget { .. } => {

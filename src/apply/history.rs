@@ -3,7 +3,7 @@
 //! Pure: bytes in, facts out. Invariants: a line is either whole (it ends in a line break) or was never there; no line
 //! counts that does not follow the one before it (see `chain`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +158,10 @@ pub struct History {
     steps: HashMap<(ChangeId, Step), StepState>,
     created: HashMap<ChangeId, Guid>,
     stamps: HashMap<ChangeId, i64>,
+    /// What each write announced last had found.
+    images: HashMap<(ChangeId, Step), BTreeMap<String, Vec<String>>>,
+    /// Writes that took effect at some time, or may have, whatever was said of them later.
+    perhaps: HashSet<(ChangeId, Step)>,
     done_at: HashMap<ChangeId, jiff::Timestamp>,
     runs: u32,
     ended: Option<(jiff::Timestamp, Counts)>,
@@ -204,8 +208,18 @@ impl History {
                 self.runs += 1;
                 self.ended = None;
             }
-            Line::Intent { change, step, .. } => {
-                self.steps.insert((change, step), StepState::Open);
+            Line::Intent {
+                change,
+                step,
+                before,
+                ..
+            } => {
+                let write = (change, step);
+                // What a write found after it had perhaps happened is its own doing.
+                if !self.perhaps.contains(&write) {
+                    self.images.insert(write.clone(), before);
+                }
+                self.steps.insert(write, StepState::Open);
             }
             Line::Outcome {
                 change,
@@ -230,7 +244,11 @@ impl History {
                     StepResult::Failed => StepState::Failed,
                     StepResult::Unknown => StepState::Open,
                 };
-                self.steps.insert((change, step), state);
+                let write = (change, step);
+                if state != StepState::Failed {
+                    self.perhaps.insert(write.clone());
+                }
+                self.steps.insert(write, state);
             }
             Line::End { at, counts } => self.ended = Some((at, counts)),
         }
@@ -250,6 +268,15 @@ impl History {
     /// `pwdLastSet` of the account right after an earlier apply set its password.
     pub fn stamp(&self, change: &ChangeId) -> Option<i64> {
         self.stamps.get(change).copied()
+    }
+
+    /// What a write had found, when it took effect or may have; `None` when it was never announced, or surely refused.
+    /// Only looking tells whether one that may have did.
+    pub fn written(&self, change: &ChangeId, step: Step) -> Option<&BTreeMap<String, Vec<String>>> {
+        let write = (change.clone(), step);
+        let may_have =
+            self.perhaps.contains(&write) || self.steps.get(&write) == Some(&StepState::Open);
+        self.images.get(&write).filter(|_| may_have)
     }
 
     /// When an earlier apply did the last write of this change that is done.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::bounds::Bounds;
 use super::compare::{self, Verdict};
 use super::control::{
     ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
@@ -67,6 +68,8 @@ pub(super) enum Goal<'a> {
         anchor: &'a str,
         before: &'a BTreeMap<String, Vec<PlanValue>>,
     },
+    /// The deleted account is back at this place and name.
+    Restored { guid: Guid, dn: &'a Dn },
 }
 
 impl Goal<'_> {
@@ -112,6 +115,8 @@ pub(super) enum Operation {
     AddMember(Guid, Guid),
     RemoveMember(Guid, Guid),
     Delete(Guid),
+    /// Of a deleted object: its identity, its name as one, and the name it gets.
+    Restore(Guid, Dn, Dn),
 }
 
 impl Operation {
@@ -133,6 +138,7 @@ impl Operation {
                 writer.remove_member(*group, *member).await.map(|()| None)
             }
             Self::Delete(guid) => writer.delete(*guid).await.map(|()| None),
+            Self::Restore(guid, from, to) => writer.restore(*guid, from, to).await.map(|()| None),
         }
     }
 }
@@ -142,6 +148,8 @@ pub(super) struct Eyes<'a, W> {
     pub(super) writer: &'a W,
     /// Accounts made by this plan so far.
     pub(super) created: &'a (dyn Fn(&ChangeId) -> Option<Guid> + Sync),
+    /// How far this plan may reach in that directory.
+    pub(super) bounds: Option<&'a Bounds>,
 }
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
@@ -184,13 +192,39 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 before,
             } => {
                 let found = self.writer.examine(guid).await?;
+                if let Some(found) = &found
+                    && let Some(why) = self.forbidden(&found.entry)
+                {
+                    return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+                }
                 Ok(deletion::look(guid, dn, since, (anchor, before), found))
             }
+            Goal::Restored { guid, dn } => self.restored(guid, dn).await,
         }
     }
 
-    /// Fetches an object this plan may change: gone or become protected since, it is left alone (P9).
+    /// Why an account is out of reach.
+    pub(super) fn forbidden(&self, entry: &LiveEntry) -> Option<String> {
+        self.bounds.and_then(|bounds| bounds.forbid_account(entry))
+    }
+
+    /// Fetches an account this plan may change: gone, become protected since or out of reach, it is left alone (P9).
     async fn fetch(
+        &self,
+        guid: Guid,
+        attributes: impl Iterator<Item = &str>,
+    ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
+        let fetched = self.fetch_unprivileged(guid, attributes).await?;
+        if let Ok(entry) = &fetched
+            && let Some(why) = self.forbidden(entry)
+        {
+            return Ok(Err(Look::Settled(ChangeOutcome::conflict(why))));
+        }
+        Ok(fetched)
+    }
+
+    /// Fetches an object and leaves it alone when it is privileged.
+    async fn fetch_unprivileged(
         &self,
         guid: Guid,
         attributes: impl Iterator<Item = &str>,
@@ -212,6 +246,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     ) -> Result<Result<LiveEntry, Look>, ConnectorError> {
         let mut names: Vec<String> = attributes.map(str::to_owned).collect();
         names.push(ADMIN_COUNT.to_owned());
+        if self.bounds.is_some() && !names.iter().any(|name| name == Bounds::ASKED) {
+            names.push(Bounds::ASKED.to_owned());
+        }
         let gone = || {
             let outcome = ChangeOutcome::conflict("the object does not exist any more");
             Look::Settled(outcome)
@@ -347,6 +384,10 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 parent.as_str(),
             ));
         }
+        let place = self.bounds.and_then(|bounds| bounds.forbid_name(after));
+        if let Some(why) = place {
+            return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+        }
         let image = BTreeMap::from([("parent".to_owned(), vec![parent.as_str().to_owned()])]);
         let operation = Operation::MoveTo(guid, entry.dn.rdn(), after.clone());
         Ok(write(&entry, operation, image))
@@ -362,7 +403,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let fetched = if privileged {
             self.fetch_any(group, std::iter::empty()).await?
         } else {
-            self.fetch(group, std::iter::empty()).await?
+            self.fetch_unprivileged(group, std::iter::empty()).await?
         };
         let entry = match fetched {
             Ok(entry) => entry,
@@ -370,6 +411,16 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         };
         if self.writer.is_member(group, member).await? == present {
             return Ok(Look::AsDesired(group));
+        }
+        if let Some(bounds) = self.bounds {
+            if let Some(why) = bounds.forbid_group(&entry.dn, privileged) {
+                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+            }
+            let asked = [Bounds::ASKED.to_owned()];
+            let account = self.writer.fetch(member, &asked).await?;
+            if let Some(why) = account.and_then(|account| bounds.forbid_account(&account)) {
+                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
+            }
         }
         let (operation, found) = if present {
             (Operation::AddMember(group, member), Vec::new())
@@ -407,6 +458,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                     differences,
                 })
             });
+        }
+        if let Some(why) = self.bounds.and_then(|bounds| bounds.forbid_name(dn)) {
+            return Ok(Look::Settled(ChangeOutcome::conflict(why)));
         }
         if !allowed {
             return Ok(Look::Settled(ChangeOutcome::failed(
@@ -454,6 +508,51 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             dn: Some(dn.as_str().to_owned()),
             before: BTreeMap::new(),
         })))
+    }
+
+    /// Whether the account is back already, and else whether it still can be brought back.
+    async fn restored(&self, guid: Guid, dn: &Dn) -> Result<Look, ConnectorError> {
+        let nothing = [];
+        if let Some(entry) = self.writer.fetch(guid, &nothing).await? {
+            if entry.dn.key() == dn.key() {
+                return Ok(Look::AsDesired(guid));
+            }
+            return Ok(moved(
+                "distinguishedName",
+                "",
+                dn.as_str(),
+                entry.dn.as_str(),
+            ));
+        }
+        let keeps = |message: String| Ok(Look::Settled(ChangeOutcome::conflict(message)));
+        let Some(deleted) = self.writer.fetch_deleted(guid, &[UAC.to_owned()]).await? else {
+            return keeps(
+                "the deleted account is gone for good, or the right to see deleted objects is missing"
+                    .to_owned(),
+            );
+        };
+        // It would come back open, where no Recycle Bin is without a password.
+        if account_control(&deleted).is_some_and(|flags| flags & ACCOUNT_DISABLED == 0) {
+            return keeps("the deleted account is not disabled".to_owned());
+        }
+        if let Some(other) = self.writer.fetch_by_dn(dn, &nothing).await? {
+            return keeps(format!(
+                "another object stands at {} ({})",
+                other.dn, other.guid
+            ));
+        }
+        let before = BTreeMap::from([
+            ("isDeleted".to_owned(), vec!["TRUE".to_owned()]),
+            (
+                "distinguishedName".to_owned(),
+                vec![deleted.dn.as_str().to_owned()],
+            ),
+        ]);
+        Ok(write(
+            &deleted,
+            Operation::Restore(guid, deleted.dn.clone(), dn.clone()),
+            before,
+        ))
     }
 
     async fn finished(&self, finish: Finish, announced: bool) -> Result<Look, ConnectorError> {

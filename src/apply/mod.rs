@@ -9,6 +9,7 @@
 //! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
 
 mod audit;
+mod bounds;
 mod chain;
 mod compare;
 mod control;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use audit::{Audit, RunSeen, Unsettled};
+pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};
 pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
 pub use journal::{Journal, JournalError, Medium, read_journal};
@@ -124,6 +126,8 @@ pub struct Options {
     pub cancel: Cancel,
     /// What of the plan is asked for.
     pub selection: Selection,
+    /// How far it may reach, by target. A target that is not named has no limits but those of the plan.
+    pub bounds: BTreeMap<Name, Bounds>,
 }
 
 impl Options {
@@ -136,6 +140,7 @@ impl Options {
             zone: jiff::tz::TimeZone::UTC,
             cancel: Cancel::never(),
             selection: Selection::default(),
+            bounds: BTreeMap::new(),
         }
     }
 }

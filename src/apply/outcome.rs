@@ -215,6 +215,7 @@ pub enum ActionKind {
     RemoveMember,
     ResetPassword,
     Delete,
+    Restore,
 }
 
 impl From<&Action> for ActionKind {
@@ -231,6 +232,7 @@ impl From<&Action> for ActionKind {
             Action::RemoveMember { .. } => Self::RemoveMember,
             Action::ResetPassword {} => Self::ResetPassword,
             Action::Delete { .. } => Self::Delete,
+            Action::Restore { .. } => Self::Restore,
         }
     }
 }

@@ -55,6 +55,10 @@ impl<W: DirectoryWriter> Run<'_, W> {
                     "the object is privileged (adminCount), which it was not when the plan was made",
                 ));
             }
+            let bounds = self.options.bounds.get(&change.target);
+            if let Some(why) = bounds.and_then(|bounds| bounds.forbid_account(&entry)) {
+                return Err(ChangeOutcome::conflict(why));
+            }
             if is_disabled(&entry) != Some(true) {
                 return Err(ChangeOutcome::conflict(
                     "the account is not disabled, so its password is left alone",

@@ -185,7 +185,8 @@ fn referred(action: &Action) -> Vec<&ObjectRef> {
         | Action::Rename { .. }
         | Action::Move { .. }
         | Action::ResetPassword {}
-        | Action::Delete { .. } => Vec::new(),
+        | Action::Delete { .. }
+        | Action::Restore { .. } => Vec::new(),
     }
 }
 

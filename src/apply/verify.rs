@@ -92,6 +92,7 @@ async fn object<W: DirectoryWriter>(
     let eyes = Eyes {
         writer,
         created: &created,
+        bounds: run.options.bounds.get(&first.target),
     };
     let mut asked: Vec<String> = changes
         .iter()
@@ -191,7 +192,8 @@ impl<'a> Last<'a> {
                 Action::Modify { .. }
                 | Action::Adopt { .. }
                 | Action::ResetPassword {}
-                | Action::Delete { .. } => {}
+                | Action::Delete { .. }
+                | Action::Restore { .. } => {}
             }
         }
         last
@@ -233,6 +235,13 @@ impl<'a> Last<'a> {
                 None => wrong.push("userAccountControl cannot be read".to_owned()),
             }
         }
+        if matches!(change.action, Action::Restore { .. })
+            && self.name.is_none()
+            && self.place.is_none()
+            && entry.dn.key() != change.object.dn.key()
+        {
+            wrong.push(format!("it stands at {}", entry.dn));
+        }
         if let Some((by, name)) = &self.name
             && *by == at
             && entry.dn.rdn().value != *name
@@ -260,7 +269,8 @@ fn attributes_of(change: &Change) -> &[AttributeChange] {
         | Action::AddMember { .. }
         | Action::RemoveMember { .. }
         | Action::ResetPassword {}
-        | Action::Delete { .. } => &[],
+        | Action::Delete { .. }
+        | Action::Restore { .. } => &[],
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Approval;
 use crate::config::matches_signer_pattern;
 use crate::model::Name;
-use crate::plan::{ApprovalAsked, Plan, Risk};
+use crate::plan::{ApprovalAsked, Floors, Plan, Risk};
 
 /// What a plan asks for, and who gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Requirement {
     pub target: Name,
     /// For changes of this risk.
     pub risk: Risk,
-    /// How many people must approve.
+    /// How many people must approve: one more than is asked for when the author is not known.
     pub people: u32,
     /// Patterns of those who can; none for every allowed signer.
     pub from: Vec<String>,
@@ -22,6 +22,8 @@ pub struct Requirement {
     pub by: Vec<String>,
     /// The author, who signed and does not count.
     pub author: Option<String>,
+    /// True when nobody knows who the author is, whose signature would not count.
+    pub unknown_author: bool,
 }
 
 impl Requirement {
@@ -36,6 +38,7 @@ impl Requirement {
 pub fn judge(
     plan: &Plan,
     asked: &[ApprovalAsked],
+    floors: &Floors,
     signers: &str,
     approvals: &[Approval],
 ) -> Vec<Requirement> {
@@ -43,8 +46,10 @@ pub fn judge(
         .iter()
         .filter_map(|approval| approval.verdict.as_ref().ok())
         .collect();
-    let author = plan.inputs.author.as_deref();
-    plan.approvals_needed(asked)
+    let inputs = &plan.inputs;
+    let known = inputs.commit.is_some() && !inputs.uncommitted;
+    let author = inputs.author.as_deref().filter(|_| known);
+    plan.approvals_needed(asked, floors)
         .filter(|asked| asked.signers == signers)
         .map(|asked| requirement(asked, &people, author))
         .collect()
@@ -68,12 +73,15 @@ fn requirement(
         .map(|person| person.as_str())
         .filter(|person| can(person))
         .partition(|person| !asked.author && is_author(person));
+    let unknown_author = !asked.author && author.is_none();
     Requirement {
         target: asked.target.clone(),
         risk: asked.risk,
-        people: asked.people,
+        // Anybody may be the author, so one of those who sign may not count.
+        people: asked.people + u32::from(unknown_author),
         from: asked.from.clone(),
         by: others.into_iter().map(str::to_owned).collect(),
         author: own.first().map(|person| (*person).to_owned()),
+        unknown_author,
     }
 }

@@ -108,6 +108,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     options.zone = project.zone()?;
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
+    options.bounds = super::bounds::of(&project);
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
         max_changes: verb.max_changes,
@@ -196,7 +197,7 @@ fn keep_names(
 }
 
 /// The first digits of the digest: enough to tell the files of one plan from those of the next.
-fn short_digest(file: &PlanFile) -> String {
+pub(crate) fn short_digest(file: &PlanFile) -> String {
     let digest = file.digest.trim_start_matches("sha256:");
     digest.chars().take(12).collect()
 }

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::project::Project;
 use crate::approval::{self, Approval, Requirement};
 use crate::config::AllowedSigners;
-use crate::plan::{self, PlanFile};
+use crate::plan::{self, Floors, PlanFile};
 
 /// More files than this are not looked at.
 const MOST: usize = 64;
@@ -44,6 +44,7 @@ pub(crate) fn judge(
     let files = signatures(beside)?;
     let now = context.now();
     let asked = plan::approvals_with(&file.content, &project.config);
+    let floors = Floors::of(&project.config, &file.content);
     let mut paths: Vec<&str> = asked.iter().map(|asked| asked.signers.as_str()).collect();
     paths.sort_unstable();
     paths.dedup();
@@ -53,7 +54,7 @@ pub(crate) fn judge(
     for path in &paths {
         let signers = project.config.signers.get(*path).unwrap_or(&nobody);
         let read = approval::read(&files, &file.digest, signers, now);
-        requirements.extend(approval::judge(&file.content, &asked, path, &read));
+        requirements.extend(approval::judge(&file.content, &asked, &floors, path, &read));
         merge(&mut signatures, read);
     }
     if paths.is_empty() {

@@ -61,6 +61,8 @@ pub(crate) enum Verb {
     Apply(Apply),
     /// Sign a plan, so that it may be applied.
     Approve(Approve),
+    /// Make a plan that brings back what was there before another was applied.
+    Undo(Undo),
     /// Log in to a source as a person, and keep the login for later runs.
     Login(Login),
     /// Forget a login.
@@ -441,6 +443,42 @@ pub(crate) struct Approve {
     /// Sign without asking.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// Arguments of `undo`.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The plan that was applied. Default: the one beside the journal.
+    #[arg(long, value_name = "PLAN", required_unless_present = "journal")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The journal of its apply. Default: the one `apply` keeps beside the plan.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+    /// Write the plan that undoes it to this file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// What is printed of the plan.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: PlanFormat,
+    /// Print names and values although the project declares `sealing`. Files are sealed all the same.
+    #[arg(long)]
+    pub(crate) clear: bool,
+    /// Undo only what was done for this person (key, SOURCE/KEY, or name in the plan), or to this account, group or
+    /// organizational unit (distinguished name) and what is below it, with whatever these depend on. May be given
+    /// several times.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) only: Vec<String>,
+    /// Also record what was read in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Compare with a recorded read of the directory instead of the directory itself.
+    #[arg(long, value_name = "DIR", conflicts_with = "record")]
+    pub(crate) from: Option<PathBuf>,
+    /// Exit with 2 when the plan has changes.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
 }
 
 /// Arguments of `login`.

@@ -7,6 +7,7 @@ mod approvals;
 mod approve;
 mod args;
 mod base;
+mod bounds;
 mod check;
 mod context;
 mod demo;
@@ -31,6 +32,7 @@ pub mod schema;
 mod sealed;
 mod show;
 mod test;
+mod undo;
 pub mod validate;
 mod vault;
 mod verify;
@@ -96,6 +98,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
         Verb::Verify(verb) => verify::run(context, verb),
         Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Undo(verb) => runtime()?.block_on(undo::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
         Verb::Probe(verb) => runtime()?.block_on(probe::run(context, verb)),

@@ -467,13 +467,7 @@ pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Resu
         Ok::<_, Failure>((name.clone(), read))
     };
     let directory = |name: &Name| {
-        let path = dir.join(directory_file(name));
-        let bytes = sealed::read(context, Keys::Of(project), &path)?;
-        let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
-        let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
-        if distinct != objects {
-            return Err(shortened(&path, distinct, objects));
-        }
+        let read = recorded_directory(context, project, dir, name)?;
         Ok::<_, Failure>((name.clone(), read))
     };
     let (people, directories) = rayon::join(
@@ -498,6 +492,23 @@ pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Resu
         people: people?,
         directories: directories?,
     })
+}
+
+/// The read of a directory kept by `--record`.
+pub(crate) fn recorded_directory(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    name: &Name,
+) -> Result<DirectorySnapshot, Failure> {
+    let path = dir.join(directory_file(name));
+    let bytes = sealed::read(context, Keys::Of(project), &path)?;
+    let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
+    if distinct != objects {
+        return Err(shortened(&path, distinct, objects));
+    }
+    Ok(read)
 }
 
 /// The people of a recording.
@@ -538,7 +549,7 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
     .help("record the reads again with `halosync plan --record DIR`")
 }
 
-fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
+pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
     for (name, read) in &reads.people {
         record_file(&dir.join(people_file(name)), seal, |out| {
@@ -583,17 +594,28 @@ fn print(
     file: &PlanFile,
     seal: Option<&Seal>,
 ) -> Result<(), Failure> {
-    let text = match verb.format {
-        format if seal.is_some() && !verb.clear => {
-            super::show::redacted(context, file, format, false)?
-        }
+    let out = verb.out.as_deref();
+    show(context, verb.format, out, file, seal, verb.clear)
+}
+
+/// Prints a plan that was made, and how to apply it. Where plans are sealed it names nobody, unless `clear`.
+pub(crate) fn show(
+    context: &Context,
+    format: PlanFormat,
+    out: Option<&Path>,
+    file: &PlanFile,
+    seal: Option<&Seal>,
+    clear: bool,
+) -> Result<(), Failure> {
+    let text = match format {
+        format if seal.is_some() && !clear => super::show::redacted(context, file, format, false)?,
         PlanFormat::Text => render::plan_text(file, &super::show::text_options(context, false)),
         PlanFormat::Markdown => render::plan_markdown(file, &render::MarkdownOptions::default()),
-        PlanFormat::Json if verb.out.is_some() => String::new(),
+        PlanFormat::Json if out.is_some() => String::new(),
         PlanFormat::Json => String::from_utf8_lossy(&plan::to_bytes(file)).into_owned(),
     };
     context.printer.result(&text)?;
-    if let Some(out) = &verb.out {
+    if let Some(out) = out {
         context.printer.note(&format!(
             "plan written to {}{}\napply it with: halosync apply {} --expect-digest {}",
             out.display(),
@@ -606,6 +628,11 @@ fn print(
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {
+    exit_of(file, verb.detailed_exitcode)
+}
+
+/// How a command that made a plan ends.
+pub(crate) fn exit_of(file: &PlanFile, detailed: bool) -> Exit {
     let content = &file.content;
     let unproven = content
         .inputs
@@ -622,7 +649,10 @@ fn exit(verb: &Plan, file: &PlanFile) -> Exit {
         Exit::Held
     } else if unproven {
         Exit::Unavailable
-    } else if verb.detailed_exitcode && !content.changes.is_empty() {
+    } else if content.holds_everybody() {
+        // No change, and no sign that none is needed: somebody has to look.
+        Exit::Held
+    } else if detailed && !content.changes.is_empty() {
         Exit::Changes
     } else {
         Exit::Success

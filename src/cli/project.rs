@@ -104,26 +104,21 @@ fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
         return (None, false);
     };
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
-    // Only files that belong to the project count: a plan written beside them changes nothing.
-    let mut paths = Vec::new();
-    for file in &config.files {
-        paths.extend_from_slice(b":(literal)");
-        paths.extend_from_slice(file.path.as_bytes());
-        paths.push(0);
-    }
-    let changed = git(
-        root,
-        &[
+    // Only files that belong to the project count: a plan written beside them changes nothing. Some at a time, because
+    // a command line is not endless.
+    let clean = config.files.chunks(100).all(|files| {
+        let mut arguments = vec![
+            "--literal-pathspecs",
             "status",
             "--porcelain",
             "--ignored",
             "--untracked-files=all",
-            "--pathspec-from-file=-",
-            "--pathspec-file-nul",
-        ],
-        &paths,
-    );
-    (Some(commit), changed.is_none_or(|lines| !lines.is_empty()))
+            "--",
+        ];
+        arguments.extend(files.iter().map(|file| &*file.path));
+        git(root, &arguments, &[]).is_some_and(|lines| lines.is_empty())
+    });
+    (Some(commit), !clean)
 }
 
 /// Mail address of a commit's author.

@@ -21,7 +21,7 @@ mod text;
 mod yaml;
 
 pub(crate) use check::callback_fault;
-pub use check::halo_always_lists;
+pub use check::{attribute_never_written, halo_always_lists};
 pub use date_format::unusable_date_format;
 pub use duration::{DurationError, LONGEST_DAYS, parse_days, parse_duration};
 pub use effective::{Claim, Effective, effective};

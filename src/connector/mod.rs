@@ -238,6 +238,23 @@ pub trait DirectoryWriter: Send + Sync {
         guid: Guid,
     ) -> impl Future<Output = Result<Option<Examined>, ConnectorError>> + Send;
 
+    /// The deleted object with this identity, as far as this account may see it; `None` when there is none, or it is not
+    /// deleted.
+    fn fetch_deleted(
+        &self,
+        guid: Guid,
+        attributes: &[String],
+    ) -> impl Future<Output = Result<Option<LiveEntry>, ConnectorError>> + Send;
+
+    /// Brings a deleted object back, at this place and name ([MS-ADTS] 3.1.1.5.3.7). `from` is the name it has as a deleted
+    /// object, which its identity is a part of: not every server takes the identity alone here.
+    fn restore(
+        &self,
+        guid: Guid,
+        from: &Dn,
+        to: &Dn,
+    ) -> impl Future<Output = Result<(), ConnectorError>> + Send;
+
     /// Deletes one object. With objects below it the system refuses; a tree is never deleted.
     fn delete(&self, guid: Guid) -> impl Future<Output = Result<(), ConnectorError>> + Send;
 }

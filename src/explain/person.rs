@@ -319,6 +319,7 @@ fn words(action: &Action) -> Option<String> {
             ..
         } => format!("delete the account; it can be brought back for {days} days"),
         Action::Delete { .. } => "delete the account; it cannot be brought back".to_owned(),
+        Action::Restore { .. } => "bring the deleted account back".to_owned(),
         Action::Modify { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } => {
             return None;
         }

@@ -86,6 +86,10 @@ pub struct DeletionFacts {
     /// Whether an entry of its access list denies everyone its deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<bool>,
+    /// When the password was last written on the controller where it was, in whole seconds (`unicodePwd` has a moment
+    /// among the replication metadata, and no value anybody can read). Tells what a `pwdLastSet` of 0 does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_changed: Option<jiff::Timestamp>,
 }
 
 /// What becomes of deleted objects in a directory.
@@ -200,8 +204,9 @@ pub struct DirectoryRequest {
     pub groups_under: Vec<Dn>,
     /// Groups elsewhere whose `member` is needed as well.
     pub groups: Vec<Dn>,
-    /// Places below which disabled accounts are read with what matters before one is deleted; none when nothing is.
-    pub deletes_under: Vec<Dn>,
+    /// Places below which disabled accounts are read with what matters before one is deleted, or given another password;
+    /// none when nothing is.
+    pub disabled_under: Vec<Dn>,
 }
 
 impl DirectoryRequest {

@@ -28,6 +28,7 @@ codes! {
     /// Why nothing, or not everything, is done for somebody.
     held HELD {
         ABSENT "absent" "decide what becomes of the account; nothing is removed because a person is missing from a read";
+        ADOPTION_UNPROVEN "adoption-unproven" "read again; an account is adopted on a read that is proven complete, or when a Links document names it";
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
@@ -76,6 +77,7 @@ codes! {
         MOVE_INCOMPLETE "move-incomplete" "settle what keeps them out of the new group, or correct the rule; until then they stay in the old ones";
         NAME_TAKEN "name-taken" "free the name, add formats to the rule, or allow numbered names";
         NAME_UNPROVEN "name-unproven" "have the attribute put into the global catalog, or say within: domain";
+        NO_PASSWORD_RECIPIENTS "no-password-recipients" "name in initialPasswords of the project who may open the file with initial passwords";
         NO_STATE "no-state" "add a state whose condition holds for this person";
         NO_USABLE_NAME "no-usable-name" "add a format that gives this person a name";
         OUTSIDE_SCOPE "outside-scope" "correct the placement, or add the place to the managed scope";
@@ -95,6 +97,9 @@ codes! {
         SAME_PERSON_UNPROVEN "same-person-unproven" "read again; another record of the person, with an account, may be in the part that is missing";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
+        UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";
+        UNDO_GONE "undo-gone" "see what became of the object; what was in it before stands in the journal";
+        UNDO_IMPOSSIBLE "undo-impossible" "decide by hand what becomes of the account";
         UNKNOWN_TIME_ZONE "unknown-time-zone" "correct the value in HaloITSM, or give its IANA name in a table";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";
@@ -135,10 +140,17 @@ codes! {
         REFERENCE_UNRESOLVED "reference-unresolved" "a reference to a person without a known account was left as it is";
         REJECTED_ROWS "rejected-rows" "rows of the read that could not become people";
         REMOVALS_HELD "removals-held" "the read is not proven complete, so every removal waits";
+        RESET_UNDATED "reset-undated" "pwdLastSet is 0 and the reading account does not see replPropertyMetaData; let it, or reset these passwords by hand and give the writing account Unexpire-Password";
         SECONDARY_ACCOUNT "secondary-account" "accounts that carry the anchor of a secondary record of somebody who has another account; nothing is done with them, take the anchor off or delete them by hand";
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
+        UNDO_ALREADY "undo-already" "changes that were written and are as before again";
+        UNDO_COMES_AGAIN "undo-comes-again" "the next plan does again what is undone, as long as rules and data ask for it";
+        UNDO_CREATED "undo-created" "accounts that were made stay, disabled; an undo deletes nothing";
+        UNDO_LOST "undo-lost" "accounts come back from their tombstones, and not everything comes back with them";
+        UNDO_NOT_DONE "undo-not-done" "changes of the plan that were never written, so that nothing of them is undone";
+        UNDO_PASSWORD "undo-password" "passwords that were replaced do not come back";
         UNKNOWN_ATTRIBUTE "unknown-attribute" "the directory's schema lacks an attribute, its rules were left out";
         UNMAPPED_VALUE "unmapped-value" "people have values that a table has no row for; add rows, or say in the table what such a value means";
         WAIVER_EXPIRED "waiver-expired" "a waiver has expired and releases nothing; remove it, or decide anew";

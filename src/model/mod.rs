@@ -35,7 +35,9 @@ pub use people::{
     JoinWhy, JoinedRead, PeopleHeader, PeopleSnapshot, Person, RejectedRow, Verdict,
 };
 pub use protection::denies_deletion;
-pub use replication::{NAME, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written, written};
+pub use replication::{
+    NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written, written,
+};
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
 pub const ACCOUNTDISABLE: i64 = 0x2;

@@ -9,6 +9,9 @@ use super::Guid;
 /// ([MS-DRSR] 5.12.4, `ATTRTYP`) shortens it. The base schema always has this one.
 pub const USER_ACCOUNT_CONTROL: u32 = 0x0009_0008;
 
+/// `unicodePwd` among attributes, likewise: 1.2.840.113556.1.4.90.
+pub const UNICODE_PWD: u32 = 0x0009_005a;
+
 /// Bytes before the first entry: version, reserved, number of entries, reserved, each of four bytes.
 const HEAD: usize = 16;
 /// Bytes of one entry: attribute and version (four each), originating time (eight), invocation (sixteen), originating

@@ -134,6 +134,7 @@ fn visit_change(change: &mut Change, each: &mut dyn FnMut(&mut RuleIndex)) {
         | Action::AddMember { .. }
         | Action::ResetPassword {}
         | Action::Delete { .. }
+        | Action::Restore { .. }
         | Action::RemoveMember { .. } => {}
     }
 }

@@ -160,6 +160,7 @@ fn parts(change: &Change, known: Option<&Change>, values: bool) -> Vec<(RuleInde
                 Action::Disable {} => (because, "disables".to_owned()),
                 Action::ResetPassword {} => (because, "replaces the password".to_owned()),
                 Action::Delete { .. } => (because, "DELETES".to_owned()),
+                Action::Restore { .. } => (because, "brings back the account".to_owned()),
                 Action::Rename { rule, .. } => (*rule, "renames".to_owned()),
                 Action::Move { after, rule, .. } => (*rule, format!("moves to {after}")),
                 Action::AddMember { .. } => (because, format!("adds to {name}")),

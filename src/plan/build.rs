@@ -285,6 +285,7 @@ fn make(
                 .iter()
                 .map(|file| (file.path.to_string(), file.digest.clone()))
                 .collect(),
+            undoes: None,
             last_good: input.last_good.map(|file| LastGoodPlan {
                 digest: file.digest.clone(),
                 as_of: file.content.as_of,
@@ -460,7 +461,8 @@ fn prepare<'a>(
             sides.push(side);
             group_rules.extend(rules);
         }
-        let target = Target::new(directory, snapshot, moment, sides)?;
+        let mut target = Target::new(directory, snapshot, moment, sides)?;
+        target.keeps_passwords = config.project.spec.initial_passwords.is_some();
         let guards = guarded.then(|| Guards::compile(config, &directory.name, moment, book));
         targets.push(Planning::new(config, target, group_rules, guards, proofs));
     }
@@ -503,7 +505,7 @@ pub(super) fn moment(
     })
 }
 
-fn valid_until(config: &Config, moment: &Moment) -> Result<jiff::Timestamp, PlanError> {
+pub(super) fn valid_until(config: &Config, moment: &Moment) -> Result<jiff::Timestamp, PlanError> {
     let text = &config.project.spec.plan.valid_for;
     let wrong = || PlanError::ValidFor { text: text.clone() };
     let duration = parse_duration(text).map_err(|_| wrong())?;

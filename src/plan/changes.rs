@@ -21,6 +21,7 @@ pub(super) enum Class {
     Disable,
     ResetPassword,
     RemoveMember,
+    Restore,
     Create,
     Adopt,
     Modify,
@@ -38,6 +39,7 @@ impl Class {
         match action {
             Action::Disable {} => Self::Disable,
             Action::RemoveMember { .. } => Self::RemoveMember,
+            Action::Restore { .. } => Self::Restore,
             Action::Create { .. } => Self::Create,
             Action::Adopt { .. } => Self::Adopt,
             Action::Modify { .. } => Self::Modify,

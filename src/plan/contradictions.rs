@@ -90,7 +90,8 @@ fn needs_proof(change: &Change, stamp: Option<&String>) -> bool {
         Action::Adopt { .. }
         | Action::Enable {}
         | Action::Rename { .. }
-        | Action::AddMember { .. } => false,
+        | Action::AddMember { .. }
+        | Action::Restore { .. } => false,
     }
 }
 

@@ -165,6 +165,7 @@ pub(super) fn hold<'t>(
             .collect(),
         switch: leaver.then_some(false),
         reset: leaver && outcome.reset,
+        undated: outcome.undated,
         attributes,
         ..Outcome::default()
     }
@@ -201,7 +202,12 @@ impl<'t> Evaluation<'_, 't, '_> {
         let wanted = state.enabled && stopped.is_none();
         let resets = !state.enabled && state.reset_after.is_some() && self.may_take();
         if enabled == wanted {
-            self.outcome.reset = resets && !enabled && self.password_is_older(entry);
+            if resets && !enabled {
+                match self.password_is_older(entry) {
+                    Some(older) => self.outcome.reset = older,
+                    None => self.outcome.undated = true,
+                }
+            }
             return;
         }
         if !wanted && !self.may_take() {
@@ -215,14 +221,19 @@ impl<'t> Evaluation<'_, 't, '_> {
     }
 
     /// Whether the account was disabled, and its password not replaced since the state asks for it: an apply failed in
-    /// between, or somebody else disabled it. Only where a day says since when.
-    fn password_is_older(&self, entry: &Entry) -> bool {
+    /// between, or somebody else disabled it. Only where a day says since when. `None` where the read does not tell.
+    ///
+    /// A `pwdLastSet` of 0 is no moment: it says that the password is to be changed at the next logon, and stands there
+    /// also after a password was replaced by an account without the right Unexpire-Password ([MS-SAMR] 3.1.1.8.7).
+    /// Taking it for "never" would replace the password in every plan. When the password was written then stands in the
+    /// replication metadata only.
+    fn password_is_older(&self, entry: &Entry) -> Option<bool> {
         /// Seconds from 1601, from which the directory counts in steps of 100 ns ([MS-ADTS] 3.1.1.1.1), to 1970.
         const EPOCH: i64 = 11_644_473_600;
         let state = self.target.state(self.subject);
         let known = self.target.known.pwd_last_set;
         let Some(set) = known.and_then(|id| entry.value(id)?.trim().parse::<i64>().ok()) else {
-            return false;
+            return Some(false);
         };
         let after = i64::from(state.reset_after.unwrap_or_default());
         let since = self.subject.counting.day.and_then(|day| {
@@ -230,7 +241,17 @@ impl<'t> Evaluation<'_, 't, '_> {
             let start = day.to_zoned(self.context.as_of.time_zone().clone()).ok()?;
             Some(start.timestamp().as_second())
         });
-        since.is_some_and(|since| set < since.saturating_add(EPOCH).saturating_mul(10_000_000))
+        let Some(since) = since else {
+            return Some(false);
+        };
+        match set {
+            0 => {
+                let facts = entry.deletion.as_ref();
+                let changed = facts.and_then(|facts| facts.password_changed)?;
+                Some(changed.as_second() < since)
+            }
+            set => Some(set < since.saturating_add(EPOCH).saturating_mul(10_000_000)),
+        }
     }
 
     /// Whether the account is deleted, and what keeps it; `None` where it is not to be.

@@ -241,7 +241,8 @@ fn check(plan: &Plan, change: &Change, creates: &HashSet<&str>) -> Result<(), In
         Action::Enable {}
         | Action::Disable {}
         | Action::ResetPassword {}
-        | Action::Delete { .. } => {}
+        | Action::Delete { .. }
+        | Action::Restore { .. } => {}
     }
     Ok(())
 }

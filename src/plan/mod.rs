@@ -24,6 +24,7 @@ mod drift;
 mod evaluate;
 mod exceptions;
 mod file;
+mod floors;
 mod groups;
 mod guards;
 mod inactive;
@@ -58,6 +59,7 @@ mod steps;
 mod strangers;
 mod target;
 mod trace;
+mod undo;
 mod wishes;
 mod zones;
 
@@ -74,6 +76,7 @@ pub use drift::{
     Edits, Evidence, LastWritten, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
+pub use floors::{Floors, overreach};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};
@@ -85,3 +88,4 @@ pub use redacted::{
 pub use requests::requests;
 pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
+pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};

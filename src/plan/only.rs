@@ -1,7 +1,8 @@
 //! A plan narrowed to single people, groups or places.
 //!
 //! Everything was planned and judged as a whole before; narrowing only leaves changes out, never what one of those
-//! that stay depends on, and never a part of a move across groups.
+//! that stay depends on, never a part of a move across groups, and never one of the two changes by which a new account
+//! takes the place of an old one.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -101,6 +102,21 @@ fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<u
             units.entry(unit).or_default().push(at);
         }
     }
+    // The old account is given up for the new one: neither goes without the other.
+    let mut given_up: HashMap<usize, usize> = HashMap::new();
+    for (made, change) in changes.iter().enumerate() {
+        let Action::Create {
+            replaces: Some(old),
+            ..
+        } = &change.action
+        else {
+            continue;
+        };
+        let needs = change.depends_on.iter().filter_map(|id| place.get(id));
+        for released in needs.filter(|at| changes[**at].object.guid == old.guid) {
+            given_up.insert(*released, made);
+        }
+    }
     let mut kept: HashSet<usize> = HashSet::new();
     let mut open: Vec<usize> = (0..changes.len())
         .filter(|at| named(&changes[*at]))
@@ -109,6 +125,7 @@ fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<u
         if kept.insert(at) {
             let needs = changes[at].depends_on.iter();
             open.extend(needs.filter_map(|id| place.get(id)));
+            open.extend(given_up.get(&at));
             // Taken out: a move is followed once.
             let unit = changes[at].unit.as_ref();
             open.extend(

@@ -32,6 +32,8 @@ pub(super) struct Outcome<'t> {
     pub(super) switch: Option<bool>,
     /// The password is replaced by one nobody keeps.
     pub(super) reset: bool,
+    /// The read does not tell whether the password was replaced since the state asks for it.
+    pub(super) undated: bool,
     /// A new account is made.
     pub(super) create: bool,
     /// The account is deleted, and nothing else is done to it.
@@ -117,5 +119,6 @@ impl Outcome<'_> {
             && self.left.is_empty()
             && self.unresolved.is_empty()
             && self.notes.unmapped.is_empty()
+            && !self.undated
     }
 }

@@ -471,6 +471,16 @@ fn collect_notes(
     for (subject, outcome) in target.subjects.iter().zip(outcomes) {
         let Some(outcome) = outcome else { continue };
         let side = target.side(subject);
+        if outcome.undated {
+            warnings.add(
+                warning::RESET_UNDATED,
+                format!(
+                    "nobody can tell whether passwords in {} were replaced since the state asks for it, so they are left as they are",
+                    target.name
+                ),
+                side.shown(subject.person),
+            );
+        }
         for draft in outcome.whole.iter().chain(&outcome.partial) {
             people.push((subject.side, subject.person, draft.clone()));
         }

@@ -57,6 +57,9 @@ pub struct RedactedPlan {
     /// How many changes were left out when the plan was narrowed. Absent when it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
+    /// Digest of the plan whose apply is undone, when one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
     /// The earlier commit it was compared with, when it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<RedactedBase>,
@@ -411,6 +414,11 @@ pub fn redacted(file: &PlanFile) -> RedactedPlan {
         held_in_part: counts.in_part,
         removals_held: plan.removals_held,
         left_out: plan.narrowed.as_ref().map(|only| only.changes_left_out),
+        undoes: plan
+            .inputs
+            .undoes
+            .as_ref()
+            .map(|undone| undone.plan.clone()),
         base: plan.base.as_ref().map(|base| RedactedBase {
             commit: base.commit.clone(),
             changes: base.changes,
@@ -534,7 +542,8 @@ fn changes<'a>(file: &'a PlanFile, called: &mut Pseudonyms<'a>) -> Vec<RedactedC
             Action::Enable {}
             | Action::Disable {}
             | Action::ResetPassword {}
-            | Action::Rename { .. } => {}
+            | Action::Rename { .. }
+            | Action::Restore { .. } => {}
         }
         let next = length(units.len()) + 1;
         let unit = change.unit.as_ref();

@@ -54,8 +54,7 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                         for name in state.attribute_names() {
                             attributes.add(name);
                         }
-                        let reset = Some(kinds::PasswordInState::Reset);
-                        if state.steps().iter().any(|step| step.password == reset) {
+                        if resets(state) {
                             attributes.add("pwdLastSet");
                         }
                     }
@@ -75,12 +74,13 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             if let Some(stamp) = &directory.spec.stamp {
                 attributes.add(&stamp.attribute);
             }
-            let mut deletes = config
-                .lifecycles
-                .values()
-                .filter(|lifecycle| lifecycle.spec.target == target.as_str())
-                .flat_map(|lifecycle| &lifecycle.spec.states);
-            let deletes = deletes.any(|state| state.deletes().is_some());
+            let states = || {
+                let lifecycles = config.lifecycles.values();
+                lifecycles
+                    .filter(|lifecycle| lifecycle.spec.target == target.as_str())
+                    .flat_map(|lifecycle| &lifecycle.spec.states)
+            };
+            let deletes = states().any(|state| state.deletes().is_some());
             if deletes {
                 // Whoever has one is a service, not a person.
                 attributes.add("servicePrincipalName");
@@ -100,7 +100,7 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
                 names_in,
                 groups_under: places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect(),
                 groups: named_groups(config, target, places),
-                deletes_under: if deletes {
+                disabled_under: if deletes || states().any(resets) {
                     outermost(&managed.under)
                 } else {
                     Vec::new()
@@ -111,8 +111,14 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
         .collect()
 }
 
+/// Whether a state replaces passwords.
+fn resets(state: &kinds::State) -> bool {
+    let reset = Some(kinds::PasswordInState::Reset);
+    state.steps().iter().any(|step| step.password == reset)
+}
+
 /// Places of which none lies within another.
-fn outermost(places: &[String]) -> Vec<Dn> {
+pub(super) fn outermost(places: &[String]) -> Vec<Dn> {
     let places: Vec<Dn> = places.iter().filter_map(|dn| Dn::parse(dn).ok()).collect();
     let keys: Vec<_> = places.iter().map(Dn::key).collect();
     let within = |at: usize| {

@@ -156,6 +156,10 @@ impl Target<'_> {
         } else if !side.proven {
             let waits = "giving them a new account waits for a read that is proven complete";
             (held::REMOVAL_UNPROVEN, format!("{text}; {waits}"))
+        } else if side.state(subject.state).enabled && !self.keeps_passwords {
+            // The old account is given up for a new one only, and apply makes none that nobody could sign in with.
+            let waits = "a new account cannot be made while the project names nobody who may open the file with initial passwords, so the old one is kept";
+            (held::NO_PASSWORD_RECIPIENTS, format!("{text}; {waits}"))
         } else if matches!(cleared(&mapping.anchor.def), Cleared::Nothing) {
             return None;
         } else {

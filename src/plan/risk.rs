@@ -32,9 +32,10 @@ impl Change {
     pub fn least_risk(&self) -> Risk {
         let by_action = match &self.action {
             Action::Delete { .. } => Risk::Irreversible,
-            Action::Disable {} | Action::RemoveMember { .. } | Action::ResetPassword {} => {
-                Risk::High
-            }
+            Action::Disable {}
+            | Action::RemoveMember { .. }
+            | Action::ResetPassword {}
+            | Action::Restore { .. } => Risk::High,
             Action::Modify { attributes } => of_attributes(attributes),
             Action::Create { .. }
             | Action::Adopt { .. }

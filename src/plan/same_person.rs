@@ -244,7 +244,8 @@ impl Making<'_, '_> {
 }
 
 impl Evaluation<'_, '_, '_> {
-    /// Why the account gets no other anchor than it has.
+    /// Why the account gets no anchor, or no other than it has: whoever it really belongs to may be in the part that
+    /// was not read, and an anchor is for good. What people have decided themselves waits only where it takes one away.
     pub(super) fn anchor_waits(&self) -> Option<Draft> {
         let Found::Adopt { by, .. } = &self.subject.found else {
             return None;
@@ -252,8 +253,17 @@ impl Evaluation<'_, '_, '_> {
         let side = self.target.side(self.subject);
         let rule = match by {
             _ if side.proven => return None,
-            Recognised::Key { .. }
-            | Recognised::Link {
+            Recognised::Key { at, .. } => {
+                let mapping = self.target.mapping(self.subject);
+                let key = mapping.adopt.get(*at)?;
+                let text = format!(
+                    "somebody else with the same {} may be in the part that was not read; the account is adopted on a read that is proven complete",
+                    key.name
+                );
+                let draft = Draft::new(held::ADOPTION_UNPROVEN, text);
+                return Some(draft.rule(key.formula.rule));
+            }
+            Recognised::Link {
                 replaces: false, ..
             } => return None,
             Recognised::Link { rule, .. } => Some(*rule),

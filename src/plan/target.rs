@@ -96,6 +96,8 @@ pub(super) struct Target<'a> {
     pub(super) scope: Scope,
     pub(super) known: WellKnown,
     pub(super) moment: &'a Moment,
+    /// The project says who may open the file with initial passwords, without which no enabled account is made.
+    pub(super) keeps_passwords: bool,
     pub(super) sides: Vec<Side<'a>>,
     pub(super) subjects: Vec<Subject>,
     /// The rules in force, once for all people in one state whom the same templates concern.
@@ -274,6 +276,7 @@ impl<'a> Target<'a> {
             scope,
             known,
             moment,
+            keeps_passwords: false,
             subject_of: sides
                 .iter()
                 .map(|side| vec![NOBODY; side.people.people.len()])

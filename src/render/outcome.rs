@@ -190,6 +190,7 @@ fn words(action: ActionKind) -> &'static str {
         ActionKind::RemoveMember => "remove from group",
         ActionKind::ResetPassword => "reset the password of",
         ActionKind::Delete => "delete",
+        ActionKind::Restore => "bring back",
     }
 }
 

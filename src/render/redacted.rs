@@ -290,7 +290,7 @@ fn exceptions(plan: &RedactedPlan, at: &dyn Fn(RuleIndex) -> String) -> Vec<Item
 fn change(change: &RedactedChange, at: &dyn Fn(RuleIndex) -> String) -> Item {
     let sign = match change.action.as_str() {
         "disable" | "removeMember" | "delete" | "resetPassword" => Sign::Loss,
-        "create" | "enable" | "adopt" | "addMember" => Sign::Gain,
+        "create" | "enable" | "adopt" | "addMember" | "restore" => Sign::Gain,
         _ => Sign::Change,
     };
     let mut head = Line::new(0, sign)
@@ -347,6 +347,13 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
         } else {
             line
         });
+    }
+    if let Some(undone) = &plan.undoes {
+        lines.push(
+            Line::head()
+                .own("undoes the apply of ")
+                .code(undone.clone()),
+        );
     }
     if let Some(base) = &plan.base {
         lines.push(

@@ -109,7 +109,15 @@ pub fn directory_digest(snapshot: &DirectorySnapshot) -> String {
             let facts = entry.deletion.as_deref().copied().unwrap_or_default();
             let moment = facts.control_changed.map(|at| at.as_nanosecond());
             out.extend_from_slice(&moment.unwrap_or(i128::MIN).to_le_bytes());
-            out.push(facts.protected.map_or(2, u8::from));
+            let protected = facts.protected.map_or(2, u8::from);
+            match facts.password_changed {
+                None => out.push(protected),
+                // Another byte, so that what follows is taken for nothing else.
+                Some(at) => {
+                    out.push(3 + protected);
+                    out.extend_from_slice(&at.as_nanosecond().to_le_bytes());
+                }
+            }
         }
     })
 }

@@ -337,6 +337,7 @@ mod tests {
                     deletion: Some(Box::new(DeletionFacts {
                         control_changed: Some("2026-10-01T08:00:00Z".parse().unwrap()),
                         protected: Some(false),
+                        password_changed: None,
                     })),
                 },
                 Entry {

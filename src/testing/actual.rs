@@ -309,7 +309,8 @@ impl Reading<'_> {
             Action::RemoveMember { .. } => {
                 actual.groups.remove(&change.object.dn.key());
             }
-            Action::ResetPassword {} => {}
+            // No plan made from people brings anybody back.
+            Action::ResetPassword {} | Action::Restore { .. } => {}
             Action::Delete { .. } => {
                 actual.account = AccountFate::Deleted;
                 actual.enabled = None;

@@ -411,6 +411,7 @@ fn directory(
             objects.entries[at].deletion = Some(Box::new(DeletionFacts {
                 control_changed: since,
                 protected: Some(false),
+                password_changed: None,
             }));
         }
         for group in &account.given.groups {
@@ -558,7 +559,7 @@ fn header(
     let requests = plan::requests(&bench.config);
     let deletes = requests
         .values()
-        .any(|request| !request.deletes_under.is_empty());
+        .any(|request| !request.disabled_under.is_empty());
     for name in requests
         .get(&bench.target)
         .into_iter()

@@ -49,6 +49,9 @@ impl Desk {
             allowed.push_str(&format!("{person} {public}"));
         }
         std::fs::write(path.join("allowed_signers"), allowed).unwrap();
+        git(path, &["init", "-q"]);
+        git(path, &["add", "-A"]);
+        git(path, &["commit", "-q", "-m", "Ask for approvals"]);
         let desk = Self {
             folder,
             environment: BTreeMap::new(),
@@ -78,6 +81,23 @@ impl Desk {
         let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
         plan["digest"].as_str().unwrap().to_owned()
     }
+}
+
+/// Git as somebody who signs nothing.
+fn git(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("git")
+        .args([
+            "-c",
+            "user.name=Pat Poe",
+            "-c",
+            "user.email=pat@example.com",
+        ])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .status()
+        .expect("git is installed");
+    assert!(done.success(), "{arguments:?}");
 }
 
 fn short(person: &str) -> &str {
@@ -402,4 +422,72 @@ async fn a_plan_rewritten_to_ask_for_nothing_is_refused() {
         "{}",
         refused.stderr
     );
+}
+
+#[tokio::test]
+async fn where_nobody_knows_the_author_one_more_must_approve() {
+    let desk = Desk::new().await;
+    // Somebody's edit that is in no commit: who made it, nobody can say.
+    let guards = desk.path().join("guards.yaml");
+    std::fs::write(&guards, format!("{GUARDS}    medium: {{people: 1}}\n")).unwrap();
+    desk.run(&["plan", "--from", "reads", "--out", "plan.json"])
+        .await
+        .expect(0);
+    for person in ["jane@example.com", "sam@identity.example.com"] {
+        desk.approve(person).await.expect(0);
+    }
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("high risk: 2 of 3 approved")
+            && refused.stderr.contains("not made from a clean commit"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_plan_rewritten_to_do_what_no_rule_does_is_refused() {
+    use halosync::plan::{self, Action, PlanValue, Risk};
+    let desk = Desk::new().await;
+    let path = desk.path().join("plan.json");
+    let honest = plan::read(&std::fs::read(&path).unwrap()).unwrap().content;
+    let text = |value: &str| vec![PlanValue::Text(value.to_owned())];
+    let model = honest
+        .changes
+        .iter()
+        .find_map(|change| match &change.action {
+            Action::Modify { attributes } => attributes.first().cloned(),
+            _ => None,
+        });
+    let mut model = model.unwrap_or_else(|| plan::AttributeChange {
+        name: String::new(),
+        before: Vec::new(),
+        after: Vec::new(),
+        merge: false,
+        rule: plan::RuleIndex(0),
+        facts: BTreeMap::new(),
+        cut_from: None,
+        never_reuse: None,
+    });
+    for (name, asks) in [
+        ("userAccountControl", "which no rule ever writes"),
+        ("member", "which no rule ever writes"),
+        ("msDS-KeyCredentialLink", "which no rule ever writes"),
+        ("employeeID", "high risk: 0 of 2 approved"),
+    ] {
+        model.name = name.to_owned();
+        (model.before, model.after) = (text("1"), text("2"));
+        let mut content = honest.clone();
+        content.approvals.clear();
+        content.changes.truncate(1);
+        content.changes[0].depends_on.clear();
+        content.changes[0].unit = None;
+        content.changes[0].risk = Risk::Low;
+        content.changes[0].action = Action::Modify {
+            attributes: vec![model.clone()],
+        };
+        std::fs::write(&path, plan::to_bytes(&plan::seal(content))).unwrap();
+        let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+        assert!(refused.stderr.contains(asks), "{name}: {}", refused.stderr);
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Name {
     Guards,
     /// It was made in this project, for directories the project declares.
     Project,
+    /// It writes nothing that no rule of a project ever writes.
+    Reach,
     /// The configuration is the one it was made from.
     Configuration,
     /// Everybody signed who must.
@@ -205,6 +207,7 @@ pub(crate) fn of_changes(
             Name::Proof,
             Name::Guards,
             Name::Project,
+            Name::Reach,
             Name::Configuration,
             Name::Approvals,
         ] {
@@ -215,6 +218,7 @@ pub(crate) fn of_changes(
     checks.add(Name::Proof, proof(file, &stamps));
     checks.add(Name::Guards, guards(file, &stamps));
     checks.add(Name::Project, of_project(project, file));
+    checks.add(Name::Reach, reach(project, file));
     checks.add(
         Name::Configuration,
         configuration::same(project, &file.content),
@@ -247,6 +251,20 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
         return Err(Refusal::new(
             format!("the plan is made for {as_of}, which is still to come"),
             "plan without --as-of, or apply it when its time has come",
+        ));
+    }
+    let inputs = &file.content.inputs;
+    let people = inputs.people.values().map(|read| read.read_at);
+    let directories = inputs.directories.values().map(|read| read.read_at);
+    if let Some(read) = people.chain(directories).max()
+        && as_of + SKEW < read
+    {
+        // Waivers and exceptions that have expired would hold once more, and "since" would be told wrong.
+        return Err(Refusal::new(
+            format!(
+                "the plan is made for {as_of}, and what it is made from was read later, {read}"
+            ),
+            "plan without --as-of; a plan for a time that is over shows what would have been",
         ));
     }
     if now > not_after {
@@ -299,6 +317,22 @@ fn proof(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
             "the plan takes away what a read that was not proven complete cannot justify",
             &found,
         ),
+        help: Some(
+            "halosync makes no such plan: find out what made this one, and plan again".to_owned(),
+        ),
+        exit: Exit::Rejected,
+    })
+}
+
+fn reach(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
+    let found = plan::overreach(&file.content, &project.config);
+    if found.is_empty() {
+        return Ok("only attributes that rules write".to_owned());
+    }
+    Err(Refusal {
+        messages: std::iter::once("the plan writes what no rule ever writes".to_owned())
+            .chain(found.into_iter().take(NAMED))
+            .collect(),
         help: Some(
             "halosync makes no such plan: find out what made this one, and plan again".to_owned(),
         ),

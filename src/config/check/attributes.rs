@@ -139,6 +139,11 @@ pub(super) fn attribute_name(
     Some(definition)
 }
 
+/// Whether an attribute is one no rule ever writes, whatever the configuration says.
+pub fn attribute_never_written(name: &str) -> bool {
+    never_written(name).is_some()
+}
+
 /// What to do instead of writing an attribute.
 pub(super) fn never_written(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {

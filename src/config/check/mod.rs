@@ -47,6 +47,7 @@ use crate::lang::{self, LangError, Scope};
 use crate::model::{FactType, Name};
 
 pub(crate) use approvals::SignerFiles;
+pub use attributes::attribute_never_written;
 pub use halo::halo_always_lists;
 pub(crate) use login::callback_fault;
 pub(crate) use project::leads_out;

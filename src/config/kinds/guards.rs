@@ -159,6 +159,8 @@ pub enum ActionClass {
     ResetPassword,
     /// Deleted accounts.
     Delete,
+    /// Deleted accounts that come back, which only the undo of a plan brings about.
+    Restore,
     /// Whatever takes something away: disabling, leaving a group, deleting, moving to a leaver's place, clearing a
     /// value or taking one of several away, setting an expiry.
     Removals,

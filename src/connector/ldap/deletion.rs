@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ldap3::Scope;
+use ldap3::controls::RawControl;
 
 use super::connect::Server;
 use super::errors::refused;
 use super::values::{Converter, Rest, to_text};
-use super::wire::{Pages, RawEntry, Search, Session, access_list_only, shown};
+use super::wire::{Pages, RawEntry, SHOW_DELETED, Search, Session, access_list_only, shown};
 use crate::connector::ConnectorError;
 use crate::model::{
     AttributeDef, AttributeId, DeletedObjects, DeletionFacts, Dn, EntryKind, Guid, Syntax,
-    USER_ACCOUNT_CONTROL, Values, denies_deletion, last_written,
+    UNICODE_PWD, USER_ACCOUNT_CONTROL, Values, denies_deletion, last_written,
 };
 
 /// Attributes that hold nobody's data and are read for a deletion only.
@@ -30,6 +31,8 @@ pub(super) fn facts(raw: &RawEntry) -> DeletionFacts {
         control_changed: first("replPropertyMetaData")
             .and_then(|metadata| last_written(metadata, USER_ACCOUNT_CONTROL)),
         protected: first("nTSecurityDescriptor").and_then(|list| denies_deletion(list)),
+        password_changed: first("replPropertyMetaData")
+            .and_then(|metadata| last_written(metadata, UNICODE_PWD)),
     }
 }
 
@@ -183,6 +186,43 @@ pub(super) async fn examine(
         })
         .await?;
     Ok(Some((raw, below)))
+}
+
+/// The control that lets deleted objects be seen and written ([MS-ADTS] 3.1.1.3.4.1.14).
+pub(super) fn show_deleted() -> RawControl {
+    RawControl {
+        ctype: SHOW_DELETED.to_owned(),
+        crit: true,
+        val: None,
+    }
+}
+
+/// One deleted object, as far as the account may see it; `isDeleted` is among the attributes.
+pub(super) async fn deleted(
+    session: &Session,
+    dn: &str,
+    attributes: &[String],
+) -> Result<Option<RawEntry>, ConnectorError> {
+    let what = format!("reading the deleted object {}", shown(dn));
+    let (mut entries, result) = session
+        .some_with(
+            dn,
+            Scope::Base,
+            "(objectClass=*)",
+            attributes,
+            vec![show_deleted()],
+        )
+        .await
+        .map_err(|broken| broken.on_read(&session.system, &what))?;
+    let is_deleted = |raw: &RawEntry| {
+        let flag = raw.text("isDeleted");
+        flag.is_some_and(|flag| flag.eq_ignore_ascii_case("TRUE"))
+    };
+    match result.rc {
+        0 => Ok(entries.pop().filter(is_deleted)),
+        32 => Ok(None),
+        _ => Err(refused(&session.system, &what, &result, &[])),
+    }
 }
 
 /// Whether an attribute is kept out of what is noted of an object: secrets, and what is of use to the directory only.

@@ -144,10 +144,10 @@ impl DirectoryReader for LdapReader {
         .await?;
         let (others, groups, deleted, bound_as) = others;
         let mut users = users;
-        let deleted_objects = if request.deletes_under.is_empty() {
+        let deleted_objects = if request.disabled_under.is_empty() {
             None
         } else {
-            run.before_deletion(one, &request.deletes_under, &mut users)
+            run.before_deletion(one, &request.disabled_under, &mut users)
                 .await?;
             Some(deletion::deleted_objects(&self.server, one).await?)
         };

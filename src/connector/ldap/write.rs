@@ -179,9 +179,19 @@ impl LdapWriter {
             .await?;
         let mut asked = attributes.to_vec();
         asked.push("objectGUID".to_owned());
-        let Some(raw) = session.object(dn, "(objectClass=*)", &asked).await? else {
-            return Ok(None);
-        };
+        match session.object(dn, "(objectClass=*)", &asked).await? {
+            Some(raw) => self.entry(dn, raw, &syntaxes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What was read of one object.
+    fn entry(
+        &self,
+        dn: &str,
+        raw: RawEntry,
+        syntaxes: &HashMap<String, Syntax>,
+    ) -> Result<LiveEntry, ConnectorError> {
         let unreadable = |message: String| ConnectorError::Unavailable {
             system: self.system().to_owned(),
             message: format!("reading {}: {message}", shown(dn)),
@@ -202,11 +212,11 @@ impl LdapWriter {
             .and_then(|bytes| Guid::from_wire(bytes))
             .ok_or_else(|| unreadable("it came without objectGUID".to_owned()))?;
         let dn = Dn::parse(&raw.dn).map_err(|error| unreadable(error.to_string()))?;
-        Ok(Some(LiveEntry {
+        Ok(LiveEntry {
             guid,
             dn,
-            attributes: texts(raw, &syntaxes),
-        }))
+            attributes: texts(raw, syntaxes),
+        })
     }
 
     async fn holds(
@@ -485,6 +495,38 @@ impl DirectoryWriter for LdapWriter {
             facts,
             below,
         }))
+    }
+
+    async fn fetch_deleted(
+        &self,
+        guid: Guid,
+        attributes: &[String],
+    ) -> Result<Option<LiveEntry>, ConnectorError> {
+        let lease = self.lease().await?;
+        let names = attributes.iter().map(String::as_str);
+        let syntaxes = self.syntaxes(&lease.session, names).await?;
+        let mut asked = attributes.to_vec();
+        asked.extend(["objectGUID", "isDeleted"].map(str::to_owned));
+        let dn = guid_dn(guid);
+        let raw = deletion::deleted(&lease.session, &dn, &asked).await?;
+        raw.map(|raw| self.entry(&dn, raw, &syntaxes)).transpose()
+    }
+
+    async fn restore(&self, guid: Guid, from: &Dn, to: &Dn) -> Result<(), ConnectorError> {
+        let mut lease = self.lease().await?;
+        let what = format!("bringing back {guid} as {}", shown(to.as_str()));
+        let changes = vec![
+            Mod::Delete("isDeleted".to_owned(), HashSet::new()),
+            Mod::Replace(
+                "distinguishedName".to_owned(),
+                HashSet::from([to.as_str().to_owned()]),
+            ),
+        ];
+        self.write(&mut lease, &what, &[], |mut ldap| async move {
+            ldap.with_controls(deletion::show_deleted());
+            ldap.modify(from.as_str(), changes).await
+        })
+        .await
     }
 
     async fn delete(&self, guid: Guid) -> Result<(), ConnectorError> {

@@ -171,6 +171,14 @@ pub enum Action {
         /// Every value the read has of it, the groups it is in included.
         before: BTreeMap<String, Vec<PlanValue>>,
     },
+    /// A deleted account comes back under its identity, at the place and name the change's object has, disabled as it was
+    /// when it was deleted ([MS-ADTS] 3.1.1.5.3.7).
+    #[serde(rename_all = "camelCase")]
+    Restore {
+        /// True when the Recycle Bin has kept it whole, groups included. False when only its tombstone is left: what
+        /// that has lost is given back by changes that wait for this one.
+        whole: bool,
+    },
 }
 
 /// Before and after of one attribute, and why.
@@ -281,7 +289,9 @@ pub enum Cause {
     Config,
     /// Somebody edited the directory.
     Drift,
-    /// One of them; telling them apart needs an earlier state to compare with, and there was none.
+    /// An apply that is being undone.
+    Undo,
+    /// One of the first three; telling them apart needs an earlier state to compare with, and there was none.
     Undetermined,
 }
 
@@ -305,8 +315,8 @@ pub enum Risk {
     Low,
     /// Creates, adoptions, additions, moves, names people sign in with and are written to, expiry and profile.
     Medium,
-    /// Disables, removals from groups, moves to a leaver's place, members of privileged groups, another anchor, and
-    /// attributes that decide who signs in as whom, what runs for them, or where their mail goes.
+    /// Disables, removals from groups, moves to a leaver's place, members of privileged groups, another anchor, deleted
+    /// accounts that come back, and attributes that decide who signs in as whom, what runs for them, or where their mail goes.
     High,
     /// Deletions, also those that the Recycle Bin can bring back for a time; whatever cannot be undone.
     Irreversible,
@@ -351,6 +361,7 @@ impl Action {
             Self::AddMember { .. } => "addMember",
             Self::RemoveMember { .. } => "removeMember",
             Self::Delete { .. } => "delete",
+            Self::Restore { .. } => "restore",
         }
     }
 }
@@ -376,7 +387,8 @@ impl Change {
             | Action::Adopt { .. }
             | Action::Enable {}
             | Action::Rename { .. }
-            | Action::AddMember { .. } => false,
+            | Action::AddMember { .. }
+            | Action::Restore { .. } => false,
         }
     }
 }

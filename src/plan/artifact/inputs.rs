@@ -26,10 +26,26 @@ pub struct Inputs {
     /// The plan that tells of the last good reads, when one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGoodPlan>,
+    /// The apply that this plan undoes, when it undoes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Undone>,
     /// The reads of sources, by source name.
     pub people: BTreeMap<Name, ReadOfPeople>,
     /// The reads of targets, by target name.
     pub directories: BTreeMap<Name, ReadOfDirectory>,
+}
+
+/// An apply that is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Undone {
+    /// Digest of the plan that was applied.
+    pub plan: String,
+    /// When that plan was made.
+    #[schemars(with = "String")]
+    pub as_of: jiff::Timestamp,
+    /// Digest of the journal: `sha256:` and the lower-case hex SHA-256 of its whole lines.
+    pub journal: String,
 }
 
 /// A plan made from reads that were proven whole.

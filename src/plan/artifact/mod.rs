@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Floors;
 use crate::model::{DirectoryIdentity, Dn, Location, Name, PersonKey};
 
 pub use approvals::*;
@@ -224,21 +225,46 @@ pub struct Warning {
 impl Plan {
     /// The approvals it needs, by its own word.
     pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
-        self.approvals_needed(&self.approvals)
+        self.approvals_needed(&self.approvals, &Floors::default())
     }
 
-    /// Of some approvals those for a risk that a change has. What a change does counts, whatever risk is written there.
+    /// Of some approvals those for a risk that a change has. What a change does counts, whatever risk is written there;
+    /// `floors` know what that is.
     pub fn approvals_needed<'a>(
         &self,
         asked: &'a [ApprovalAsked],
+        floors: &Floors,
     ) -> impl Iterator<Item = &'a ApprovalAsked> + use<'a> {
         let changes = self.changes.iter().filter(|_| !asked.is_empty());
         let present: HashSet<(Name, Risk)> = changes
-            .map(|change| (change.target.clone(), change.risk.max(change.least_risk())))
+            .map(|change| (change.target.clone(), floors.risk(change)))
             .collect();
         asked
             .iter()
             .filter(move |asked| present.contains(&(asked.target.clone(), asked.risk)))
+    }
+
+    /// Whether nobody could be judged: every person in scope is wholly held, or the read of a directory is not proven
+    /// complete, and nothing is left to do. It looks like a plan with nothing to do, and is the opposite of one.
+    pub fn holds_everybody(&self) -> bool {
+        if self.narrowed.is_some() || !self.changes.is_empty() || self.counts.people == 0 {
+            return false;
+        }
+        let mut wholly: std::collections::HashMap<(&Name, &PersonKey), bool> =
+            std::collections::HashMap::new();
+        for held in &self.held {
+            match &held.person {
+                Some(person) => {
+                    *wholly.entry((&person.source, &person.key)).or_default() |= !held.partial;
+                }
+                None if held.accounts.is_empty() => return self.counts.unchanged == 0,
+                None => {}
+            }
+        }
+        let wholly = wholly.values().filter(|wholly| **wholly).count();
+        // In several targets each person is counted for each.
+        let targets = self.targets.len().max(1) as u64;
+        wholly as u64 * targets >= self.counts.people && self.counts.unchanged == 0
     }
 
     /// How many people, and accounts without one, are held: wholly, and in part.

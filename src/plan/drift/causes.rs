@@ -110,7 +110,7 @@ fn weight(cause: &Cause) -> u8 {
         Cause::Config => 0,
         Cause::Drift => 1,
         Cause::Source => 2,
-        Cause::Undetermined => 3,
+        Cause::Undetermined | Cause::Undo => 3,
     }
 }
 

@@ -182,7 +182,7 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
                 Cause::Drift => DriftGroup::Edited,
                 Cause::Config => DriftGroup::Configuration,
                 Cause::Source => DriftGroup::Source,
-                Cause::Undetermined => DriftGroup::Undetermined,
+                Cause::Undetermined | Cause::Undo => DriftGroup::Undetermined,
             };
             // Without a recording a cause is what is said of changes of this kind, and no evidence.
             let group = match plan.since {
@@ -340,6 +340,12 @@ fn parts(change: &Change) -> Vec<Part> {
             attribute.rule,
         ),
         Action::Create { .. } => (
+            "account",
+            Vec::new(),
+            text(change.object.dn.to_string()),
+            because,
+        ),
+        Action::Restore { .. } => (
             "account",
             Vec::new(),
             text(change.object.dn.to_string()),

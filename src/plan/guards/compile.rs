@@ -235,5 +235,6 @@ fn class_of(action: &Action) -> Option<ActionClass> {
         Action::RemoveMember { .. } => ActionClass::RemoveMember,
         Action::ResetPassword {} => ActionClass::ResetPassword,
         Action::Delete { .. } => ActionClass::Delete,
+        Action::Restore { .. } => ActionClass::Restore,
     })
 }

@@ -216,6 +216,7 @@ fn words(action: &Action) -> &'static str {
         Action::AddMember { .. } => "enter groups",
         Action::RemoveMember { .. } => "leave groups",
         Action::ResetPassword {} => "reset the password",
+        Action::Restore { .. } => "bring back",
         Action::Create { .. }
         | Action::Adopt { .. }
         | Action::Enable {}

@@ -10,7 +10,7 @@ use super::compile::{Limit, Per, folded};
 use super::{Judging, account_of, blank, who};
 use crate::config::kinds::{ActionClass, OnBreach};
 use crate::matching::Standing;
-use crate::model::{ACCOUNTDISABLE, DnKey, FieldIndex};
+use crate::model::{ACCOUNTDISABLE, DnKey, EntryKind, FieldIndex};
 use crate::plan::target::{NOBODY, Target};
 use crate::plan::{Action, Change, GuardOutcome, GuardVerdict};
 
@@ -80,7 +80,13 @@ impl Judging<'_, '_> {
                 (Per::Group, Some(first)) => members(self.target, &self.changes[*first].1),
                 _ => {
                     let known = bases.and_then(|bases| bases.get(&key));
-                    known.copied().unwrap_or_default() + counted.strangers.len() as u64
+                    let known = known.copied().unwrap_or_default();
+                    // Where no people were read, the accounts are counted themselves.
+                    if self.target.sides.is_empty() {
+                        known
+                    } else {
+                        known + counted.strangers.len() as u64
+                    }
                 }
             };
             let number = counted.who.len() as u64;
@@ -226,6 +232,7 @@ impl Limit {
                 ActionClass::RemoveMember => "removed from a group",
                 ActionClass::ResetPassword => "given another password",
                 ActionClass::Delete => "deleted",
+                ActionClass::Restore => "brought back",
                 ActionClass::Removals => "losing something",
                 ActionClass::Any => "changed",
             };
@@ -306,6 +313,9 @@ fn members(target: &Target<'_>, change: &Change) -> u64 {
 
 /// How many enabled, managed accounts of people in scope each part has.
 fn base(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
+    if target.sides.is_empty() {
+        return base_of_accounts(target, per);
+    }
     let fields = fields(target, per);
     let mut parts: HashMap<String, u64> = HashMap::new();
     for (at, subject) in target.subjects.iter().enumerate() {
@@ -325,6 +335,32 @@ fn base(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
                 .parent()
                 .map_or_else(String::new, |parent| parent.as_str().to_owned()),
             Per::Field(_) => value(target, &fields, u32::try_from(at).unwrap_or(NOBODY)).0,
+        };
+        *parts.entry(part).or_default() += 1;
+    }
+    parts
+}
+
+/// How many enabled, managed accounts each part has where no people were read, as for an undo. Nobody's fields are known
+/// then, so limits by a field are judged over all accounts together.
+fn base_of_accounts(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
+    let mut parts: HashMap<String, u64> = HashMap::new();
+    for (object, entry) in (0u32..).zip(&target.index.snapshot.objects) {
+        let counts = entry.kind == EntryKind::User
+            && target.standing[object as usize] == Standing::Managed
+            && is_enabled(target, object);
+        if !counts {
+            continue;
+        }
+        let key = target.index.key(object);
+        let part = match per {
+            Per::Group => continue,
+            Per::All | Per::Field(_) => String::new(),
+            Per::Placement(base, _) if key.is_at_or_under(base) => String::new(),
+            Per::Placement(..) => continue,
+            Per::Ou => key
+                .parent()
+                .map_or_else(String::new, |parent| parent.as_str().to_owned()),
         };
         *parts.entry(part).or_default() += 1;
     }

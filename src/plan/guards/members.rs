@@ -139,6 +139,7 @@ impl Judging<'_, '_> {
                 | Action::Rename { .. }
                 | Action::Move { .. }
                 | Action::ResetPassword {}
+                | Action::Restore { .. }
                 | Action::AddMember { .. } => {}
             }
         }

@@ -309,6 +309,19 @@ pub(super) fn summary(
             vec![Piece::Strong("DELETE".into()), own(" the account")],
             None,
         ),
+        Action::Restore { whole } => (
+            Sign::Gain,
+            vec![
+                Piece::Strong("bring back".into()),
+                own(" the deleted account, disabled"),
+                own(if *whole {
+                    "; the Recycle Bin has kept it whole"
+                } else {
+                    "; only its tombstone is left"
+                }),
+            ],
+            None,
+        ),
         // Shown attribute by attribute; here only for the sake of completeness.
         Action::Modify { .. } => (Sign::Change, vec![own("modify")], None),
         Action::Create { .. } => (
@@ -336,7 +349,7 @@ fn attribute_line(
             Some(Cause::Drift) => " · edited in the directory",
             Some(Cause::Source) => " · changed in the people's data",
             Some(Cause::Undetermined) => " · nothing tells what brought it about",
-            Some(Cause::Config) | None => "",
+            Some(Cause::Config | Cause::Undo) | None => "",
         });
     }
     line.origin(context.origin(attribute.rule, &attribute.facts))

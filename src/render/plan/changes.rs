@@ -91,6 +91,7 @@ fn heading(cause: Cause, several: bool) -> (usize, &'static str) {
         Cause::Config => (0, "Caused by changed rules"),
         Cause::Source => (1, "Caused by the people's data"),
         Cause::Drift => (2, "Drift: edited in the directory"),
+        Cause::Undo => (4, "Brought back as it was before"),
         Cause::Undetermined if several => (3, "Other changes of existing accounts"),
         Cause::Undetermined => (3, "Changes of existing accounts"),
     }

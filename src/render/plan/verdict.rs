@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Context, base, deletions, edits, guards};
 use crate::model::{CheckOutcome, Completeness, Verdict};
-use crate::plan::{Action, ApprovalAsked, Plan, PlanFile, ReadOfPeople, Risk};
+use crate::plan::{Action, ApprovalAsked, Change, Plan, PlanFile, ReadOfPeople, Risk};
 use crate::render::label::{domain_name, short_digest};
 use crate::render::report::{Line, Sign, count, grouped, number};
 
@@ -17,6 +17,7 @@ const KINDS: &[&str] = &[
     "Clear values",
     "Move",
     "Rename",
+    "Bring back",
     "Create",
     "Enable",
     "Adopt",
@@ -37,6 +38,7 @@ fn kind(action: &Action) -> &'static str {
         Action::AddMember { .. } => "Add to groups",
         Action::ResetPassword {} => "Reset passwords",
         Action::Delete { .. } => "DELETE",
+        Action::Restore { .. } => "Bring back",
     }
 }
 
@@ -63,6 +65,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
     lines.extend(counts(plan));
+    lines.extend(undo(plan));
     lines.extend(deletions::alarm(plan));
     if let Some(narrowed) = &plan.narrowed {
         let mut line = Line::new(0, Sign::Alarm).strong("Narrowed").own(" to ");
@@ -84,12 +87,22 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         lines.extend(checks(source.as_str(), read));
     }
     if plan.removals_held {
-        lines.push(
-            Line::new(0, Sign::Alarm).strong(
-                "REMOVALS HELD: a read is not proven complete, so this plan disables nobody and takes nothing \
-                 away because of it",
-            ),
+        let mut line = Line::new(0, Sign::Alarm).strong(
+            "REMOVALS HELD: a read is not proven complete, so this plan disables nobody and takes nothing \
+             away because of it",
         );
+        // Both lines stand one below the other; a reader should not have to wonder which of them is right.
+        let taken = taken(plan);
+        if taken > 0 {
+            line = line.own(format!(
+                "; {} taken away or cleared all the same, for a reason that read has no part in",
+                match taken {
+                    1 => "1 thing is".to_owned(),
+                    several => format!("{} are", grouped(several)),
+                }
+            ));
+        }
+        lines.push(line);
         for (source, read) in &plan.inputs.people {
             unproven(&mut lines, "source ", source.as_str(), &read.completeness);
         }
@@ -103,6 +116,26 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// Whose work is undone, and what becomes of it afterwards.
+fn undo(plan: &Plan) -> Option<Line> {
+    let undone = plan.inputs.undoes.as_ref()?;
+    let line = Line::new(0, Sign::Alarm)
+        .strong("Undo")
+        .own(" of plan ")
+        .code(short_digest(&undone.plan))
+        .own(format!(
+            " made {}: brings back what was there before, where nobody has changed it since",
+            undone.as_of
+        ));
+    Some(if plan.changes.is_empty() {
+        line
+    } else {
+        line.own("; ").strong(
+            "the next plan does it all again unless rules, data or exceptions are changed first",
+        )
+    })
 }
 
 /// `needs 2 approvals for changes of high risk in corp, of *@identity.example.com`.
@@ -129,7 +162,20 @@ fn approval(asked: &ApprovalAsked) -> Line {
 
 fn summary(plan: &Plan) -> Line {
     let mut line = Line::head();
-    if plan.changes.is_empty() {
+    if plan.changes.is_empty() && plan.inputs.undoes.is_some() {
+        line = line.strong(if plan.holds_everybody() {
+            "NOTHING IS UNDONE: everything is held"
+        } else {
+            "Nothing to undo"
+        });
+    } else if plan.holds_everybody() {
+        line = line
+            .strong("NOBODY COULD BE JUDGED: everybody is held, and nothing is done")
+            .own(format!(
+                ": {} in scope",
+                count(plan.counts.people, "person", "people"),
+            ));
+    } else if plan.changes.is_empty() {
         line = line.strong("Nothing to do").own(format!(
             ": {} in scope, {} already as desired",
             count(plan.counts.people, "person", "people"),
@@ -159,6 +205,22 @@ fn summary(plan: &Plan) -> Line {
         line = line.own(" · no approval asked for");
     }
     line
+}
+
+/// How many values are cleared and memberships, accounts and passwords taken away.
+fn taken(plan: &Plan) -> u64 {
+    let of = |change: &Change| match &change.action {
+        Action::Modify { attributes } => attributes
+            .iter()
+            .filter(|attribute| attribute.after.is_empty())
+            .count(),
+        Action::Delete { .. }
+        | Action::Disable {}
+        | Action::ResetPassword {}
+        | Action::RemoveMember { .. } => 1,
+        _ => 0,
+    };
+    number(plan.changes.iter().map(of).sum())
 }
 
 fn counts(plan: &Plan) -> Option<Line> {
@@ -260,6 +322,15 @@ pub(super) fn footer(context: &Context<'_>, file: &PlanFile) -> Vec<Line> {
                 .own("compared with the reads of plan ")
                 .code(short_digest(&last.digest))
                 .own(format!(" made {}", last.as_of)),
+        );
+    }
+    if let Some(undone) = &plan.inputs.undoes {
+        lines.push(
+            Line::head()
+                .own("undoes plan ")
+                .code(undone.plan.clone())
+                .own(" by its journal ")
+                .code(undone.journal.clone()),
         );
     }
     lines.extend(plan.since.as_ref().map(edits::line));

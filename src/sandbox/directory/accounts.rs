@@ -132,7 +132,7 @@ impl Directory {
             }
         }
         self.settle_control(draft, terms, password.is_some())?;
-        self.settle_times(draft, password.is_some())?;
+        self.settle_times(draft, terms, password.is_some())?;
         self.settle_primary_group(draft)?;
         Ok(password)
     }
@@ -246,7 +246,12 @@ impl Directory {
         Ok(())
     }
 
-    fn settle_times(&self, draft: &mut Draft, new_password: bool) -> Result<(), Failure> {
+    fn settle_times(
+        &self,
+        draft: &mut Draft,
+        terms: Terms,
+        new_password: bool,
+    ) -> Result<(), Failure> {
         let known = &self.schema.known;
         let now = filetime(self.now());
         let object = draft.id;
@@ -259,7 +264,9 @@ impl Directory {
                 _ => return Err(Failure::system(0x57)),
             }
         } else if new_password && !draft.touched.contains(&known.pwd_last_set) {
-            draft.set(known.pwd_last_set, now);
+            // Whoever changes their own password, knowing the old one, needs no right.
+            let unexpired = draft.password.old.is_some() || self.may_unexpire(terms.who);
+            draft.set(known.pwd_last_set, if unexpired { now } else { 0 });
         }
         if draft.touched.contains(&known.lockout_time) {
             let written = draft.number(known.lockout_time).unwrap_or_default();

@@ -515,6 +515,7 @@ impl Directory {
                     places,
                     reads_deleted: account.reads_deleted,
                     may_restore: account.may_restore,
+                    may_unexpire: account.may_unexpire,
                 },
             );
         }

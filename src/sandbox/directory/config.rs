@@ -64,6 +64,8 @@ pub struct ServiceAccount {
     pub reads_deleted: bool,
     /// Holds Reanimate-Tombstones on the domain.
     pub may_restore: bool,
+    /// Holds Unexpire-Password on the domain. Without it, `pwdLastSet` is 0 after it resets a password.
+    pub may_unexpire: bool,
 }
 
 /// Rules for new passwords.
@@ -144,6 +146,7 @@ impl ServiceAccount {
             writes_under: Vec::new(),
             reads_deleted: true,
             may_restore: false,
+            may_unexpire: false,
         }
     }
 
@@ -152,6 +155,7 @@ impl ServiceAccount {
         Self {
             writes_under: writes_under.iter().map(|&dn| dn.to_owned()).collect(),
             may_restore: true,
+            may_unexpire: true,
             ..Self::reader(name, password)
         }
     }

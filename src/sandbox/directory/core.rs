@@ -31,6 +31,7 @@ pub(crate) struct Delegation {
     pub(crate) places: Vec<ObjectId>,
     pub(crate) reads_deleted: bool,
     pub(crate) may_restore: bool,
+    pub(crate) may_unexpire: bool,
 }
 
 /// Who asks.
@@ -310,6 +311,11 @@ impl Directory {
 
     pub(crate) fn may_restore(&self, who: Principal) -> bool {
         self.is_administrator(who) || self.delegated(who).is_some_and(|d| d.may_restore)
+    }
+
+    /// May reset a password without its owner having to change it at the next logon.
+    pub(crate) fn may_unexpire(&self, who: Principal) -> bool {
+        self.is_administrator(who) || self.delegated(who).is_some_and(|d| d.may_unexpire)
     }
 
     /// `CORP\name` of an account.

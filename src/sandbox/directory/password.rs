@@ -81,6 +81,8 @@ impl Directory {
         let object = self.store.object_mut(id);
         let hashed = hash(object.guid, password);
         object.passwords.insert(0, hashed);
+        let usn = object.usn_changed;
+        object.note_password(now, usn);
         let stamp = super::value::filetime(now).to_string().into_bytes();
         let mut attributes = self.store.attributes(id);
         attributes.insert(self.schema.known.pwd_last_set, vec![stamp.into()]);

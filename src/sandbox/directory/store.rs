@@ -81,12 +81,22 @@ pub(crate) struct Object {
     pub(crate) control: (u32, Timestamp, u64),
     /// `userAccountControl` has another value than the last [`Store::touch`] noted.
     control_written: bool,
+    /// The last write of the password, likewise; `None` while there is none.
+    pub(crate) password_written: Option<(u32, Timestamp, u64)>,
+    /// A password was given since the last [`Store::touch`].
+    pub(crate) password_given: bool,
     /// Newest first.
     pub(crate) passwords: Vec<PasswordHash>,
     parked: Vec<Link>,
 }
 
 impl Object {
+    /// Counts a write of the password.
+    pub(crate) fn note_password(&mut self, now: Timestamp, usn: u64) {
+        let written = self.password_written.map_or(0, |(times, ..)| times);
+        self.password_written = Some((written + 1, now, usn));
+    }
+
     pub(crate) fn values(&self, attribute: AttrId) -> &[Bytes] {
         match self
             .attributes
@@ -356,6 +366,8 @@ impl Store {
             last_parent: None,
             control: (1, now, self.usn),
             control_written: false,
+            password_written: None,
+            password_given: false,
             passwords: Vec::new(),
             parked: Vec::new(),
         };
@@ -398,6 +410,9 @@ impl Store {
         object.changed = now;
         if std::mem::take(&mut object.control_written) {
             object.control = (object.control.0 + 1, now, usn);
+        }
+        if std::mem::take(&mut object.password_given) {
+            object.note_password(now, usn);
         }
         self.by_usn.remove(&(before, id));
         self.by_usn.insert((usn, id));

@@ -446,6 +446,30 @@ fn passwords_obey_seal_form_and_policy() {
     );
     lab.modify(&jane, &reset(good.clone())).unwrap();
     assert_ne!(lab.value(&jane, "pwdLastSet"), "0");
+    let written = |lab: &Lab| {
+        let id = lab.directory.resolve(&jane, false).expect("an object");
+        lab.directory
+            .object(id)
+            .password_written
+            .map(|(times, ..)| times)
+    };
+    assert_eq!(written(&lab), Some(1));
+    // Whoever may not unexpire passwords makes the owner change it.
+    let Principal::Account(writer) = lab.writer else {
+        panic!("an account");
+    };
+    let given = |lab: &mut Lab, may: bool| {
+        let rights = lab.directory.delegations.get_mut(&writer).expect("rights");
+        rights.may_unexpire = may;
+    };
+    given(&mut lab, false);
+    lab.modify(&jane, &reset(encode("An0ther-One").to_vec()))
+        .unwrap();
+    assert_eq!(lab.value(&jane, "pwdLastSet"), "0");
+    given(&mut lab, true);
+    lab.modify(&jane, &reset(good.clone())).unwrap();
+    assert_ne!(lab.value(&jane, "pwdLastSet"), "0");
+    assert_eq!(written(&lab), Some(3));
     assert_eq!(lab.values(&jane, "unicodePwd"), Vec::<String>::new());
     let change = |old: &str, new: &str| {
         [

@@ -337,12 +337,15 @@ impl Directory {
     }
 
     /// When and how often attributes were written, as far as that is kept here: `objectClass` once, at the beginning,
-    /// and `userAccountControl` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]).
+    /// `userAccountControl` and `unicodePwd` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]).
     fn replication_metadata(&self, id: ObjectId) -> Vec<u8> {
         let object = self.object(id);
         let mut written = vec![(0u32, (1u32, object.created, object.usn_created))];
         if object.number(self.schema.known.uac).is_some() {
             written.push((crate::model::USER_ACCOUNT_CONTROL, object.control));
+        }
+        if let Some(password) = object.password_written {
+            written.push((crate::model::UNICODE_PWD, password));
         }
         let mut bytes = 1u64.to_le_bytes().to_vec();
         bytes.extend_from_slice(&(written.len() as u64).to_le_bytes());

@@ -325,6 +325,7 @@ impl Directory {
         let object = self.store.object_mut(id);
         let hashed = password::hash(object.guid, password);
         object.passwords.insert(0, hashed);
+        object.password_given = true;
         object.passwords.truncate(history.max(1));
     }
 

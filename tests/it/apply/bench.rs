@@ -129,6 +129,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             as_of: at(0),
             not_after: at(1_000_000),
             inputs: Inputs {
+                undoes: None,
                 last_good: None,
                 commit: None,
                 author: None,
@@ -173,6 +174,7 @@ pub(crate) fn disabled() -> DeletionFacts {
     DeletionFacts {
         control_changed: Some(jiff::Timestamp::UNIX_EPOCH),
         protected: Some(false),
+        password_changed: None,
     }
 }
 
@@ -432,6 +434,7 @@ pub(crate) struct Bench {
     pub(crate) concurrency: usize,
     pub(crate) cancel: Cancel,
     pub(crate) selection: Selection,
+    pub(crate) bounds: BTreeMap<Name, apply::Bounds>,
     pub(crate) dies_at_line: Option<(usize, Cut)>,
     pub(crate) survives: bool,
     /// The plan the journal belongs to, when it is another one.
@@ -450,6 +453,7 @@ impl Bench {
             concurrency: 1,
             cancel: Cancel::never(),
             selection: Selection::default(),
+            bounds: BTreeMap::new(),
             dies_at_line: None,
             survives: false,
             journal_of: None,
@@ -476,6 +480,7 @@ impl Bench {
             },
             cancel: self.cancel.clone(),
             selection: self.selection.clone(),
+            bounds: self.bounds.clone(),
         }
     }
 

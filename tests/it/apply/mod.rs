@@ -1,10 +1,12 @@
 //! Apply against a directory in memory that can be told to misbehave.
 
 mod bench;
+mod bounds;
 mod deletions;
 mod interruptions;
 mod lock;
 mod refusals;
+mod restorations;
 mod selection;
 mod world;
 

@@ -111,6 +111,8 @@ pub(crate) struct Object {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<Guid, Object>,
+    /// Deleted objects, kept whole.
+    pub(crate) buried: BTreeMap<Guid, Object>,
     /// What is known of accounts before a deletion.
     pub(crate) deletion: BTreeMap<Guid, DeletionFacts>,
     /// One line per write that took effect.
@@ -632,6 +634,38 @@ impl DirectoryWriter for World {
         .await
     }
 
+    async fn fetch_deleted(
+        &self,
+        guid: Guid,
+        attributes: &[String],
+    ) -> Result<Option<LiveEntry>, ConnectorError> {
+        self.read(|state| {
+            let object = state.buried.get(&guid)?;
+            let asked = attributes.iter().map(|name| name.to_lowercase());
+            let found = asked.filter_map(|name| object.attributes.get(&name).cloned());
+            Some(LiveEntry {
+                guid,
+                dn: object.dn.clone(),
+                attributes: found.collect(),
+            })
+        })
+        .await
+    }
+
+    async fn restore(&self, guid: Guid, _: &Dn, to: &Dn) -> Result<(), ConnectorError> {
+        self.write(guid.to_string(), Some(()), |state| {
+            if state.at(to.as_str()).is_some() {
+                return Err(Kind::Conflict);
+            }
+            let mut object = state.buried.remove(&guid).ok_or(Kind::NotFound)?;
+            object.dn = to.clone();
+            state.objects.insert(guid, object);
+            state.log.push(format!("restore {to}"));
+            Ok(())
+        })
+        .await
+    }
+
     async fn delete(&self, guid: Guid) -> Result<(), ConnectorError> {
         self.write(guid.to_string(), Some(()), |state| {
             let dn = state.objects.get(&guid).ok_or(Kind::NotFound)?.dn.clone();
@@ -639,7 +673,8 @@ impl DirectoryWriter for World {
             if others.any(|object| object.dn.key().parent() == Some(dn.key())) {
                 return Err(Kind::Conflict);
             }
-            state.objects.remove(&guid);
+            let buried = state.objects.remove(&guid);
+            state.buried.extend(buried.map(|object| (guid, object)));
             for object in state.objects.values_mut() {
                 object.members.remove(&guid);
                 object.links.retain(|_, other| *other != guid);

@@ -25,7 +25,7 @@ async fn read(lab: &Lab) -> DirectorySnapshot {
             "servicePrincipalName",
         ]),
         groups_under: vec![lab.groups()],
-        deletes_under: vec![lab.people()],
+        disabled_under: vec![lab.people()],
         ..DirectoryRequest::default()
     };
     lab.read(lab.settings(&lab.reader), &request).await

@@ -249,7 +249,7 @@ pub(super) async fn members_come_in_parts(lab: Lab) {
             lab.base.child("OU", "Nowhere"),
         ],
         groups: vec![far_dn, lab.groups().child("CN", "No such group")],
-        deletes_under: Vec::new(),
+        disabled_under: Vec::new(),
     };
     for window in [None, Some(1), Some(2), Some(3), Some(7), Some(8)] {
         let mut reader = lab.connect_reader(lab.settings(&lab.reader)).await.unwrap();

@@ -176,7 +176,7 @@ impl Lab {
         }
     }
 
-    async fn find(&self, filter: &str) -> Vec<Account> {
+    pub(super) async fn find(&self, filter: &str) -> Vec<Account> {
         let mut ldap = self.admin.clone();
         let (entries, _) = ldap
             .search(BASE, Scope::Subtree, filter, vec!["*"])

@@ -14,7 +14,7 @@ spec:
 ";
 
 /// Leavers by their last day, deleted in the end; `terms` say when.
-fn lifecycle(terms: &str) -> String {
+pub(super) fn lifecycle(terms: &str) -> String {
     format!(
         "apiVersion: halosync/v1
 kind: Lifecycle
@@ -45,12 +45,12 @@ spec:
     clippy::disallowed_methods,
     reason = "a real controller notes the real moment at which it disabled somebody"
 )]
-fn in_days(days: i64) -> String {
+pub(super) fn in_days(days: i64) -> String {
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
     later.strftime("%Y-%m-%d").to_string()
 }
 
-async fn three_leavers(lab: &Lab) {
+pub(super) async fn three_leavers(lab: &Lab) {
     for (number, given) in [(1, "Jane"), (2, "Otto"), (3, "Ida")] {
         lab.hire(Joiner::new(number, given, "Doe").department("Sales"));
     }

@@ -315,7 +315,7 @@ impl Lab {
         (found, printed)
     }
 
-    fn plan_file(&self) -> String {
+    pub(super) fn plan_file(&self) -> String {
         format!("plan-{}.json", self.plans.lock().expect("not poisoned"))
     }
 
@@ -369,6 +369,26 @@ impl Lab {
     pub(super) async fn apply(&self) -> Run {
         let file = self.plan_file();
         self.run(&["apply", &file]).await
+    }
+
+    /// Undoes the plan that was applied last, into a new file.
+    pub(super) async fn undo(&self, more: &[&str]) -> Run {
+        let undone = self.plan_file();
+        *self.plans.lock().expect("not poisoned") += 1;
+        let file = self.plan_file();
+        let arguments = ["undo", "--plan", &undone, "--out", &file];
+        self.run(&[&arguments, more].concat()).await
+    }
+
+    /// The plan made last.
+    pub(super) fn last_plan(&self) -> halosync::plan::PlanFile {
+        halosync::plan::read(self.read(&self.plan_file()).as_bytes()).expect("a plan")
+    }
+
+    /// Puts another plan in the place of the one made last.
+    pub(super) fn replace_plan(&self, plan: &halosync::plan::PlanFile) {
+        let text = String::from_utf8(halosync::plan::to_bytes(plan)).expect("UTF-8");
+        self.write(&self.plan_file(), &text);
     }
 
     /// Applies the last plan once more: refused while its journal is there, and without it nothing is done twice.

@@ -13,6 +13,7 @@ mod locks;
 mod policies;
 mod sealing;
 mod site;
+mod undo;
 
 use lab::Lab;
 
@@ -54,6 +55,11 @@ macro_rules! on_both {
             async fn leavers_are_deleted_when_disabled_long_enough() {
                 let lab = super::Lab::embedded().await;
                 super::deletion::leavers_are_deleted_when_disabled_long_enough(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_cannot_be_undone_is_refused() {
+                let lab = super::Lab::embedded().await;
+                super::undo::what_cannot_be_undone_is_refused(lab).await;
             }
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
@@ -118,6 +124,31 @@ on_both!(
     a_department_that_vanishes_waits_until_somebody_waives_it,
     two_in_five_people_fewer_take_nothing_from_anybody,
     probing_shows_the_directory_and_nobody_in_it,
+);
+
+/// Undoing, on both.
+macro_rules! undo_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod undo_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::undo::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod undo_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::undo::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+undo_on_both!(
+    everything_comes_back_but_what_is_named,
+    what_others_changed_since_stays,
+    only_what_was_done_is_undone,
+    deleted_accounts_come_back,
 );
 
 /// Defines each case of the failure catalogue for the embedded directory, and for Samba a test for each part of the

@@ -1,6 +1,6 @@
 //! A directory read as it would be after a plan: what the real apply does, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use compact_str::CompactString;
 use halosync::model::{
@@ -24,7 +24,10 @@ pub(super) struct Directory {
     objects: BTreeMap<Guid, Object>,
     /// Who stands where, but for deleted and foreign objects.
     standing: HashMap<DnKey, Guid>,
-    made: HashMap<String, Guid>,
+    pub(super) made: HashMap<String, Guid>,
+    /// Deleted objects as a Recycle Bin keeps them: whole, with the links that pointed to them.
+    buried: HashMap<Guid, (Object, Vec<(Guid, AttributeId)>)>,
+    restored: HashSet<Guid>,
     next: u128,
     /// What is known of accounts before a deletion, as read.
     deletions: HashMap<Guid, Option<Box<DeletionFacts>>>,
@@ -80,6 +83,8 @@ impl Directory {
             objects,
             standing,
             made: HashMap::new(),
+            buried: HashMap::new(),
+            restored: HashSet::new(),
             next: 0xc << 124,
             deletions: read
                 .objects
@@ -114,7 +119,7 @@ impl Directory {
         }
     }
 
-    fn change(&mut self, change: &Change) {
+    pub(super) fn change(&mut self, change: &Change) {
         if let Action::Create {
             attributes, enable, ..
         } = &change.action
@@ -154,6 +159,15 @@ impl Directory {
                 assert!(
                     matches!(&flags[..], [Held::Text(flags)] if flags.parse::<i64>().unwrap() & 2 != 0)
                 );
+                let mut links = Vec::new();
+                for (from, (_, _, attributes)) in &self.objects {
+                    let pointing = attributes.iter();
+                    let pointing =
+                        pointing.filter(|(_, values)| values.contains(&Held::Link(guid)));
+                    links.extend(pointing.map(|(id, _)| (*from, *id)));
+                }
+                let object = (dn.clone(), EntryKind::User, attributes);
+                self.buried.insert(guid, (object, links));
                 for (other, _, attributes) in self.objects.values_mut() {
                     assert!(
                         !other.key().is_at_or_under(&dn.key()),
@@ -164,6 +178,20 @@ impl Directory {
                         values.retain(|value| *value != Held::Link(guid));
                     }
                     attributes.retain(|_, values| !values.is_empty());
+                }
+            }
+            Action::Restore { whole } => {
+                assert!(whole, "only a Recycle Bin is known here");
+                self.vacant(&change.object.dn, guid);
+                let ((_, kind, attributes), links) = self.buried.remove(&guid).unwrap();
+                let dn = change.object.dn.clone();
+                self.standing.insert(dn.key(), guid);
+                self.restored.insert(guid);
+                self.objects.insert(guid, (dn, kind, attributes));
+                for (from, id) in links {
+                    if let Some((_, _, attributes)) = self.objects.get_mut(&from) {
+                        attributes.entry(id).or_default().push(Held::Link(guid));
+                    }
                 }
             }
             Action::Adopt { attribute, .. } => self.set(guid, attribute),
@@ -205,8 +233,10 @@ impl Directory {
                 self.stand(guid, &after.child(&rdn.attribute, &rdn.value));
             }
             Action::AddMember { member } => {
-                let member = Held::Link(self.guid(member));
+                let back = self.guid(member);
+                let member = Held::Link(back);
                 let id = self.id("member");
+                let restored = self.restored.contains(&back);
                 let members = self
                     .objects
                     .get_mut(&guid)
@@ -214,6 +244,10 @@ impl Directory {
                     .2
                     .entry(id)
                     .or_default();
+                // Whoever was brought back is in the groups they were in.
+                if restored && members.contains(&member) {
+                    return;
+                }
                 assert!(!members.contains(&member), "is a member already");
                 members.push(member);
             }
@@ -318,8 +352,39 @@ impl Directory {
             Some(moment) => Some(Box::new(DeletionFacts {
                 control_changed: Some(*moment),
                 protected: Some(false),
+                password_changed: None,
             })),
         }
+    }
+
+    /// What stands in an attribute, as the journal of an apply would note it.
+    pub(super) fn texts(&self, object: &ObjectRef, name: &str) -> Vec<String> {
+        let guid = self.guid(object);
+        let values = self.objects[&guid].2.get(&self.id(name));
+        let texts = values.into_iter().flatten().map(|held| match held {
+            Held::Text(text) => text.to_string(),
+            Held::Link(guid) => self.objects[guid].0.to_string(),
+        });
+        texts.collect()
+    }
+
+    /// As a read would show it that sees deleted objects too.
+    pub(super) fn read_with_deleted(&self) -> DirectorySnapshot {
+        let mut read = self.read();
+        for (guid, ((dn, _, _), _)) in &self.buried {
+            let name = format!("{}\\0ADEL:{guid}", dn.rdn().value);
+            let place = format!("CN=Deleted Objects,{}", self.header.identity.naming_context);
+            read.objects.push(Entry {
+                guid: *guid,
+                dn: Dn::parse(&format!("CN={name},{place}")).unwrap(),
+                kind: EntryKind::Deleted,
+                attributes: Box::default(),
+                deletion: None,
+            });
+        }
+        read.objects.sort_by_key(|entry| entry.guid);
+        read.header.completeness.distinct = read.objects.len() as u64;
+        read
     }
 
     /// As a read would show it.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use halosync::config::{Config, InputFile, load};
 use halosync::model::{
     AttributeId, DirectorySnapshot, Dn, Entry, EntryKind, Fact, Guid, Name, PeopleSnapshot, Person,
-    PersonKey, RejectedRow, Values,
+    PersonKey, RejectedRow, Values, Verdict,
 };
 use halosync::plan::{Action, Held, Plan, PlanInput, build, lint};
 use halosync::snapshot::{read_directory, read_people};
@@ -197,6 +197,7 @@ fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::RemoveMember { .. } => "removeMember",
             Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
+            Action::Restore { .. } => "restore",
         })
         .collect()
 }
@@ -264,6 +265,23 @@ fn a_held_person_takes_no_anchored_account_by_its_address() {
     world.person("41", &[("email", "jane@x.test")]);
     let plan = world.plan();
     assert!(kinds(&plan, "1").contains(&"disable"));
+}
+
+/// Somebody else with the same address may be in the part that was not read, and an anchor is for good.
+#[test]
+fn nobody_is_recognised_by_what_people_share_on_a_read_that_proves_nothing() {
+    let mut world = World::new();
+    world.account("Jane Doe", &[("mail", "jane@example.com")]);
+    world.person("1", &[("number", "E1"), ("email", "jane@example.com")]);
+    assert!(kinds(&world.plan(), "1").contains(&"adopt"));
+    world.people.header.completeness.verdict = Verdict::Unproven {
+        reasons: vec!["a page was missing".to_owned()],
+    };
+    let plan = world.plan();
+    assert_eq!(plan.changes, []);
+    assert_eq!(codes(&plan, "1"), ["adoption-unproven"]);
+    // It looks like nothing to do, and is not.
+    assert!(plan.holds_everybody());
 }
 
 /// A leaver known only by a mail address is adopted first and disabled by a later plan.

@@ -345,6 +345,7 @@ proptest! {
         world.account("Dana Reed").deletion = Some(Box::new(DeletionFacts {
             control_changed: changed,
             protected,
+            password_changed: None,
         }));
         world.directory.header.deleted_objects = Some(DeletedObjects { recycle_bin: bin, lifetime: 60 });
         if admin {

@@ -9,11 +9,11 @@ use halosync::snapshot::{read_directory, read_people, write_directory, write_peo
 use super::applied::apply;
 use super::{config_of, golden_root, plan};
 
-struct Case {
-    name: String,
-    config: halosync::config::Config,
-    people: PeopleSnapshot,
-    directory: DirectorySnapshot,
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) config: halosync::config::Config,
+    pub(super) people: PeopleSnapshot,
+    pub(super) directory: DirectorySnapshot,
 }
 
 fn case(folder: &Path) -> Case {
@@ -44,7 +44,7 @@ fn case(folder: &Path) -> Case {
     case
 }
 
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut folders: Vec<_> = std::fs::read_dir(golden_root())
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -19,6 +19,7 @@ mod names;
 mod properties;
 mod quality;
 mod templates;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -405,3 +405,32 @@ fn a_password_is_replaced_with_the_disabling_or_when_it_is_older_than_the_state(
         Vec::<String>::new()
     );
 }
+
+/// A reset without Unexpire-Password leaves `pwdLastSet` at 0, and so does a first password nobody has changed.
+#[test]
+fn a_password_without_a_moment_is_not_replaced_in_every_plan() {
+    let shut = |written: &str| {
+        let with = "account: {enabled: false, groups: remove, passwordAction: reset}";
+        let plan = Case::of("moves")
+            .file("lifecycle.yaml", LEAVES, with)
+            .directory(
+                r#"{"name":"sAMAccountName""#,
+                r#"{"name":"pwdLastSet","syntax":"largeInteger","singleValued":true},{"name":"sAMAccountName""#,
+            )
+            .directory(
+                r#""employeeID":"E1049","primaryGroupID":"513","sAMAccountName":"fkim","userAccountControl":"512","userPrincipalName":"fkim@corp.example.test"}"#,
+                &format!(r#""employeeID":"E1049","primaryGroupID":"513","pwdLastSet":"0","sAMAccountName":"fkim","userAccountControl":"514","userPrincipalName":"fkim@corp.example.test"}}{written}"#),
+            )
+            .plan();
+        let warned = plan.warnings.iter();
+        let warned = warned.filter(|one| one.code == "reset-undated").count();
+        let resets = of(&plan, "1049");
+        let resets = resets.iter();
+        let resets = resets.filter(|one| matches!(one.action, Action::ResetPassword {}));
+        (resets.count(), warned)
+    };
+    let at = |moment: &str| shut(&format!(r#","deletion":{{"passwordChanged":"{moment}"}}"#));
+    assert_eq!(shut(""), (0, 1));
+    assert_eq!(at("2026-11-19T12:00:00Z"), (1, 0));
+    assert_eq!(at("2026-11-21T12:00:00Z"), (0, 0));
+}

@@ -222,6 +222,7 @@ fn done_to(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::RemoveMember { .. } => "leave",
             Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
+            Action::Restore { .. } => "restore",
         })
         .collect();
     kinds.sort_unstable();

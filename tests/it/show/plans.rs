@@ -50,6 +50,7 @@ pub(super) fn empty() -> Plan {
         as_of: moment("2026-11-23T09:00:00Z"),
         not_after: moment("2026-11-24T09:00:00Z"),
         inputs: Inputs {
+            undoes: None,
             commit: Some("4f0c3a9d7e21b85566f1d0a2c3b4e5f60718293a".into()),
             author: None,
             uncommitted: false,
@@ -227,6 +228,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
             restorable_days: Some(_),
             ..
         } => ("delete", Risk::Irreversible, Recovery::Partial),
+        Action::Restore { .. } => ("restore", Risk::High, Recovery::Partial),
         Action::ResetPassword {} => ("reset", Risk::High, Recovery::None),
         Action::Delete { .. } => ("delete", Risk::Irreversible, Recovery::None),
     };

@@ -49,7 +49,7 @@ async fn a_plan_nothing_speaks_against() {
     assert_eq!(json["plan"], digest.as_str());
     assert_eq!(json["holds"], true);
     assert_eq!(json["exitCode"], 0);
-    assert_eq!(json["checks"].as_array().unwrap().len(), 10);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 11);
 }
 
 #[tokio::test]

@@ -505,6 +505,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::RemoveMember { .. } => "removeMember",
             Action::ResetPassword {} => "resetPassword",
             Action::Delete { .. } => "delete",
+            Action::Restore { .. } => "restore",
         })
         .collect()
 }

@@ -475,6 +475,7 @@ fn company(case: &Case, situation: &str) -> Company {
             Box::new(DeletionFacts {
                 control_changed: Some("2026-06-01T10:00:00Z".parse().unwrap()),
                 protected: Some(false),
+                password_changed: None,
             })
         });
     }
@@ -523,6 +524,7 @@ fn changes(plan: &Plan) -> Vec<String> {
                     ""
                 }
             )),
+            Action::Restore { .. } => words.push("**bring back**".to_owned()),
             Action::Adopt { attribute, .. } => {
                 words.push(format!(
                     "adopt: {}",

@@ -1,6 +1,7 @@
 //! Rehire, end of leave and rescinded exits: the same account again, a new one, or somebody decides.
 
-use halosync::plan::{Action, Plan, Risk};
+use halosync::model::Dn;
+use halosync::plan::{Action, Only, Plan, Risk, lint, narrow};
 
 use super::company::{Company, becomes, held, kinds};
 
@@ -99,6 +100,37 @@ fn a_new_account_takes_the_place_of_the_old_one() {
         let later = company.run("2027-05-01T10:00:00Z");
         assert!(later.changes.is_empty() && later.held.is_empty());
     }
+}
+
+/// Giving up the old account and making the new one go together, or not at all.
+#[test]
+fn the_old_account_is_not_given_up_for_one_that_is_not_made() {
+    let old = "CN=User 1,OU=Leavers,OU=People,DC=corp,DC=example,DC=test";
+    let mut company = left("{account: new, after: 90d}", UNDATED);
+    company.person("1", &[]);
+    let whole = company.plan("2027-04-01T10:00:00Z");
+    let made = whole
+        .changes
+        .iter()
+        .find(|change| matches!(change.action, Action::Create { .. }))
+        .unwrap();
+    for only in [old, made.object.dn.as_str()] {
+        let mut plan = whole.clone();
+        let only = Only::Object(Dn::parse(only).unwrap());
+        narrow(&mut plan, &[only], Vec::new());
+        lint(&plan).unwrap();
+        assert_eq!(kinds(&plan, "1")[..2], ["modify", "create"]);
+    }
+    company.change("halosync.yaml", "  initialPasswords:\n", "");
+    company.change(
+        "halosync.yaml",
+        "    recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n",
+        "",
+    );
+    let plan = company.run("2027-04-01T10:00:00Z");
+    assert_eq!(kinds(&plan, "1"), Vec::<&str>::new());
+    assert_eq!(held(&plan, "1"), ["no-password-recipients"]);
+    assert_eq!(company.value("1", "employeeID").as_deref(), Some("1"));
 }
 
 #[test]

@@ -1,0 +1,252 @@
+//! How dangerous the changes of a plan are at least, by the configuration it is applied with, and which no planner with
+//! that configuration makes.
+//!
+//! A plan says of each change how dangerous it is, and anybody can write a plan. So where signatures are asked for, the
+//! risk is judged once more, by what the change does: to which attribute, to which place. Pure; must not know who
+//! asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, AttributeChange, Change, Plan, PlanValue, Risk};
+use crate::config::{Config, attribute_never_written};
+use crate::mapping::NEVER_EXPIRES;
+use crate::model::{Dn, DnKey, Name, default_schema};
+
+/// The least risk of changes under one configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Floors {
+    targets: BTreeMap<Name, Floor>,
+    /// When the plan stops being appliable, as a FILETIME.
+    until: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Floor {
+    /// Anchor attributes, in lower case.
+    anchors: BTreeSet<String>,
+    /// The attribute with stamps, in lower case.
+    stamp: Option<String>,
+    /// Places accounts are moved to while they are disabled.
+    leavers: Vec<DnKey>,
+}
+
+impl Floors {
+    /// Those for a plan under this configuration.
+    pub fn of(config: &Config, plan: &Plan) -> Self {
+        let targets = plan.targets.keys();
+        Self {
+            targets: targets
+                .map(|target| (target.clone(), Floor::of(config, target)))
+                .collect(),
+            until: filetime(plan.not_after),
+        }
+    }
+
+    /// The risk of a change: what the plan says, or more.
+    pub fn risk(&self, change: &Change) -> Risk {
+        let known = change.risk.max(change.least_risk());
+        let Some(floor) = self.targets.get(&change.target) else {
+            return known;
+        };
+        known.max(match &change.action {
+            Action::Modify { attributes } => attributes
+                .iter()
+                .map(|attribute| self.attribute(floor, attribute))
+                .max()
+                .unwrap_or(Risk::Low),
+            Action::Adopt { attribute, .. } if !attribute.before.is_empty() => Risk::High,
+            Action::Move { after, .. } => {
+                let after = after.key();
+                let leaves = floor
+                    .leavers
+                    .iter()
+                    .any(|place| after.is_at_or_under(place));
+                if leaves { Risk::High } else { Risk::Medium }
+            }
+            _ => Risk::Low,
+        })
+    }
+
+    fn attribute(&self, floor: &Floor, attribute: &AttributeChange) -> Risk {
+        let name = attribute.name.to_ascii_lowercase();
+        if floor.anchors.contains(&name) {
+            return Risk::High;
+        }
+        if name == "accountexpires" && self.shuts(attribute) {
+            return Risk::High;
+        }
+        if floor.stamp.as_ref() == Some(&name) {
+            return Risk::Medium;
+        }
+        Risk::Low
+    }
+
+    /// Whether an expiry is over before the plan is: then setting it is disabling the account.
+    fn shuts(&self, attribute: &AttributeChange) -> bool {
+        let [PlanValue::Text(text)] = attribute.after.as_slice() else {
+            return false;
+        };
+        let never = text == "0" || text == NEVER_EXPIRES;
+        !never
+            && match (text.parse::<i64>(), self.until) {
+                (Ok(at), Some(until)) => at <= until,
+                _ => true,
+            }
+    }
+}
+
+impl Floor {
+    /// Anchor attributes, in lower case.
+    fn of_anchors(config: &Config, target: &Name) -> BTreeSet<String> {
+        let mappings = config.mappings.values();
+        let mappings = mappings.filter(|mapping| mapping.spec.target == target.as_str());
+        mappings
+            .map(|mapping| mapping.spec.matching.anchor.attribute.to_ascii_lowercase())
+            .collect()
+    }
+
+    fn of(config: &Config, target: &Name) -> Self {
+        let anchors = Self::of_anchors(config, target);
+        let target = target.as_str();
+        let stamp = config
+            .directories
+            .iter()
+            .find(|(name, _)| name.as_str() == target)
+            .and_then(|(_, directory)| directory.spec.stamp.as_ref())
+            .map(|stamp| stamp.attribute.to_ascii_lowercase());
+        let states = config
+            .lifecycles
+            .values()
+            .filter(|lifecycle| lifecycle.spec.target == target)
+            .flat_map(|lifecycle| &lifecycle.spec.states);
+        let mut leavers = Vec::new();
+        for state in states {
+            let mut enabled = false;
+            for step in state.steps() {
+                enabled = step.enabled.unwrap_or(enabled);
+                if let (false, Some(place)) = (enabled, step.placement) {
+                    leavers.extend(tail(place));
+                }
+            }
+        }
+        Self {
+            anchors,
+            stamp,
+            leavers,
+        }
+    }
+}
+
+/// The part of a place that is the same for everybody: all of it, or what follows the last computed component.
+fn tail(place: &str) -> Option<DnKey> {
+    let constant = match place.rfind(['}', '%']) {
+        Some(at) => place[at..].split_once(',')?.1,
+        None => place,
+    };
+    Dn::parse(constant.trim()).ok().map(|dn| dn.key())
+}
+
+/// A moment in 100 nanoseconds since 1601 ([MS-DTYP] 2.3.3).
+fn filetime(at: jiff::Timestamp) -> Option<i64> {
+    const UNIX: i64 = 11_644_473_600;
+    (at.as_second() + UNIX).checked_mul(10_000_000)
+}
+
+/// What stands in a plan that a planner with this configuration never writes, a sentence for each.
+pub fn overreach(plan: &Plan, config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let anchors: BTreeMap<&Name, BTreeSet<String>> = plan
+        .targets
+        .keys()
+        .map(|target| (target, Floor::of_anchors(config, target)))
+        .collect();
+    for change in &plan.changes {
+        let is_anchor = |name: &str| {
+            let anchors = anchors.get(&change.target);
+            anchors.is_some_and(|anchors| anchors.contains(&name.to_ascii_lowercase()))
+        };
+        let attributes: &[AttributeChange] = match &change.action {
+            Action::Modify { attributes } | Action::Create { attributes, .. } => attributes,
+            Action::Adopt { attribute, .. } => {
+                if !is_anchor(&attribute.name) {
+                    found.push(format!(
+                        "change {} adopts an account by {}, which no mapping has as its anchor",
+                        change.id.0, attribute.name
+                    ));
+                }
+                std::slice::from_ref(attribute)
+            }
+            _ => &[],
+        };
+        for attribute in attributes {
+            let kept = default_schema()
+                .get(&attribute.name)
+                .is_some_and(|known| known.read_only);
+            if kept || attribute_never_written(&attribute.name) {
+                found.push(format!(
+                    "change {} writes {}, which no rule ever writes",
+                    change.id.0, attribute.name
+                ));
+            }
+        }
+        let named = || {
+            let mut groups = config.groups.values();
+            groups.any(|groups| {
+                groups.spec.target == change.target.as_str() && !groups.spec.privileged.is_empty()
+            })
+        };
+        if change.privileged && !named() {
+            found.push(format!(
+                "change {} is about a privileged group, and the configuration names none",
+                change.id.0
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_place_the_part_that_is_the_same_for_everybody_counts() {
+        let same = |place: &str| tail(place).map(|key| key.as_str().to_owned());
+        let leavers = Dn::parse("OU=Leavers,DC=example,DC=test").unwrap().key();
+        let whole = Some(leavers.as_str().to_owned());
+        assert_eq!(same("OU=Leavers,DC=example,DC=test"), whole);
+        assert_eq!(
+            same("OU={{ person.x }},OU=Leavers,DC=example,DC=test"),
+            whole
+        );
+        assert_eq!(
+            same("OU={% if a %}b{% endif %},OU=Leavers,DC=example,DC=test"),
+            whole
+        );
+        assert_eq!(same("{{ person.place }}"), None);
+    }
+
+    #[test]
+    fn an_expiry_that_is_over_disables() {
+        let floors = Floors {
+            until: filetime("2026-11-27T12:00:00Z".parse().unwrap()),
+            ..Floors::default()
+        };
+        let after = |text: &str| AttributeChange {
+            name: "accountExpires".to_owned(),
+            before: Vec::new(),
+            after: vec![PlanValue::Text(text.to_owned())],
+            merge: false,
+            rule: super::super::RuleIndex(0),
+            facts: BTreeMap::new(),
+            cut_from: None,
+            never_reuse: None,
+        };
+        let at = |text: &str| filetime(text.parse().unwrap()).unwrap().to_string();
+        assert!(floors.shuts(&after(&at("2026-11-27T11:00:00Z"))));
+        assert!(floors.shuts(&after("soon")));
+        assert!(!floors.shuts(&after(&at("2026-12-31T00:00:00Z"))));
+        assert!(!floors.shuts(&after("0")));
+        assert!(!floors.shuts(&after(NEVER_EXPIRES)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Accounts: those that were shut or opened, and those that were made.
+//!
+//! Keeps that an account a plan has made is shut and never deleted.
+
+use super::super::{Action, AttributeChange, Change};
+use super::undoing::Undoing;
+use crate::model::ACCOUNTDISABLE;
+use crate::policy::{held as code, warning};
+
+impl<'u> Undoing<'u, '_> {
+    /// Opens an account that was shut, or shuts one that was opened.
+    pub(super) fn switch(&mut self, change: &'u Change, was_shut: bool) {
+        let Some(at) = self.account(change, &change.object) else {
+            return;
+        };
+        let Some(shut) = self.is_shut(change, at) else {
+            return;
+        };
+        if shut != was_shut {
+            return self.count_already();
+        }
+        let action = if was_shut {
+            Action::Enable {}
+        } else {
+            Action::Disable {}
+        };
+        self.push(change, "", self.target.object(at), action);
+    }
+
+    /// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16); what cannot be read is held.
+    fn is_shut(&mut self, change: &'u Change, at: u32) -> Option<bool> {
+        let flags = self.entry(at).value(self.target.known.uac);
+        let flags = flags.and_then(|flags| flags.trim().parse::<i64>().ok());
+        if flags.is_none() {
+            let object = self.target.object(at);
+            self.hold(
+                change,
+                code::UNDO_CHANGED,
+                "userAccountControl cannot be read".to_owned(),
+                vec![object],
+            );
+        }
+        Some(flags? & ACCOUNTDISABLE != 0)
+    }
+
+    /// An account that was made is shut, and gives back what it took over from the one it replaced.
+    pub(super) fn create(
+        &mut self,
+        change: &'u Change,
+        attributes: &'u [AttributeChange],
+        enable: bool,
+    ) {
+        let Some(at) = self.made_by(change) else {
+            // The answer to its making was lost, and it was not made; or it is gone.
+            return self.count_already();
+        };
+        let object = self.target.object(at);
+        if self.account(change, &object).is_none() {
+            return;
+        }
+        let Some(shut) = self.is_shut(change, at) else {
+            return;
+        };
+        if !shut && !enable {
+            return self.hold(
+                change,
+                code::UNDO_CHANGED,
+                "the account was made disabled, and somebody has enabled it since".to_owned(),
+                vec![object],
+            );
+        }
+        self.warnings.add(
+            warning::UNDO_CREATED,
+            "accounts that were made stay, disabled and out of the groups they were put in: an undo deletes nothing. Delete them by hand when nobody needs them, or leave that to the stages of leavers; their initial passwords are of no use any more",
+            format!("{}: {}", self.shown(change), object.dn),
+        );
+        if !shut {
+            self.push(change, "", object.clone(), Action::Disable {});
+        }
+        if let Action::Create {
+            replaces: Some(former),
+            ..
+        } = &change.action
+        {
+            let back = self.taken_over(self.entry(at), attributes, former);
+            if !back.is_empty() {
+                self.push(
+                    change,
+                    "release",
+                    object,
+                    Action::Modify { attributes: back },
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Undoing with the real binary: what comes back, what others changed since, what was never done, and deletions.
+
+use std::collections::BTreeMap;
+
+use super::lab::{Account, Joiner, Lab};
+
+/// Attributes that are otherwise after an apply and its undo, all of them kept by the directory itself.
+const NEVER_AS_BEFORE: &[&str] = &["uSNChanged", "whenChanged", "dSCorePropagationData"];
+
+/// Every object in the managed places by its identity, whole.
+async fn dump(lab: &Lab) -> BTreeMap<String, Account> {
+    let mut all = BTreeMap::new();
+    for mut object in lab.find("(objectClass=*)").await {
+        let managed = ["OU=People,DC=corp", "OU=Groups,DC=corp"];
+        if managed.iter().any(|place| object.dn.contains(place)) {
+            for name in NEVER_AS_BEFORE {
+                object.attributes.remove(&name.to_lowercase());
+            }
+            let identity = object.attributes.keys();
+            let identity = identity.clone().find(|name| name.starts_with("objectguid"));
+            let identity = object.attributes[identity.expect("an identity")].concat();
+            all.insert(identity, object);
+        }
+    }
+    all
+}
+
+fn differences(one: &BTreeMap<String, Account>, other: &BTreeMap<String, Account>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (identity, object) in one {
+        match other.get(identity) {
+            None => found.push(format!("{} is gone", object.dn)),
+            Some(now) => {
+                if now.dn != object.dn {
+                    found.push(format!("{} is {}", object.dn, now.dn));
+                }
+                let names = object.attributes.keys().chain(now.attributes.keys());
+                let names: std::collections::BTreeSet<_> = names.collect();
+                for name in names {
+                    let (was, is) = (object.values(name), now.values(name));
+                    if was != is {
+                        found.push(format!("{}: {name} was {was:?}, is {is:?}", object.dn));
+                    }
+                }
+            }
+        }
+    }
+    let new = other
+        .iter()
+        .filter(|(identity, _)| !one.contains_key(*identity));
+    found.extend(new.map(|(_, object)| format!("{} is new", object.dn)));
+    found
+}
+
+/// A company in which one plan does every kind of change but deletions.
+async fn company(lab: &Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").phone("+44 20 7946 0001"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").manager(1));
+    lab.hire(Joiner::new(3, "Ida", "Poe").manager(1));
+    lab.hire(Joiner::new(4, "Mia", "Zed"));
+    lab.settle().await;
+    // Somebody who comes back, and an account that was there before.
+    lab.edit(4, |person| person.inactive = true);
+    lab.settle().await;
+    lab.add_account(
+        "Sam Patel",
+        "OU=Sales,OU=People",
+        &[
+            ("sAMAccountName", "sam.patel"),
+            ("userPrincipalName", "sam@corp.example.test"),
+            ("mail", "sam.patel6@example.com"),
+        ],
+    )
+    .await;
+    lab.edit(1, |person| {
+        person.surname = "Smith-Doe".into();
+        person.department = "Research".into();
+        person.phone = String::new();
+    });
+    lab.edit(2, |person| person.title = "Clerk".into());
+    lab.edit(3, |person| person.inactive = true);
+    lab.edit(4, |person| person.inactive = false);
+    lab.hire(Joiner::new(5, "Kim", "Lee").manager(1));
+    lab.hire(Joiner::new(6, "Sam", "Patel"));
+}
+
+/// P6: an apply and its undo leave everything as it was, but for what is named here; and the undo of the undo does it all
+/// again.
+pub(super) async fn everything_comes_back_but_what_is_named(lab: Lab) {
+    company(&lab).await;
+    let before = dump(&lab).await;
+    let plan = lab.plan().await.expect(0);
+    for kind in [
+        "Disable 1",
+        "Remove from groups",
+        "Clear values",
+        "Move",
+        "Rename 1",
+        "Create 1",
+        "Enable 1",
+        "Adopt 1",
+        "Modify",
+        "Add to groups",
+    ] {
+        assert!(plan.stdout.contains(kind), "{kind}: {}", plan.stdout);
+    }
+    lab.apply().await.expect(0);
+    let applied = dump(&lab).await;
+    assert!(differences(&before, &applied).len() > 20);
+
+    let undo = lab.undo(&[]).await.expect(0);
+    for part in [
+        "Undo of plan",
+        "undo-comes-again",
+        "undo-created",
+        "Exceptions",
+        "Kim Lee (5)",
+    ] {
+        assert!(undo.stdout.contains(part), "{part}: {}", undo.stdout);
+    }
+    assert!(!undo.stdout.contains("held"), "{}", undo.stdout);
+    let file = lab.last_plan();
+    assert!(file.content.inputs.undoes.is_some() && file.content.inputs.people.is_empty());
+    let markdown = lab.show("markdown").await.expect(0);
+    assert!(markdown.stdout.contains("Undo"), "{}", markdown.stdout);
+    lab.apply().await.expect(0);
+    let after = dump(&lab).await;
+    let kim = lab.account("5").await.expect("an account");
+    assert!(!kim.enabled(), "what was made is shut and not deleted");
+    let left = differences(&before, &after);
+    // The account that was made is the only thing that is not as before, and its manager's list of those they manage.
+    let named = [
+        format!("{} is new", kim.dn),
+        format!(
+            "{}: directreports was",
+            lab.account("1").await.expect("an account").dn
+        ),
+    ];
+    let unnamed: Vec<_> = left
+        .iter()
+        .filter(|one| !named.iter().any(|named| one.starts_with(named)))
+        .collect();
+    assert!(unnamed.is_empty(), "{unnamed:#?}");
+    // Applied again, the undo finds everything done.
+    lab.apply_with_another_journal(&[]).await.expect(0);
+
+    // The undo of the undo: everything is as it was applied.
+    let again = lab.undo(&[]).await.expect(0);
+    assert!(again.stdout.contains("Undo of plan"), "{}", again.stdout);
+    lab.apply().await.expect(0);
+    let found = differences(&applied, &dump(&lab).await);
+    assert!(found.is_empty(), "{found:#?}");
+    lab.assert_converged().await;
+    // P8: the same inputs give the same bytes.
+    lab.undo(&["--record", "reads"]).await.expect(0);
+    let first = lab.read(&lab.plan_file());
+    let undone = lab.run(&[
+        "undo",
+        "--plan",
+        "plan-5.json",
+        "--from",
+        "reads",
+        "--out",
+        "same.json",
+    ]);
+    undone.await.expect(0);
+    assert_eq!(lab.read("same.json"), first);
+}
+
+/// Whatever somebody else has changed since stays, is told with what was there, what was written and what is there, and
+/// keeps nothing else from being undone.
+pub(super) async fn what_others_changed_since_stays(lab: Lab) {
+    company(&lab).await;
+    lab.settle().await;
+    lab.set("1", "department", &["Board"]).await;
+    lab.set("2", "title", &["Engineer"]).await;
+    let ida = lab.account("3").await.expect("an account");
+    lab.set("3", "userAccountControl", &["512"]).await;
+    let name = ida.one("sAMAccountName");
+    lab.move_user(&name, "OU=Research,OU=People").await;
+    lab.set_group("Research", "member", &[]).await;
+    let undo = lab.undo(&[]).await.expect(0);
+    for part in [
+        "undo-changed",
+        "department: \"Sales\" before, the plan wrote \"Research\", and now it is \"Board\"",
+        "place: ",
+        "undo-already",
+    ] {
+        assert!(undo.stdout.contains(part), "{part}: {}", undo.stdout);
+    }
+    lab.apply().await.expect(0);
+    let jane = lab.account("1").await.expect("an account");
+    assert_eq!(jane.one("department"), "Board");
+    assert_eq!(jane.one("sn"), "Doe");
+    assert_eq!(jane.dn, lab.dn("CN=Jane Doe,OU=Sales,OU=People"));
+    let ida = lab.account("3").await.expect("an account");
+    assert_eq!(ida.dn, lab.dn("CN=Ida Poe,OU=Research,OU=People"));
+    assert!(lab.members("Sales").await.contains(&jane.dn));
+    assert!(lab.members("Research").await.is_empty());
+}
+
+/// Of an apply that was not made whole only what was done is undone; of that, only what was asked for.
+pub(super) async fn only_what_was_done_is_undone(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.hire(Joiner::new(3, "Ida", "Poe"));
+    lab.settle().await;
+    for number in 1..=3 {
+        lab.edit(number, |person| person.title = "Clerk".into());
+    }
+    lab.plan().await.expect(0);
+    // Somebody has done a part of it already.
+    lab.set("1", "title", &["Clerk"]).await;
+    let file = lab.plan_file();
+    lab.run(&["apply", &file, "--only-class", "low", "--max-changes", "2"])
+        .await;
+    lab.apply().await.expect(0);
+    let undo = lab.undo(&["--only", "2"]).await.expect(0);
+    assert!(undo.stdout.contains("undo-not-done"), "{}", undo.stdout);
+    assert!(undo.stdout.contains("Narrowed"), "{}", undo.stdout);
+    assert_eq!(lab.last_plan().content.changes.len(), 1);
+    lab.apply().await.expect(0);
+    let title = async |number: &str| lab.account(number).await.expect("an account").one("title");
+    assert_eq!(title("1").await, "Clerk", "nobody's but the other's");
+    assert_eq!(title("2").await, "Engineer");
+    assert_eq!(title("3").await, "Clerk");
+    // The rest, from the same journal.
+    let rest = lab
+        .run(&["undo", "--plan", &file, "--out", "rest.json"])
+        .await
+        .expect(0);
+    assert!(rest.stdout.contains("undo-already"), "{}", rest.stdout);
+    lab.run(&["apply", "rest.json"]).await.expect(0);
+    assert_eq!(title("1").await, "Clerk");
+    assert_eq!(title("3").await, "Engineer");
+    let unknown = lab
+        .run(&["undo", "--plan", &file, "--only", "nobody"])
+        .await
+        .expect(64);
+    assert!(
+        unknown.stderr.contains("--only nobody"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+/// With the Recycle Bin an account comes back whole, without it with what the journal noted; disabled, and in its groups.
+pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
+    // Deleted objects are for those to see who were given the right.
+    lab.read_as_administrator();
+    let (user, password) = lab.site.admin.clone();
+    lab.environment.insert("CORP_WRITE_USER".to_owned(), user);
+    lab.environment
+        .insert("CORP_WRITE_PASSWORD".to_owned(), password);
+    super::deletion::three_leavers(&lab).await;
+    lab.edit(3, |person| person.ends_on = None);
+    let whole = lab.hands().is_some();
+    lab.settle().await;
+    if !whole {
+        let terms = super::deletion::lifecycle("disabledFor: 30d, withoutRecycleBin: true");
+        lab.write("lifecycle.yaml", &terms);
+    }
+    lab.set("1", "description", &["written by hand"]).await;
+    let before = dump(&lab).await;
+    let jane = lab.account("1").await.expect("an account");
+    // A plan for the day the accounts have been disabled for long enough, applied now.
+    lab.plan_ahead(&super::deletion::in_days(40))
+        .await
+        .expect(0);
+    let mut plan = lab.last_plan().content;
+    assert_eq!(plan.changes.len(), 2, "{:?}", plan.changes);
+    plan.as_of -= jiff::SignedDuration::from_hours(24 * 41);
+    plan.not_after = plan.as_of + jiff::SignedDuration::from_hours(24 * 30);
+    lab.replace_plan(&halosync::plan::seal(plan));
+    lab.apply().await.expect(0);
+    assert!(lab.account("1").await.is_none() && lab.account("2").await.is_none());
+
+    let undo = lab.undo(&[]).await.expect(0);
+    let wanted: &[&str] = if whole {
+        &["Bring back 2", "the Recycle Bin has kept it whole"]
+    } else {
+        &["Bring back 2", "only its tombstone is left", "undo-lost"]
+    };
+    for part in wanted {
+        assert!(undo.stdout.contains(part), "{part}: {}", undo.stdout);
+    }
+    lab.apply().await.expect(0);
+    let back = lab.account("1").await.expect("an account");
+    assert_eq!(back.dn, jane.dn);
+    assert!(!back.enabled());
+    assert_eq!(back.one("description"), "written by hand");
+    assert_eq!(back.values("memberOf"), jane.values("memberOf"));
+    let after = dump(&lab).await;
+    let lost: &[&str] = if whole {
+        &["lastknownparent", "msds-lastknownrdn"]
+    } else {
+        // What the server keeps by itself: nobody else may write it. Mia's manager was Jane.
+        &[
+            "badpasswordtime",
+            "badpwdcount",
+            "codepage",
+            "lastlogoff",
+            "lastlogon",
+            "logoncount",
+            "pwdlastset",
+            "lastknownparent",
+            "msds-lastknownrdn",
+            "operatorcount",
+            "primarygroupid",
+            "directreports",
+            "manager",
+            "countrycode",
+            "admincount",
+            "accountexpires",
+        ]
+    };
+    let left = differences(&before, &after);
+    let unnamed: Vec<_> = left
+        .iter()
+        .filter(|one| {
+            !lost
+                .iter()
+                .any(|lost| one.contains(&format!(": {lost} was")))
+        })
+        .collect();
+    assert!(unnamed.is_empty(), "{unnamed:#?}");
+    // Applied again it is as desired, and an undo of it deletes nobody.
+    lab.apply_with_another_journal(&[]).await.expect(0);
+    let again = lab.undo(&[]).await.expect(0);
+    assert!(again.stdout.contains("undo-impossible"), "{}", again.stdout);
+    assert!(!again.stdout.contains("DELETE"), "{}", again.stdout);
+}
+
+/// A journal of another plan, none, a damaged one; another project; nothing written.
+pub(super) async fn what_cannot_be_undone_is_refused(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.plan().await.expect(0);
+    let missing = lab.undo(&[]).await.expect(64);
+    assert!(missing.stderr.contains("--journal"), "{}", missing.stderr);
+    lab.run(&["apply", "plan-1.json"]).await.expect(0);
+    let journal = std::fs::read_dir(lab.dir.path())
+        .expect("readable")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .find(|name| name.ends_with(".journal.jsonl"))
+        .expect("a journal");
+    lab.run(&["undo", "--journal", &journal]).await.expect(0);
+    lab.edit(1, |person| person.title = "Clerk".into());
+    lab.run(&["plan", "--out", "other.json"]).await.expect(0);
+    let other = lab
+        .run(&["undo", "--plan", "other.json", "--journal", &journal])
+        .await
+        .expect(64);
+    assert!(other.stderr.contains("plan"), "{}", other.stderr);
+    let text = lab.read(&journal);
+    let (head, last) = text.trim_end().rsplit_once('\n').expect("lines");
+    lab.write(
+        "damaged.jsonl",
+        &format!("{head}\n{}\n", last.replace("\"line\"", "\"lime\"")),
+    );
+    let damaged = lab
+        .run(&[
+            "undo",
+            "--plan",
+            "plan-1.json",
+            "--journal",
+            "damaged.jsonl",
+        ])
+        .await
+        .expect(64);
+    assert!(
+        damaged.stderr.contains("damaged.jsonl"),
+        "{}",
+        damaged.stderr
+    );
+    let none = lab.run(&["undo"]).await.expect(64);
+    assert!(none.stderr.contains("--plan"), "{}", none.stderr);
+    lab.write(
+        "halosync.yaml",
+        &lab.read("halosync.yaml").replace("name: ", "name: other-"),
+    );
+    let foreign = lab.run(&["undo", "--plan", "plan-1.json"]).await.expect(6);
+    assert!(foreign.stderr.contains("project"), "{}", foreign.stderr);
+}

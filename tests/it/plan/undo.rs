@@ -1,0 +1,208 @@
+//! Undo: every golden plan is applied in memory and undone, and what is there then is what was there before.
+
+use std::collections::{BTreeMap, HashMap};
+
+use halosync::config::Config;
+use halosync::model::{DirectorySnapshot, Entry, EntryKind, Guid, Name, Values};
+use halosync::plan::{
+    Action, Cause, Change, ChangeId, Deed, Plan, PlanFile, UndoInput, lint, seal, to_bytes, undo,
+};
+
+use super::applied::Directory;
+use super::golden::{Case, cases};
+use super::{golden_root, plan};
+
+/// Cases whose undo is kept and read.
+const KEPT: &[&str] = &[
+    "deletion",
+    "leaver",
+    "manager-chain",
+    "merge-addresses",
+    "moves",
+    "rehire-new",
+    "rename-surname",
+];
+
+/// A plan that was applied, what a journal would tell of it, and the directory afterwards.
+struct Applied {
+    plan: PlanFile,
+    deeds: HashMap<ChangeId, Deed>,
+    directory: Directory,
+}
+
+/// Applies a plan and notes what a journal would.
+fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
+    let mut deeds = HashMap::new();
+    directory.apply(plan.content.as_of, &[]);
+    for change in &plan.content.changes {
+        let mut before = BTreeMap::new();
+        match &change.action {
+            Action::Modify { attributes } => {
+                for attribute in attributes {
+                    let found = directory.texts(&change.object, &attribute.name);
+                    before.insert(attribute.name.clone(), found);
+                }
+            }
+            Action::Adopt { attribute, .. } => {
+                let found = directory.texts(&change.object, &attribute.name);
+                before.insert(attribute.name.clone(), found);
+            }
+            _ => {}
+        }
+        directory.change(change);
+        let created = directory.made.get(change.id.0.as_str()).copied();
+        deeds.insert(change.id.clone(), Deed { before, created });
+    }
+    Applied {
+        plan: plan.clone(),
+        deeds,
+        directory,
+    }
+}
+
+fn undone(config: &Config, applied: &Applied, read: DirectorySnapshot) -> Plan {
+    let directories = BTreeMap::from([(Name::new("corp"), read)]);
+    undo(UndoInput {
+        config,
+        undone: &applied.plan,
+        deeds: &applied.deeds,
+        journal: "sha256:00",
+        directories: &directories,
+        as_of: "2026-11-23T11:00:00Z".parse().unwrap(),
+        tool_version: "0.0.0-test",
+        commit: None,
+        author: None,
+        uncommitted: false,
+    })
+    .unwrap()
+}
+
+type Shown = BTreeMap<Guid, (String, BTreeMap<String, Vec<String>>)>;
+
+/// What two reads are compared by: who stands where with which values.
+fn shown(read: &DirectorySnapshot) -> Shown {
+    let alive = |entry: &&Entry| !matches!(entry.kind, EntryKind::Deleted | EntryKind::Foreign);
+    let entries = read.objects.iter().filter(alive);
+    entries
+        .map(|entry| {
+            let attributes = entry.attributes.iter().map(|(id, values): &(_, Values)| {
+                let mut values: Vec<String> =
+                    values.as_slice().iter().map(ToString::to_string).collect();
+                values.sort();
+                (read.header.definition(*id).name.clone(), values)
+            });
+            (entry.guid, (entry.dn.to_string(), attributes.collect()))
+        })
+        .collect()
+}
+
+fn first(case: &Case) -> (PlanFile, Directory) {
+    let made = plan(&case.config, &case.people, &case.directory);
+    (seal(made), Directory::new(&case.directory))
+}
+
+#[test]
+fn p6_what_every_plan_does_is_undone() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut whole = 0;
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let was = shown(&directory.read());
+        let mut applied = applied(&plan, directory);
+        let back = undone(
+            &case.config,
+            &applied,
+            applied.directory.read_with_deleted(),
+        );
+        lint(&back).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let of_undo = |change: &Change| {
+            change.cause == Cause::Undo && change.because.text.contains("undo of change c-")
+        };
+        assert!(back.changes.iter().all(of_undo), "{}", case.name);
+        let deletes = |change: &Change| matches!(change.action, Action::Delete { .. });
+        assert!(!back.changes.iter().any(deletes), "{}", case.name);
+        if KEPT.contains(&case.name.as_str()) {
+            let bytes = to_bytes(&seal(back.clone()));
+            let path = golden_root().join(&case.name).join("undo.json");
+            if bless {
+                std::fs::write(&path, &bytes).unwrap();
+            } else if std::fs::read(&path).unwrap_or_default() != bytes {
+                wrong.push(path.display().to_string());
+            }
+        }
+        // What a guard holds was meant to be held.
+        let held: Vec<_> = back.held.iter().map(|held| held.code.as_str()).collect();
+        if held.iter().any(|code| code.starts_with("guard-")) {
+            continue;
+        }
+        assert!(held.is_empty(), "{}: {:#?}", case.name, back.held);
+        let made: Vec<Guid> = applied
+            .deeds
+            .values()
+            .filter_map(|deed| deed.created)
+            .collect();
+        applied.directory.apply(back.as_of, &back.changes);
+        let mut is = shown(&applied.directory.read());
+        for guid in made {
+            let (dn, attributes) = is.remove(&guid).unwrap();
+            let flags: i64 = attributes["userAccountControl"][0].parse().unwrap();
+            assert!(flags & 2 != 0, "{}: {dn} is not shut", case.name);
+        }
+        for (guid, before) in &was {
+            assert_eq!(is.get(guid), Some(before), "{}", case.name);
+        }
+        assert_eq!(is.len(), was.len(), "{}", case.name);
+        whole += 1;
+    }
+    assert!(whole > 20, "only {whole} were undone whole");
+    assert!(wrong.is_empty(), "not as blessed: {wrong:?}");
+}
+
+#[test]
+fn nothing_is_undone_that_was_not_done_or_is_as_before() {
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let mut applied = applied(&plan, directory);
+        // The journal tells of everything, and the directory is as it was: nothing took, or all was changed back.
+        let back = undone(&case.config, &applied, case.directory.clone());
+        let creates = |change: &Change| matches!(change.action, Action::Create { .. });
+        if !plan.content.changes.iter().any(creates) {
+            assert!(
+                back.changes.is_empty(),
+                "{}: {:#?}",
+                case.name,
+                back.changes
+            );
+            let held = back.held.iter().filter(|held| held.code != "undo-gone");
+            assert_eq!(held.count(), 0, "{}: {:#?}", case.name, back.held);
+        }
+        // The journal tells of nothing.
+        applied.deeds.clear();
+        let back = undone(
+            &case.config,
+            &applied,
+            applied.directory.read_with_deleted(),
+        );
+        assert!(
+            back.changes.is_empty() && back.held.is_empty(),
+            "{}",
+            case.name
+        );
+    }
+}
+
+/// P8.
+#[test]
+fn the_order_of_the_read_does_not_matter() {
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let applied = applied(&plan, directory);
+        let read = applied.directory.read_with_deleted();
+        let mut other = read.clone();
+        other.objects.reverse();
+        let one = to_bytes(&seal(undone(&case.config, &applied, read)));
+        let two = to_bytes(&seal(undone(&case.config, &applied, other)));
+        assert!(one == two, "{}", case.name);
+    }
+}
