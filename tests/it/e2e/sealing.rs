@@ -34,7 +34,7 @@ spec:
   target: corp
   approvals:
     signers: allowed_signers
-    low: {people: 1}
+    low: {people: 1, author: true}
 ";
 
 fn names(bytes: &[u8]) -> Option<&'static str> {
