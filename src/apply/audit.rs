@@ -10,7 +10,7 @@ use super::chain::{JournalEnd, walk};
 use super::history::{Line, ONE_HEADER, Step, StepResult, StepState};
 use super::journal::JournalError;
 use super::outcome::{ChangeOutcome, Counts, Outcome};
-use crate::plan::{Action, Change, ChangeId, PlanFile};
+use crate::plan::{Change, ChangeId, PlanFile};
 
 /// A write that was announced and about which nothing more stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,9 +167,9 @@ impl Audit {
             .states
             .keys()
             .filter(|(change, step)| {
-                known.get(change).is_none_or(|change| {
-                    matches!(change.action, Action::Create { .. }) == (*step == Step::Write)
-                })
+                known
+                    .get(change)
+                    .is_none_or(|change| !Step::of(&change.action).contains(step))
             })
             .map(|(change, _)| change)
             .collect();
@@ -180,10 +180,7 @@ impl Audit {
 
     /// Whether the last write of a change is done.
     fn is_done(&self, change: &Change) -> bool {
-        let last = match change.action {
-            Action::Create { .. } => Step::Finish,
-            _ => Step::Write,
-        };
+        let last = Step::last_of(&change.action);
         self.states.get(&(change.id.clone(), last)) == Some(&StepState::Done)
     }
 

@@ -11,7 +11,7 @@ use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
 use super::outcome::Counts;
 use crate::model::Guid;
-use crate::plan::ChangeId;
+use crate::plan::{Action, ChangeId};
 
 /// Format version of a journal.
 pub const FORMAT: &str = "halosync/journal/v2";
@@ -119,14 +119,42 @@ pub enum Line {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Step {
-    /// The only write of a change.
+    /// The only write of any other change.
     Write,
     /// `create`: the object is added, disabled.
     Add,
-    /// `create`: the initial password is set.
+    /// `create`: the initial password is set. `resetPassword`: its only write.
     Password,
     /// `create`: the account gets its final `userAccountControl`.
     Finish,
+}
+
+impl Step {
+    /// The writes a change consists of, in their order; with the last one it is done.
+    pub(super) fn of(action: &Action) -> &'static [Self] {
+        match action {
+            Action::Create { .. } => &[Self::Add, Self::Password, Self::Finish],
+            Action::ResetPassword {} => &[Self::Password],
+            Action::Adopt { .. }
+            | Action::Modify { .. }
+            | Action::Enable {}
+            | Action::Disable {}
+            | Action::Rename { .. }
+            | Action::Move { .. }
+            | Action::AddMember { .. }
+            | Action::RemoveMember { .. }
+            | Action::Delete { .. }
+            | Action::Restore { .. } => &[Self::Write],
+        }
+    }
+
+    /// The write with which a change is done.
+    pub(super) fn last_of(action: &Action) -> Self {
+        match Self::of(action) {
+            [.., last] => *last,
+            [] => Self::Write,
+        }
+    }
 }
 
 /// How a write ended.

@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 use super::history::{History, Step, StepState};
 use super::outcome::ActionKind;
 use crate::model::{Name, PersonKey};
-use crate::plan::{Action, Change, ChangeId, PersonRef};
+use crate::plan::{Change, ChangeId, PersonRef};
 
 /// What of a plan is to be applied now. The rest is left for another apply of the same plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,10 +67,7 @@ impl Selection {
 
 /// Whether the journal says that nothing of a change is missing.
 fn is_done(change: &Change, history: &History) -> bool {
-    let last = match change.action {
-        Action::Create { .. } => Step::Finish,
-        _ => Step::Write,
-    };
+    let last = Step::last_of(&change.action);
     history.step(&change.id, last) == Some(StepState::Done)
 }
 

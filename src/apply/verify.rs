@@ -62,10 +62,7 @@ pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mu
     for (at, finding) in findings {
         let change = &run.plan.changes[at];
         let outcome = ChangeOutcome::failed(FailureKind::Unverified, finding.clone());
-        let step = match change.action {
-            Action::Create { .. } => Step::Finish,
-            _ => Step::Write,
-        };
+        let step = Step::last_of(&change.action);
         // So that a second apply of this plan makes it again instead of taking it for undone by somebody.
         run.note_outcome(change, step, StepResult::Failed, None, Some(finding))
             .await;

@@ -2,7 +2,7 @@
 //!
 //! Keeps that an account a plan has made is shut and never deleted.
 
-use super::super::{Action, AttributeChange, Change};
+use super::super::{Action, AttributeChange, Change, Risk};
 use super::undoing::Undoing;
 use crate::model::ACCOUNTDISABLE;
 use crate::policy::{held as code, warning};
@@ -84,12 +84,13 @@ impl<'u> Undoing<'u, '_> {
         {
             let back = self.taken_over(self.entry(at), attributes, former);
             if !back.is_empty() {
-                self.push(
+                let made = self.push(
                     change,
                     "release",
                     object,
                     Action::Modify { attributes: back },
                 );
+                self.changes[made].risk = Risk::High;
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::super::changes::change_id;
 use super::super::contents::plan_value;
-use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue};
+use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue, Risk};
 use super::Deed;
 use super::undoing::Undoing;
 use crate::mapping::is_same_value;
@@ -62,6 +62,10 @@ impl<'u> Undoing<'u, '_> {
         if !back.is_empty() {
             let action = Action::Modify { attributes: back };
             let made = self.push(change, "", object, action);
+            // Whose account it is becomes otherwise.
+            if matches!(change.action, Action::Adopt { .. }) {
+                self.changes[made].risk = Risk::High;
+            }
             self.in_unit(change, made);
         }
     }

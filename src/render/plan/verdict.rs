@@ -170,7 +170,7 @@ fn summary(plan: &Plan) -> Line {
         });
     } else if plan.holds_everybody() {
         line = line
-            .strong("NOBODY COULD BE JUDGED: everybody is held, and nothing is done")
+            .strong("EVERYBODY IS HELD, and nothing is done")
             .own(format!(
                 ": {} in scope",
                 count(plan.counts.people, "person", "people"),

@@ -176,6 +176,14 @@ impl Lab {
         }
     }
 
+    /// As [`Self::empty`], with groups nobody is in.
+    pub(super) async fn start_over(&mut self) {
+        self.empty().await;
+        for group in ["Sales", "Research", "Everyone"] {
+            self.set_group(group, "member", &[]).await;
+        }
+    }
+
     pub(super) async fn find(&self, filter: &str) -> Vec<Account> {
         let mut ldap = self.admin.clone();
         let (entries, _) = ldap

@@ -596,7 +596,7 @@ pub(super) async fn protected_accounts_are_never_touched(lab: Lab) {
     lab.hire(Joiner::new(2, "Otto", "Ott").department("Sales"));
     lab.edit(1, |person| person.inactive = true);
     let before = (lab.account("1").await, lab.account("2").await);
-    let plan = lab.plan().await.expect(0);
+    let plan = lab.plan().await.expect(3);
     assert!(plan.stdout.contains("adminCount"), "{}", plan.stdout);
     lab.apply().await.expect(0);
     assert_eq!((lab.account("1").await, lab.account("2").await), before);

@@ -11,6 +11,8 @@ mod failures;
 mod lab;
 mod locks;
 mod policies;
+
+mod proof;
 mod sealing;
 mod site;
 mod undo;

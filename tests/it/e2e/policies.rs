@@ -138,7 +138,7 @@ pub(super) async fn the_last_enabled_member_stays(lab: &mut Lab) {
     lab.edit(1, |person| person.inactive = true);
     let plan = lab.plan().await.expect(3);
     assert!(plan.stdout.contains("enabled member"), "{}", plan.stdout);
-    lab.apply().await.expect(0);
+    lab.apply().await.expect(3);
     let jane = lab.account("1").await.expect("an account");
     assert!(jane.enabled());
     assert_eq!(lab.members("Research").await, [jane.dn]);

@@ -269,8 +269,10 @@ pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
         .expect(0);
     let mut plan = lab.last_plan().content;
     assert_eq!(plan.changes.len(), 2, "{:?}", plan.changes);
-    plan.as_of -= jiff::SignedDuration::from_hours(24 * 41);
-    plan.not_after = plan.as_of + jiff::SignedDuration::from_hours(24 * 30);
+    let reads = plan.inputs.directories.values().map(|read| read.read_at);
+    let people = plan.inputs.people.values().map(|read| read.read_at);
+    plan.as_of = reads.chain(people).max().expect("a read");
+    plan.not_after = plan.as_of + jiff::SignedDuration::from_hours(24);
     lab.replace_plan(&halosync::plan::seal(plan));
     lab.apply().await.expect(0);
     assert!(lab.account("1").await.is_none() && lab.account("2").await.is_none());
@@ -326,7 +328,7 @@ pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
     assert!(unnamed.is_empty(), "{unnamed:#?}");
     // Applied again it is as desired, and an undo of it deletes nobody.
     lab.apply_with_another_journal(&[]).await.expect(0);
-    let again = lab.undo(&[]).await.expect(0);
+    let again = lab.undo(&[]).await.expect(if whole { 3 } else { 0 });
     assert!(again.stdout.contains("undo-impossible"), "{}", again.stdout);
     assert!(!again.stdout.contains("DELETE"), "{}", again.stdout);
 }

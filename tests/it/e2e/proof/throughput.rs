@@ -1,0 +1,157 @@
+//! How fast modifications are applied to Samba, journal and reading back included, beside `ldapmodify`.
+//!
+//! An ordinary run applies a few and holds that all of them took. `.ci/throughput` has it apply thousands with a release
+//! build, and the same changes made by `ldapmodify` over eight connections; `docs/performance.md` keeps the figures.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ldap3::adapters::PagedResults;
+use ldap3::{Scope, SearchEntry};
+
+use super::scene::PLAN;
+use crate::e2e::lab::{BASE, Joiner, Lab};
+
+const CONNECTIONS: usize = 8;
+
+/// How many people, when the comparison is asked for.
+fn asked() -> Option<u32> {
+    let asked = std::env::var_os("HALOSYNC_THROUGHPUT")?;
+    let asked = asked.to_str().expect("a number of people");
+    Some(asked.parse().expect("a number of people"))
+}
+
+/// The program to measure: a test's own is not optimised.
+fn program() -> PathBuf {
+    std::env::var_os("HALOSYNC_PROGRAM").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_halosync")),
+        PathBuf::from,
+    )
+}
+
+fn title(round: u32) -> String {
+    format!("Title {round}")
+}
+
+/// Runs the program; how long it took.
+async fn run(lab: &Lab, arguments: &[&str]) -> Duration {
+    let started = Instant::now();
+    let output = tokio::process::Command::new(program())
+        .args(arguments)
+        .current_dir(lab.dir.path())
+        .env_clear()
+        .envs(&lab.environment)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("the program runs");
+    let took = started.elapsed();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    took
+}
+
+/// The same changes, as compare-and-set as well, over eight connections at once; how long it took.
+async fn ldapmodify(lab: &Lab, names: &[String], from: &str, to: &str) -> Duration {
+    let share = names.len().div_ceil(CONNECTIONS);
+    let mut files = Vec::new();
+    for (number, part) in names.chunks(share).enumerate() {
+        let changes: String = part
+            .iter()
+            .map(|dn| {
+                format!(
+                    "dn: {dn}\nchangetype: modify\ndelete: title\ntitle: {from}\n-\nadd: title\ntitle: {to}\n-\n\n"
+                )
+            })
+            .collect();
+        let file = format!("{number}.ldif");
+        lab.write(&file, &changes);
+        files.push(file);
+    }
+    let started = Instant::now();
+    let all = files.iter().map(|file| {
+        tokio::process::Command::new("ldapmodify")
+            .args(["-x", "-H", &lab.site.url, "-D", &lab.site.write.0])
+            .args(["-w", &lab.site.write.1, "-f", file])
+            .current_dir(lab.dir.path())
+            .env("LDAPTLS_CACERT", lab.dir.path().join("ca.pem"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+    });
+    for status in futures::future::join_all(all).await {
+        assert!(status.expect("ldapmodify is installed").success());
+    }
+    started.elapsed()
+}
+
+/// The accounts with a title, in pages: a controller gives no more than a thousand at once.
+async fn names(lab: &Lab, title: &str) -> Vec<String> {
+    let mut ldap = lab.admin.clone();
+    let filter = format!("(&(objectClass=user)(title={title}))");
+    let pages = PagedResults::new(500);
+    let mut found = ldap
+        .streaming_search_with(pages, BASE, Scope::Subtree, &filter, vec!["title"])
+        .await
+        .expect("an answer");
+    let mut names = Vec::new();
+    while let Some(entry) = found.next().await.expect("an answer") {
+        if !entry.is_ref() {
+            names.push(SearchEntry::construct(entry).dn);
+        }
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn modifications_of_many_are_applied_to_samba() {
+    let lab = Lab::samba().await;
+    let people = asked().unwrap_or(40);
+    for number in 1..=people {
+        let (given, surname) = (format!("Given{number}"), format!("Name{number}"));
+        let mut person = Joiner::new(number, &given, &surname);
+        person.title = title(1);
+        let (mail, key) = (format!("p{number}@example.com"), number.to_string());
+        person.email = Some(mail.clone());
+        lab.hire(person);
+        let (display, account) = (format!("{given} {surname}"), format!("p{number}"));
+        lab.add_account(
+            &display,
+            "OU=Sales,OU=People",
+            &[
+                ("sAMAccountName", &account),
+                ("mail", &mail),
+                ("employeeID", &key),
+                ("givenName", &given),
+                ("sn", &surname),
+                ("displayName", &display),
+                ("department", "Sales"),
+                ("title", &title(0)),
+            ],
+        )
+        .await;
+    }
+    // Titles only.
+    std::fs::remove_file(lab.dir.path().join("groups.yaml")).expect("removable");
+    run(&lab, &["plan", "--out", PLAN]).await;
+    let accounts = names(&lab, &title(0)).await;
+    assert_eq!(accounts.len(), people as usize);
+    for round in 0..3 {
+        let journal = format!("{round}.jsonl");
+        let applied = run(&lab, &["apply", PLAN, "--journal", &journal]).await;
+        assert_eq!(names(&lab, &title(1)).await.len(), accounts.len());
+        if asked().is_none() {
+            break;
+        }
+        // And back.
+        let modified = ldapmodify(&lab, &accounts, &title(1), &title(0)).await;
+        let rate = |took: Duration| f64::from(people) / took.as_secs_f64();
+        println!(
+            "apply {:.0}/s, ldapmodify {:.0}/s: {:.0} %",
+            rate(applied),
+            rate(modified),
+            100.0 * rate(applied) / rate(modified)
+        );
+    }
+}
