@@ -283,8 +283,20 @@ impl AsOf {
     }
 }
 
+/// Years a plan can be made for.
+const EARLIEST: i16 = 2000;
+const LATEST: i16 = 2200;
+
 fn as_of(text: &str) -> Result<AsOf, String> {
     match given::as_of(text, &jiff::tz::TimeZone::UTC) {
+        // Everything that is counted from it, and every zone's day of it, has to be a date as well.
+        Some(moment)
+            if !(EARLIEST..=LATEST).contains(&moment.to_zoned(jiff::tz::TimeZone::UTC).year()) =>
+        {
+            Err(format!(
+                "a plan is made for a day of the years {EARLIEST} to {LATEST}"
+            ))
+        }
         Some(_) => Ok(AsOf(text.to_owned())),
         None => Err(
             "write a date such as 2026-12-01, or a moment such as 2026-11-23T08:00:00Z".to_owned(),
@@ -329,9 +341,10 @@ pub(crate) struct Explain {
     /// Explain from reads kept by `plan --record` instead of the network.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
-    /// The moment conditions are judged at, as RFC 3339. Without it: now, or with --from the time of the recording.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// The moment conditions are judged at: a date (its beginning in the project's time zone) or a moment as RFC 3339.
+    /// Without it: now, or with --from the time of the recording.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
     /// Refuse to send more requests than this to all sources together.
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_requests: Option<u64>,

@@ -21,8 +21,11 @@ pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failu
             plan::read(context, &project, &run).await?
         }
     };
+    let zone = project.zone()?;
     let as_of = verb
         .as_of
+        .as_ref()
+        .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| plan::whole_seconds(context.now()));
     let who = explain::find(

@@ -22,7 +22,9 @@ use crate::connector::{DirectoryReader, ldap};
 use crate::explain::{self, Who};
 use crate::intake::Intake;
 use crate::model::{DirectorySnapshot, Dn, Guid, Name, PeopleSnapshot};
-use crate::plan::{self, DriftGroup, DriftReport, Edits, LastWritten, Only, PlanFile, PlanInput};
+use crate::plan::{
+    self, DriftGroup, DriftReport, Edits, Evidence, LastWritten, Only, PlanFile, PlanInput,
+};
 use crate::{render, snapshot};
 
 /// Both sides, as read.
@@ -235,11 +237,43 @@ impl Asked<'_> {
             }),
         };
         match earlier {
-            Ok(earlier) => plan::against(plan, &earlier, base.commit.clone()),
+            Ok(earlier) => {
+                plan::against(plan, &earlier, base.commit.clone());
+                if plan.guards.iter().any(plan::GuardOutcome::is_breached) {
+                    self.compare_held(base, plan);
+                }
+            }
             Err(error) => context.printer.note(&format!(
                 "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
                 base.commit
             )),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// What guards hold of it is in neither plan: both are made once more, without.
+    fn compare_held(&self, base: &Base, plan: &mut plan::Plan) {
+        let whole = |config: &Config| {
+            let input = input(self.project, config, self.reads, self.last_good, self.as_of);
+            let evidence = match &self.edits {
+                Some(edits) => Evidence::Known(edits),
+                None => Evidence::Missing,
+            };
+            plan::build_unguarded(input, evidence).ok()
+        };
+        let Some(now) = whole(&self.project.config) else {
+            return;
+        };
+        let earlier = match &base.config {
+            Some(config) => whole(config),
+            None => Some(plan::Plan {
+                changes: Vec::new(),
+                ..now.clone()
+            }),
+        };
+        if let Some(earlier) = earlier {
+            plan::held_against(plan, &now, &earlier);
         }
     }
 }

@@ -60,7 +60,11 @@ impl Whole<'_> {
         held.iter()
             .flat_map(|held| held.accounts.iter().map(move |account| (held, account)))
             .filter_map(|(held, account)| {
-                let why = format!("not settled: {}", held.reason);
+                // A guard holds what is to be done; whose account it is, is settled.
+                let why = match held.guard {
+                    Some(_) => "theirs; a guard holds what would be done to it".to_owned(),
+                    None => format!("not settled: {}", held.reason),
+                };
                 let location = held.rule.map(|rule| self.location(rule));
                 self.one_account(target, account.guid?, &why, location)
                     .pop()

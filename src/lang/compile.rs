@@ -160,7 +160,10 @@ impl<'a> Compiler<'a> {
         let mut nodes = Vec::with_capacity(statements.len());
         for statement in statements {
             match statement {
-                ast::Stmt::EmitRaw(raw) => nodes.push(Node::Raw(CompactString::from(raw.raw))),
+                ast::Stmt::EmitRaw(raw) => {
+                    self.no_slip(raw.raw, offsets(raw.span()).start);
+                    nodes.push(Node::Raw(CompactString::from(raw.raw)));
+                }
                 ast::Stmt::EmitExpr(emit) => {
                     let (expr, _) = self.expr(&emit.expr);
                     nodes.push(match expr {
@@ -186,6 +189,21 @@ impl<'a> Compiler<'a> {
             }
         }
         merge_raw(nodes)
+    }
+
+    /// Braces in what a template writes as it stands are nearly always those of an expression, with one too few.
+    fn no_slip(&mut self, raw: &str, start: usize) {
+        let Some((at, written)) = slip(raw) else {
+            return;
+        };
+        self.error(
+            "language-syntax",
+            start + at..start + at + written.len(),
+            format!("`{written}` would be written as it stands: a brace is missing, or one too many"),
+            Some(format!(
+                "write `{{{{ person.surname }}}}` with two braces on each side; what is meant literally stands in quotes: `{{{{ '{written}' }}}}`"
+            )),
+        );
     }
 
     // Expressions.
@@ -375,6 +393,33 @@ pub(super) fn unify(left: Typed, right: Typed) -> (Expr, Expr, Type) {
             Type::Text,
         ),
     }
+}
+
+/// What in a literal text looks like the half of an expression: closing braces that close nothing, and a single brace
+/// before a field. A brace by itself, as around a GUID, is a brace.
+fn slip(raw: &str) -> Option<(usize, &str)> {
+    let closing = ["}}", "%}", "#}"].iter();
+    let closing = closing.filter_map(|braces| Some((raw.find(*braces)?, *braces)));
+    let opening = raw.match_indices('{').filter_map(|(at, _)| {
+        let rest = &raw[at + 1..];
+        let inner = rest.trim_start_matches(' ');
+        let name = inner
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(inner.len());
+        let begins = inner.starts_with(|c: char| c.is_ascii_alphabetic());
+        let spaced = inner.len() < rest.len();
+        let after = inner[name..].trim_start_matches(' ');
+        let field = matches!(&inner[..name], "person" | "account" | "as_of");
+        let path = after.starts_with('.')
+            && after[1..].starts_with(|c: char| c.is_ascii_alphabetic())
+            && inner[name..].starts_with('.');
+        let filtered = after.starts_with('|');
+        let closed = spaced && after.starts_with('}');
+        let looks = begins && (field || path || filtered || closed);
+        let end = at + 1 + (rest.len() - inner.len()) + name;
+        looks.then(|| (at, &raw[at..end]))
+    });
+    closing.chain(opening).min_by_key(|(at, _)| *at)
 }
 
 fn merge_raw(nodes: Vec<Node>) -> Vec<Node> {

@@ -340,6 +340,10 @@ pub(super) fn login(text: &str, locale: &Locale) -> String {
     while name.ends_with('.') {
         name.pop();
     }
+    // Hyphens and underscores by themselves are nobody's name.
+    if !name.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+        name.clear();
+    }
     name
 }
 
@@ -366,6 +370,13 @@ mod tests {
 
     fn spelled(code: &str, text: &str) -> String {
         latin(text, &Locale::find(code).expect("a known locale")).into_owned()
+    }
+
+    #[test]
+    fn punctuation_by_itself_is_no_login() {
+        let login = |text: &str| login(text, &Locale::find("default").expect("a known locale"));
+        assert_eq!(login("-_-"), "");
+        assert_eq!(login("O'Neil-Smith"), "oneil-smith");
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl Stamp {
             })
         };
         let stamp = both().or_else(|| plain(rest))?;
+        // Whoever may write the attribute decides when stages begin. What no plan can have written proves nothing.
+        let written = |moment: Timestamp| (FIRST..LAST).contains(&moment.as_second());
+        if !written(stamp.since) || !stamp.absent.is_none_or(written) {
+            return None;
+        }
         (stamp.to_string() == text).then_some(stamp)
     }
 
@@ -92,6 +97,10 @@ impl Stamp {
     }
 }
 
+/// 2000-01-01 and 2201-01-01, in seconds: no plan is made for a moment before the one or from the other on.
+const FIRST: i64 = 946_684_800;
+const LAST: i64 = 7_289_654_400;
+
 const ABSENT_TOO: &str = ", absent since ";
 
 impl fmt::Display for Stamp {
@@ -128,6 +137,10 @@ mod tests {
             "halosync",
             "leaver since 2026-11-27T01:20:00Z",
             "halosync: leaver since 2026-11-27",
+            "halosync: leaver since 1999-12-31T23:59:59Z",
+            "halosync: leaver since 0001-01-01T00:00:00Z",
+            "halosync: leaver since 2201-01-01T00:00:00Z",
+            "halosync: leaver since 2026-11-27T01:20:00Z, absent since 9999-01-01T00:00:00Z",
             "halosync: leaver since 2026-11-27T01:20:00+00:00",
             "halosync: leaver since 2026-11-27T01:20:00.5Z",
             "halosync: leaver since 2026-11-27T01:20:00Z ",

@@ -4,7 +4,7 @@
 
 use compact_str::{CompactString, format_compact};
 
-use super::value::{fold_text, length};
+use super::value::{fold_text, is_unseen, length};
 use crate::lang::{EvalError, PersonContext, Unmapped};
 use crate::lifecycle::Formula;
 use crate::model::{AttributeDef, AttributeId, Name};
@@ -215,7 +215,7 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
     let kept: CompactString = match flavour {
         Flavour::Sam => text
             .chars()
-            .filter(|c| !c.is_control() && !matches!(c, '@' | '`') && !FORBIDDEN.contains(c))
+            .filter(|c| !is_unseen(*c) && !matches!(c, '@' | '`') && !FORBIDDEN.contains(c))
             .collect(),
         // What Microsoft 365 accepts before the @ among ASCII; the rest would have to be renamed on the day of
         // synchronisation.
@@ -225,7 +225,7 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
                 .chars()
                 .filter(|c| {
                     let plain = c.is_ascii_alphanumeric() || "'.-_!#^~".contains(*c);
-                    plain || (!c.is_ascii() && !c.is_control() && !c.is_whitespace())
+                    plain || (!c.is_ascii() && !is_unseen(*c) && !c.is_whitespace())
                 })
                 .collect();
             let local = local.trim_matches('.');
@@ -236,7 +236,7 @@ fn clean(flavour: Flavour, text: &str) -> CompactString {
             let prefix = &text[..text.len() - address.len()];
             format_compact!("{prefix}{}", clean(Flavour::Upn, address))
         }
-        Flavour::Cn | Flavour::Plain => text.chars().filter(|c| !c.is_control()).collect(),
+        Flavour::Cn | Flavour::Plain => text.chars().filter(|c| !is_unseen(*c)).collect(),
     };
     let trimmed = match flavour {
         Flavour::Sam => kept.trim().trim_end_matches(['.', ' ']),

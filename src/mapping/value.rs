@@ -75,6 +75,12 @@ impl BadValue {
     }
 }
 
+/// Control characters, and those that make text read in another order than it is written (Unicode Standard Annex 9,
+/// embeddings, overrides and isolates): in a name they show somebody another one.
+pub(super) fn is_unseen(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The form of a text as the directory stores it.
 ///
 /// Dates become what the syntax asks for. In `accountExpires` a date is the last day the account works, as the
@@ -97,7 +103,7 @@ pub fn canonical(
             let lines = LINES.iter().any(|name| def.name.eq_ignore_ascii_case(name));
             let control = text
                 .chars()
-                .find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t')));
+                .find(|c| is_unseen(*c) && !(lines && matches!(c, '\n' | '\r' | '\t')));
             if let Some(control) = control {
                 return Err(BadValue::Control {
                     code: u32::from(control),

@@ -3,6 +3,8 @@
 //! Both plans are made from the same reads at the same moment, so that whatever differs comes from the configuration.
 //! What does not differ has another cause, which one snapshot cannot tell.
 
+mod held;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
@@ -12,6 +14,8 @@ use super::{
     Risk, RuleIndex,
 };
 use crate::model::{Name, PersonKey};
+
+pub use held::held_against;
 
 /// Up to so many people of one line are all named; of more, the first few.
 const FEW: usize = 5;
@@ -56,6 +60,7 @@ pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
         people: people.len() as u64,
         brought,
         withdrawn,
+        held: Vec::new(),
     };
     for at in caused {
         plan.changes[at].cause = Cause::Config;

@@ -64,7 +64,7 @@ mod zones;
 
 pub use approvals::approvals_with;
 pub use artifact::*;
-pub use base::against;
+pub use base::{against, held_against};
 pub use build::{
     PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
     owner, tables,

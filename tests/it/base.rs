@@ -185,3 +185,36 @@ async fn a_commit_without_configuration_and_one_that_is_none_are_told_apart() {
         broken.stderr
     );
 }
+
+/// A change that a guard stops is the one a reviewer has to hear of most.
+#[tokio::test]
+async fn what_guards_hold_of_a_pull_request_is_told_by_line() {
+    let (outer, folder) = repository();
+    let guards = "apiVersion: halosync/v1
+kind: Guards
+metadata: {name: corp}
+spec:
+  target: corp
+  limits: [{name: departments, actions: [modify], attribute: department, max: 1, onBreach: holdClass}]
+";
+    std::fs::write(folder.join("guards.yaml"), guards).unwrap();
+    git(outer.path(), &["add", "-A"]);
+    git(outer.path(), &["commit", "-q", "-m", "guards"]);
+    edit(
+        &folder.join("mapping.yaml"),
+        "department: \"{{ person.department }}\"",
+        "department: \"{{ person.department }} Dept\"",
+    );
+    let run = plan(&folder, &["--base", "HEAD"]).await.expect(3);
+    let base = &content(&folder)["base"];
+    let held = &base["held"][0];
+    assert_eq!(held["guard"], "departments", "{base:#}");
+    assert_eq!(held["would"]["does"], "sets department");
+    assert_eq!(held["would"]["location"]["file"], "mapping.yaml");
+    assert!(
+        run.stdout.contains("held by guard departments"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("guards hold it"), "{}", run.stdout);
+}

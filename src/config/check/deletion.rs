@@ -96,7 +96,8 @@ fn says_more(account: &StageAccount) -> bool {
         || !account.attributes.is_empty()
 }
 
-/// Whether a limit counts every account of the target that is deleted.
+/// Whether a limit counts every account of the target that is deleted: one for each part allows as many as there are
+/// parts.
 fn is_limited(target: &str, context: &Context<'_>) -> bool {
     let counts = |class: &ActionClass| {
         matches!(
@@ -110,5 +111,5 @@ fn is_limited(target: &str, context: &Context<'_>) -> bool {
         .iter()
         .filter(|guards| guards.spec.target == target)
         .flat_map(|guards| &guards.spec.limits)
-        .any(|limit| limit.actions.iter().any(counts) && !matches!(limit.per, Per::Placement(_)))
+        .any(|limit| limit.actions.iter().any(counts) && limit.per == Per::All)
 }

@@ -178,6 +178,9 @@ fn same_account(read: &Bind, write: &Bind) -> bool {
 }
 
 fn name(doc: &Doc, pointer: &str, text: &str, report: &mut Report) -> Option<Dn> {
+    if !super::groups::is_name(doc, pointer, text, report) {
+        return None;
+    }
     match Dn::parse(text) {
         Ok(name) => Some(name),
         Err(error) => {

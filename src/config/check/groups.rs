@@ -188,8 +188,29 @@ pub(super) fn objects(doc: &Doc, pointer: &str, names: &[String], report: &mut R
     }
 }
 
+/// Whether a name of an object is none of the template somebody took it for: taken literally, it would be nobody's.
+pub(super) fn is_name(doc: &Doc, pointer: &str, text: &str, report: &mut Report) -> bool {
+    let Some(braces) = ["{{", "}}", "{%", "%}"]
+        .iter()
+        .find(|braces| text.contains(**braces))
+    else {
+        return true;
+    };
+    report.error(
+        doc,
+        pointer,
+        codes::BAD_OBJECT_NAME,
+        format!("a name stands here, and no template: `{braces}` would be taken literally"),
+        Some("name each object by itself; there is no name for each person here".to_owned()),
+    );
+    false
+}
+
 /// Checks the name of one object, in any of its three forms.
 fn object(doc: &Doc, pointer: &str, text: &str, report: &mut Report) {
+    if !is_name(doc, pointer, text, report) {
+        return;
+    }
     let Err(error) = ObjectName::parse(text) else {
         return;
     };

@@ -105,6 +105,9 @@ fn dn(
     context: &Context<'_>,
     report: &mut Report,
 ) {
+    if !super::groups::is_name(doc, pointer, text, report) {
+        return;
+    }
     let name = match Dn::parse(text) {
         Ok(name) => name,
         Err(error) => {

@@ -120,6 +120,9 @@ fn account(doc: &Doc, pointer: &str, link: &Link, report: &mut Report) -> Option
             Some("say who found out, and how".to_owned()),
         );
     }
+    if !super::groups::is_name(doc, &at, &link.account, report) {
+        return None;
+    }
     let found = canonical(&link.account);
     if found.is_none() {
         report.error(

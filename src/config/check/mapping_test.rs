@@ -374,6 +374,9 @@ impl Checking<'_> {
 
     /// A distinguished name of the target.
     fn name(&mut self, pointer: &str, text: &str) {
+        if !super::groups::is_name(self.doc, pointer, text, self.report) {
+            return;
+        }
         match (Dn::parse(text), &self.base) {
             (Err(error), _) => self.report.error(
                 self.doc,

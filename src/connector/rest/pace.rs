@@ -159,9 +159,18 @@ impl Pace {
     pub(super) async fn wait_or_fail(
         &self,
         attempts: &mut Attempts,
-        failure: Failure,
+        mut failure: Failure,
     ) -> Result<(), ConnectorError> {
-        let Some(wait) = attempts.wait(&failure, rand::random_range(0.0..=1.0)) else {
+        let mut again = true;
+        // Nothing is left to try again with. What has to be seen to is why nothing came, not the budget.
+        if let Failure::Flaky { message, .. } = &mut failure
+            && self.run.budget.allows(1).is_err()
+        {
+            again = false;
+            message.push_str("; this run may spend no request more to try again");
+        }
+        let wait = again.then(|| attempts.wait(&failure, rand::random_range(0.0..=1.0)));
+        let Some(wait) = wait.flatten() else {
             let attempts = std::mem::replace(attempts, Attempts::new(Duration::ZERO));
             return Err(attempts.into_error(&self.system, failure));
         };

@@ -38,6 +38,35 @@ fn everything_unknown_is_found_before_anybody_is_looked_at() {
     );
 }
 
+/// A brace too few gives a text nobody meant; a brace by itself is one.
+#[test]
+fn halves_of_expressions_are_slips() {
+    let world = World::new();
+    for (template, marked) in [
+        ("{ person.team }}", "{ person"),
+        ("a {person.team} b", "{person"),
+        ("{ team | lower }", "{ team"),
+        ("{ team }", "{ team"),
+        ("{{ person.team }}}}", "}}"),
+        ("x %}", "%}"),
+    ] {
+        assert_eq!(
+            world.faults(template),
+            [("language-syntax", marked)],
+            "{template}"
+        );
+    }
+    for fine in [
+        "{1b4e28ba-2fa1-11d2-883f-0016d3cca427}",
+        "a { b",
+        "{{ '}}' }}",
+        "{x}",
+        "{{ person.team }} }",
+    ] {
+        assert!(compile_template(fine, &world.scope()).is_ok(), "{fine}");
+    }
+}
+
 #[test]
 fn types_are_checked() {
     let world = World::new();

@@ -22,6 +22,19 @@ pub struct AgainstBase {
     /// What the earlier commit would have done and this plan does not, by the lines of that commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<BroughtAbout>,
+    /// What the change of the configuration would bring about, and a guard holds: it is not among the changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldBack>,
+}
+
+/// One kind of change from one line that a guard holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldBack {
+    /// The guard.
+    pub guard: String,
+    /// What would be done.
+    pub would: BroughtAbout,
 }
 
 /// One kind of change from one line.

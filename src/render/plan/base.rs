@@ -19,6 +19,10 @@ pub(super) fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
             0 => "",
             _ => "; some that commit would have made are not made any more",
         })
+        .own(match base.held.len() {
+            0 => "",
+            _ => "; more would come from it, and guards hold it",
+        })
 }
 
 /// Each line of the configuration with what it brings about.
@@ -29,6 +33,24 @@ pub(super) fn brought(base: &AgainstBase) -> Vec<Item> {
 /// Each line of the earlier configuration with what does not happen any more.
 pub(super) fn withdrawn(base: &AgainstBase) -> Vec<Item> {
     by_line(&base.withdrawn)
+}
+
+/// Each guard with what it holds of it, by line.
+pub(super) fn held(base: &AgainstBase) -> Vec<Item> {
+    let groups = base.held.chunk_by(|a, b| a.guard == b.guard);
+    groups
+        .map(|group| {
+            let head = Line::new(0, Sign::Alarm)
+                .own("held by guard ")
+                .code(group[0].guard.clone());
+            let lines = group.iter().map(|one| {
+                kind(&one.would, false).origin(vec![Piece::Code(one.would.location.to_string())])
+            });
+            Item {
+                lines: std::iter::once(head).chain(lines).collect(),
+            }
+        })
+        .collect()
 }
 
 fn by_line(all: &[BroughtAbout]) -> Vec<Item> {

@@ -92,6 +92,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
             items: base::brought(against),
         });
         sections.push(Section {
+            title: "Would be brought about, and guards hold it".into(),
+            size: String::new(),
+            items_are: "guards",
+            essential: true,
+            items: base::held(against),
+        });
+        sections.push(Section {
             title: "No longer done".into(),
             size: String::new(),
             items_are: "lines of the configuration",
