@@ -57,9 +57,14 @@ impl Request {
         self.names(b"unicodePwd")
     }
 
-    /// Joining and leaving groups is written so that the second time is no error, and has no effect either.
-    fn changes_members(&self) -> bool {
-        self.operation.first() == Some(&0x66) && self.names(b"\x04\x06member")
+    /// Succeeds a second time without an effect: joining and leaving groups is written so that this is no error; setting
+    /// the same password again changes nothing; and Samba says that a change of `userAccountControl` to what it is
+    /// already was made, whatever old value the change names (to anything else it compares).
+    fn is_harmless_twice(&self) -> bool {
+        let attributes: [&[u8]; 2] = [b"\x04\x06member", b"\x04\x12userAccountControl"];
+        let modifies = self.operation.first() == Some(&0x66);
+        modifies && attributes.iter().any(|attribute| self.names(attribute))
+            || self.sets_a_password()
     }
 
     fn names(&self, attribute: &[u8]) -> bool {
@@ -183,8 +188,7 @@ impl Proxy {
         }
     }
 
-    /// Writes of which one and the same took effect more than once. Setting the same password again changes nothing, and
-    /// is what happens when the first time was not answered.
+    /// Writes of which one and the same took effect more than once.
     pub(super) fn doubled(&self) -> Vec<String> {
         lock(&self.shared.effects)
             .iter()
@@ -298,8 +302,7 @@ async fn answer(
         }
         let (_, result) = element(&operation)?;
         if request.is_write()
-            && !request.changes_members()
-            && !request.sets_a_password()
+            && !request.is_harmless_twice()
             && result.get(..3) == Some(&[0x0a, 1, 0])
         {
             *lock(&shared.effects)
