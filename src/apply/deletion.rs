@@ -132,16 +132,18 @@ fn edited(
     entry: &LiveEntry,
     before: &BTreeMap<String, Vec<PlanValue>>,
 ) -> Option<(String, Vec<String>, Vec<String>)> {
+    let key = |name: &String| Dn::key_of(name).map(|key| key.as_str().to_owned());
+    let keys = |names: &[String]| sorted(names.iter().filter_map(key).collect());
+    let planned = before
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(MEMBER_OF))
+        .flat_map(|(_, planned)| planned.iter().map(text));
+    // In no group at all, it has no such attribute.
+    let (planned, now): (Vec<String>, _) = (planned.collect(), entry.values(MEMBER_OF));
+    if keys(&planned) != keys(now) {
+        return Some((MEMBER_OF.to_owned(), planned, now.to_vec()));
+    }
     before.iter().find_map(|(name, planned)| {
-        if name.eq_ignore_ascii_case(MEMBER_OF) {
-            let key = |name: &String| Dn::key_of(name).map(|key| key.as_str().to_owned());
-            let (planned, now) = (
-                planned.iter().map(text).collect::<Vec<_>>(),
-                entry.values(name),
-            );
-            let keys = |names: &[String]| sorted(names.iter().filter_map(key).collect());
-            return (keys(&planned) != keys(now)).then(|| (name.clone(), planned, now.to_vec()));
-        }
         let known = default_schema().get(&name.to_ascii_lowercase());
         if known.is_none_or(|known| known.read_only || known.syntax == Syntax::Dn) {
             return None;

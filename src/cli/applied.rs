@@ -4,7 +4,7 @@
 //! in the plan bind the people and the files of the configuration it was made from.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::plan::{Reads, recorded_people};
 use super::project::Project;
+use super::sealed::{self, Keys, Seal};
 use crate::apply::Outcome;
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
 use crate::model::{Name, PeopleSnapshot};
@@ -42,7 +43,12 @@ struct File {
 }
 
 /// Adds the configuration and the plan to the recording of its reads.
-pub(crate) fn record(project: &Project, dir: &Path, file: &PlanFile) -> Result<(), Failure> {
+pub(crate) fn record(
+    project: &Project,
+    dir: &Path,
+    file: &PlanFile,
+    seal: Option<&Seal>,
+) -> Result<(), Failure> {
     let config = &project.config;
     let mut paths: Vec<&str> = config.files.iter().map(|file| &*file.path).collect();
     paths.extend(config.signers.keys().map(String::as_str));
@@ -60,8 +66,10 @@ pub(crate) fn record(project: &Project, dir: &Path, file: &PlanFile) -> Result<(
             text,
         })?);
     }
-    super::files::write_new(&dir.join(CONFIGURATION), lines.as_bytes())?;
-    super::files::write_new(&dir.join(PLAN), &plan::to_bytes(file))
+    let lines = sealed::written(seal, lines.into_bytes())?;
+    super::files::write_new(&dir.join(CONFIGURATION), &lines)?;
+    let bytes = sealed::written(seal, plan::to_bytes(file))?;
+    super::files::write_new(&dir.join(PLAN), &bytes)
 }
 
 fn line<T: Serialize>(item: &T) -> Result<String, Failure> {
@@ -91,8 +99,11 @@ pub(crate) fn load(
     };
     let dir = context.current_dir.join(dir);
     let path = dir.join(PLAN);
-    let bytes = std::fs::read(&path).map_err(|error| {
-        Failure::file("read", &path, &error).help(
+    let bytes = sealed::read(context, Keys::Of(project), &path).map_err(|failure| {
+        if failure.help.is_some() {
+            return failure;
+        }
+        failure.help(
             "--since takes the directory of `halosync plan --record DIR`, as it was when the plan last applied was made",
         )
     })?;
@@ -108,10 +119,10 @@ pub(crate) fn load(
             ),
         ));
     }
-    let config = configuration(&dir, &plan)?;
+    let config = configuration(context, project, &dir, &plan)?;
     let mut people = BTreeMap::new();
     for (name, read) in &plan.content.inputs.people {
-        let recorded = recorded_people(&dir, name)?;
+        let recorded = recorded_people(context, project, &dir, name)?;
         if people_digest(&recorded) != read.digest {
             return Err(altered(
                 &dir,
@@ -121,7 +132,12 @@ pub(crate) fn load(
         people.insert(name.clone(), recorded);
     }
     let report = match &arguments.last_apply {
-        Some(path) => Some(achieved(&context.current_dir.join(path), &plan)?),
+        Some(path) => Some(achieved(
+            context,
+            project,
+            &context.current_dir.join(path),
+            &plan,
+        )?),
         None => None,
     };
     Ok(Some(Since {
@@ -138,10 +154,14 @@ fn altered(path: &Path, why: &str) -> Failure {
 }
 
 /// The configuration of a recording.
-fn configuration(dir: &Path, plan: &PlanFile) -> Result<Config, Failure> {
+fn configuration(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    plan: &PlanFile,
+) -> Result<Config, Failure> {
     let path = dir.join(CONFIGURATION);
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let text = sealed::read_text(context, Keys::Of(project), &path)?;
     let mut lines = text.lines();
     let head: Option<Head> = lines
         .next()
@@ -198,10 +218,12 @@ fn configuration(dir: &Path, plan: &PlanFile) -> Result<Config, Failure> {
 
 /// Which changes the report of an apply says were achieved, and its digest.
 fn achieved(
-    path: &PathBuf,
+    context: &Context,
+    project: &Project,
+    path: &Path,
     plan: &PlanFile,
 ) -> Result<(hashbrown::HashSet<ChangeId>, String), Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let bytes = sealed::read(context, Keys::Of(project), path)?;
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(
             Exit::Usage,

@@ -17,6 +17,7 @@ use super::names::NamesFile;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
+use super::sealed::{self, Keys, Seal};
 use super::verify::checks::{self, Checks};
 use crate::apply::lock::{Place, Timing};
 use crate::apply::{
@@ -29,7 +30,7 @@ use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure> {
-    let file = super::show::read(&verb.plan)?;
+    let file = super::show::read(context, &verb.project, &verb.plan)?;
     let mut checks = Checks::default();
     checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     if file.content.changes.is_empty() {
@@ -42,9 +43,18 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
     checks.pass()?;
     let settings = settings(context, &project, &file)?;
+    let seal = Seal::of(&project)?;
+    if seal.is_none() && sealed::is_sealed_file(&verb.plan) {
+        return Err(Failure::new(
+            Exit::InvalidConfiguration,
+            "the plan is sealed, and the project does not say whom its report is to be sealed to",
+        )
+        .help("declare `sealing` in halosync.yaml again; nothing was written"));
+    }
+    let seal = seal.as_ref();
 
     let short = short_digest(&file);
-    let report = report_path(verb, &short)?;
+    let report = report_path(context, &project, verb, &short)?;
     if report == journal_path {
         return Err(
             Failure::new(Exit::Usage, "journal and report are the same file")
@@ -104,25 +114,31 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         max_changes: verb.max_changes,
         wave: verb.wave,
     };
-    let progress = Progress::new(context.printer, file.content.changes.len());
+    let progress =
+        Progress::new(context.printer, file.content.changes.len()).redacted(seal.is_some());
     let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
     locks.release(context).await;
     let outcome = outcome.map_err(|error| checks::rejected(&error))?;
     progress.done();
 
-    context.printer.result(&render::outcome_text(
-        &outcome,
-        &file,
-        &super::show::text_options(context, false),
-    ))?;
-    context
-        .printer
-        .note(&format!("journal: {}", journal_path.display()));
+    let shown = super::show::text_options(context, false);
+    context.printer.result(&match seal {
+        Some(_) => render::redacted_outcome_text(&outcome, &shown),
+        None => render::outcome_text(&outcome, &file, &shown),
+    })?;
+    context.printer.note(&format!(
+        "journal: {}{}",
+        journal_path.display(),
+        seal.map_or(
+            "",
+            |_| " (not sealed: it names people, and stays on this machine)"
+        )
+    ));
     // Before anything else that can fail: the list is what nobody could make again.
     if let Some(names) = names {
-        keep_names(context, &names, &outcome)?;
+        keep_names(context, &names, &outcome, seal.is_some())?;
     }
-    write_report(&outcome, &file, &report)?;
+    write_report(&outcome, &file, &report, seal)?;
     context
         .printer
         .note(&format!("report: {}", report.display()));
@@ -153,13 +169,25 @@ pub(super) fn journal_path(plan: &Path, file: &PlanFile, named: Option<&Path>) -
 }
 
 /// Adds the names given to the list of those that are not given again.
-fn keep_names(context: &Context, file: &NamesFile, outcome: &Outcome) -> Result<(), Failure> {
+fn keep_names(
+    context: &Context,
+    file: &NamesFile,
+    outcome: &Outcome,
+    redact: bool,
+) -> Result<(), Failure> {
     let kept = file.add(&outcome.names)?;
     context.printer.note(&format!(
         "names: {} added to {}",
         kept.added,
         file.path().display()
     ));
+    if redact && !kept.of_others.is_empty() {
+        context.printer.note(&format!(
+            "warning: {} of the names stand there for somebody else; these rows were left as they are",
+            kept.of_others.len()
+        ));
+        return Ok(());
+    }
     for name in kept.of_others {
         context.printer.note(&format!(
             "warning: {name:?} stands there for somebody else; the row was left as it is"
@@ -175,9 +203,14 @@ pub(crate) fn short_digest(file: &PlanFile) -> String {
 }
 
 /// Where the report goes. Without `--report` a name that is free: an earlier report is a record, and stays.
-fn report_path(verb: &Apply, short: &str) -> Result<PathBuf, Failure> {
+fn report_path(
+    context: &Context,
+    project: &project::Project,
+    verb: &Apply,
+    short: &str,
+) -> Result<PathBuf, Failure> {
     if let Some(path) = &verb.report {
-        super::files::check_replaceable(path, apply::OUTCOME_FORMAT)?;
+        sealed::check_replaceable(context, Keys::Of(project), path, apply::OUTCOME_FORMAT)?;
         return Ok(path.clone());
     }
     let first = beside(&verb.plan, &format!("{short}.report.json"));
@@ -306,12 +339,22 @@ fn signals() -> Result<Signals, Failure> {
     Ok(Signals)
 }
 
-fn write_report(outcome: &Outcome, file: &PlanFile, path: &Path) -> Result<(), Failure> {
+/// The report as JSON, sealed where plans are, and a summary as Markdown, which then names nobody.
+fn write_report(
+    outcome: &Outcome,
+    file: &PlanFile,
+    path: &Path,
+    seal: Option<&Seal>,
+) -> Result<(), Failure> {
     let mut json = serde_json::to_vec_pretty(outcome)
         .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
     json.push(b'\n');
-    super::files::write_new(path, &json)?;
-    let markdown = render::outcome_markdown(outcome, file, &render::MarkdownOptions::default());
+    super::files::write_new(path, &sealed::written(seal, json)?)?;
+    let options = render::MarkdownOptions::default();
+    let markdown = match seal {
+        Some(_) => render::redacted_outcome_markdown(outcome, &options),
+        None => render::outcome_markdown(outcome, file, &options),
+    };
     super::files::write_new(&path.with_extension("md"), markdown.as_bytes())
 }
 

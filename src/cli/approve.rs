@@ -42,7 +42,7 @@ impl Key {
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failure> {
-    let file = super::show::read(&verb.plan)?;
+    let file = super::show::read(context, &verb.project, &verb.plan)?;
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &file)?;
     let signers = signers(&project, &file)?;

@@ -31,6 +31,10 @@ pub(crate) struct Arguments {
     /// Use colour.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: ColourChoice,
+    /// The age secret key that opens sealed files, as `age-keygen` writes it. Default: HALOSYNC_IDENTITY_FILE, then
+    /// `sealing.identity` of the project.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -181,6 +185,12 @@ pub(crate) struct Plan {
     /// What is printed of the plan.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: PlanFormat,
+    /// Refuse to plan unless the project declares `sealing`, so that nobody turns it off unnoticed.
+    #[arg(long)]
+    pub(crate) seal: bool,
+    /// Print names and values although the project declares `sealing`. Files are sealed all the same.
+    #[arg(long)]
+    pub(crate) clear: bool,
     /// Also record what was read in this directory, to plan from again.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
@@ -377,6 +387,10 @@ pub(crate) struct Show {
     /// List every change of every person, however many have the same.
     #[arg(long)]
     pub(crate) full: bool,
+    /// Leave out everything personal: people, accounts, groups and places are numbered, values are left out. The digest
+    /// is the plan's.
+    #[arg(long)]
+    pub(crate) redacted: bool,
 }
 
 /// Arguments of `apply`.
@@ -461,6 +475,9 @@ pub(crate) struct Undo {
     /// What is printed of the plan.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: PlanFormat,
+    /// Print names and values although the project declares `sealing`. Files are sealed all the same.
+    #[arg(long)]
+    pub(crate) clear: bool,
     /// Undo only what was done for this person (key, SOURCE/KEY, or name in the plan), or to this account, group or
     /// organizational unit (distinguished name) and what is below it, with whatever these depend on. May be given
     /// several times.

@@ -17,6 +17,8 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Directory the program was started in.
     pub(crate) current_dir: PathBuf,
+    /// The file with the secret key that opens sealed files.
+    pub(crate) identity: Option<String>,
     /// The terminal.
     pub(crate) printer: Printer,
 }
@@ -35,8 +37,16 @@ impl Context {
             environment,
             clock: Arc::new(now),
             current_dir: std::env::current_dir()?,
+            identity: None,
             printer,
         })
+    }
+
+    /// Takes the file named on the command line as identity, or the one the environment names.
+    pub(crate) fn identify(&mut self, named: Option<String>) {
+        let variable = self.environment.get(super::sealed::IDENTITY_VARIABLE);
+        let variable = variable.filter(|name| !name.is_empty());
+        self.identity = named.or_else(|| variable.cloned());
     }
 
     /// The time now.

@@ -66,6 +66,7 @@ fn inner(context: &Context, embedded: &Embedded, ca: &Path) -> Context {
         environment,
         clock: context.clock.clone(),
         current_dir: context.current_dir.clone(),
+        identity: None,
         printer: context.printer,
     }
 }
@@ -108,7 +109,7 @@ impl Steps<'_> {
         };
         let first = self.plan(Some(plan_file.clone()));
         self.expect(plan::run(&quiet, &first).await?)?;
-        let file = show::read(&plan_file)?;
+        let file = show::read(context, &self.project, &plan_file)?;
 
         self.say("halosync show plan.json");
         self.expect(show::run(
@@ -118,6 +119,7 @@ impl Steps<'_> {
                 project: self.project.clone(),
                 format: PlanFormat::Text,
                 full: false,
+                redacted: false,
             },
         )?)?;
         let markdown = render::plan_markdown(&file, &render::MarkdownOptions::default());
@@ -147,7 +149,10 @@ impl Steps<'_> {
         self.say("halosync plan");
         let again = self.dir.join("plan-again.json");
         self.expect(plan::run(&quiet, &self.plan(Some(again.clone()))).await?)?;
-        let left = show::read(&again)?.content.changes.len();
+        let left = show::read(context, &self.project, &again)?
+            .content
+            .changes
+            .len();
         if left > 0 {
             return Err(Failure::new(
                 Exit::Unexpected,
@@ -170,6 +175,7 @@ impl Steps<'_> {
             environment: self.context.environment.clone(),
             clock: self.context.clock.clone(),
             current_dir: self.context.current_dir.clone(),
+            identity: None,
             printer: self.context.printer,
         }
     }
@@ -183,6 +189,8 @@ impl Steps<'_> {
             project: self.project.clone(),
             out,
             format: PlanFormat::Json,
+            seal: false,
+            clear: false,
             record: None,
             from: None,
             as_of: None,

@@ -26,7 +26,7 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
     };
     let since = applied::load(context, project, &verb.since)?;
     let reads = match &verb.from {
-        Some(dir) => planning::recorded(project, dir)?,
+        Some(dir) => planning::recorded(context, project, dir)?,
         None => {
             let run = planning::run_settings(context, verb.max_requests, verb.cache.as_deref());
             let earlier = since.iter().map(|since| &since.config);

@@ -15,7 +15,7 @@ use crate::render;
 pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failure> {
     let project = project::load(context, &verb.project)?;
     let reads = match &verb.from {
-        Some(dir) => plan::recorded(&project, dir)?,
+        Some(dir) => plan::recorded(context, &project, dir)?,
         None => {
             let run = plan::run_settings(context, verb.max_requests, verb.cache.as_deref());
             plan::read(context, &project, &run).await?

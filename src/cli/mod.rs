@@ -29,6 +29,7 @@ mod record;
 mod resolve;
 mod sandbox;
 pub mod schema;
+mod sealed;
 mod show;
 mod test;
 mod undo;
@@ -65,7 +66,10 @@ pub fn main() -> std::process::ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = Context::real(printer)
         .map_err(Failure::from)
-        .and_then(|context| run(&context, &arguments));
+        .and_then(|mut context| {
+            context.identify(arguments.identity.clone());
+            run(&context, &arguments)
+        });
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -3,6 +3,7 @@
 //! Holds readers only (P3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use super::failure::Failure;
 use super::people;
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
+use super::sealed::{self, Keys, Seal};
 use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
 use crate::connector::{DirectoryReader, ldap};
@@ -36,18 +38,32 @@ pub(crate) struct Reads {
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
     if let Some(out) = &verb.out {
-        super::files::check_replaceable(out, plan::FORMAT)?;
+        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
     }
     let project = project::load(context, &verb.project)?;
+    let seal = Seal::of(&project)?;
+    if verb.seal && seal.is_none() {
+        return Err(Failure::new(
+            Exit::InvalidConfiguration,
+            "--seal: the project does not say whom plans are encrypted to",
+        )
+        .help("declare `sealing: {recipients: [age1…]}` in halosync.yaml (docs/sealing.md); nothing was read"));
+    }
+    let seal = seal.as_ref();
+    // What is printed ends in logs.
+    let redact = seal.is_some() && !verb.clear;
     let base = match &verb.base {
         Some(revision) => Some(base::at(context, &project, "--base", revision)?),
         None => None,
     };
     // Before hundreds of requests are spent.
-    let last_good = verb.last_good.as_deref().map(last_good).transpose()?;
+    let last_good = verb.last_good.as_deref();
+    let last_good = last_good
+        .map(|path| self::last_good(context, &project, path))
+        .transpose()?;
     let since = applied::load(context, &project, &verb.since)?;
     let reads = match &verb.from {
-        Some(dir) => recorded(&project, dir)?,
+        Some(dir) => recorded(context, &project, dir)?,
         None => {
             let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
             let earlier = base.iter().filter_map(|base| base.config.as_ref());
@@ -58,7 +74,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         }
     };
     if let Some(dir) = &verb.record {
-        record(&reads, dir)?;
+        record(&reads, dir, seal)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
     let zone = project.zone()?;
@@ -78,7 +94,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
             None => None,
         },
     };
-    let mut made = asked.made()?;
+    let mut made = asked.made().map_err(|failure| concealed(failure, redact))?;
     if let (Some(since), Some(edits)) = (&since, &asked.edits) {
         let last_good = asked.last_good;
         applied::tell(
@@ -96,16 +112,38 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     }
     let mut file = plan::seal(made);
     if !verb.only.is_empty() {
-        file = narrowed(&project, &reads, &verb.only, file)?;
+        file = narrowed(&project, &reads, &verb.only, file)
+            .map_err(|failure| concealed(failure, redact))?;
     }
     if let Some(out) = &verb.out {
-        super::files::write_new(out, &plan::to_bytes(&file))?;
+        super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
     if let Some(dir) = &verb.record {
-        applied::record(&project, dir, &file)?;
+        applied::record(&project, dir, &file, seal)?;
     }
-    print(context, verb, &file)?;
+    print(context, verb, &file, seal)?;
     Ok(exit(verb, &file))
+}
+
+/// A failure that names nobody, where nobody is to be named: what people are called is in the messages after the first,
+/// and what an ambiguous word may mean is in the only one.
+fn concealed(failure: Failure, redact: bool) -> Failure {
+    if !redact {
+        return failure;
+    }
+    let mut failure = failure;
+    match failure.exit {
+        Exit::Held => failure.messages.truncate(1),
+        Exit::Usage => {
+            failure.messages =
+                vec!["--only: a word names nothing, or more than one person or account".to_owned()];
+        }
+        _ => return failure,
+    }
+    let help = failure.help.take().unwrap_or_default();
+    failure.help(format!(
+        "{help} (names are not shown where plans are sealed; --clear shows them)"
+    ))
 }
 
 /// What a run may spend, and where it keeps answers.
@@ -279,8 +317,8 @@ impl Asked<'_> {
 }
 
 /// The plan that tells of the last good reads.
-fn last_good(path: &Path) -> Result<PlanFile, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+fn last_good(context: &Context, project: &Project, path: &Path) -> Result<PlanFile, Failure> {
+    let bytes = sealed::read(context, Keys::Of(project), path)?;
     plan::read(&bytes).map_err(|error| {
         Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(
             "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
@@ -457,9 +495,15 @@ impl Reads {
 }
 
 /// Reads kept by `--record`.
-pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> {
-    let people = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_people(dir, name)?));
-    let directory = |name: &Name| Ok::<_, Failure>((name.clone(), recorded_directory(dir, name)?));
+pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Result<Reads, Failure> {
+    let people = |name: &Name| {
+        let read = recorded_people(context, project, dir, name)?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
+    let directory = |name: &Name| {
+        let read = recorded_directory(context, project, dir, name)?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
     let (people, directories) = rayon::join(
         || {
             project
@@ -485,9 +529,14 @@ pub(crate) fn recorded(project: &Project, dir: &Path) -> Result<Reads, Failure> 
 }
 
 /// The read of a directory kept by `--record`.
-pub(crate) fn recorded_directory(dir: &Path, name: &Name) -> Result<DirectorySnapshot, Failure> {
+pub(crate) fn recorded_directory(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    name: &Name,
+) -> Result<DirectorySnapshot, Failure> {
     let path = dir.join(directory_file(name));
-    let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)?;
     let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
     if distinct != objects {
@@ -497,9 +546,14 @@ pub(crate) fn recorded_directory(dir: &Path, name: &Name) -> Result<DirectorySna
 }
 
 /// The people of a recording.
-pub(crate) fn recorded_people(dir: &Path, name: &Name) -> Result<PeopleSnapshot, Failure> {
+pub(crate) fn recorded_people(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    name: &Name,
+) -> Result<PeopleSnapshot, Failure> {
     let path = dir.join(people_file(name));
-    let bytes = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)?;
     let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
     let distinct = read.header.completeness.distinct;
@@ -529,27 +583,35 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
     .help("record the reads again with `halosync plan --record DIR`")
 }
 
-pub(crate) fn record(reads: &Reads, dir: &Path) -> Result<(), Failure> {
+pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
-    let create = |file: String| {
-        let path = dir.join(file);
-        let opened = super::files::private_file(&path)
-            .map_err(|error| Failure::file("write", &path, &error))?;
-        Ok::<_, Failure>((std::io::BufWriter::new(opened), path))
-    };
     for (name, read) in &reads.people {
-        let (mut out, path) = create(people_file(name))?;
-        snapshot::write_people(read, &mut out)
-            .and_then(|()| std::io::Write::flush(&mut out))
-            .map_err(|error| Failure::file("write", &path, &error))?;
+        record_file(&dir.join(people_file(name)), seal, |out| {
+            snapshot::write_people(read, out)
+        })?;
     }
     for (name, read) in &reads.directories {
-        let (mut out, path) = create(directory_file(name))?;
-        snapshot::write_directory(read, &mut out)
-            .and_then(|()| std::io::Write::flush(&mut out))
-            .map_err(|error| Failure::file("write", &path, &error))?;
+        record_file(&dir.join(directory_file(name)), seal, |out| {
+            snapshot::write_directory(read, out)
+        })?;
     }
     Ok(())
+}
+
+fn record_file(
+    path: &Path,
+    seal: Option<&Seal>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let written = (|| {
+        let mut out = std::io::BufWriter::new(super::files::private_file(path)?);
+        match seal {
+            Some(seal) => out = seal.stream(out, write)?,
+            None => write(&mut out)?,
+        }
+        out.flush()
+    })();
+    written.map_err(|error| Failure::file("write", path, &error))
 }
 
 fn people_file(name: &Name) -> String {
@@ -560,18 +622,27 @@ fn directory_file(name: &Name) -> String {
     format!("{name}.directory.jsonl")
 }
 
-fn print(context: &Context, verb: &Plan, file: &PlanFile) -> Result<(), Failure> {
-    show(context, verb.format, verb.out.as_deref(), file)
+fn print(
+    context: &Context,
+    verb: &Plan,
+    file: &PlanFile,
+    seal: Option<&Seal>,
+) -> Result<(), Failure> {
+    let out = verb.out.as_deref();
+    show(context, verb.format, out, file, seal, verb.clear)
 }
 
-/// Prints a plan that was made, and how to apply it.
+/// Prints a plan that was made, and how to apply it. Where plans are sealed it names nobody, unless `clear`.
 pub(crate) fn show(
     context: &Context,
     format: PlanFormat,
     out: Option<&Path>,
     file: &PlanFile,
+    seal: Option<&Seal>,
+    clear: bool,
 ) -> Result<(), Failure> {
     let text = match format {
+        format if seal.is_some() && !clear => super::show::redacted(context, file, format, false)?,
         PlanFormat::Text => render::plan_text(file, &super::show::text_options(context, false)),
         PlanFormat::Markdown => render::plan_markdown(file, &render::MarkdownOptions::default()),
         PlanFormat::Json if out.is_some() => String::new(),
@@ -580,8 +651,9 @@ pub(crate) fn show(
     context.printer.result(&text)?;
     if let Some(out) = out {
         context.printer.note(&format!(
-            "plan written to {}\napply it with: halosync apply {} --expect-digest {}",
+            "plan written to {}{}\napply it with: halosync apply {} --expect-digest {}",
             out.display(),
+            seal.map_or_else(String::new, |seal| format!(", sealed to {}", seal.to())),
             out.display(),
             file.digest
         ));

@@ -13,6 +13,7 @@ use crate::plan::Change;
 /// Draws or writes progress.
 pub(crate) struct Progress {
     printer: Printer,
+    redacted: bool,
     bar: Option<ProgressBar>,
     total: usize,
     finished: AtomicUsize,
@@ -32,11 +33,18 @@ impl Progress {
         });
         Self {
             printer,
+            redacted: false,
             bar,
             total,
             finished: AtomicUsize::new(0),
             troubled: AtomicUsize::new(0),
         }
+    }
+
+    /// Without what systems say of single changes, which may name somebody.
+    pub(crate) fn redacted(mut self, redacted: bool) -> Self {
+        self.redacted = redacted;
+        self
     }
 
     /// Takes the bar away.
@@ -49,6 +57,10 @@ impl Progress {
 
 impl Events for Progress {
     fn retrying(&self, change: &Change, why: &str) {
+        if self.redacted {
+            tracing::info!("trying a change again");
+            return;
+        }
         tracing::info!(change = %change.id.0, why = %crate::render::plain(why), "trying again");
     }
 

@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
     let project = project::load(context, &verb.project)?;
     check_place(context, &project, verb)?;
     let reads = match &verb.from {
-        Some(dir) => plan::recorded(&project, dir)?,
+        Some(dir) => plan::recorded(context, &project, dir)?,
         None => {
             let run = plan::run_settings(context, verb.max_requests, verb.cache.as_deref());
             plan::read(context, &project, &run).await?

@@ -94,7 +94,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A secret that may have several lines, as keys have.
-    fn secret_lines(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
+    pub(crate) fn secret_lines(&mut self, secret: &SecretRef, place: &str) -> Option<SecretString> {
         self.secret_as(secret, files::lines, place)
     }
 

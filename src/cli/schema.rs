@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::config::schema::{self, Draft};
 use crate::inventory::report::{DirectoryReport, SourceReport};
-use crate::plan::{DriftReport, PlanFile};
+use crate::plan::{DriftReport, PlanFile, RedactedPlan};
 
 /// Path (below `schemas/`) and text of every schema file.
 pub fn files() -> Vec<(String, String)> {
@@ -22,6 +22,8 @@ pub fn files() -> Vec<(String, String)> {
             .into_root_schema_for::<DriftReport>();
         schemas.push(("drift", drift.to_value()));
         let generator = || draft.settings().into_generator();
+        let redacted = generator().into_root_schema_for::<RedactedPlan>();
+        schemas.push(("redacted-plan", redacted.to_value()));
         let source = generator().into_root_schema_for::<SourceReport>();
         schemas.push(("probe-source", source.to_value()));
         let directory = generator().into_root_schema_for::<DirectoryReport>();

@@ -2,17 +2,23 @@
 
 use std::path::Path;
 
-use super::args::{PlanFormat, Show};
+use super::args::{PlanFormat, ProjectArgs, Show};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::sealed::{self, Keys};
 use super::{approvals, project};
 use crate::plan::{self, FormatAge, PlanFile, PlanReadError};
 use crate::render;
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, verb: &Show) -> Result<Exit, Failure> {
-    let file = read(&verb.plan)?;
+    let file = read(context, &verb.project, &verb.plan)?;
+    if verb.redacted {
+        let text = redacted(context, &file, verb.format, verb.full)?;
+        context.printer.result(&text)?;
+        return Ok(Exit::Success);
+    }
     let text = match verb.format {
         PlanFormat::Text => render::plan_text(&file, &text_options(context, verb.full)),
         PlanFormat::Markdown if verb.full => render::plan_markdown(
@@ -50,9 +56,39 @@ fn approved(context: &Context, verb: &Show, file: &PlanFile) -> Result<String, F
 }
 
 /// Reads a plan file, refusing one that is not exactly as it was sealed.
-pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+pub(crate) fn read(
+    context: &Context,
+    project: &ProjectArgs,
+    path: &Path,
+) -> Result<PlanFile, Failure> {
+    let bytes = sealed::read(context, Keys::At(project), path)?;
     plan::read(&bytes).map_err(|error| refused(path, &error))
+}
+
+/// A plan without personal data.
+pub(crate) fn redacted(
+    context: &Context,
+    file: &PlanFile,
+    format: PlanFormat,
+    full: bool,
+) -> Result<String, Failure> {
+    let plan = plan::redacted(file);
+    Ok(match format {
+        PlanFormat::Text => render::redacted_text(&plan, &text_options(context, full)),
+        PlanFormat::Markdown => {
+            let mut options = render::MarkdownOptions::default();
+            if full {
+                options.max_bytes = usize::MAX;
+            }
+            render::redacted_markdown(&plan, full, &options)
+        }
+        PlanFormat::Json => {
+            let mut json = serde_json::to_string_pretty(&plan)
+                .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
+            json.push('\n');
+            json
+        }
+    })
 }
 
 /// Why a plan file is not used, and the way out.

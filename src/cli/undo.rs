@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::plan::{Reads, exit_of, record, recorded_directory, refusal, show, whole_seconds};
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
+use super::sealed::{self, Keys, Seal};
 use crate::apply::{History, JournalError, Step};
 use crate::connector::{DirectoryReader, ldap};
 use crate::model::{DirectorySnapshot, Dn, Name};
@@ -25,10 +26,10 @@ use crate::plan::{self, Action, ChangeId, Deed, Only, PlanFile, UndoError, UndoI
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure> {
     if let Some(out) = &verb.out {
-        super::files::check_replaceable(out, plan::FORMAT)?;
+        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
     }
     let plan_path = plan_path(verb)?;
-    let undone = super::show::read(&plan_path)?;
+    let undone = super::show::read(context, &verb.project, &plan_path)?;
     let journal_path = verb.journal.clone().unwrap_or_else(|| {
         super::apply::beside(
             &plan_path,
@@ -38,8 +39,17 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     let (deeds, journal) = deeds(&journal_path, &undone)?;
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &undone)?;
+    let seal = Seal::of(&project)?;
+    if seal.is_none() && sealed::is_sealed_file(&plan_path) {
+        return Err(Failure::new(
+            Exit::InvalidConfiguration,
+            "the plan is sealed, and the project does not say whom the one that undoes it is to be sealed to",
+        )
+        .help("declare `sealing` in halosync.yaml again; nothing was read"));
+    }
+    let seal = seal.as_ref();
     let directories = match &verb.from {
-        Some(dir) => recorded(dir, &undone)?,
+        Some(dir) => recorded(context, &project, dir, &undone)?,
         None => read(context, &project, &undone, &deeds).await?,
     };
     if let Some(dir) = &verb.record {
@@ -47,7 +57,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
             people: BTreeMap::new(),
             directories: directories.clone(),
         };
-        record(&reads, dir)?;
+        record(&reads, dir, seal)?;
     }
     let latest = directories.values().map(|read| read.header.read_at).max();
     let input = UndoInput {
@@ -69,9 +79,10 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     }
     let file = plan::seal(made);
     if let Some(out) = &verb.out {
-        super::files::write_new(out, &plan::to_bytes(&file))?;
+        super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
-    show(context, verb.format, verb.out.as_deref(), &file)?;
+    let out = verb.out.as_deref();
+    show(context, verb.format, out, &file, seal, verb.clear)?;
     Ok(exit_of(&file, verb.detailed_exitcode))
 }
 
@@ -86,8 +97,11 @@ fn plan_path(verb: &Undo) -> Result<PathBuf, Failure> {
         .and_then(|name| name.to_str())
         .and_then(|name| name.strip_suffix(".journal.jsonl"))
         .and_then(|name| name.rsplit_once('.'))
-        .map(|(name, _)| journal.with_file_name(format!("{name}.json")))
-        .filter(|path| path.is_file());
+        .and_then(|(name, _)| {
+            let beside = ["json", "age"].map(|ending| format!("{name}.{ending}"));
+            let mut paths = beside.iter().map(|name| journal.with_file_name(name));
+            paths.find(|path| path.is_file())
+        });
     found.ok_or_else(|| {
         Failure::new(
             Exit::Usage,
@@ -172,10 +186,20 @@ fn targets(undone: &PlanFile) -> BTreeSet<&Name> {
 }
 
 /// Reads kept by `--record`.
-fn recorded(dir: &Path, undone: &PlanFile) -> Result<BTreeMap<Name, DirectorySnapshot>, Failure> {
+fn recorded(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    undone: &PlanFile,
+) -> Result<BTreeMap<Name, DirectorySnapshot>, Failure> {
     targets(undone)
         .into_iter()
-        .map(|name| Ok((name.clone(), recorded_directory(dir, name)?)))
+        .map(|name| {
+            Ok((
+                name.clone(),
+                recorded_directory(context, project, dir, name)?,
+            ))
+        })
         .collect()
 }
 

@@ -38,29 +38,28 @@ pub type Stamps = BTreeMap<Name, String>;
 
 /// Removals on reads that do not prove them.
 pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
-    let doubtful: HashSet<&Name> = plan
+    let proven: HashSet<&Name> = plan
         .inputs
         .people
         .iter()
-        .filter(|(_, read)| !read.completeness.is_proven())
+        .filter(|(_, read)| read.completeness.is_proven())
         .map(|(source, _)| source)
         .collect();
-    let unread: HashSet<&Name> = plan
+    // Nobody's record is read to bring back what was.
+    let undoes = plan.inputs.undoes.is_some();
+    let read: HashSet<&Name> = plan
         .inputs
         .directories
         .iter()
-        .filter(|(_, read)| !read.completeness.is_proven())
+        .filter(|(_, read)| read.completeness.is_proven())
         .map(|(target, _)| target)
         .collect();
-    if doubtful.is_empty() && unread.is_empty() {
-        return Vec::new();
-    }
     let against = |change: &'p Change| {
-        if unread.contains(&change.target) {
+        if !read.contains(&change.target) {
             return Some(Against::Directory);
         }
         let stamp = stamps.get(&change.target);
-        (doubtful.contains(&change.person.source) && needs_proof(change, stamp))
+        (!undoes && !proven.contains(&change.person.source) && needs_proof(change, stamp))
             .then_some(Against::People(&change.person.source))
     };
     plan.changes

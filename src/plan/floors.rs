@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, AttributeChange, Change, Plan, PlanValue, Risk};
-use crate::config::{Config, attribute_never_written};
+use crate::config::{Config, attribute_never_written, parse_days, parse_duration};
 use crate::mapping::NEVER_EXPIRES;
 use crate::model::{Dn, DnKey, Name, default_schema};
 
@@ -154,7 +154,7 @@ fn filetime(at: jiff::Timestamp) -> Option<i64> {
 
 /// What stands in a plan that a planner with this configuration never writes, a sentence for each.
 pub fn overreach(plan: &Plan, config: &Config) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found = of_the_whole(plan, config);
     let anchors: BTreeMap<&Name, BTreeSet<String>> = plan
         .targets
         .keys()
@@ -182,10 +182,30 @@ pub fn overreach(plan: &Plan, config: &Config) -> Vec<String> {
             let kept = default_schema()
                 .get(&attribute.name)
                 .is_some_and(|known| known.read_only);
-            if kept || attribute_never_written(&attribute.name) {
+            // Numbers and options (`2.5.4.31`, `member;range=0-1`) say the same in other words.
+            let plain = attribute
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-')
+                && attribute
+                    .name
+                    .starts_with(|c: char| c.is_ascii_alphabetic());
+            if !plain || kept || attribute_never_written(&attribute.name) {
                 found.push(format!(
                     "change {} writes {}, which no rule ever writes",
                     change.id.0, attribute.name
+                ));
+            }
+        }
+        if let Action::Delete { disabled_since, .. } = &change.action {
+            let disabled = plan.as_of.duration_since(*disabled_since);
+            let least = deletes_after(config, &change.target);
+            if least.is_none_or(|days| {
+                disabled < jiff::SignedDuration::from_hours(24 * i64::from(days))
+            }) {
+                found.push(format!(
+                    "change {} deletes an account disabled since {disabled_since}, and no state of the configuration deletes one so soon",
+                    change.id.0
                 ));
             }
         }
@@ -203,6 +223,43 @@ pub fn overreach(plan: &Plan, config: &Config) -> Vec<String> {
         }
     }
     found
+}
+
+/// What of a plan as a whole no planner with this configuration writes.
+fn of_the_whole(plan: &Plan, config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let project = &config.project.spec;
+    let recipients = project.initial_passwords.as_ref();
+    let known =
+        |recipient: &String| recipients.is_some_and(|known| known.recipients.contains(recipient));
+    let strangers = plan.password_recipients.iter();
+    found.extend(
+        strangers
+            .filter(|recipient| !known(recipient))
+            .map(|recipient| {
+                format!("initial passwords go to {recipient}, which the project does not name")
+            }),
+    );
+    let longest = parse_duration(&project.plan.valid_for)
+        .ok()
+        .and_then(|span| plan.as_of.checked_add(span).ok());
+    if longest.is_none_or(|longest| plan.not_after > longest) {
+        found.push(format!(
+            "the plan may be applied until {}, longer than plans of this project are valid ({})",
+            plan.not_after, project.plan.valid_for
+        ));
+    }
+    found
+}
+
+/// After how many days disabled, at the soonest, a state of the target deletes; `None` when none does.
+fn deletes_after(config: &Config, target: &Name) -> Option<u32> {
+    let lifecycles = config.lifecycles.values();
+    lifecycles
+        .filter(|lifecycle| lifecycle.spec.target == target.as_str())
+        .flat_map(|lifecycle| &lifecycle.spec.states)
+        .filter_map(|state| parse_days(&state.deletes()?.1.disabled_for).ok())
+        .min()
 }
 
 #[cfg(test)]

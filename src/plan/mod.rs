@@ -48,6 +48,7 @@ mod planning;
 mod quality;
 mod reasons;
 mod records;
+mod redacted;
 mod references;
 mod requests;
 mod returns;
@@ -79,6 +80,11 @@ pub use floors::{Floors, overreach};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};
+pub use redacted::{
+    REDACTED_FORMAT, RedactedApproval, RedactedAttribute, RedactedBase, RedactedChange,
+    RedactedDay, RedactedException, RedactedGuard, RedactedHeld, RedactedPlan, RedactedRead,
+    RedactedWaiver, RedactedWarning, redacted,
+};
 pub use requests::requests;
 pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};

@@ -21,6 +21,7 @@ mod markdown;
 mod outcome;
 mod plan;
 mod probe;
+mod redacted;
 mod report;
 mod scaffold;
 pub mod testing;
@@ -33,7 +34,7 @@ pub use text::TextOptions;
 
 use crate::apply::Outcome;
 use crate::inventory::report::{DirectoryReport, SourceReport};
-use crate::plan::{DriftReport, HeldCounts, PlanFile};
+use crate::plan::{DriftReport, HeldCounts, PlanFile, RedactedPlan};
 
 /// A plan for the terminal.
 pub fn plan_text(file: &PlanFile, options: &TextOptions) -> String {
@@ -91,6 +92,26 @@ pub fn outcome_text(outcome: &Outcome, plan: &PlanFile, options: &TextOptions) -
 /// What became of a plan, as a comment or job summary. Failures and conflicts are never left out.
 pub fn outcome_markdown(outcome: &Outcome, plan: &PlanFile, options: &MarkdownOptions) -> String {
     markdown::write(&outcome::report(outcome, plan, false), options)
+}
+
+/// A plan without personal data, for the terminal.
+pub fn redacted_text(plan: &RedactedPlan, options: &TextOptions) -> String {
+    text::write(&redacted::report(plan, options.full), options)
+}
+
+/// A plan without personal data, as a comment. With `full`, every change of it.
+pub fn redacted_markdown(plan: &RedactedPlan, full: bool, options: &MarkdownOptions) -> String {
+    markdown::write(&redacted::report(plan, full), options)
+}
+
+/// What became of a plan, without personal data, for the terminal.
+pub fn redacted_outcome_text(outcome: &Outcome, options: &TextOptions) -> String {
+    text::write(&redacted::outcome(outcome), options)
+}
+
+/// What became of a plan, without personal data, as a comment or job summary.
+pub fn redacted_outcome_markdown(outcome: &Outcome, options: &MarkdownOptions) -> String {
+    markdown::write(&redacted::outcome(outcome), options)
 }
 
 /// What probing a source found out, for the terminal.

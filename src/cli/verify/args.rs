@@ -42,6 +42,8 @@ pub(crate) struct VerifyJournal {
     /// The journal.
     #[arg(value_name = "FILE")]
     pub(crate) journal: PathBuf,
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
     /// The plan it belongs to: without it nobody knows which changes there were to make.
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,

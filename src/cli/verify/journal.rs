@@ -10,6 +10,7 @@ use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::sealed::{self, Keys};
 use crate::plan::{Change, ChangeId, PlanFile};
 
 /// Lines and changes named; the rest is counted.
@@ -18,11 +19,11 @@ const NAMED: usize = 20;
 /// Runs the command.
 pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failure> {
     let plan = match &verb.plan {
-        Some(path) => Some(crate::cli::show::read(path)?),
+        Some(path) => Some(crate::cli::show::read(context, &verb.project, path)?),
         None => None,
     };
     let report = match &verb.report {
-        Some(path) => Some(report(path)?),
+        Some(path) => Some(report(context, verb, path)?),
         None => None,
     };
     let path = &verb.journal;
@@ -76,8 +77,8 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
     Ok(checks.exit())
 }
 
-fn report(path: &Path) -> Result<Outcome, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+fn report(context: &Context, verb: &VerifyJournal, path: &Path) -> Result<Outcome, Failure> {
+    let bytes = sealed::read(context, Keys::At(&verb.project), path)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(
             Exit::Usage,

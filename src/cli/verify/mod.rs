@@ -18,6 +18,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::project;
+use super::sealed::{self, Keys};
 use crate::plan;
 
 /// Runs the command.
@@ -31,7 +32,7 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<Exit, Failure> {
 
 /// Everything `apply` would refuse the plan for.
 fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let bytes = sealed::read(context, Keys::At(&verb.project), path)?;
     let mut checks = Checks::default();
     let file = match plan::read(&bytes) {
         Ok(file) => file,

@@ -47,15 +47,22 @@ pub(super) fn check(project: &Entry<kinds::Project>, report: &mut Report) {
             );
         }
     }
-    let recipients = spec
-        .initial_passwords
-        .iter()
-        .flat_map(|passwords| &passwords.recipients);
-    for (index, recipient) in recipients.enumerate() {
+    if let Some(passwords) = &spec.initial_passwords {
+        let pointer = "/spec/initialPasswords/recipients";
+        recipients(doc, pointer, &passwords.recipients, report);
+    }
+    if let Some(sealing) = &spec.sealing {
+        recipients(doc, "/spec/sealing/recipients", &sealing.recipients, report);
+    }
+}
+
+/// Checks public keys of those who can open a file.
+fn recipients(doc: &Doc, pointer: &str, recipients: &[String], report: &mut Report) {
+    for (index, recipient) in recipients.iter().enumerate() {
         if let Err(why) = recipient.parse::<age::x25519::Recipient>() {
             report.error(
                 doc,
-                &join("/spec/initialPasswords/recipients", &index.to_string()),
+                &join(pointer, &index.to_string()),
                 codes::BAD_RECIPIENT,
                 format!("this is not an age recipient: {why}"),
                 Some(

@@ -46,7 +46,7 @@ pub use mapping_test::{
 };
 pub use naming::{IfUnknown, OnRename, RenamePolicy, TooLong, UniqueSpec, Within};
 pub(crate) use project::default_include;
-pub use project::{InitialPasswords, PlanSettings, Project};
+pub use project::{InitialPasswords, PlanSettings, Project, Sealing};
 pub use services::{
     All, AutoReply, HomeFolder, Licences, Lync, Mailbox, Photo, RemovedLicences, Services,
 };

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SecretRef;
+
 /// The project: which files belong to it and what holds for all of them. Exactly one per repository, in
 /// `halosync.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -18,6 +20,23 @@ pub struct Project {
     /// Where generated initial passwords go. Without it a plan that would create enabled accounts is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_passwords: Option<InitialPasswords>,
+    /// Whom plans, recordings and reports are encrypted to. With it none of them is written in clear, and what a plan
+    /// prints names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<Sealing>,
+}
+
+/// Whom plans, recordings and reports are encrypted to, with age (<https://age-encryption.org>).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sealing {
+    /// age X25519 recipients (`age1…`) who can open the files: whoever reviews plans, and whatever applies them. Public
+    /// keys, not secrets.
+    #[schemars(length(min = 1))]
+    pub recipients: Vec<String>,
+    /// The secret key that opens them here, as `age-keygen` writes it (`AGE-SECRET-KEY-1…`). `--identity` comes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<SecretRef>,
 }
 
 /// Settings of plans.

@@ -11,7 +11,9 @@ mod failures;
 mod lab;
 mod locks;
 mod policies;
+
 mod proof;
+mod sealing;
 mod site;
 mod undo;
 
@@ -21,6 +23,11 @@ use lab::Lab;
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod embedded {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn nobody_is_named_and_everything_works() {
+                let lab = super::Lab::embedded().await;
+                super::sealing::nobody_is_named_and_everything_works(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_apply_at_a_time_whatever_the_machine() {
                 let lab = super::Lab::embedded().await;
@@ -62,6 +69,11 @@ macro_rules! on_both {
             })*
         }
         mod samba {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn nobody_is_named_and_everything_works() {
+                let lab = super::Lab::samba().await;
+                super::sealing::nobody_is_named_and_everything_works(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_apply_at_a_time_whatever_the_machine() {
                 let lab = super::Lab::samba().await;

@@ -10,3 +10,4 @@ mod hostile;
 mod length;
 mod outcomes;
 mod plans;
+mod redacted;
