@@ -138,11 +138,14 @@ fn code(outcome: &Outcome) -> i32 {
     }
 }
 
-fn schedules() -> u64 {
-    std::env::var_os("HALOSYNC_SCHEDULES").map_or(30, |asked| {
-        let asked = asked.to_str().expect("a number of schedules");
-        asked.parse().expect("a number of schedules")
-    })
+/// The seeds asked for: so many from the first, or `212..213`.
+fn schedules() -> std::ops::Range<u64> {
+    let Some(asked) = std::env::var_os("HALOSYNC_SCHEDULES") else {
+        return 0..30;
+    };
+    let asked = asked.to_str().expect("a number of schedules");
+    let (first, end) = asked.split_once("..").unwrap_or(("0", asked));
+    first.parse().expect("a seed")..end.parse().expect("a number of schedules")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +169,7 @@ async fn no_schedule_of_faults_between_apply_and_samba_loses_or_doubles_a_change
     scene::assert_same(&scene::look(&lab).await, &initial, "set back");
 
     let mut codes: BTreeMap<i32, usize> = BTreeMap::new();
-    for seed in 0..schedules() {
+    for seed in schedules() {
         let mut draw = Draw(seed);
         let one_in = 3 + draw.below(10);
         let mut of_network = Draw(seed ^ u64::MAX);
@@ -227,5 +230,7 @@ async fn no_schedule_of_faults_between_apply_and_samba_loses_or_doubles_a_change
         scene::assert_same(&scene::look(&lab).await, &initial, &about);
     }
     println!("schedules by exit code: {codes:?}");
-    assert!(codes.len() > 1, "nothing was ever disturbed: {codes:?}");
+    if schedules().end - schedules().start >= 30 {
+        assert!(codes.len() > 1, "nothing was ever disturbed: {codes:?}");
+    }
 }

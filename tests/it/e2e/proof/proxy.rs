@@ -58,13 +58,17 @@ impl Request {
     }
 
     /// Succeeds a second time without an effect: joining and leaving groups is written so that this is no error; setting
-    /// the same password again changes nothing; and Samba says that a change of `userAccountControl` to what it is
+    /// the same password again, or moving something to where it stands, changes nothing; and Samba says that a change of `userAccountControl` to what it is
     /// already was made, whatever old value the change names (to anything else it compares).
     fn is_harmless_twice(&self) -> bool {
         let attributes: [&[u8]; 2] = [b"\x04\x06member", b"\x04\x12userAccountControl"];
-        let modifies = self.operation.first() == Some(&0x66);
-        modifies && attributes.iter().any(|attribute| self.names(attribute))
-            || self.sets_a_password()
+        match self.operation.first() {
+            Some(0x6c) => true,
+            Some(0x66) => {
+                self.sets_a_password() || attributes.iter().any(|attribute| self.names(attribute))
+            }
+            _ => false,
+        }
     }
 
     fn names(&self, attribute: &[u8]) -> bool {
