@@ -327,7 +327,7 @@ fn proof(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
 fn reach(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
     let found = plan::overreach(&file.content, &project.config);
     if found.is_empty() {
-        return Ok("only attributes that rules write".to_owned());
+        return Ok("no attribute that no rule may ever write".to_owned());
     }
     Err(Refusal {
         messages: std::iter::once("the plan writes what no rule ever writes".to_owned())

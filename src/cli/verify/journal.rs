@@ -262,7 +262,11 @@ fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<
     let not_done = audit.not_done(plan);
     let counts = audit.runs.last().and_then(|run| run.ended);
     let achieved = counts.is_some_and(|(_, counts)| {
-        counts.total() == all as u64 && counts.done + counts.already_as_desired == counts.total()
+        // Whoever says that so many were written has lines of so many.
+        let written = (all - not_done.len()) as u64;
+        counts.total() == all as u64
+            && counts.done + counts.already_as_desired == counts.total()
+            && counts.done <= written
     });
     if achieved {
         return Ok(format!(
@@ -292,6 +296,13 @@ fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<
             ))
         })
         .collect();
+    if told.is_empty() {
+        return Err(refusal(
+            vec!["every change is as planned by the report, but the last apply did not end saying so".to_owned()],
+            "apply the same plan again with this journal, or plan again if it has expired",
+            Exit::Partial,
+        ));
+    }
     let mut messages = vec![format!(
         "{} of {all} changes have no write that is done{}",
         told.len(),

@@ -131,6 +131,15 @@ async fn complete_interrupted_and_foreign_journals_are_told_apart() {
         "{told}"
     );
 
+    // An end that says all was written proves nothing without the lines.
+    std::fs::remove_file(&path).unwrap();
+    written(&path, &file, &[end(file.content.changes.len() as u64, 0)]);
+    let told = verified(&desk, 4).await;
+    assert!(
+        told.contains("changes have no write that is done"),
+        "{told}"
+    );
+
     std::fs::remove_file(&path).unwrap();
     let nobody = ChangeId("nobody".into());
     written(
