@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 /// Why a connector could not do what was asked, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectorError {
     /// May work if tried again; every retry the connector itself makes is already used up.
     #[error("{system}: {message}")]

@@ -5,6 +5,7 @@
 //! ever crosses an unprotected connection; one run speaks to one domain controller; no list is passed on as whole
 //! that the server did not end with success.
 
+mod batch;
 mod catalog;
 mod connect;
 mod deletion;

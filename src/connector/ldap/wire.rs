@@ -211,11 +211,7 @@ impl Session {
         loop {
             let mut controls = vec![
                 paged_results(page_size, cookie),
-                RawControl {
-                    ctype: DOMAIN_SCOPE.to_owned(),
-                    crit: false,
-                    val: None,
-                },
+                domain_scope(),
             ];
             if search.show_deleted {
                 controls.push(RawControl {
@@ -271,6 +267,15 @@ pub(super) fn shown(dn: &str) -> String {
         .take(200)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+/// No references to other naming contexts, from servers that know this.
+pub(super) fn domain_scope() -> RawControl {
+    RawControl {
+        ctype: DOMAIN_SCOPE.to_owned(),
+        crit: false,
+        val: None,
+    }
 }
 
 struct Undecodable;

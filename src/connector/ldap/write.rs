@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::batch::{self, Line};
 use super::connect::Server;
 use super::errors::{code, refused};
 use super::read::guid_dn;
@@ -29,6 +30,8 @@ pub struct LdapWriter {
     /// One permit per connection that may be open.
     permits: Semaphore,
     idle: Mutex<Vec<Session>>,
+    /// Reads of single objects that wait for one.
+    reads: Line,
     /// Syntax of attributes met so far, by lower-case name.
     syntaxes: Mutex<HashMap<String, Syntax>>,
     bound_as: Option<Guid>,
@@ -62,6 +65,7 @@ impl LdapWriter {
             bound_as,
             permits: Semaphore::new(connections.clamp(1, 64)),
             idle: Mutex::new(vec![first]),
+            reads: Line::default(),
             syntaxes: Mutex::new(HashMap::new()),
         })
     }
@@ -219,6 +223,71 @@ impl LdapWriter {
         })
     }
 
+    /// Answers those who wait in line for a read, as many as one search may.
+    async fn read_for_all(&self) {
+        let lease = match self.lease().await {
+            Ok(lease) => lease,
+            Err(error) => {
+                for ask in self.reads.take() {
+                    ask.answer(Err(error.clone()));
+                }
+                return;
+            }
+        };
+        let session = &lease.session;
+        // Taken only now: whatever was asked for while waiting for a connection goes along.
+        let asks = self.reads.take();
+        let found = match asks.as_slice() {
+            [] | [_] => None,
+            many => {
+                let base = self.server.identity.naming_context.as_str();
+                match batch::search(session, base, many, &batch::asked(many)).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        for ask in asks {
+                            ask.answer(Err(error.clone()));
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        for ask in asks {
+            let raw = found.as_ref().and_then(|found| found.get(&ask.guid));
+            let answer = match raw {
+                Some(raw) => self.part(session, &ask, raw).await.map(Some),
+                // Alone, or not shown by a search of the domain: only asking by its name says that there is none.
+                None => {
+                    let name = guid_dn(ask.guid);
+                    self.live(session, &name, &ask.attributes).await
+                }
+            };
+            ask.answer(answer);
+        }
+    }
+
+    /// What one of those who read together asked for.
+    async fn part(
+        &self,
+        session: &Session,
+        ask: &batch::Ask,
+        raw: &RawEntry,
+    ) -> Result<LiveEntry, ConnectorError> {
+        let names = ask.attributes.iter().map(String::as_str);
+        let syntaxes = self.syntaxes(session, names).await?;
+        let identity = "objectguid";
+        let attributes = raw.attributes.iter().filter(|(name, _)| {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let plain = name.split(';').next().unwrap_or_default();
+            plain == identity || syntaxes.contains_key(plain)
+        });
+        let own = RawEntry {
+            dn: raw.dn.clone(),
+            attributes: attributes.cloned().collect(),
+        };
+        self.entry(&guid_dn(ask.guid), own, &syntaxes)
+    }
+
     async fn holds(
         &self,
         session: &Session,
@@ -310,8 +379,18 @@ impl DirectoryWriter for LdapWriter {
         guid: Guid,
         attributes: &[String],
     ) -> Result<Option<LiveEntry>, ConnectorError> {
-        let lease = self.lease().await?;
-        self.live(&lease.session, &guid_dn(guid), attributes).await
+        let mut answer = self.reads.join(guid, attributes);
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut answer => match answered {
+                    Ok(answer) => return answer,
+                    // Whoever read for us was stopped on the way.
+                    Err(_) => answer = self.reads.join(guid, attributes),
+                },
+                _turn = self.reads.turn.lock() => self.read_for_all().await,
+            }
+        }
     }
 
     async fn fetch_by_dn(
@@ -637,7 +716,7 @@ impl Drop for Lease<'_> {
 }
 
 /// What is behind these locks stays whole even if a thread died holding one.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
