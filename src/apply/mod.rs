@@ -131,11 +131,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything, 32 changes at once, the usual patience, no way to cancel.
+    /// Everything, 64 changes at once, the usual patience, no way to cancel.
     pub fn new(clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>) -> Self {
         Self {
             clock,
-            concurrency: 32,
+            concurrency: 64,
             retry: Retry::default(),
             zone: jiff::tz::TimeZone::UTC,
             cancel: Cancel::never(),

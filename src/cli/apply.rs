@@ -228,7 +228,7 @@ pub(crate) fn beside(plan: &Path, suffix: &str) -> PathBuf {
 
 /// A few connections carry many changes: servers write one at a time anyway.
 fn connections(concurrency: u16) -> usize {
-    usize::from(concurrency).div_ceil(4).min(8)
+    usize::from(concurrency).div_ceil(8).min(8)
 }
 
 fn settings(

@@ -418,9 +418,9 @@ pub(crate) struct Apply {
     /// Directory for the encrypted file of initial passwords. Default: beside the plan.
     #[arg(long, value_name = "DIR")]
     pub(crate) passwords: Option<PathBuf>,
-    /// Changes under way at the same time. There is a connection for every four of them, at most eight: so many writes
+    /// Changes under way at the same time. There is a connection for every eight of them, at most eight: so many writes
     /// are sent at once, and those that wait are looked at together.
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
     /// Only changes of this kind, as the plan names them: disable, removeMember … Several with commas. The rest is
     /// left for another apply of the same plan.

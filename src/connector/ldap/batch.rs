@@ -12,8 +12,10 @@ use std::sync::Mutex;
 use ldap3::Scope;
 use tokio::sync::oneshot;
 
+use super::lease::lock;
+use super::read::guid_dn;
 use super::wire::{RawEntry, Session, domain_scope};
-use super::write::lock;
+use super::write::LdapWriter;
 use crate::connector::{ConnectorError, LiveEntry};
 use crate::model::Guid;
 
@@ -22,18 +24,18 @@ use crate::model::Guid;
 const MOST: usize = 64;
 
 /// What came of a read.
-pub(super) type Answer = Result<Option<LiveEntry>, ConnectorError>;
+type Answer = Result<Option<LiveEntry>, ConnectorError>;
 
 /// A read that waits.
-pub(super) struct Ask {
-    pub(super) guid: Guid,
-    pub(super) attributes: Vec<String>,
+struct Ask {
+    guid: Guid,
+    attributes: Vec<String>,
     answer: oneshot::Sender<Answer>,
 }
 
 impl Ask {
     /// Tells whoever asked; nobody may be there any more.
-    pub(super) fn answer(self, answer: Answer) {
+    fn answer(self, answer: Answer) {
         drop(self.answer.send(answer));
     }
 }
@@ -43,12 +45,12 @@ impl Ask {
 pub(super) struct Line {
     waiting: Mutex<VecDeque<Ask>>,
     /// Held by whoever reads for everybody.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Line {
     /// Joins the line. The answer never comes when whoever took the ask ended before answering it.
-    pub(super) fn join(&self, guid: Guid, attributes: &[String]) -> oneshot::Receiver<Answer> {
+    fn join(&self, guid: Guid, attributes: &[String]) -> oneshot::Receiver<Answer> {
         let (answer, receiver) = oneshot::channel();
         lock(&self.waiting).push_back(Ask {
             guid,
@@ -59,7 +61,7 @@ impl Line {
     }
 
     /// Those whose turn it is, out of the line.
-    pub(super) fn take(&self) -> Vec<Ask> {
+    fn take(&self) -> Vec<Ask> {
         let mut waiting = lock(&self.waiting);
         let upto = waiting.len().min(MOST);
         waiting
@@ -69,8 +71,91 @@ impl Line {
     }
 }
 
+impl LdapWriter {
+    /// Reads one object together with whatever else is asked for meanwhile.
+    pub(super) async fn fetch_with_others(&self, guid: Guid, attributes: &[String]) -> Answer {
+        let mut answer = self.reads.join(guid, attributes);
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut answer => match answered {
+                    Ok(answer) => return answer,
+                    // Whoever read for us was stopped on the way.
+                    Err(_) => answer = self.reads.join(guid, attributes),
+                },
+                _turn = self.reads.turn.lock() => self.read_for_all().await,
+            }
+        }
+    }
+
+    /// Answers those who wait in line for a read, as many as one search may.
+    async fn read_for_all(&self) {
+        let lease = match self.lease().await {
+            Ok(lease) => lease,
+            Err(error) => {
+                for ask in self.reads.take() {
+                    ask.answer(Err(error.clone()));
+                }
+                return;
+            }
+        };
+        let session = &lease.session;
+        // Taken only now: whatever was asked for while waiting for a connection goes along.
+        let asks = self.reads.take();
+        let found = match asks.as_slice() {
+            [] | [_] => None,
+            many => {
+                let base = self.server.identity.naming_context.as_str();
+                match search(session, base, many, &asked(many)).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        for ask in asks {
+                            ask.answer(Err(error.clone()));
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        for ask in asks {
+            let raw = found.as_ref().and_then(|found| found.get(&ask.guid));
+            let answer = match raw {
+                Some(raw) => self.part(session, &ask, raw).await.map(Some),
+                // Alone, or not shown by a search of the domain: only asking by its name says that there is none.
+                None => {
+                    let name = guid_dn(ask.guid);
+                    self.live(session, &name, &ask.attributes).await
+                }
+            };
+            ask.answer(answer);
+        }
+    }
+
+    /// What one of those who read together asked for.
+    async fn part(
+        &self,
+        session: &Session,
+        ask: &Ask,
+        raw: &RawEntry,
+    ) -> Result<LiveEntry, ConnectorError> {
+        let names = ask.attributes.iter().map(String::as_str);
+        let syntaxes = self.syntaxes(session, names).await?;
+        let identity = "objectguid";
+        let attributes = raw.attributes.iter().filter(|(name, _)| {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let plain = name.split(';').next().unwrap_or_default();
+            plain == identity || syntaxes.contains_key(plain)
+        });
+        let own = RawEntry {
+            dn: raw.dn.clone(),
+            attributes: attributes.cloned().collect(),
+        };
+        self.entry(&guid_dn(ask.guid), own, &syntaxes)
+    }
+}
+
 /// Every attribute somebody asks for, once each, and the identity.
-pub(super) fn asked(asks: &[Ask]) -> Vec<String> {
+fn asked(asks: &[Ask]) -> Vec<String> {
     let mut names: Vec<String> = asks
         .iter()
         .flat_map(|ask| &ask.attributes)
@@ -87,7 +172,7 @@ pub(super) fn asked(asks: &[Ask]) -> Vec<String> {
 ///
 /// # Errors
 /// When the exchange broke off.
-pub(super) async fn search(
+async fn search(
     session: &Session,
     base: &str,
     asks: &[Ask],

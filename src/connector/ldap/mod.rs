@@ -11,6 +11,7 @@ mod connect;
 mod deletion;
 mod edits;
 mod errors;
+mod lease;
 pub mod probe;
 mod read;
 mod schema;

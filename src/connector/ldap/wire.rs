@@ -209,10 +209,7 @@ impl Session {
         let mut pages = Pages::default();
         let mut cookie = Vec::new();
         loop {
-            let mut controls = vec![
-                paged_results(page_size, cookie),
-                domain_scope(),
-            ];
+            let mut controls = vec![paged_results(page_size, cookie), domain_scope()];
             if search.show_deleted {
                 controls.push(RawControl {
                     ctype: SHOW_DELETED.to_owned(),

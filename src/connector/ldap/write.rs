@@ -14,9 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::batch::{self, Line};
+use super::batch::Line;
 use super::connect::Server;
 use super::errors::{code, refused};
+use super::lease::{Lease, lock};
 use super::read::guid_dn;
 use super::values::{ranged, to_bytes, to_text};
 use super::wire::{PERMISSIVE_MODIFY, RawEntry, Session, exchange, shown};
@@ -26,12 +27,12 @@ use crate::model::{DirectoryIdentity, Dn, Guid, Rdn, Syntax, default_schema};
 
 /// Writes one directory over a few connections to one domain controller.
 pub struct LdapWriter {
-    server: Server,
+    pub(super) server: Server,
     /// One permit per connection that may be open.
-    permits: Semaphore,
-    idle: Mutex<Vec<Session>>,
+    pub(super) permits: Semaphore,
+    pub(super) idle: Mutex<Vec<Session>>,
     /// Reads of single objects that wait for one.
-    reads: Line,
+    pub(super) reads: Line,
     /// Syntax of attributes met so far, by lower-case name.
     syntaxes: Mutex<HashMap<String, Syntax>>,
     bound_as: Option<Guid>,
@@ -70,34 +71,8 @@ impl LdapWriter {
         })
     }
 
-    fn system(&self) -> &str {
+    pub(super) fn system(&self) -> &str {
         &self.server.system
-    }
-
-    /// A connection that is up, for one method's use.
-    async fn lease(&self) -> Result<Lease<'_>, ConnectorError> {
-        let permit = self
-            .permits
-            .acquire()
-            .await
-            .map_err(|_| ConnectorError::Unavailable {
-                system: self.system().to_owned(),
-                message: "the connections are closed".to_owned(),
-            })?;
-        let idle = || lock(&self.idle).pop();
-        let session = loop {
-            match idle() {
-                Some(session) if session.is_closed() => {}
-                Some(session) => break session,
-                None => break self.server.open_another().await?,
-            }
-        };
-        Ok(Lease {
-            session,
-            doubtful: false,
-            idle: &self.idle,
-            _permit: permit,
-        })
     }
 
     /// Sends one write and judges the answer.
@@ -136,7 +111,7 @@ impl LdapWriter {
     }
 
     /// The syntax of attributes, asked of the directory for those its default schema does not have.
-    async fn syntaxes(
+    pub(super) async fn syntaxes(
         &self,
         session: &Session,
         names: impl Iterator<Item = &str> + Send,
@@ -172,7 +147,7 @@ impl LdapWriter {
         Ok(found)
     }
 
-    async fn live(
+    pub(super) async fn live(
         &self,
         session: &Session,
         dn: &str,
@@ -190,7 +165,7 @@ impl LdapWriter {
     }
 
     /// What was read of one object.
-    fn entry(
+    pub(super) fn entry(
         &self,
         dn: &str,
         raw: RawEntry,
@@ -221,71 +196,6 @@ impl LdapWriter {
             dn,
             attributes: texts(raw, syntaxes),
         })
-    }
-
-    /// Answers those who wait in line for a read, as many as one search may.
-    async fn read_for_all(&self) {
-        let lease = match self.lease().await {
-            Ok(lease) => lease,
-            Err(error) => {
-                for ask in self.reads.take() {
-                    ask.answer(Err(error.clone()));
-                }
-                return;
-            }
-        };
-        let session = &lease.session;
-        // Taken only now: whatever was asked for while waiting for a connection goes along.
-        let asks = self.reads.take();
-        let found = match asks.as_slice() {
-            [] | [_] => None,
-            many => {
-                let base = self.server.identity.naming_context.as_str();
-                match batch::search(session, base, many, &batch::asked(many)).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        for ask in asks {
-                            ask.answer(Err(error.clone()));
-                        }
-                        return;
-                    }
-                }
-            }
-        };
-        for ask in asks {
-            let raw = found.as_ref().and_then(|found| found.get(&ask.guid));
-            let answer = match raw {
-                Some(raw) => self.part(session, &ask, raw).await.map(Some),
-                // Alone, or not shown by a search of the domain: only asking by its name says that there is none.
-                None => {
-                    let name = guid_dn(ask.guid);
-                    self.live(session, &name, &ask.attributes).await
-                }
-            };
-            ask.answer(answer);
-        }
-    }
-
-    /// What one of those who read together asked for.
-    async fn part(
-        &self,
-        session: &Session,
-        ask: &batch::Ask,
-        raw: &RawEntry,
-    ) -> Result<LiveEntry, ConnectorError> {
-        let names = ask.attributes.iter().map(String::as_str);
-        let syntaxes = self.syntaxes(session, names).await?;
-        let identity = "objectguid";
-        let attributes = raw.attributes.iter().filter(|(name, _)| {
-            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-            let plain = name.split(';').next().unwrap_or_default();
-            plain == identity || syntaxes.contains_key(plain)
-        });
-        let own = RawEntry {
-            dn: raw.dn.clone(),
-            attributes: attributes.cloned().collect(),
-        };
-        self.entry(&guid_dn(ask.guid), own, &syntaxes)
     }
 
     async fn holds(
@@ -379,18 +289,7 @@ impl DirectoryWriter for LdapWriter {
         guid: Guid,
         attributes: &[String],
     ) -> Result<Option<LiveEntry>, ConnectorError> {
-        let mut answer = self.reads.join(guid, attributes);
-        loop {
-            tokio::select! {
-                biased;
-                answered = &mut answer => match answered {
-                    Ok(answer) => return answer,
-                    // Whoever read for us was stopped on the way.
-                    Err(_) => answer = self.reads.join(guid, attributes),
-                },
-                _turn = self.reads.turn.lock() => self.read_for_all().await,
-            }
-        }
+        self.fetch_with_others(guid, attributes).await
     }
 
     async fn fetch_by_dn(
@@ -696,30 +595,6 @@ impl Hash for Wiped {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.as_slice().hash(state);
     }
-}
-
-/// A connection in use; goes back to the idle ones unless it broke.
-struct Lease<'a> {
-    session: Session,
-    /// An exchange on it broke off: a late answer may still come.
-    doubtful: bool,
-    idle: &'a Mutex<Vec<Session>>,
-    _permit: tokio::sync::SemaphorePermit<'a>,
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if !self.doubtful && !self.session.is_closed() {
-            lock(self.idle).push(self.session.clone());
-        }
-    }
-}
-
-/// What is behind these locks stays whole even if a thread died holding one.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ macro_rules! every_test {
             write::octets_are_written_from_base64,
             write::an_unanswered_write_is_unknown_and_the_next_goes_on,
             write::many_writes_share_few_connections,
+            write::objects_read_together_are_told_apart,
             deletion::what_matters_before_a_deletion_is_read,
             deletion::one_object_is_deleted_and_no_tree,
             deletion::a_leaver_is_deleted_when_disabled_long_enough

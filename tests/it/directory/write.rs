@@ -445,3 +445,53 @@ pub(super) async fn many_writes_share_few_connections(lab: Lab) {
         assert_eq!(found, [format!("many{number}")]);
     }
 }
+
+/// What is asked for at the same time is read together; nobody may notice.
+pub(super) async fn objects_read_together_are_told_apart(lab: Lab) {
+    let admin = lab.admin().await;
+    let people = lab.people();
+    let mut made = Vec::new();
+    for number in 0..70 {
+        let logon = format!("apart{number}");
+        let title = format!("Title {number}");
+        let more = [("title", title.as_str()), ("department", "Sales")];
+        let added = lab.add_user(&admin, &people, &logon, &logon, &more).await;
+        made.push(added.unwrap());
+    }
+    let deleted = made.pop().expect("many");
+    admin.delete(deleted).await.unwrap();
+    let nobody = Guid::numbered(77);
+    let one = LdapWriter::connect(lab.settings(&lab.writer), 1)
+        .await
+        .unwrap();
+
+    // Different things of each, some of them twice.
+    let asked = |number: usize| match number % 3 {
+        0 => strings(&["title"]),
+        1 => strings(&["sAMAccountName", "objectClass", "DEPARTMENT"]),
+        _ => strings(&[]),
+    };
+    let all: Vec<(Guid, Vec<String>)> = made
+        .iter()
+        .enumerate()
+        .flat_map(|(number, guid)| [(*guid, asked(number)), (*guid, asked(number + 1))])
+        .chain([deleted, nobody].map(|guid| (guid, asked(0))))
+        .collect();
+    let mut alone = Vec::new();
+    for (guid, attributes) in &all {
+        alone.push(one.fetch(*guid, attributes).await.unwrap());
+    }
+    assert_eq!(alone.iter().filter(|found| found.is_none()).count(), 2);
+    let together = all.iter().map(|(guid, names)| one.fetch(*guid, names));
+    let together = futures::future::try_join_all(together).await.unwrap();
+    assert_eq!(together, alone);
+
+    // Whoever reads for the others may be stopped on the way.
+    let (first, second) = (all[0].clone(), all[2].clone());
+    let mut stopped = Box::pin(one.fetch(first.0, &first.1));
+    let mut left = Box::pin(one.fetch(second.0, &second.1));
+    assert!(futures::poll!(&mut stopped).is_pending());
+    assert!(futures::poll!(&mut left).is_pending());
+    drop(stopped);
+    assert_eq!(left.await.unwrap(), alone[2]);
+}

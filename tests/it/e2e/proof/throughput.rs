@@ -104,6 +104,29 @@ async fn names(lab: &Lab, title: &str) -> Vec<String> {
     names
 }
 
+/// Tells what the time went into, as the journal has it: the writes, and reading everything back.
+fn phases(lab: &Lab, journal: &str) {
+    let lines = std::fs::read_to_string(lab.dir.path().join(journal)).expect("a journal");
+    let lines: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let at = |line: &serde_json::Value| -> jiff::Timestamp {
+        let at = line["at"].as_str().expect("a time");
+        at.parse().expect("a time")
+    };
+    let last = |kind: &str| {
+        let line = lines.iter().rfind(|line| line["line"] == kind);
+        at(line.expect("such a line"))
+    };
+    let begun = at(lines.first().expect("a line"));
+    println!(
+        "writes {:#}, reading back {:#}",
+        last("outcome") - begun,
+        last("end") - last("outcome")
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn modifications_of_many_are_applied_to_samba() {
     let lab = Lab::samba().await;
@@ -144,6 +167,7 @@ async fn modifications_of_many_are_applied_to_samba() {
         if asked().is_none() {
             break;
         }
+        phases(&lab, &journal);
         // And back.
         let modified = ldapmodify(&lab, &accounts, &title(1), &title(0)).await;
         let rate = |took: Duration| f64::from(people) / took.as_secs_f64();
