@@ -16,6 +16,7 @@ mod proof;
 mod sealing;
 mod site;
 mod undo;
+mod undo_demo;
 
 use lab::Lab;
 
