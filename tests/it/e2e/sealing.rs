@@ -345,7 +345,11 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
     lab.run(&other).await.expect(77);
     let undone = [&undo[..], &["--record", "undone"]].concat();
     let undone = silent(lab.run(&undone).await.expect(0));
-    for part in ["Undo of plan", "undo-created", "1 × disable", "cause undo"] {
+    for part in [
+        "undoes the apply of",
+        "undo-created",
+        "disable · high risk · cause undo",
+    ] {
         assert!(undone.stdout.contains(part), "{part}: {}", undone.stdout);
     }
     let sealed = files(&dir.join("undone"))
