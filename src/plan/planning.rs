@@ -228,7 +228,8 @@ impl<'a> Planning<'a> {
             Some(guards) => guards::judge(target, guards, changes, watched, warnings),
             None => guards::unjudged(changes),
         };
-        let edits = edits_left(target, &outcomes);
+        let mut edits = edits_left(target, &outcomes);
+        edits.extend(memberships.edits);
         let mut held = held(target, people, objects);
         held.extend(judged.held);
         let mut calendar = calendar(target, &left.waiting, self.calendar);

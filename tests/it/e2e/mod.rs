@@ -42,6 +42,11 @@ macro_rules! on_both {
             async fn edits_are_accepted_and_asked_about() {
                 super::drift::edits_are_accepted_and_asked_about(super::Lab::embedded().await).await;
             }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memberships_are_accepted_and_asked_about() {
+                let lab = super::Lab::embedded().await;
+                super::drift::memberships_are_accepted_and_asked_about(lab).await;
+            }
             // A second domain takes a second controller, which Samba has not here.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn names_of_another_domain_are_not_given() {
@@ -87,6 +92,11 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_accepted_and_asked_about() {
                 super::drift::edits_are_accepted_and_asked_about(super::Lab::samba().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memberships_are_accepted_and_asked_about() {
+                let lab = super::Lab::samba().await;
+                super::drift::memberships_are_accepted_and_asked_about(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
