@@ -32,6 +32,7 @@ codes! {
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        ANCHOR_LOST "anchor-lost" "write the anchor back into the account; or let a Links document say whose it is, or under forbidden that it is not this person's, who then gets another";
         ATTRIBUTE_READ_ONLY "attribute-read-only" "take the rule out, or say ifUnknown: warn in it";
         ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
@@ -95,6 +96,7 @@ codes! {
         SAME_PERSON_ACCOUNTS "same-person-accounts" "say in a Links document which account is the person's; the others are left as they are";
         SAME_PERSON_UNCLEAR "same-person-unclear" "add a condition to prefer that tells the records apart, or correct them in HaloITSM";
         SAME_PERSON_UNPROVEN "same-person-unproven" "read again; another record of the person, with an account, may be in the part that is missing";
+        SAME_PERSON_VANISHED "same-person-vanished" "let a Links document say that the account is this person's, or under forbidden that it is not; or bring the record back in HaloITSM";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
         UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";

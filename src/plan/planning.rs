@@ -125,6 +125,7 @@ impl<'a> Planning<'a> {
     pub(super) fn know(&mut self, evidence: Evidence<'a>, places: &Arc<[Location]>) {
         self.target.evidence = evidence;
         self.target.places = places.clone();
+        self.target.lost = self.target.lost_accounts();
     }
 
     /// Plans it, once every target has judged the reads.

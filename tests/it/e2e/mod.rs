@@ -7,6 +7,7 @@ mod admin;
 mod cases;
 mod deletion;
 mod drift;
+mod drift_owners;
 mod failures;
 mod lab;
 mod locks;
@@ -215,4 +216,28 @@ catalogue!(
         policies::the_last_enabled_member_stays,
         failures::the_service_account_in_the_removal_set,
     }
+);
+
+/// What recordings tell of accounts, on both.
+macro_rules! owners_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod owners_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_owners::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod owners_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_owners::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+owners_on_both!(
+    anchors_that_are_gone_make_no_second_account,
+    a_leaver_without_anchor_is_told,
+    a_vanished_record_makes_no_second_account,
 );
