@@ -30,6 +30,7 @@ mod guards;
 mod inactive;
 mod links;
 mod lint;
+mod lost;
 mod missing;
 mod moves;
 mod named;
@@ -74,7 +75,7 @@ pub use build::{
 pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
-    Edits, Evidence, LastWritten, causes, report,
+    Edits, Evidence, LastWritten, Owners, OwnersOf, PersonOf, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use floors::{Floors, Overreach, overreach};
