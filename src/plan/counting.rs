@@ -146,11 +146,13 @@ impl Target<'_> {
 
     /// Whether a stamp says that something began before there was the account. No plan wrote that: it came with a copied
     /// account, or from somebody's hand. A new account has a stamp of the plan that made it, which is applied later, so
-    /// some days are left; and one whose creation the read does not tell is believed.
+    /// some days are left. Believed is one of an account whose creation the read does not tell, and one where there is no
+    /// account yet at the moment the plan is for.
     pub(super) fn predates(&self, object: u32, stamp: &Stamp) -> bool {
         const APPLIED_LATER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
         let created = self.known.created;
         let created = created.and_then(|created| moment(self.index.entry(object).value(created)?));
+        let created = created.filter(|created| *created <= self.moment.as_of.timestamp());
         let earliest = created.and_then(|created| created.checked_sub(APPLIED_LATER).ok());
         let first = stamp
             .absent

@@ -88,9 +88,6 @@ impl Target<'_> {
         let entry = self.index.entry(object);
         let rule = self.mapping(subject).stamp.as_ref()?;
         let stamp = Stamp::parse(entry.value(rule.id)?)?;
-        if self.predates(object, &stamp) {
-            return None;
-        }
         let (from, day) = self.left(subject, &stamp)?;
         let returning = side.lifecycle.written[from].returning?;
         // In use again already: somebody has brought the person back by hand.

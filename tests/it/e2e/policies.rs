@@ -39,7 +39,14 @@ pub(super) async fn stamps_are_written_once_and_cleared(lab: &mut Lab) {
     .await;
     lab.settle().await;
     let left = lab.account("1").await.expect("an account");
-    assert!(left.dn.contains("OU=Leavers"), "{}", left.dn);
+    if lab.hands().is_some() {
+        assert!(left.dn.contains("OU=Leavers"), "{}", left.dn);
+    } else {
+        // On a real controller there was no account yet at that moment: nobody's stages begin before it.
+        assert!(left.dn.contains("OU=Sales"), "{}", left.dn);
+        let anew = left.one("info");
+        assert!(!anew.contains("2026-01-01") && anew >= stamp, "{anew}");
+    }
     lab.assert_converged().await;
     lab.edit(1, |person| person.inactive = false);
     lab.settle().await;
