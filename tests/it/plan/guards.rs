@@ -116,7 +116,7 @@ proptest! {
         prop_assert_eq!(recount(&guarded, &config).found, Vec::<String>::new());
         let mut forged = guarded.clone();
         forged.changes = free.changes.clone();
-        for outcome in &mut forged.guards {
+        for outcome in forged.guards.iter_mut().filter(|one| one.verdict == GuardVerdict::Breached) {
             outcome.verdict = GuardVerdict::Passed;
             outcome.counted = outcome.counted.min(outcome.allowed);
             outcome.held = 0;
