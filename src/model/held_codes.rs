@@ -145,6 +145,7 @@ codes! {
         RESET_UNDATED "reset-undated" "pwdLastSet is 0 and the reading account does not see replPropertyMetaData; let it, or reset these passwords by hand and give the writing account Unexpire-Password";
         SECONDARY_ACCOUNT "secondary-account" "accounts that carry the anchor of a secondary record of somebody who has another account; nothing is done with them, take the anchor off or delete them by hand";
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
+        STAMP_BEFORE_ACCOUNT "stamp-before-account" "a stamp says that something began before there was the account; it is counted from now";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
         UNDO_ALREADY "undo-already" "changes that were written and are as before again";

@@ -62,6 +62,7 @@ mod target;
 mod trace;
 mod undo;
 mod wishes;
+mod written;
 mod zones;
 
 pub use approvals::approvals_with;
@@ -77,7 +78,8 @@ pub use drift::{
     Edits, Evidence, LastWritten, Owners, OwnersOf, PersonOf, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
-pub use floors::{Floors, overreach};
+pub use floors::{Floors, Overreach, overreach};
+pub use guards::{Recount, recount};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};

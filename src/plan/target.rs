@@ -66,6 +66,7 @@ pub(super) struct WellKnown {
     pub(super) sid: Option<AttributeId>,
     pub(super) primary_group: Option<AttributeId>,
     pub(super) member: Option<AttributeId>,
+    pub(super) created: Option<AttributeId>,
 }
 
 impl WellKnown {
@@ -85,6 +86,7 @@ impl WellKnown {
             sid: header.attribute("objectSid"),
             primary_group: header.attribute("primaryGroupID"),
             member: header.attribute("member"),
+            created: header.attribute("whenCreated"),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halosync::config::{Config, Document, kinds};
 use halosync::model::Name;
-use halosync::plan::{Action, Change, GuardVerdict, Plan, lint, seal, to_bytes};
+use halosync::plan::{Action, Change, GuardVerdict, Plan, lint, recount, seal, to_bytes};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -111,6 +111,17 @@ proptest! {
         prop_assert_eq!(left == all, !breached);
         let held: u64 = guarded.guards.iter().map(|outcome| outcome.held).sum();
         prop_assert_eq!(held as usize, all.len() - left.len());
+
+        // Counted again it comes to the same, and putting back what waits does not get through, whatever is said of it.
+        prop_assert_eq!(recount(&guarded, &config).found, Vec::<String>::new());
+        let mut forged = guarded.clone();
+        forged.changes = free.changes.clone();
+        for outcome in &mut forged.guards {
+            outcome.verdict = GuardVerdict::Passed;
+            outcome.counted = outcome.counted.min(outcome.allowed);
+            outcome.held = 0;
+        }
+        prop_assert_eq!(!recount(&forged, &config).found.is_empty(), breached);
 
         // Whose account is not disabled after all has nothing else done to them.
         let kept: BTreeSet<_> = free

@@ -1,0 +1,179 @@
+//! Plans that do what no rule of the project does: what somebody made who can make digests, too.
+
+use std::collections::BTreeMap;
+
+use halosync::plan::{Action, AttributeChange, Plan, PlanValue, RuleIndex, Undone};
+
+use super::Desk;
+
+fn value(name: &str, after: &str) -> AttributeChange {
+    AttributeChange {
+        name: name.to_owned(),
+        before: Vec::new(),
+        after: vec![PlanValue::Text(after.to_owned())],
+        merge: false,
+        rule: RuleIndex(0),
+        facts: BTreeMap::new(),
+        cut_from: None,
+        never_reuse: None,
+    }
+}
+
+/// Puts an attribute into the first change that has some.
+fn write(plan: &mut Plan, name: &str) {
+    let attributes = plan
+        .changes
+        .iter_mut()
+        .find_map(|change| match &mut change.action {
+            Action::Modify { attributes } | Action::Create { attributes, .. } => Some(attributes),
+            _ => None,
+        });
+    let attributes = attributes.expect("a change of attributes");
+    attributes.push(value(name, "\\\\files.example.test\\start.cmd"));
+    attributes.sort_by_key(|attribute| attribute.name.to_ascii_lowercase());
+}
+
+#[tokio::test]
+async fn attributes_that_no_rule_of_the_project_writes_are_refused() {
+    for golden in ["leaver", "joiner"] {
+        let desk = Desk::new(golden, 0).await;
+        let told = desk.verify(0).await;
+        assert!(
+            told.contains(
+                "ok          reach         no attribute that no rule of the project writes"
+            ),
+            "{told}"
+        );
+        for name in [
+            "scriptPath",
+            "info",
+            "TELEXNUMBER",
+            "msDS-SupportedEncryptionTypes",
+        ] {
+            desk.plan(0).await;
+            desk.forge(|plan| write(plan, name));
+            let told = desk.refused(6, &[]).await;
+            assert!(
+                told.contains(
+                    "REFUSED     reach         the plan writes what no rule of the project writes"
+                ),
+                "{told}"
+            );
+            assert!(
+                told.contains(&format!(
+                    "writes {name}, which no rule of this project writes in corp"
+                )),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn accounts_made_otherwise_than_the_configuration_says_are_refused() {
+    let desk = Desk::new("joiner", 0).await;
+    type Forgery = (&'static str, fn(&mut Action));
+    let forgeries: &[Forgery] = &[
+        (
+            "makes an account whose first password has 12 characters and must be changed at the first logon, and no mapping of people to corp asks for that",
+            |action| {
+                if let Action::Create { password, .. } = action {
+                    password.length = 12;
+                }
+            },
+        ),
+        (
+            "makes an account whose first password has 24 characters and need not be changed at the first logon",
+            |action| {
+                if let Action::Create { password, .. } = action {
+                    password.must_change = false;
+                }
+            },
+        ),
+        (
+            "makes an account that ends disabled, and no state of people of people makes one so",
+            |action| {
+                if let Action::Create { enable, .. } = action {
+                    *enable = false;
+                }
+            },
+        ),
+    ];
+    for (says, forge) in forgeries {
+        desk.plan(0).await;
+        desk.forge(|plan| {
+            plan.changes
+                .iter_mut()
+                .for_each(|change| forge(&mut change.action))
+        });
+        let told = desk.refused(6, &[]).await;
+        assert!(told.contains(says), "{says}\n---\n{told}");
+    }
+}
+
+/// Anybody can call a plan an undo. What an undo gives back may have been written under other rules, so somebody must
+/// answer for it.
+#[tokio::test]
+async fn what_an_undo_gives_back_beyond_the_rules_needs_somebody_who_answers() {
+    let desk = Desk::new("leaver", 0).await;
+    let undo = |plan: &mut Plan| {
+        write(plan, "info");
+        plan.inputs.undoes = Some(Undone {
+            plan: format!("sha256:{}", "0".repeat(64)),
+            as_of: plan.as_of,
+            journal: format!("sha256:{}", "1".repeat(64)),
+        });
+    };
+    let file = desk.forge(undo);
+    let told = desk.refused(6, &[]).await;
+    for line in [
+        "REFUSED     reach         the plan gives back what no rule writes any more, and nobody answers for it",
+        "gives back info, which no rule of corp writes",
+        "--expect-digest and the digest that was reviewed",
+    ] {
+        assert!(told.contains(line), "{line}\n---\n{told}");
+    }
+    let expected = ["verify", "plan.json", "--expect-digest", &file.digest];
+    let told = desk.run(&expected).await.expect(0).stdout;
+    assert!(
+        told.contains("ok          reach         1 attributes come back that no rule writes any more; the digest is the one expected"),
+        "{told}"
+    );
+    // Rights are not given back at all.
+    let file = desk.forge(|plan| write(plan, "sIDHistory"));
+    let expected = ["--expect-digest", &file.digest];
+    let told = desk.refused(6, &expected).await;
+    assert!(
+        told.contains("writes sIDHistory, which no rule ever writes"),
+        "{told}"
+    );
+}
+
+/// Where signatures are asked for, they are what answers for it: those of the highest class.
+#[tokio::test]
+async fn what_an_undo_gives_back_beyond_the_rules_is_of_the_highest_risk() {
+    let desk = Desk(crate::explain::recorded("leaver"));
+    let guards = "apiVersion: halosync/v1\nkind: Guards\nmetadata: {name: corp}\nspec:\n  target: corp\n  approvals:\n    signers: allowed\n    irreversible: {people: 1}\n";
+    std::fs::write(desk.path().join("guards.yaml"), guards).unwrap();
+    let key = "sam@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPQh0sTXQJwOBGRtPwxJUdU7DqMlXOUfQhGRWFTwOK3K\n";
+    std::fs::write(desk.path().join("allowed"), key).unwrap();
+    desk.plan(0).await;
+    desk.verify(0).await;
+    desk.forge(|plan| {
+        write(plan, "info");
+        plan.inputs.undoes = Some(Undone {
+            plan: format!("sha256:{}", "0".repeat(64)),
+            as_of: plan.as_of,
+            journal: format!("sha256:{}", "1".repeat(64)),
+        });
+    });
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains("they need the signatures of irreversible changes"),
+        "{told}"
+    );
+    assert!(
+        told.contains("REFUSED     approvals     the plan is not approved"),
+        "{told}"
+    );
+}
