@@ -333,8 +333,8 @@ async fn dies_beyond(lab: &Lab, bytes: usize) {
         .args(["--core=0", "--", env!("CARGO_BIN_EXE_halosync")])
         .args(What::Plan.apply());
     let mut environment = lab.environment.clone();
-    let path = std::env::var("PATH").expect("a search path");
-    environment.insert("PATH".to_owned(), path);
+    let path = std::env::var_os("PATH").and_then(|path| path.into_string().ok());
+    environment.extend(path.map(|path| ("PATH".to_owned(), path)));
     let ended = spawn(command, lab, &environment).wait().await;
     let ended = ended.expect("prlimit of util-linux is installed");
     assert_eq!(ended.signal(), Some(SIGXFSZ), "{bytes}: {ended}");
