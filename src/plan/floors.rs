@@ -30,6 +30,8 @@ struct Floor {
     stamp: Option<String>,
     /// Places accounts are moved to while they are disabled.
     leavers: Vec<DnKey>,
+    /// Places others stand in; none when one of them may be anywhere.
+    others: Option<Vec<DnKey>>,
 }
 
 impl Floors {
@@ -86,6 +88,18 @@ impl Floors {
         })
     }
 
+    /// The risk the planner gives a change at least, and every plan says.
+    fn stated(&self, change: &Change) -> Risk {
+        let least = change.least_risk();
+        let floor = self.targets.get(&change.target);
+        match (&change.action, floor) {
+            (Action::Move { after, .. }, Some(floor)) if floor.is_leavers_alone(&after.key()) => {
+                least.max(Risk::High)
+            }
+            _ => least,
+        }
+    }
+
     fn attribute(&self, floor: &Floor, attribute: &AttributeChange) -> Risk {
         let name = attribute.name.to_ascii_lowercase();
         if floor.written.anchors.contains(&name) {
@@ -130,20 +144,45 @@ impl Floor {
             .filter(|lifecycle| lifecycle.spec.target == target)
             .flat_map(|lifecycle| &lifecycle.spec.states);
         let mut leavers = Vec::new();
+        let mut open: Vec<&String> = Vec::new();
         for state in states {
-            let mut enabled = false;
+            let (mut enabled, mut place) = (false, None);
             for step in state.steps() {
                 enabled = step.enabled.unwrap_or(enabled);
-                if let (false, Some(place)) = (enabled, step.placement) {
-                    leavers.extend(tail(place));
+                // What a stage does not say stays as in the one before.
+                place = step.placement.or(place);
+                match place {
+                    Some(place) if enabled => open.push(place),
+                    Some(place) => leavers.extend(tail(place)),
+                    None => {}
                 }
             }
+        }
+        let mappings = config.mappings.values();
+        for mapping in mappings.filter(|mapping| mapping.spec.target == target) {
+            open.push(&mapping.spec.placement);
+            let templates = config.templates.values();
+            let templates = templates.filter(|one| one.spec.mapping == mapping.name.as_str());
+            open.extend(templates.filter_map(|one| one.spec.placement.as_ref()));
         }
         Self {
             written,
             stamp,
             leavers,
+            others: open.into_iter().map(|place| tail(place)).collect(),
         }
+    }
+
+    /// Whether nobody but leavers is moved to a place.
+    fn is_leavers_alone(&self, place: &DnKey) -> bool {
+        let nearest = |places: &[DnKey]| {
+            let around = places.iter().filter(|around| place.is_at_or_under(around));
+            around.map(|around| around.as_str().len()).max()
+        };
+        let Some(others) = &self.others else {
+            return false;
+        };
+        nearest(&self.leavers) > nearest(others)
     }
 }
 
@@ -160,6 +199,15 @@ fn tail(place: &str) -> Option<DnKey> {
 fn filetime(at: jiff::Timestamp) -> Option<i64> {
     const UNIX: i64 = 11_644_473_600;
     (at.as_second() + UNIX).checked_mul(10_000_000)
+}
+
+fn word(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Low => "low",
+        Risk::Medium => "medium",
+        Risk::High => "high",
+        Risk::Irreversible => "irreversible",
+    }
 }
 
 fn is_expiry(name: &str) -> bool {
@@ -197,6 +245,7 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
         .map(|target| (target, Written::of(config, target)))
         .collect();
     let bare = bare(plan);
+    let floors = Floors::of(config, plan);
     let nothing = Written::default();
     let undoes = plan.inputs.undoes.is_some();
     for change in &plan.changes {
@@ -266,6 +315,17 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                     "change {id} makes an account that ends {ends}, and no state of people of {source} makes one so"
                 ));
             }
+        }
+        // Limits and proof go by it, and whoever reviews the plan. What an undo moves back is judged by what it undoes.
+        let moves = matches!(change.action, Action::Move { .. });
+        let least = floors.stated(change);
+        if change.risk < least && !(undoes && moves) {
+            found.push(format!(
+                "change {id} ({}) says its risk is {}, and it is {} at least",
+                change.action.kind(),
+                word(change.risk),
+                word(least)
+            ));
         }
         found.extend(of_action(plan, config, change));
     }
@@ -358,6 +418,24 @@ mod tests {
             whole
         );
         assert_eq!(same("{{ person.place }}"), None);
+    }
+
+    #[test]
+    fn where_leavers_stand_is_told_by_the_nearest_place() {
+        let key = |text: &str| Dn::parse(text).unwrap().key();
+        let floor = |others: Option<Vec<DnKey>>| Floor {
+            leavers: vec![key("OU=Leavers,OU=People,DC=example,DC=test")],
+            others,
+            ..Floor::default()
+        };
+        let people = floor(Some(vec![key("OU=People,DC=example,DC=test")]));
+        assert!(people.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
+        assert!(people.is_leavers_alone(&key("OU=2026,OU=Leavers,OU=People,DC=example,DC=test")));
+        assert!(!people.is_leavers_alone(&key("OU=Sales,OU=People,DC=example,DC=test")));
+        let both = floor(Some(vec![key("OU=Leavers,OU=People,DC=example,DC=test")]));
+        assert!(!both.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
+        let anywhere = floor(None);
+        assert!(!anywhere.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
     }
 
     #[test]

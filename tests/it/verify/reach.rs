@@ -69,6 +69,64 @@ async fn attributes_that_no_rule_of_the_project_writes_are_refused() {
     }
 }
 
+/// Limits on removals and the proof of reads go by the risk a move has, and reviewers by every other.
+#[tokio::test]
+async fn a_risk_said_to_be_less_than_it_is_is_refused() {
+    let desk = Desk::new("leaver", 0).await;
+    for (kind, says) in [
+        (
+            "move",
+            "(move) says its risk is low, and it is high at least",
+        ),
+        (
+            "disable",
+            "(disable) says its risk is low, and it is high at least",
+        ),
+    ] {
+        desk.plan(0).await;
+        desk.forge(|plan| {
+            let change = plan
+                .changes
+                .iter_mut()
+                .find(|one| one.action.kind() == kind);
+            change.expect("one of the kind").risk = halosync::plan::Risk::Low;
+        });
+        let told = desk.refused(6, &[]).await;
+        assert!(told.contains(says), "{told}");
+    }
+}
+
+/// A new account may run what somebody else wants, too, and one that is over before it begins is none.
+#[tokio::test]
+async fn what_a_new_account_is_given_counts_for_its_risk() {
+    use halosync::plan::{Floors, Risk};
+    let desk = Desk::new("joiner", 0).await;
+    let config = crate::plan::config_of(desk.path());
+    let risk = |name: &str, after: &str| {
+        let mut plan = desk.file().content;
+        let change = plan
+            .changes
+            .iter_mut()
+            .find(|change| matches!(change.action, Action::Create { .. }));
+        let mut change = change.expect("somebody is new").clone();
+        if let Action::Create { attributes, .. } = &mut change.action {
+            attributes.push(value(name, after));
+        }
+        (
+            change.least_risk(),
+            Floors::of(&config, &plan).risk(&change),
+        )
+    };
+    assert_eq!(risk("title", "Lead"), (Risk::Medium, Risk::Medium));
+    for name in ["scriptPath", "servicePrincipalName", "userAccountControl"] {
+        assert_eq!(risk(name, "x"), (Risk::High, Risk::High), "{name}");
+    }
+    let past = risk("accountExpires", "130000000000000000");
+    assert_eq!(past, (Risk::Medium, Risk::High));
+    let never = risk("accountExpires", "9223372036854775807");
+    assert_eq!(never, (Risk::Medium, Risk::Medium));
+}
+
 #[tokio::test]
 async fn accounts_made_otherwise_than_the_configuration_says_are_refused() {
     let desk = Desk::new("joiner", 0).await;
