@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::written::{self, Written};
-use super::{Action, AttributeChange, Change, Plan, PlanValue, Risk};
+use super::{Action, AttributeChange, Cause, Change, Plan, PlanValue, Risk};
 use crate::config::{Config, attribute_never_written, parse_days, parse_duration};
 use crate::mapping::NEVER_EXPIRES;
 use crate::model::{Dn, DnKey, Guid, Name, default_schema};
@@ -346,6 +346,28 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
                 change.id.0
             ));
         }
+    }
+    // An undo needs no proof of anybody's read, so nothing else may be one.
+    let undoes = plan.inputs.undoes.is_some();
+    let kind = change.action.kind();
+    if undoes != (change.cause == Cause::Undo) {
+        found.push(format!(
+            "change {} is {}the undo of one, and the plan is {}",
+            change.id.0,
+            if undoes { "not " } else { "" },
+            if undoes { "one" } else { "none" }
+        ));
+    }
+    let (wrong, who) = match &change.action {
+        Action::Create { .. }
+        | Action::Adopt { .. }
+        | Action::Delete { .. }
+        | Action::ResetPassword {} => (undoes, "an undo never does"),
+        Action::Restore { .. } => (!undoes, "nothing but an undo does"),
+        _ => (false, ""),
+    };
+    if wrong {
+        found.push(format!("change {} is a {kind}, which {who}", change.id.0));
     }
     let named = || {
         let mut groups = config.groups.values();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use halosync::plan::{Action, AttributeChange, Plan, PlanValue, RuleIndex, Undone};
+use halosync::plan::{Action, AttributeChange, Cause, Plan, PlanValue, RuleIndex, Undone};
 
 use super::Desk;
 
@@ -169,6 +169,67 @@ async fn accounts_made_otherwise_than_the_configuration_says_are_refused() {
     }
 }
 
+/// The way an undo looks, made by somebody else.
+fn call_it_an_undo(plan: &mut Plan) {
+    plan.inputs.undoes = Some(Undone {
+        plan: format!("sha256:{}", "0".repeat(64)),
+        as_of: plan.as_of,
+        journal: format!("sha256:{}", "1".repeat(64)),
+    });
+    for change in &mut plan.changes {
+        change.cause = Cause::Undo;
+    }
+}
+
+#[tokio::test]
+async fn what_an_undo_never_does_is_refused() {
+    let desk = Desk::new("joiner", 0).await;
+    desk.forge(call_it_an_undo);
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains("is a create, which an undo never does"),
+        "{told}"
+    );
+    // Half of it is not enough.
+    desk.plan(0).await;
+    desk.forge(|plan| {
+        call_it_an_undo(plan);
+        plan.inputs.undoes = None;
+    });
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains("is the undo of one, and the plan is none"),
+        "{told}"
+    );
+    desk.plan(0).await;
+    desk.forge(|plan| {
+        let causes: Vec<Cause> = plan.changes.iter().map(|change| change.cause).collect();
+        call_it_an_undo(plan);
+        for (change, cause) in plan.changes.iter_mut().zip(causes) {
+            change.cause = cause;
+        }
+    });
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains("is not the undo of one, and the plan is one"),
+        "{told}"
+    );
+    // Nothing else brings anybody back.
+    desk.plan(0).await;
+    desk.forge(|plan| {
+        let change = plan.changes.last_mut().expect("a change");
+        change.object.guid = halosync::model::Guid::parse("00000000-0000-0000-0000-00000000beef");
+        change.object.created_by = None;
+        change.action = Action::Restore { whole: true };
+        change.risk = halosync::plan::Risk::High;
+    });
+    let told = desk.run(&["verify", "plan.json"]).await.expect(6).stdout;
+    assert!(
+        told.contains("is a restore, which nothing but an undo does"),
+        "{told}"
+    );
+}
+
 /// Anybody can call a plan an undo. What an undo gives back may have been written under other rules, so somebody must
 /// answer for it.
 #[tokio::test]
@@ -176,11 +237,7 @@ async fn what_an_undo_gives_back_beyond_the_rules_needs_somebody_who_answers() {
     let desk = Desk::new("leaver", 0).await;
     let undo = |plan: &mut Plan| {
         write(plan, "info");
-        plan.inputs.undoes = Some(Undone {
-            plan: format!("sha256:{}", "0".repeat(64)),
-            as_of: plan.as_of,
-            journal: format!("sha256:{}", "1".repeat(64)),
-        });
+        call_it_an_undo(plan);
     };
     let file = desk.forge(undo);
     let told = desk.refused(6, &[]).await;
@@ -219,11 +276,7 @@ async fn what_an_undo_gives_back_beyond_the_rules_is_of_the_highest_risk() {
     desk.verify(0).await;
     desk.forge(|plan| {
         write(plan, "info");
-        plan.inputs.undoes = Some(Undone {
-            plan: format!("sha256:{}", "0".repeat(64)),
-            as_of: plan.as_of,
-            journal: format!("sha256:{}", "1".repeat(64)),
-        });
+        call_it_an_undo(plan);
     });
     let told = desk.refused(6, &[]).await;
     assert!(
