@@ -33,6 +33,7 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
             let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
             Failure::file("read", path, &missing)
         })?;
+    let bytes = sealed::opened(context, Keys::At(&verb.project), path, bytes)?;
     let audit = Audit::of(&bytes);
     let mut checks = Checks::default();
     checks.add(Name::Chain, chain(&audit));

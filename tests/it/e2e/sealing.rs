@@ -369,6 +369,37 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
         digests.push(digest(&shown.stdout));
     }
     assert_eq!(digests[0], digests[1]);
+    // A journal that was sealed afterwards is as good.
+    let clear = std::fs::read(dir.join(&journal)).expect("reads");
+    let armoured = age::encrypt_and_armor(&recipient, &clear).expect("encrypts");
+    lab.write("sealed.journal.jsonl.age", &armoured);
+    let verify = [
+        "verify",
+        "journal",
+        "sealed.journal.jsonl.age",
+        "--plan",
+        "plan.json.age",
+        "--report",
+        "report.json",
+    ];
+    silent(lab.run(&verify).await.expect(0));
+    lab.run(&[&verify[..], &["--identity", &foreign]].concat())
+        .await
+        .expect(77);
+    let sealed = [
+        "undo",
+        "--plan",
+        "plan.json.age",
+        "--journal",
+        "sealed.journal.jsonl.age",
+        "--from",
+        "undone",
+        "--out",
+        "undo-sealed.age",
+    ];
+    silent(lab.run(&sealed).await.expect(0));
+    let shown = ["show", "undo-sealed.age", "--format", "json"];
+    assert_eq!(digest(&lab.run(&shown).await.expect(0).stdout), digests[0]);
     let refused = silent(lab.run(&["apply", "undo.age"]).await.expect(6));
     assert!(
         refused.stderr.contains("not approved"),
