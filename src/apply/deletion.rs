@@ -15,11 +15,12 @@ use crate::plan::PlanValue;
 
 const MEMBER_OF: &str = "memberOf";
 
-/// What to do about an account that is to be gone. `was` is the anchor, and what the plan has of the account.
+/// What to do about an account that is to be gone. Since when it is disabled, and when anything of it was written last;
+/// `was` is the anchor, and what the plan has of the account.
 pub(super) fn look(
     guid: Guid,
     dn: &Dn,
-    since: jiff::Timestamp,
+    (since, last_written): (jiff::Timestamp, Option<jiff::Timestamp>),
     was: (&str, &BTreeMap<String, Vec<PlanValue>>),
     found: Option<Examined>,
 ) -> Look {
@@ -98,6 +99,22 @@ pub(super) fn look(
     }
     if let Some((attribute, planned, now)) = edited(entry, before) {
         return moved(&attribute, planned, now);
+    }
+    // What had no value then, or was not read, has no line in the plan: "legal hold" may stand in any of them.
+    match (last_written, found.facts.last_written) {
+        (None, _) => {}
+        (Some(planned), Some(now)) if planned == now => {}
+        (Some(planned), Some(now)) => {
+            return keeps(format!(
+                "something of the account was written {now}, and when the plan was made the last time was {planned}: look what it says, and plan again"
+            ));
+        }
+        (Some(_), None) => {
+            return keeps(
+                "replPropertyMetaData cannot be read, so nobody can say whether somebody has written to the account since the plan was made"
+                    .to_owned(),
+            );
+        }
     }
     if let Some(first) = found.below.first() {
         let more = match found.below.len() {
@@ -209,6 +226,7 @@ mod tests {
                 control_changed: Some(SINCE.parse().unwrap()),
                 protected: Some(false),
                 password_changed: None,
+                last_written: Some(SINCE.parse().unwrap()),
             },
             below: Vec::new(),
         }
@@ -229,7 +247,8 @@ mod tests {
         ];
         let dn = Dn::parse("cn=jane,DC=example,DC=test").unwrap();
         let was = ("employeeID", &before.into());
-        look(guid(), &dn, SINCE.parse().unwrap(), was, found)
+        let since = SINCE.parse().unwrap();
+        look(guid(), &dn, (since, Some(since)), was, found)
     }
 
     #[test]
@@ -248,6 +267,8 @@ mod tests {
         let changes: &[Change] = &[
             |found| found.facts.control_changed = Some("2026-10-01T08:00:01Z".parse().unwrap()),
             |found| found.facts.control_changed = None,
+            |found| found.facts.last_written = Some("2026-10-01T08:00:01Z".parse().unwrap()),
+            |found| found.facts.last_written = None,
             |found| found.facts.protected = Some(true),
             |found| found.facts.protected = None,
             |found| found.below = vec![Dn::parse("CN=phone,CN=Jane,DC=example,DC=test").unwrap()],

@@ -307,12 +307,14 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             Action::Delete {
                 disabled_since,
                 anchor,
+                last_written,
                 before,
                 ..
             } => Goal::Deleted {
                 guid: object,
                 dn: &change.object.dn,
                 since: *disabled_since,
+                last_written: *last_written,
                 anchor,
                 before,
             },

@@ -11,7 +11,7 @@ use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
 use super::outcome::Counts;
 use crate::model::Guid;
-use crate::plan::{Action, ChangeId};
+use crate::plan::{Action, ChangeId, PlanFile};
 
 /// Format version of a journal.
 pub const FORMAT: &str = "halosync/journal/v2";
@@ -180,6 +180,27 @@ pub enum StepState {
     Failed,
 }
 
+/// Whether all of a plan was applied, as its journal tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// The last apply was interrupted, left something, or there was none.
+    No,
+    /// It was.
+    At {
+        /// When.
+        at: jiff::Timestamp,
+        /// How many changes have no write, because they were found as desired.
+        found: u64,
+    },
+    /// It says so, and its own lines do not.
+    Unfounded {
+        /// How many changes it says were written.
+        claimed: u64,
+        /// How many have a last write that is done.
+        done: u64,
+    },
+}
+
 /// What earlier applies of the same plan left in the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
@@ -323,11 +344,34 @@ impl History {
         self.ended
     }
 
-    /// When an apply found or made all of so many changes as planned, and nothing was left.
-    pub fn completed(&self, changes: usize) -> Option<jiff::Timestamp> {
-        let (at, counts) = self.ended?;
-        let achieved = counts.done + counts.already_as_desired;
-        (achieved == changes as u64 && counts.total() == achieved).then_some(at)
+    /// Whether an apply found or made all changes of the plan as planned, as its last end says. What that says was written
+    /// must have lines: anybody can write one line that says all is done. For what was found as desired there are none.
+    pub fn completed(&self, plan: &PlanFile) -> Completed {
+        let changes = plan.content.changes.as_slice();
+        let Some((at, counts)) = self.ended else {
+            return Completed::No;
+        };
+        let achieved = counts.done.saturating_add(counts.already_as_desired);
+        if achieved != changes.len() as u64 || counts.total() != achieved {
+            return Completed::No;
+        }
+        let done = changes
+            .iter()
+            .filter(|change| {
+                let last = Step::last_of(&change.action);
+                self.step(&change.id, last) == Some(StepState::Done)
+            })
+            .count() as u64;
+        if counts.done > done {
+            return Completed::Unfounded {
+                claimed: counts.done,
+                done,
+            };
+        }
+        Completed::At {
+            at,
+            found: changes.len() as u64 - done,
+        }
     }
 
     /// How many changes have a write that is done, and how many one of which nobody knows how it ended.

@@ -65,6 +65,7 @@ pub(super) enum Goal<'a> {
         /// Where it stood when the plan was made.
         dn: &'a Dn,
         since: jiff::Timestamp,
+        last_written: Option<jiff::Timestamp>,
         anchor: &'a str,
         before: &'a BTreeMap<String, Vec<PlanValue>>,
     },
@@ -188,6 +189,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 guid,
                 dn,
                 since,
+                last_written,
                 anchor,
                 before,
             } => {
@@ -197,7 +199,13 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 {
                     return Ok(Look::Settled(ChangeOutcome::conflict(why)));
                 }
-                Ok(deletion::look(guid, dn, since, (anchor, before), found))
+                Ok(deletion::look(
+                    guid,
+                    dn,
+                    (since, last_written),
+                    (anchor, before),
+                    found,
+                ))
             }
             Goal::Restored { guid, dn } => self.restored(guid, dn).await,
         }

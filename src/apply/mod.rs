@@ -36,7 +36,9 @@ use tokio::sync::watch;
 pub use audit::{Audit, RunSeen, Unsettled};
 pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};
-pub use history::{FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState};
+pub use history::{
+    Completed, FORMAT as JOURNAL_FORMAT, History, Line, Step, StepResult, StepState,
+};
 pub use journal::{Journal, JournalError, Medium, read_journal};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,

@@ -4,7 +4,7 @@
 //! in the plan bind the people and the files of the configuration it was made from.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,14 +13,16 @@ use super::args::SinceArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{Reads, recorded_people};
+use super::plan::{Reads, recorded_directory, recorded_people};
 use super::project::Project;
 use super::sealed::{self, Keys, Seal};
 use crate::apply::Outcome;
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
-use crate::model::{Name, PeopleSnapshot};
-use crate::plan::{self, Applied, ChangeId, Edits, Evidence, PlanError, PlanFile, PlanInput};
-use crate::snapshot::people_digest;
+use crate::model::{Guid, Name, PeopleSnapshot};
+use crate::plan::{
+    self, Applied, ChangeId, Edits, Evidence, Owners, OwnersOf, PlanError, PlanFile, PlanInput,
+};
+use crate::snapshot::{directory_digest, people_digest};
 
 /// Format of the recorded configuration.
 const FORMAT: &str = "halosync/configuration/v1";
@@ -85,7 +87,16 @@ pub(crate) struct Since {
     /// The configuration it was made from.
     pub(crate) config: Config,
     people: BTreeMap<Name, PeopleSnapshot>,
-    report: Option<(hashbrown::HashSet<ChangeId>, String)>,
+    report: Option<Report>,
+    dir: PathBuf,
+}
+
+/// What the report of an apply says.
+struct Report {
+    achieved: hashbrown::HashSet<ChangeId>,
+    /// The accounts it made.
+    created: HashMap<ChangeId, Guid>,
+    digest: String,
 }
 
 /// Loads what `--since` and `--last-apply` name.
@@ -145,6 +156,7 @@ pub(crate) fn load(
         config,
         people,
         report,
+        dir,
     }))
 }
 
@@ -222,7 +234,7 @@ fn achieved(
     project: &Project,
     path: &Path,
     plan: &PlanFile,
-) -> Result<(hashbrown::HashSet<ChangeId>, String), Failure> {
+) -> Result<Report, Failure> {
     let bytes = sealed::read(context, Keys::Of(project), path)?;
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(
@@ -243,17 +255,25 @@ fn achieved(
         )
         .help("name the report of the apply of the plan that stands in the recording"));
     }
-    let changes = report.changes.into_iter();
-    let achieved = changes.filter(|change| change.outcome.is_achieved());
-    Ok((
-        achieved.map(|change| change.id).collect(),
-        hex::encode(Sha256::digest(&bytes)),
-    ))
+    let changes = report.changes.iter();
+    let achieved = changes.clone().filter(|one| one.outcome.is_achieved());
+    Ok(Report {
+        achieved: achieved.map(|change| change.id.clone()).collect(),
+        created: changes
+            .filter_map(|change| Some((change.id.clone(), change.created?)))
+            .collect(),
+        digest: hex::encode(Sha256::digest(&bytes)),
+    })
 }
 
 impl Since {
     /// What was edited in the directory since.
-    pub(crate) fn edits(&self, reads: &Reads) -> Result<Edits, Failure> {
+    pub(crate) fn edits(
+        &self,
+        context: &Context,
+        project: &Project,
+        reads: &Reads,
+    ) -> Result<Edits, Failure> {
         for (name, identity) in &self.plan.content.targets {
             let now = reads
                 .directories
@@ -276,22 +296,68 @@ impl Since {
             commit: None,
             uncommitted: false,
         };
-        let then = plan::build_unguarded(then, Evidence::Unasked).map_err(|error| {
+        let incomparable = |error: PlanError| {
             Failure::new(
                 Exit::InvalidConfiguration,
                 format!("--since: what was wanted then cannot be compared with this read: {error}"),
             )
             .help("read the directories again instead of planning from a recording (--from)")
-        })?;
+        };
+        let now = plan::build_unguarded(then.clone(), Evidence::Unasked).map_err(incomparable)?;
         let applied = Applied {
             plan: &self.plan,
             report: self
                 .report
                 .as_ref()
-                .map(|(achieved, digest)| (achieved, digest.as_str())),
+                .map(|report| (&report.achieved, report.digest.as_str())),
             people: &self.people,
         };
-        Ok(Edits::new(&applied, &then))
+        let mut edits = Edits::new(&applied, &now);
+        let mut owners = Owners::default();
+        if !edits.unaccounted().is_empty() {
+            owners = self.owners(context, project, &then, edits.unaccounted())?;
+        }
+        // Of several records of one person, those that did not count may do so now.
+        let mut sources = self.config.sources.values();
+        if sources.any(|source| source.spec.person.same_person.is_some()) {
+            let others = Owners::find(&then, OwnersOf::OtherRecords, &self.plan);
+            owners.add(others.map_err(incomparable)?);
+        }
+        edits.know(owners);
+        Ok(edits)
+    }
+
+    /// Whose account was whose then, of people who seem to have none now.
+    fn owners(
+        &self,
+        context: &Context,
+        project: &Project,
+        then: &PlanInput<'_>,
+        people: &hashbrown::HashSet<plan::PersonOf>,
+    ) -> Result<Owners, Failure> {
+        let (none, report) = (HashMap::new(), self.report.as_ref());
+        let created = report.map_or(&none, |report| &report.created);
+        let mut owners = Owners::told(&self.plan, people, created, |id| {
+            report.map(|report| report.achieved.contains(id))
+        });
+        let mut directories = BTreeMap::new();
+        for (name, read) in &self.plan.content.inputs.directories {
+            let recorded = recorded_directory(context, project, &self.dir, name)?;
+            if directory_digest(&recorded) != read.digest {
+                return Err(altered(
+                    &self.dir,
+                    &format!("the read of {name} is not the one the plan was made from"),
+                ));
+            }
+            directories.insert(name.clone(), recorded);
+        }
+        let then = PlanInput {
+            directories: &directories,
+            ..then.clone()
+        };
+        let found = Owners::find(&then, OwnersOf::People(people), &self.plan);
+        owners.add(found.map_err(|error| altered(&self.dir, &error.to_string()))?);
+        Ok(owners)
     }
 
     /// Whether a configuration is the one of the recording.

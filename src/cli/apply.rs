@@ -39,7 +39,14 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     }
     let project = project::load(context, &verb.project)?;
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
-    checks::of_changes(context, Some(&project), &verb.plan, &file, &mut checks)?;
+    checks::of_changes(
+        context,
+        Some(&project),
+        &verb.plan,
+        &file,
+        verb.expect_digest.is_some(),
+        &mut checks,
+    )?;
     checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
     checks.pass()?;
     let settings = settings(context, &project, &file)?;

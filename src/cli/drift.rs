@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
         .latest()
         .unwrap_or_else(|| planning::whole_seconds(context.now()));
     let edits = match &since {
-        Some(since) => Some(since.edits(&reads)?),
+        Some(since) => Some(since.edits(context, project, &reads)?),
         None => None,
     };
     let evidence = edits.as_ref().map_or(Evidence::Unasked, Evidence::Known);

@@ -90,7 +90,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         last_good: last_good.as_ref(),
         as_of,
         edits: match &since {
-            Some(since) => Some(since.edits(&reads)?),
+            Some(since) => Some(since.edits(context, &project, &reads)?),
             None => None,
         },
     };

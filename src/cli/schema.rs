@@ -1,7 +1,8 @@
-//! `halosync schema`: the JSON Schemas of the configuration and of plans, for editors and other programs.
+//! `halosync schema`: the JSON Schemas of the configuration, of plans and of what commands say, for editors and other programs.
 
 use std::io::{self, Write};
 
+use crate::cli::verify::told::Told;
 use crate::config::schema::{self, Draft};
 use crate::inventory::report::{DirectoryReport, SourceReport};
 use crate::plan::{DriftReport, PlanFile, RedactedPlan};
@@ -28,6 +29,8 @@ pub fn files() -> Vec<(String, String)> {
         schemas.push(("probe-source", source.to_value()));
         let directory = generator().into_root_schema_for::<DirectoryReport>();
         schemas.push(("probe-directory", directory.to_value()));
+        let verification = generator().into_root_schema_for::<Told>();
+        schemas.push(("verification", verification.to_value()));
         for (stem, schema) in schemas {
             files.push((
                 format!("{folder}{stem}.schema.json"),

@@ -126,6 +126,19 @@ pub(crate) fn read(context: &Context, keys: Keys<'_>, path: &Path) -> Result<Vec
     std::fs::File::open(path)
         .and_then(|file| file.take(MOST_SEALED + 1).read_to_end(&mut bytes))
         .map_err(|error| Failure::file("read", path, &error))?;
+    opened(context, keys, path, bytes)
+}
+
+/// What bytes of a file hold in clear, decrypted when they are encrypted.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn opened(
+    context: &Context,
+    keys: Keys<'_>,
+    path: &Path,
+    bytes: Vec<u8>,
+) -> Result<Vec<u8>, Failure> {
     if !is_sealed(&bytes) {
         return Ok(bytes);
     }

@@ -36,7 +36,9 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
             &format!("{}.journal.jsonl", super::apply::short_digest(&undone)),
         )
     });
-    let (deeds, journal) = deeds(&journal_path, &undone)?;
+    let bytes = journal_bytes(&journal_path)?;
+    let bytes = sealed::opened(context, Keys::At(&verb.project), &journal_path, bytes)?;
+    let (deeds, journal) = deeds(&journal_path, &bytes, &undone)?;
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &undone)?;
     let seal = Seal::of(&project)?;
@@ -95,6 +97,7 @@ fn plan_path(verb: &Undo) -> Result<PathBuf, Failure> {
     let found = journal
         .file_name()
         .and_then(|name| name.to_str())
+        .map(|name| name.strip_suffix(".age").unwrap_or(name))
         .and_then(|name| name.strip_suffix(".journal.jsonl"))
         .and_then(|name| name.rsplit_once('.'))
         .and_then(|(name, _)| {
@@ -115,9 +118,12 @@ fn plan_path(verb: &Undo) -> Result<PathBuf, Failure> {
 }
 
 /// What the journal tells of each change, and its digest.
-fn deeds(path: &Path, undone: &PlanFile) -> Result<(HashMap<ChangeId, Deed>, String), Failure> {
-    let bytes = journal_bytes(path)?;
-    let history = History::read(&bytes, &undone.digest).map_err(|error| {
+fn deeds(
+    path: &Path,
+    bytes: &[u8],
+    undone: &PlanFile,
+) -> Result<(HashMap<ChangeId, Deed>, String), Failure> {
+    let history = History::read(bytes, &undone.digest).map_err(|error| {
         let help = match &error {
             JournalError::OtherPlan { .. } => {
                 "name the journal of this very plan with --journal, or the plan of this journal with --plan"
@@ -142,7 +148,7 @@ fn deeds(path: &Path, undone: &PlanFile) -> Result<(HashMap<ChangeId, Deed>, Str
             Some((change.id.clone(), Deed { before, created }))
         })
         .collect();
-    let whole = bytes.get(..history.valid_bytes()).unwrap_or(&bytes);
+    let whole = bytes.get(..history.valid_bytes()).unwrap_or(bytes);
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(whole)));
     Ok((deeds, digest))
 }

@@ -66,6 +66,7 @@ codes! {
     DUPLICATE_NAME = "duplicate-name";
     DUPLICATE_ROW = "duplicate-row";
     DUPLICATE_STATE = "duplicate-state";
+    CONSTANT_FAILS = "constant-fails";
     EMPTY_CONSTANT = "empty-constant";
     EMPTY_TEMPLATE = "empty-template";
     EMPTY_VALUE = "empty-value";

@@ -45,7 +45,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::model::{Fact, FactType, FieldIndex, Name, Person};
+use crate::model::{Fact, FactType, FieldIndex, Name, Person, PersonKey};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
@@ -234,6 +234,31 @@ impl Template {
             [ir::Node::Raw(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// What it gives whoever it is for; `None` when a fact, a table or the day decides.
+    pub fn constant(&self) -> Option<Result<CompactString, EvalError>> {
+        let decided = !self.program.slots.is_empty()
+            || !self.program.tables.is_empty()
+            || self.timing().is_anytime();
+        if decided {
+            return None;
+        }
+        let nobody = Person {
+            key: PersonKey::new(""),
+            in_scope: true,
+            facts: Box::default(),
+            faults: Box::default(),
+            held: Box::default(),
+        };
+        let context = PersonContext {
+            person: &nobody,
+            account: &[],
+            as_of: jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC),
+            tables: &Tables::default(),
+        };
+        let escape = eval::Escape::None;
+        Some(eval::render(&self.program, &self.nodes, &context, escape))
     }
 
     /// The texts around the values it puts in: one more than there are values, some of them empty. `None` when a

@@ -13,19 +13,19 @@ mod names;
 mod naming;
 mod rule;
 mod schema;
-mod value;
 mod wanted;
 
+use crate::model::value;
+pub use crate::model::value::{
+    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, is_reference,
+    is_same_value, length, means_empty, shortened, ticks, with_folded,
+};
 pub use account::Spoken;
 pub use addresses::{ADDRESSES, Moved, bare, is_address, kept};
 pub use compose::{Composition, Decides, Origin, RoleTemplate, Slot};
 pub use names::{Candidates, Flavour, NameRule, Reach};
 pub use naming::is_logon_name;
 pub use rule::{AttributeRule, RuleKind};
-pub use value::{
-    BadValue, Cleared, NEVER_EXPIRES, canonical, cleared, equal, fold, is_expiry, is_reference,
-    is_same_value, length, means_empty, shortened, ticks, with_folded,
-};
 pub use wanted::{Notes, Problem, Wanted};
 
 use crate::config::kinds;

@@ -207,7 +207,7 @@ fn anchor_of<'e>(entry: &'e Entry, anchors: &[AttributeId]) -> Option<(Attribute
 }
 
 /// Whether an account was left behind by somebody who came back and got a new one: only a link gives it back.
-fn is_replaced(mapping: &Mapping, entry: &Entry) -> bool {
+pub fn is_replaced(mapping: &Mapping, entry: &Entry) -> bool {
     let stamp = mapping.stamp.as_ref().and_then(|rule| entry.value(rule.id));
     let stamp = stamp.and_then(Stamp::parse);
     stamp.is_some_and(|stamp| stamp.what == REPLACED)

@@ -90,6 +90,10 @@ pub struct DeletionFacts {
     /// among the replication metadata, and no value anybody can read). Tells what a `pwdLastSet` of 0 does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_changed: Option<jiff::Timestamp>,
+    /// When anything of it was last written on the controller where it was, in whole seconds: any attribute, read or not,
+    /// but for what a logon writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_written: Option<jiff::Timestamp>,
 }
 
 /// What becomes of deleted objects in a directory.

@@ -32,6 +32,7 @@ codes! {
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
+        ANCHOR_LOST "anchor-lost" "write the anchor back into the account; or let a Links document say whose it is, or under forbidden that it is not this person's, who then gets another";
         ATTRIBUTE_READ_ONLY "attribute-read-only" "take the rule out, or say ifUnknown: warn in it";
         ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";
@@ -48,7 +49,7 @@ codes! {
         DELETE_TOO_EARLY "delete-too-early" "nothing; the account is deleted when it has been disabled long enough";
         DELETE_UNDATED "delete-undated" "let the reading account see replPropertyMetaData, and read the directory again with this configuration";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
-        DRIFT_ASK "drift-ask" "correct the value in HaloITSM or the rule, write the wanted value back by hand, let an exception spare the attribute, or change what drift says of it";
+        DRIFT_ASK "drift-ask" "correct the value in HaloITSM or the rule, write the wanted value back by hand, name a member that is to stay in `keep`, let an exception spare the attribute, or change what drift says of it";
         DRIFT_UNDETERMINED "drift-undetermined" "plan with --since and the recording of the last plan applied (and --last-apply with the report of its apply), or write the wanted value by hand";
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
@@ -95,6 +96,7 @@ codes! {
         SAME_PERSON_ACCOUNTS "same-person-accounts" "say in a Links document which account is the person's; the others are left as they are";
         SAME_PERSON_UNCLEAR "same-person-unclear" "add a condition to prefer that tells the records apart, or correct them in HaloITSM";
         SAME_PERSON_UNPROVEN "same-person-unproven" "read again; another record of the person, with an account, may be in the part that is missing";
+        SAME_PERSON_VANISHED "same-person-vanished" "let a Links document say that the account is this person's, or under forbidden that it is not; or bring the record back in HaloITSM";
         STAMP_UNREADABLE "stamp-unreadable" "correct or clear the attribute that carries the stamp; nobody else may write it";
         STOP_UNREACHED "stop-unreached" "disable the account by hand now, then settle why it cannot be found";
         UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";
@@ -143,6 +145,7 @@ codes! {
         RESET_UNDATED "reset-undated" "pwdLastSet is 0 and the reading account does not see replPropertyMetaData; let it, or reset these passwords by hand and give the writing account Unexpire-Password";
         SECONDARY_ACCOUNT "secondary-account" "accounts that carry the anchor of a secondary record of somebody who has another account; nothing is done with them, take the anchor off or delete them by hand";
         STAGES_UNCOUNTED "stages-uncounted" "people are in a state without a date since when, and the target keeps no stamps; name an attribute for them (stamp), or fill in the date";
+        STAMP_BEFORE_ACCOUNT "stamp-before-account" "a stamp says that something began before there was the account; it is counted from now";
         STAMP_FOREIGN "stamp-foreign" "the attribute of stamps carries something else; choose one nobody else writes";
         UNCOVERED_VALUE "uncovered-value" "people have values that no template or condition speaks of; add a rule, or leave it if that is meant";
         UNDO_ALREADY "undo-already" "changes that were written and are as before again";

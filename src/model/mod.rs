@@ -16,6 +16,7 @@ mod object_name;
 mod people;
 mod protection;
 mod replication;
+pub mod value;
 
 pub use attribute::{AttributeDef, Schema, Syntax, default_schema};
 pub use directory::{
@@ -36,7 +37,8 @@ pub use people::{
 };
 pub use protection::denies_deletion;
 pub use replication::{
-    NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written, written,
+    NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written,
+    last_written_at_all, written,
 };
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).

@@ -65,31 +65,62 @@ pub fn attribute_type(oid: &str, int_id: Option<i64>) -> Option<u32> {
     Some(place << 16 | last)
 }
 
-/// The last originating write of an attribute, by a `replPropertyMetaData` of version 1. `None` when it does not tell.
-pub fn written(metadata: &[u8], attribute: u32) -> Option<Written> {
+/// Attributes that the directory writes when somebody signs in or tries to (1.2.840.113556.1.4): `lockoutTime` (662),
+/// `lastLogonTimestamp` (1696), and what is kept of interactive logons (1970 to 1973). They say nothing of a decision.
+const LOGONS: [u32; 6] = [
+    0x0009_0296,
+    0x0009_06a0,
+    0x0009_07b2,
+    0x0009_07b3,
+    0x0009_07b4,
+    0x0009_07b5,
+];
+
+/// The last originating write of anything but [`LOGONS`]. Members of groups and other linked values are not in this
+/// metadata. `None` when it does not tell.
+pub fn last_written_at_all(metadata: &[u8]) -> Option<jiff::Timestamp> {
+    let entries = entries(metadata)?;
+    let of_decisions = entries
+        .filter(|entry| number(entry, 0).is_none_or(|attribute| !LOGONS.contains(&attribute)));
+    // One that cannot be read makes the whole unknown: it may be the last one.
+    let moments: Option<Vec<_>> = of_decisions
+        .map(|entry| moment(entry).filter(|_| number(entry, 0).is_some()))
+        .collect();
+    moments?.into_iter().max()
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// The entries of a `replPropertyMetaData` of version 1.
+fn entries(metadata: &[u8]) -> Option<std::slice::ChunksExact<'_, u8>> {
     let (head, entries) = metadata.split_first_chunk::<HEAD>()?;
-    let number = |bytes: &[u8], at: usize| {
-        let bytes = bytes.get(at..at + 4)?;
-        Some(u32::from_le_bytes(bytes.try_into().ok()?))
-    };
     let count = usize::try_from(number(head, 8)?).ok()?;
-    if number(head, 0)? != 1 || entries.len() != count.checked_mul(ENTRY)? {
+    (number(head, 0)? == 1 && entries.len() == count.checked_mul(ENTRY)?)
+        .then(|| entries.chunks_exact(ENTRY))
+}
+
+/// When an entry was written.
+fn moment(entry: &[u8]) -> Option<jiff::Timestamp> {
+    let seconds = i64::from_le_bytes(entry.get(8..16)?.try_into().ok()?);
+    if seconds <= 0 {
         return None;
     }
-    let mut found = entries
-        .chunks_exact(ENTRY)
-        .filter(|entry| number(entry, 0) == Some(attribute));
+    jiff::Timestamp::from_second(seconds.checked_sub(EPOCH)?).ok()
+}
+
+/// The last originating write of an attribute, by a `replPropertyMetaData` of version 1. `None` when it does not tell.
+pub fn written(metadata: &[u8], attribute: u32) -> Option<Written> {
+    let mut found = entries(metadata)?.filter(|entry| number(entry, 0) == Some(attribute));
     let entry = found.next()?;
     // Each attribute stands there once; where it does not, nobody can say which counts.
     if found.next().is_some() {
         return None;
     }
-    let seconds = i64::from_le_bytes(entry.get(8..16)?.try_into().ok()?);
-    if seconds <= 0 {
-        return None;
-    }
     Some(Written {
-        at: jiff::Timestamp::from_second(seconds.checked_sub(EPOCH)?).ok()?,
+        at: moment(entry)?,
         invocation: Guid::from_wire(entry.get(16..32)?)?,
     })
 }
@@ -126,6 +157,22 @@ mod tests {
             Some("2026-10-01T08:00:00Z".parse().unwrap())
         );
         assert_eq!(last_written(&good, 0x0009_0290), None);
+    }
+
+    #[test]
+    fn the_last_write_of_all_is_that_of_no_logon() {
+        let at = |seconds: i64| jiff::Timestamp::from_second(seconds - EPOCH).ok();
+        let (first, second) = (13_435_315_200, 13_435_315_300);
+        let metadata = vector(&[
+            entry(0, first),
+            entry(13, second),
+            entry(0x0009_06a0, second + 60),
+        ]);
+        assert_eq!(last_written_at_all(&metadata), at(second));
+        let unreadable = vector(&[entry(0, first), entry(13, 0)]);
+        assert_eq!(last_written_at_all(&unreadable), None);
+        assert_eq!(last_written_at_all(&metadata[1..]), None);
+        assert_eq!(last_written_at_all(&[]), None);
     }
 
     #[test]

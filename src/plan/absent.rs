@@ -133,6 +133,7 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
         .subjects
         .iter()
         .filter_map(|subject| subject.account().or_else(|| subject.former()))
+        .chain(target.lost_objects())
     {
         claimed[object as usize] = true;
     }

@@ -208,6 +208,24 @@ pub fn owner(
     target: &Name,
     account: Guid,
 ) -> Result<Option<(Name, PersonKey)>, PlanError> {
+    let mut found = None;
+    prepared(input, |one| {
+        if one.target().name == target {
+            found = one.owner(account);
+        }
+    })?;
+    Ok(found)
+}
+
+/// Shows every target once everybody's account is found in it, without planning anything.
+pub(super) fn with_targets(
+    input: &PlanInput<'_>,
+    mut show: impl FnMut(&Target<'_>),
+) -> Result<(), PlanError> {
+    prepared(input, |one| show(one.target()))
+}
+
+fn prepared(input: &PlanInput<'_>, mut show: impl FnMut(&Planning<'_>)) -> Result<(), PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
     let mut book = RuleBook::default();
     let records = records::of_sources(input, &moment, &mut book)?;
@@ -223,9 +241,10 @@ pub fn owner(
         quality: &judged,
         records: &records,
     };
-    let targets = prepare(input, &moment, judged, &mut book, &mut proofs, false)?;
-    let target = targets.iter().find(|one| one.target().name == target);
-    Ok(target.and_then(|target| target.owner(account)))
+    for target in &prepare(input, &moment, judged, &mut book, &mut proofs, false)? {
+        show(target);
+    }
+    Ok(())
 }
 
 /// Somebody who wants to know how a plan came about.

@@ -267,6 +267,7 @@ impl<'p> Judge<'p, '_> {
             "removed from a group" => "removeMember",
             "given another password" => "resetPassword",
             "deleted" => "delete",
+            "brought back" => "restore",
             other => {
                 let attribute = other.strip_prefix("changed in ");
                 return matches!((&change.action, attribute), (Action::Modify { attributes }, Some(name))

@@ -30,6 +30,8 @@ pub(super) enum Work {
     Nothing,
     /// This is written.
     Write(CompactString),
+    /// The same, over one that says the state began before there was the account.
+    Anew(CompactString),
     /// This is what is left of it, for the person is not missing any more.
     Seen(CompactString),
     /// It is cleared: nothing is counted from it any more.
@@ -106,7 +108,21 @@ impl Target<'_> {
         if subject.account().is_none() && !side.state(subject.state).create {
             return stays(Counting::default());
         }
+        let anew = || {
+            let stamp = Stamp::new(&written.name, as_of.timestamp());
+            (Some(as_of.date()), stamp.to_compact_string())
+        };
         match found {
+            Some(Some(stamp))
+                if stamp.what == written.name
+                    && subject
+                        .account()
+                        .is_some_and(|object| self.predates(object, &stamp)) =>
+            {
+                let (day, text) = anew();
+                let stamp = Work::Anew(text);
+                stays(Counting { day, stamp })
+            }
             Some(Some(stamp)) if stamp.what == written.name => {
                 let day = as_of.time_zone().to_datetime(stamp.since).date();
                 let stage = written.stage(day, as_of.date());
@@ -121,13 +137,27 @@ impl Target<'_> {
                 stamp: Work::Unreadable,
             }),
             None | Some(Some(_)) => {
-                let stamp = Stamp::new(&written.name, as_of.timestamp());
-                stays(Counting {
-                    day: Some(as_of.date()),
-                    stamp: Work::Write(stamp.to_compact_string()),
-                })
+                let (day, text) = anew();
+                let stamp = Work::Write(text);
+                stays(Counting { day, stamp })
             }
         }
+    }
+
+    /// Whether a stamp says that something began before there was the account. No plan wrote that: it came with a copied
+    /// account, or from somebody's hand. A new account has a stamp of the plan that made it, which is applied later, so
+    /// some days are left. Believed is one of an account whose creation the read does not tell, and one where there is no
+    /// account yet at the moment the plan is for.
+    pub(super) fn predates(&self, object: u32, stamp: &Stamp) -> bool {
+        const APPLIED_LATER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+        let created = self.known.created;
+        let created = created.and_then(|created| moment(self.index.entry(object).value(created)?));
+        let created = created.filter(|created| *created <= self.moment.as_of.timestamp());
+        let earliest = created.and_then(|created| created.checked_sub(APPLIED_LATER).ok());
+        let first = stamp
+            .absent
+            .map_or(stamp.since, |absent| absent.min(stamp.since));
+        earliest.is_some_and(|earliest| first < earliest)
     }
 
     /// Says where stages wait for what nobody writes, and what stands where stamps belong.
@@ -142,6 +172,7 @@ impl Target<'_> {
                         self.name
                     ),
                 ),
+                Work::Anew(_) => (warning::STAMP_BEFORE_ACCOUNT, before_account(self.name)),
                 Work::Foreign => (
                     warning::STAMP_FOREIGN,
                     format!(
@@ -155,6 +186,20 @@ impl Target<'_> {
             warnings.add(code, message, shown);
         }
     }
+}
+
+/// What is said of stamps that [`Target::predates`] finds.
+pub(super) fn before_account(target: &crate::model::Name) -> String {
+    format!(
+        "accounts in {target} have a stamp from before they were made, which no plan wrote; it is counted from now"
+    )
+}
+
+/// A generalised time of the directory, as `20261127012000.0Z` ([MS-ADTS] 3.1.1.2.2.2.5). Fractions do not matter here.
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    let (whole, _) = text.strip_suffix('Z')?.split_once('.')?;
+    let moment = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", whole).ok()?;
+    Some(moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 /// The moment at which somebody has left whose last day this is: its last second.
@@ -179,11 +224,13 @@ impl Evaluation<'_, '_, '_> {
             return Ok(());
         };
         let after = match &self.subject.counting.stamp {
-            Work::Write(text) if self.entry.is_none() || self.may_take() => vec![text.clone()],
+            Work::Write(text) | Work::Anew(text) if self.entry.is_none() || self.may_take() => {
+                vec![text.clone()]
+            }
             Work::Seen(text) => vec![text.clone()],
             Work::Clear => Vec::new(),
             // It cannot be counted yet that they have left, but they are not missing.
-            Work::Write(_) => match self.without_absence(rule) {
+            Work::Write(_) | Work::Anew(_) => match self.without_absence(rule) {
                 Some(left) => left,
                 None => return Ok(()),
             },

@@ -259,6 +259,7 @@ impl Target<'_> {
         Some(Action::Delete {
             disabled_since: entry.deletion.as_ref()?.control_changed?,
             anchor: header.definition(anchor).name.clone(),
+            last_written: entry.deletion.as_ref()?.last_written,
             restorable_days: (self.recycle_bin() == Some(true)).then_some(lifetime),
             before,
         })

@@ -32,6 +32,9 @@ pub(super) fn evaluate<'t>(
     if matches!(subject.found, Found::Conflict(_)) {
         return None;
     }
+    if let Some(lost) = target.has_lost(at, subject) {
+        return Some(Box::new(lost));
+    }
     let entry = subject.account().map(|object| target.index.entry(object));
     let exceptions = &target.side(subject).exceptions;
     let stopped = exceptions.stops(subject.person);

@@ -21,6 +21,9 @@ use crate::matching::Found;
 use crate::model::{AttributeId, DirectoryHeader, PeopleSnapshot, PersonKey};
 use crate::policy::{held, warning};
 
+/// What a plan says of an exception that shuts an account.
+pub(super) const STOPS: &str = "keeps the account disabled";
+
 /// The exceptions of one side.
 #[derive(Debug, Default)]
 pub(super) struct Exceptions {
@@ -324,7 +327,7 @@ impl Exception {
             Effect::Everything => "leaves the whole account alone".to_owned(),
             Effect::Attributes(names) => format!("leaves {} alone", names.join(", ")),
             Effect::Set { names, .. } => format!("sets {}", names.join(", ")),
-            Effect::Stop => "keeps the account disabled".to_owned(),
+            Effect::Stop => STOPS.to_owned(),
         };
         if self.secondary {
             format!(

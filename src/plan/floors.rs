@@ -5,12 +5,13 @@
 //! risk is judged once more, by what the change does: to which attribute, to which place. Pure; must not know who
 //! asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Action, AttributeChange, Change, Plan, PlanValue, Risk};
+use super::written::{self, Written};
+use super::{Action, AttributeChange, Cause, Change, Plan, PlanValue, Risk};
 use crate::config::{Config, attribute_never_written, parse_days, parse_duration};
 use crate::mapping::NEVER_EXPIRES;
-use crate::model::{Dn, DnKey, Name, default_schema};
+use crate::model::{Dn, DnKey, Guid, Name, default_schema};
 
 /// The least risk of changes under one configuration.
 #[derive(Debug, Clone, Default)]
@@ -18,16 +19,19 @@ pub struct Floors {
     targets: BTreeMap<Name, Floor>,
     /// When the plan stops being appliable, as a FILETIME.
     until: Option<i64>,
+    /// Accounts that an undo brings back without what they had.
+    bare: HashSet<Guid>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Floor {
-    /// Anchor attributes, in lower case.
-    anchors: BTreeSet<String>,
+    written: Written,
     /// The attribute with stamps, in lower case.
     stamp: Option<String>,
     /// Places accounts are moved to while they are disabled.
     leavers: Vec<DnKey>,
+    /// Places others stand in; none when one of them may be anywhere.
+    others: Option<Vec<DnKey>>,
 }
 
 impl Floors {
@@ -39,6 +43,7 @@ impl Floors {
                 .map(|target| (target.clone(), Floor::of(config, target)))
                 .collect(),
             until: filetime(plan.not_after),
+            bare: bare(plan),
         }
     }
 
@@ -51,9 +56,25 @@ impl Floors {
         known.max(match &change.action {
             Action::Modify { attributes } => attributes
                 .iter()
-                .map(|attribute| self.attribute(floor, attribute))
+                .map(|attribute| {
+                    let brought_back = change.object.guid.is_some_and(|it| self.bare.contains(&it));
+                    match floor.written.has(&attribute.name) {
+                        true => self.attribute(floor, attribute),
+                        false if brought_back => Risk::High,
+                        // Only an undo may; see [`Overreach::given_back`].
+                        false => Risk::Irreversible,
+                    }
+                })
                 .max()
                 .unwrap_or(Risk::Low),
+            Action::Create { attributes, .. } => {
+                let over = |one: &AttributeChange| is_expiry(&one.name) && self.shuts(one);
+                if attributes.iter().any(over) {
+                    Risk::High
+                } else {
+                    Risk::Low
+                }
+            }
             Action::Adopt { attribute, .. } if !attribute.before.is_empty() => Risk::High,
             Action::Move { after, .. } => {
                 let after = after.key();
@@ -67,12 +88,24 @@ impl Floors {
         })
     }
 
+    /// The risk the planner gives a change at least, and every plan says.
+    fn stated(&self, change: &Change) -> Risk {
+        let least = change.least_risk();
+        let floor = self.targets.get(&change.target);
+        match (&change.action, floor) {
+            (Action::Move { after, .. }, Some(floor)) if floor.is_leavers_alone(&after.key()) => {
+                least.max(Risk::High)
+            }
+            _ => least,
+        }
+    }
+
     fn attribute(&self, floor: &Floor, attribute: &AttributeChange) -> Risk {
         let name = attribute.name.to_ascii_lowercase();
-        if floor.anchors.contains(&name) {
+        if floor.written.anchors.contains(&name) {
             return Risk::High;
         }
-        if name == "accountexpires" && self.shuts(attribute) {
+        if is_expiry(&name) && self.shuts(attribute) {
             return Risk::High;
         }
         if floor.stamp.as_ref() == Some(&name) {
@@ -96,17 +129,8 @@ impl Floors {
 }
 
 impl Floor {
-    /// Anchor attributes, in lower case.
-    fn of_anchors(config: &Config, target: &Name) -> BTreeSet<String> {
-        let mappings = config.mappings.values();
-        let mappings = mappings.filter(|mapping| mapping.spec.target == target.as_str());
-        mappings
-            .map(|mapping| mapping.spec.matching.anchor.attribute.to_ascii_lowercase())
-            .collect()
-    }
-
     fn of(config: &Config, target: &Name) -> Self {
-        let anchors = Self::of_anchors(config, target);
+        let written = Written::of(config, target);
         let target = target.as_str();
         let stamp = config
             .directories
@@ -120,20 +144,45 @@ impl Floor {
             .filter(|lifecycle| lifecycle.spec.target == target)
             .flat_map(|lifecycle| &lifecycle.spec.states);
         let mut leavers = Vec::new();
+        let mut open: Vec<&String> = Vec::new();
         for state in states {
-            let mut enabled = false;
+            let (mut enabled, mut place) = (false, None);
             for step in state.steps() {
                 enabled = step.enabled.unwrap_or(enabled);
-                if let (false, Some(place)) = (enabled, step.placement) {
-                    leavers.extend(tail(place));
+                // What a stage does not say stays as in the one before.
+                place = step.placement.or(place);
+                match place {
+                    Some(place) if enabled => open.push(place),
+                    Some(place) => leavers.extend(tail(place)),
+                    None => {}
                 }
             }
         }
+        let mappings = config.mappings.values();
+        for mapping in mappings.filter(|mapping| mapping.spec.target == target) {
+            open.push(&mapping.spec.placement);
+            let templates = config.templates.values();
+            let templates = templates.filter(|one| one.spec.mapping == mapping.name.as_str());
+            open.extend(templates.filter_map(|one| one.spec.placement.as_ref()));
+        }
         Self {
-            anchors,
+            written,
             stamp,
             leavers,
+            others: open.into_iter().map(|place| tail(place)).collect(),
         }
+    }
+
+    /// Whether nobody but leavers is moved to a place.
+    fn is_leavers_alone(&self, place: &DnKey) -> bool {
+        let nearest = |places: &[DnKey]| {
+            let around = places.iter().filter(|around| place.is_at_or_under(around));
+            around.map(|around| around.as_str().len()).max()
+        };
+        let Some(others) = &self.others else {
+            return false;
+        };
+        nearest(&self.leavers) > nearest(others)
     }
 }
 
@@ -152,75 +201,185 @@ fn filetime(at: jiff::Timestamp) -> Option<i64> {
     (at.as_second() + UNIX).checked_mul(10_000_000)
 }
 
-/// What stands in a plan that a planner with this configuration never writes, a sentence for each.
-pub fn overreach(plan: &Plan, config: &Config) -> Vec<String> {
-    let mut found = of_the_whole(plan, config);
-    let anchors: BTreeMap<&Name, BTreeSet<String>> = plan
+fn word(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Low => "low",
+        Risk::Medium => "medium",
+        Risk::High => "high",
+        Risk::Irreversible => "irreversible",
+    }
+}
+
+fn is_expiry(name: &str) -> bool {
+    name.eq_ignore_ascii_case("accountExpires")
+}
+
+/// Accounts that come back from their tombstones alone, without most of what they had ([MS-ADTS] 3.1.1.5.3.7).
+fn bare(plan: &Plan) -> HashSet<Guid> {
+    let undone = plan.changes.iter().filter(|_| plan.inputs.undoes.is_some());
+    undone
+        .filter(|change| matches!(change.action, Action::Restore { whole: false }))
+        .filter_map(|change| change.object.guid)
+        .collect()
+}
+
+/// What stands in a plan that a planner with this configuration does not write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overreach {
+    /// What it never writes; a sentence each.
+    pub found: Vec<String>,
+    /// What an undo gives back to attributes that no rule writes any more: an earlier configuration may have written them, which
+    /// nothing in a plan proves. A sentence each, with the target.
+    pub given_back: Vec<(Name, String)>,
+}
+
+/// What stands in a plan that a planner with this configuration never writes.
+pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
+    let mut over = Overreach {
+        found: of_the_whole(plan, config),
+        given_back: Vec::new(),
+    };
+    let written: BTreeMap<&Name, Written> = plan
         .targets
         .keys()
-        .map(|target| (target, Floor::of_anchors(config, target)))
+        .map(|target| (target, Written::of(config, target)))
         .collect();
+    let bare = bare(plan);
+    let floors = Floors::of(config, plan);
+    let nothing = Written::default();
+    let undoes = plan.inputs.undoes.is_some();
     for change in &plan.changes {
-        let is_anchor = |name: &str| {
-            let anchors = anchors.get(&change.target);
-            anchors.is_some_and(|anchors| anchors.contains(&name.to_ascii_lowercase()))
-        };
+        let written = written.get(&change.target).unwrap_or(&nothing);
+        let (id, target) = (&change.id.0, &change.target);
+        let found = &mut over.found;
         let attributes: &[AttributeChange] = match &change.action {
             Action::Modify { attributes } | Action::Create { attributes, .. } => attributes,
             Action::Adopt { attribute, .. } => {
-                if !is_anchor(&attribute.name) {
+                let name = attribute.name.to_ascii_lowercase();
+                if !written.anchors.contains(&name) {
                     found.push(format!(
-                        "change {} adopts an account by {}, which no mapping has as its anchor",
-                        change.id.0, attribute.name
+                        "change {id} adopts an account by {}, which no mapping has as its anchor",
+                        attribute.name
                     ));
                 }
                 std::slice::from_ref(attribute)
             }
             _ => &[],
         };
+        let modifies = matches!(change.action, Action::Modify { .. });
+        let brought_back = change.object.guid.is_some_and(|guid| bare.contains(&guid));
         for attribute in attributes {
+            let name = &attribute.name;
             let kept = default_schema()
-                .get(&attribute.name)
+                .get(name)
                 .is_some_and(|known| known.read_only);
             // Numbers and options (`2.5.4.31`, `member;range=0-1`) say the same in other words.
-            let plain = attribute
-                .name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-')
-                && attribute
-                    .name
-                    .starts_with(|c: char| c.is_ascii_alphabetic());
-            if !plain || kept || attribute_never_written(&attribute.name) {
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                && name.starts_with(|c: char| c.is_ascii_alphabetic());
+            let explained = written.has(name) || modifies && undoes && brought_back;
+            if !plain || kept || attribute_never_written(name) {
                 found.push(format!(
-                    "change {} writes {}, which no rule ever writes",
-                    change.id.0, attribute.name
+                    "change {id} writes {name}, which no rule ever writes"
+                ));
+            } else if explained {
+                continue;
+            } else if modifies && undoes {
+                let told =
+                    format!("change {id} gives back {name}, which no rule of {target} writes");
+                over.given_back.push((target.clone(), told));
+            } else {
+                found.push(format!(
+                    "change {id} writes {name}, which no rule of this project writes in {target}"
                 ));
             }
         }
-        if let Action::Delete { disabled_since, .. } = &change.action {
-            let disabled = plan.as_of.duration_since(*disabled_since);
-            let least = deletes_after(config, &change.target);
-            if least.is_none_or(|days| {
-                disabled < jiff::SignedDuration::from_hours(24 * i64::from(days))
-            }) {
+        if let Action::Create {
+            password, enable, ..
+        } = &change.action
+        {
+            let source = &change.person.source;
+            if !written::has_password(config, source, target, *password) {
+                let must = if password.must_change {
+                    "must"
+                } else {
+                    "need not"
+                };
                 found.push(format!(
-                    "change {} deletes an account disabled since {disabled_since}, and no state of the configuration deletes one so soon",
-                    change.id.0
+                    "change {id} makes an account whose first password has {} characters and {must} be changed at the first logon, and no mapping of {source} to {target} asks for that",
+                    password.length
+                ));
+            }
+            if !written::makes(config, source, target, *enable) {
+                let ends = if *enable { "enabled" } else { "disabled" };
+                found.push(format!(
+                    "change {id} makes an account that ends {ends}, and no state of people of {source} makes one so"
                 ));
             }
         }
-        let named = || {
-            let mut groups = config.groups.values();
-            groups.any(|groups| {
-                groups.spec.target == change.target.as_str() && !groups.spec.privileged.is_empty()
-            })
-        };
-        if change.privileged && !named() {
+        // Limits and proof go by it, and whoever reviews the plan. What an undo moves back is judged by what it undoes.
+        let moves = matches!(change.action, Action::Move { .. });
+        let least = floors.stated(change);
+        if change.risk < least && !(undoes && moves) {
             found.push(format!(
-                "change {} is about a privileged group, and the configuration names none",
+                "change {id} ({}) says its risk is {}, and it is {} at least",
+                change.action.kind(),
+                word(change.risk),
+                word(least)
+            ));
+        }
+        found.extend(of_action(plan, config, change));
+    }
+    over
+}
+
+/// What of a single change no planner with this configuration writes, besides attributes.
+fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Action::Delete { disabled_since, .. } = &change.action {
+        let disabled = plan.as_of.duration_since(*disabled_since);
+        let least = deletes_after(config, &change.target);
+        if least
+            .is_none_or(|days| disabled < jiff::SignedDuration::from_hours(24 * i64::from(days)))
+        {
+            found.push(format!(
+                "change {} deletes an account disabled since {disabled_since}, and no state of the configuration deletes one so soon",
                 change.id.0
             ));
         }
+    }
+    // An undo needs no proof of anybody's read, so nothing else may be one.
+    let undoes = plan.inputs.undoes.is_some();
+    let kind = change.action.kind();
+    if undoes != (change.cause == Cause::Undo) {
+        found.push(format!(
+            "change {} is {}the undo of one, and the plan is {}",
+            change.id.0,
+            if undoes { "not " } else { "" },
+            if undoes { "one" } else { "none" }
+        ));
+    }
+    let (wrong, who) = match &change.action {
+        Action::Create { .. }
+        | Action::Adopt { .. }
+        | Action::Delete { .. }
+        | Action::ResetPassword {} => (undoes, "an undo never does"),
+        Action::Restore { .. } => (!undoes, "nothing but an undo does"),
+        _ => (false, ""),
+    };
+    if wrong {
+        found.push(format!("change {} is a {kind}, which {who}", change.id.0));
+    }
+    let named = || {
+        let mut groups = config.groups.values();
+        groups.any(|groups| {
+            groups.spec.target == change.target.as_str() && !groups.spec.privileged.is_empty()
+        })
+    };
+    if change.privileged && !named() {
+        found.push(format!(
+            "change {} is about a privileged group, and the configuration names none",
+            change.id.0
+        ));
     }
     found
 }
@@ -281,6 +440,24 @@ mod tests {
             whole
         );
         assert_eq!(same("{{ person.place }}"), None);
+    }
+
+    #[test]
+    fn where_leavers_stand_is_told_by_the_nearest_place() {
+        let key = |text: &str| Dn::parse(text).unwrap().key();
+        let floor = |others: Option<Vec<DnKey>>| Floor {
+            leavers: vec![key("OU=Leavers,OU=People,DC=example,DC=test")],
+            others,
+            ..Floor::default()
+        };
+        let people = floor(Some(vec![key("OU=People,DC=example,DC=test")]));
+        assert!(people.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
+        assert!(people.is_leavers_alone(&key("OU=2026,OU=Leavers,OU=People,DC=example,DC=test")));
+        assert!(!people.is_leavers_alone(&key("OU=Sales,OU=People,DC=example,DC=test")));
+        let both = floor(Some(vec![key("OU=Leavers,OU=People,DC=example,DC=test")]));
+        assert!(!both.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
+        let anywhere = floor(None);
+        assert!(!anywhere.is_leavers_alone(&key("OU=Leavers,OU=People,DC=example,DC=test")));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::{Draft, Warnings};
+use super::drift::MemberLeft;
 use super::missing::Strip;
 use super::moves::{self, Leaving, Obstacle, Parts, Postponed, Term};
 use super::named::{self, Unfound};
@@ -19,7 +20,7 @@ use super::nesting::{Nested, Nesting};
 use super::strangers;
 use super::target::{CHUNK, HeldPerson, NOBODY, Target};
 use super::wishes::{GroupRule, Wishes, held_back, wishes};
-use super::{Action, Cause, Change, Reason, Recovery, Risk};
+use super::{Action, Cause, Change, EditLeft, Reason, Recovery, Risk};
 use crate::config::kinds::{GroupMode, GroupsInState};
 use crate::matching::{Protection, Standing};
 use crate::policy::{held, relative_id, warning};
@@ -36,6 +37,8 @@ pub(super) struct Memberships {
     pub(super) groups: Vec<Draft>,
     /// What is left on a day to come.
     pub(super) postponed: Vec<Postponed>,
+    /// What somebody gave or took by hand, and stays.
+    pub(super) edits: Vec<EditLeft>,
 }
 
 /// Compares memberships with the rules.
@@ -109,6 +112,14 @@ pub(super) fn memberships(
         parts.in_doubt |= one.in_doubt;
         found.stripped.extend(one.stripped);
         found.groups.extend(one.held);
+        for left in one.left {
+            let subject = &target.subjects[left.at as usize];
+            let draft = left.draft;
+            found
+                .people
+                .extend(draft.map(|draft| (subject.side, subject.person, draft)));
+            found.edits.extend(left.edit);
+        }
         for at in one.protected {
             *protected.entry(at).or_default() += 1;
         }
@@ -161,6 +172,8 @@ struct OneGroup {
     in_doubt: bool,
     stripped: Vec<Change>,
     held: Vec<Draft>,
+    /// Who stays in or out as somebody made it.
+    left: Vec<MemberLeft>,
     /// Subjects who would enter or leave, were they not protected.
     protected: Vec<u32>,
 }
@@ -251,8 +264,13 @@ impl Comparison<'_, '_, '_> {
                 }
             }
             let rule = &self.rules[usize::from(*rule)];
-            let change = membership(self.making, &way, *at, rule, true);
-            one.entering.extend(change.map(|change| (*at, change)));
+            let Some(change) = membership(self.making, &way, *at, rule, true) else {
+                continue;
+            };
+            match MemberLeft::of(target, *at, rule.drift, rule.rule, &change) {
+                Some(left) => one.left.push(left),
+                None => one.entering.push((*at, change)),
+            }
         }
         let (keep, unknown) = keep(target, group, &naming);
         if !unknown.is_empty() {
@@ -424,13 +442,28 @@ impl Comparison<'_, '_, '_> {
             one.protected.push(at);
             return;
         }
-        let known = target.side(subject).proven && subject.is_tied();
+        let side = target.side(subject);
+        let known = side.proven && subject.is_tied();
+        let change = known
+            .then(|| membership(self.making, way, at, rule, false))
+            .flatten();
+        // Whoever is shut out leaves, whoever let them in.
+        let shut = target.state(subject).groups == GroupsInState::Remove
+            || side.exceptions.stops(subject.person).is_some();
+        let left = change
+            .as_ref()
+            .filter(|_| !shut)
+            .and_then(|change| MemberLeft::of(target, at, rule.drift, rule.rule, change));
+        if let Some(left) = left {
+            // It may be that only an overlap has ended.
+            one.in_doubt |= left.is_unclear();
+            one.left.push(left);
+            return;
+        }
         one.leaving.push(Leaving {
             at,
             group: way.group,
-            change: known
-                .then(|| membership(self.making, way, at, rule, false))
-                .flatten(),
+            change,
             // Power over the domain does not overlap.
             term: if way.privileged {
                 Term::AtOnce

@@ -120,8 +120,11 @@ impl Links {
             }
             .filter(|object| index.entry(*object).kind == EntryKind::User);
             let of_person = settled.entry(one.person).or_default();
+            // Of links for several records of theirs one whose account the read has counts before one whose it has not,
+            // whichever is written first.
             if !one.forbidden
                 && let Some((known, ..)) = &of_person.account
+                && (known.is_some() || object.is_none())
             {
                 of_person
                     .beside

@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use jiff::civil::Date;
 
 use super::changes::{change_id, index};
+use super::counting::before_account;
 use super::draft::{Draft, Warnings};
 use super::places::Places;
 use super::steps::recovery_of;
@@ -159,6 +160,14 @@ impl<'t, 'a> Here<'t, 'a> {
                 let draft = self.draft(held::STAMP_UNREADABLE, text);
                 left.drafts.push(draft);
                 return;
+            }
+            Some(Some(stamp)) if self.target.predates(self.of.object, &stamp) => {
+                warnings.add(
+                    warning::STAMP_BEFORE_ACCOUNT,
+                    before_account(self.target.name),
+                    self.target.index.entry(self.of.object).dn.to_string(),
+                );
+                None
             }
             Some(Some(stamp)) => Some(stamp),
             None => None,

@@ -30,6 +30,7 @@ mod guards;
 mod inactive;
 mod links;
 mod lint;
+mod lost;
 mod missing;
 mod moves;
 mod named;
@@ -61,6 +62,7 @@ mod target;
 mod trace;
 mod undo;
 mod wishes;
+mod written;
 mod zones;
 
 pub use approvals::approvals_with;
@@ -73,10 +75,11 @@ pub use build::{
 pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
-    Edits, Evidence, LastWritten, causes, report,
+    Edits, Evidence, LastWritten, Owners, OwnersOf, PersonOf, causes, report,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
-pub use floors::{Floors, overreach};
+pub use floors::{Floors, Overreach, overreach};
+pub use guards::{Recount, recount};
 pub use lint::{Inconsistency, lint};
 pub use only::{Only, narrow};
 pub use records::{PersonRecords, records_of};

@@ -125,6 +125,7 @@ impl<'a> Planning<'a> {
     pub(super) fn know(&mut self, evidence: Evidence<'a>, places: &Arc<[Location]>) {
         self.target.evidence = evidence;
         self.target.places = places.clone();
+        self.target.lost = self.target.lost_accounts();
     }
 
     /// Plans it, once every target has judged the reads.
@@ -228,7 +229,8 @@ impl<'a> Planning<'a> {
             Some(guards) => guards::judge(target, guards, changes, watched, warnings),
             None => guards::unjudged(changes),
         };
-        let edits = edits_left(target, &outcomes);
+        let mut edits = edits_left(target, &outcomes);
+        edits.extend(memberships.edits);
         let mut held = held(target, people, objects);
         held.extend(judged.held);
         let mut calendar = calendar(target, &left.waiting, self.calendar);

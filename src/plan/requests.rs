@@ -73,6 +73,8 @@ pub fn requests(config: &Config) -> BTreeMap<Name, DirectoryRequest> {
             }
             if let Some(stamp) = &directory.spec.stamp {
                 attributes.add(&stamp.attribute);
+                // A stamp from before there was the account is not believed.
+                attributes.add("whenCreated");
             }
             let states = || {
                 let lifecycles = config.lifecycles.values();

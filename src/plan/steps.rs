@@ -130,6 +130,7 @@ impl One<'_, '_, '_> {
         let mut because = self.state();
         because.text = self.comes_back().unwrap_or(because.text);
         let replaces = self.subject.former();
+        let risk = risk::of_attributes(&attributes).max(Risk::Medium);
         if let Some(released) = self.released() {
             waits.push(released.id.clone());
             self.changes.push(released);
@@ -147,7 +148,7 @@ impl One<'_, '_, '_> {
             },
             because,
             Cause::Source,
-            Risk::Medium,
+            risk,
             waits,
         );
         if !later.is_empty() {

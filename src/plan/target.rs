@@ -10,6 +10,7 @@ use super::counting::Counting;
 use super::deletion::Prepared;
 use super::draft::Draft;
 use super::drift::Evidence;
+use super::lost::Lost;
 use super::people::{Assessed, Concerned, Side};
 use super::returns::Return;
 use super::zones::Seen;
@@ -65,6 +66,7 @@ pub(super) struct WellKnown {
     pub(super) sid: Option<AttributeId>,
     pub(super) primary_group: Option<AttributeId>,
     pub(super) member: Option<AttributeId>,
+    pub(super) created: Option<AttributeId>,
 }
 
 impl WellKnown {
@@ -84,6 +86,7 @@ impl WellKnown {
             sid: header.attribute("objectSid"),
             primary_group: header.attribute("primaryGroupID"),
             member: header.attribute("member"),
+            created: header.attribute("whenCreated"),
         })
     }
 }
@@ -125,6 +128,8 @@ pub(super) struct Target<'a> {
     pub(super) evidence: Evidence<'a>,
     /// Where the rules stand, when edits are known: by their ids.
     pub(super) places: std::sync::Arc<[Location]>,
+    /// By subject, the account they had and that does not carry their anchor any more.
+    pub(super) lost: HashMap<u32, Lost>,
 }
 
 /// In [`Target::subject_of`]: the person is no subject.
@@ -295,6 +300,7 @@ impl<'a> Target<'a> {
             deletions: None,
             evidence: Evidence::Missing,
             places: std::sync::Arc::new([]),
+            lost: HashMap::new(),
         })
     }
 

@@ -32,6 +32,8 @@ pub(super) struct GroupRule {
     pub(super) when: Option<Test>,
     pub(super) mode: kinds::GroupMode,
     pub(super) keep: Vec<ObjectName>,
+    /// What becomes of memberships somebody gave or took by hand.
+    pub(super) drift: kinds::DriftPolicy,
     /// How long whoever the rule takes out stays.
     pub(super) overlap: Option<Arc<Overlap>>,
     /// The privileged groups the rule's document names.
@@ -74,6 +76,7 @@ impl GroupRule {
                     when,
                     mode: rule.mode,
                     keep: names(&rule.keep),
+                    drift: rule.drift.unwrap_or(document.spec.drift),
                     overlap: overlap.clone(),
                     privileged: privileged.clone(),
                 })

@@ -41,6 +41,11 @@ impl Allowance {
         least.max(self.floor)
     }
 
+    /// Whether it depends on how many there are.
+    pub fn is_share(&self) -> bool {
+        self.share.is_some()
+    }
+
     /// The limit in words, for example `at most 10% and 50, and always 2`.
     pub fn words(&self) -> String {
         let mut words = match (self.max, self.share) {

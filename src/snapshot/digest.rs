@@ -110,13 +110,12 @@ pub fn directory_digest(snapshot: &DirectorySnapshot) -> String {
             let moment = facts.control_changed.map(|at| at.as_nanosecond());
             out.extend_from_slice(&moment.unwrap_or(i128::MIN).to_le_bytes());
             let protected = facts.protected.map_or(2, u8::from);
-            match facts.password_changed {
-                None => out.push(protected),
-                // Another byte, so that what follows is taken for nothing else.
-                Some(at) => {
-                    out.push(3 + protected);
-                    out.extend_from_slice(&at.as_nanosecond().to_le_bytes());
-                }
+            // Another byte for each that follows, so that it is taken for nothing else.
+            let follows = |moment: Option<_>, more: u8| moment.map_or(0, |_| more);
+            let (password, last) = (facts.password_changed, facts.last_written);
+            out.push(protected + follows(password, 3) + follows(last, 6));
+            for at in [password, last].into_iter().flatten() {
+                out.extend_from_slice(&at.as_nanosecond().to_le_bytes());
             }
         }
     })

@@ -338,6 +338,7 @@ mod tests {
                         control_changed: Some("2026-10-01T08:00:00Z".parse().unwrap()),
                         protected: Some(false),
                         password_changed: None,
+                        last_written: None,
                     })),
                 },
                 Entry {

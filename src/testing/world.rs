@@ -412,6 +412,7 @@ fn directory(
                 control_changed: since,
                 protected: Some(false),
                 password_changed: None,
+                last_written: None,
             }));
         }
         for group in &account.given.groups {

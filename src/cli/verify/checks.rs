@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::configuration;
-use crate::apply::{self, ApplyError, History, JournalError};
+use crate::apply::{self, ApplyError, Completed, History, JournalError};
 use crate::cli::approvals;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -21,8 +21,9 @@ use crate::render;
 const NAMED: usize = 10;
 
 /// One thing that must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "CheckName")]
 pub(crate) enum Name {
     /// The file is a plan of the format this program reads, and exactly as it was written.
     File,
@@ -36,9 +37,11 @@ pub(crate) enum Name {
     Proof,
     /// No guard holds what it does.
     Guards,
+    /// The guards are the configuration's, and what they count is what the plan does.
+    Recount,
     /// It was made in this project, for directories the project declares.
     Project,
-    /// It writes nothing that no rule of a project ever writes.
+    /// It writes nothing that no rule of the project writes.
     Reach,
     /// The configuration is the one it was made from.
     Configuration,
@@ -190,6 +193,8 @@ pub(crate) fn always(
 
 /// What holds for a plan with changes, as far as the project can tell.
 ///
+/// `expected` says that somebody named the digest it must have.
+///
 /// # Errors
 /// When a file cannot be looked at.
 pub(crate) fn of_changes(
@@ -197,6 +202,7 @@ pub(crate) fn of_changes(
     project: Option<&Project>,
     path: &Path,
     file: &PlanFile,
+    expected: bool,
     checks: &mut Checks,
 ) -> Result<(), Failure> {
     checks.add(Name::Consistency, consistency(file));
@@ -206,6 +212,7 @@ pub(crate) fn of_changes(
         for name in [
             Name::Proof,
             Name::Guards,
+            Name::Recount,
             Name::Project,
             Name::Reach,
             Name::Configuration,
@@ -217,8 +224,9 @@ pub(crate) fn of_changes(
     };
     checks.add(Name::Proof, proof(file, &stamps));
     checks.add(Name::Guards, guards(file, &stamps));
+    checks.add(Name::Recount, recount(project, file));
     checks.add(Name::Project, of_project(project, file));
-    checks.add(Name::Reach, reach(project, file));
+    checks.add(Name::Reach, reach(project, file, expected));
     checks.add(
         Name::Configuration,
         configuration::same(project, &file.content),
@@ -324,17 +332,93 @@ fn proof(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
     })
 }
 
-fn reach(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
-    let found = plan::overreach(&file.content, &project.config);
-    if found.is_empty() {
-        return Ok("no attribute that no rule may ever write".to_owned());
+fn reach(project: &Project, file: &PlanFile, expected: bool) -> Result<String, Refusal> {
+    let over = plan::overreach(&file.content, &project.config);
+    let mut messages = Vec::new();
+    let mut help = Vec::new();
+    if !over.found.is_empty() {
+        messages.push("the plan writes what no rule of the project writes".to_owned());
+        messages.extend(some(over.found));
+        help.push("halosync makes no such plan with this configuration: find out what made this one, and plan again");
+    }
+    // Anybody can call a plan an undo. Somebody has to answer for what no rule explains.
+    let signed = |target: &crate::model::Name| {
+        let asked = plan::approvals_with(&file.content, &project.config);
+        asked
+            .iter()
+            .any(|asked| asked.risk == plan::Risk::Irreversible && asked.target == *target)
+    };
+    let back = over.given_back.len();
+    let unsigned: Vec<String> = over
+        .given_back
+        .into_iter()
+        .filter(|(target, _)| !expected && !signed(target))
+        .map(|(_, told)| told)
+        .collect();
+    if !unsigned.is_empty() {
+        messages.push(
+            "the plan gives back what no rule writes any more, and nobody answers for it"
+                .to_owned(),
+        );
+        messages.extend(some(unsigned));
+        help.push("apply it with --expect-digest and the digest that was reviewed, have Guards.approvals ask for signatures (irreversible), or undo before the rules are taken back");
+    }
+    if messages.is_empty() {
+        return Ok(match back {
+            0 => "no attribute that no rule of the project writes".to_owned(),
+            back => format!(
+                "{back} attributes come back that no rule writes any more; {}",
+                if expected {
+                    "the digest is the one expected"
+                } else {
+                    "they need the signatures of irreversible changes"
+                }
+            ),
+        });
     }
     Err(Refusal {
-        messages: std::iter::once("the plan writes what no rule ever writes".to_owned())
-            .chain(found.into_iter().take(NAMED))
-            .collect(),
+        messages,
+        help: Some(help.join("; ")),
+        exit: Exit::Rejected,
+    })
+}
+
+/// The first of some, and how many more there are.
+fn some(mut all: Vec<String>) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all
+}
+
+/// The guards of the configuration at hand, whatever the plan says of them.
+fn recount(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
+    let recount = plan::recount(&file.content, &project.config);
+    if recount.found.is_empty() {
+        let stated = match recount.stated.as_slice() {
+            [] => String::new(),
+            some => format!(
+                "; of {} only the plan tells how many accounts there are",
+                some.join(", ")
+            ),
+        };
+        return Ok(match recount.guards {
+            0 => "the configuration has no guards for what it changes".to_owned(),
+            1 => format!("1 guard as the configuration has it, counted again{stated}"),
+            some => format!("{some} guards as the configuration has them, counted again{stated}"),
+        });
+    }
+    let sentence =
+        "the plan's guards are not what the configuration and the plan's own changes give";
+    let mut messages = vec![sentence.to_owned()];
+    messages.extend(some(recount.found));
+    Err(Refusal {
+        messages,
         help: Some(
-            "halosync makes no such plan: find out what made this one, and plan again".to_owned(),
+            "halosync makes no such plan with this configuration: find out what made this one, and plan again"
+                .to_owned(),
         ),
         exit: Exit::Rejected,
     })
@@ -504,10 +588,15 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
         return Ok(format!("none at {shown}: not applied yet"));
     };
     let changes = file.content.changes.len();
-    if let Some(at) = history.completed(changes) {
+    let completed = history.completed(file);
+    if let Completed::At { at, found } = completed {
+        let found = match found {
+            0 => String::new(),
+            found => format!(" ({found} of them found as desired, of which it has no lines)"),
+        };
         return Err(Refusal {
             messages: vec![format!(
-                "the plan was applied completely at {at}, all {changes} changes; so says {shown}"
+                "the plan was applied completely at {at}, all {changes} changes{found}; so says {shown}"
             )],
             help: Some(
                 "nothing is left to do; to see whether everything still is so, plan again"
@@ -517,8 +606,14 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
         });
     }
     let (done, open) = history.progress();
+    let unfounded = match completed {
+        Completed::Unfounded { claimed, done } => format!(
+            "; its last line says that {claimed} were written, and its other lines bear out {done}, so it is not believed"
+        ),
+        Completed::No | Completed::At { .. } => String::new(),
+    };
     Ok(format!(
-        "begun, {done} of {changes} changes written{}; apply goes on with {shown}",
+        "begun, {done} of {changes} changes written{}{unfounded}; apply goes on with {shown}",
         match open {
             0 => String::new(),
             open => format!(", {open} to be settled by looking"),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::VerifyJournal;
 use super::checks::{Checks, Name, Refusal, journal_failure};
-use super::told::Told;
+use super::told::{Of, Told};
 use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -33,6 +33,7 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
             let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
             Failure::file("read", path, &missing)
         })?;
+    let bytes = sealed::opened(context, Keys::At(&verb.project), path, bytes)?;
     let audit = Audit::of(&bytes);
     let mut checks = Checks::default();
     checks.add(Name::Chain, chain(&audit));
@@ -68,7 +69,7 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
         _ => "the journal is not to be relied on",
     };
     let told = Told::new(
-        "journal",
+        Of::Journal,
         &checks,
         audit.plan.as_deref(),
         sentence.to_owned(),
@@ -167,11 +168,26 @@ fn of_report(audit: &Audit, report: &Outcome, plan: Option<&PlanFile>) -> Result
     let since = audit.end.lines.saturating_sub(report.journal.lines);
     Ok(match since {
         0 => format!("ends at line {}, as the report says", audit.end.lines),
-        since => format!(
-            "has the line {} the report ends with, and {since} written since",
-            report.journal.lines
-        ),
+        since => {
+            let later = later_runs(audit, report);
+            format!(
+                "has the line {} the report ends with, and {since} written since{}: the report is an earlier one, and nothing in it counts for what came later; name that of the last apply",
+                report.journal.lines,
+                match later {
+                    0 => String::new(),
+                    1 => ", by 1 more apply".to_owned(),
+                    more => format!(", by {more} more applies"),
+                }
+            )
+        }
     })
+}
+
+/// How many applies of a journal began after a report was written.
+fn later_runs(audit: &Audit, report: &Outcome) -> usize {
+    let runs = audit.runs.iter();
+    runs.filter(|run| run.line as u64 > report.journal.lines)
+        .count()
 }
 
 fn applies(audit: &Audit) -> Result<String, Refusal> {
@@ -259,6 +275,8 @@ fn write(change: &ChangeId, step: Step) -> String {
 /// what was found as desired nothing is written.
 fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<String, Refusal> {
     let all = plan.content.changes.len();
+    // What an earlier apply found as desired may be otherwise since.
+    let report = report.filter(|report| later_runs(audit, report) == 0);
     let not_done = audit.not_done(plan);
     let counts = audit.runs.last().and_then(|run| run.ended);
     let achieved = counts.is_some_and(|(_, counts)| {

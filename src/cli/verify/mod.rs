@@ -5,7 +5,7 @@ pub(crate) mod args;
 pub(crate) mod checks;
 mod configuration;
 mod journal;
-mod told;
+pub(crate) mod told;
 
 use std::path::Path;
 
@@ -64,7 +64,14 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
             None
         }
     };
-    checks::of_changes(context, project.as_ref(), path, &file, &mut checks)?;
+    checks::of_changes(
+        context,
+        project.as_ref(),
+        path,
+        &file,
+        verb.expect_digest.is_some(),
+        &mut checks,
+    )?;
     let journal = journal_path(path, &file, verb.journal.as_deref());
     checks.add(Name::Journal, checks::journal(&journal, &file));
     told(context, verb, &checks, Some(&file.digest))

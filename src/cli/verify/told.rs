@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::args::VerifyFormat;
-use super::checks::{Checks, Finding};
+use super::checks::{Checks, Finding, Name};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::render;
@@ -15,43 +15,63 @@ const FORMAT: &str = "halosync/verification/v1";
 const VERDICT: usize = 12;
 const NAME: usize = 14;
 
-/// Everything that is told.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+/// What `halosync verify --format json` says of a plan or a journal.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Verification")]
+pub(crate) struct Told {
     /// `halosync/verification/v1`.
     format: &'static str,
-    /// What was verified: `plan` or `journal`.
-    of: &'static str,
+    /// What was verified.
+    of: Of,
     /// Digest of the plan; absent when the file is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
     /// Whether nothing was refused.
     holds: bool,
-    /// The exit code.
+    /// The exit code: 0 when nothing is refused; of a plan that of `apply`.
     exit_code: u8,
-    /// Each check.
+    /// Each check, in the order they are made.
     checks: Vec<One>,
     #[serde(skip)]
     sentence: String,
 }
 
-/// One check.
-#[derive(Debug, Serialize)]
+/// What is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+pub(super) enum Of {
+    /// Whether `apply` would take a plan.
+    Plan,
+    /// Whether a journal is whole, and all of its plan done.
+    Journal,
+}
+
+/// One check.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Check")]
 struct One {
-    check: String,
+    /// Which one.
+    check: Name,
+    /// What came of it.
     verdict: Verdict,
+    /// In words, a sentence each. For people; the words may change.
     says: Vec<String>,
+    /// The way out, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+/// What came of a check.
+#[derive(Debug, Clone, Copy, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Verdict {
+    /// It holds.
     Ok,
+    /// It does not.
     Refused,
+    /// It could not be made, or was not asked for.
     NotChecked,
 }
 
@@ -64,15 +84,10 @@ impl Told {
             (1, _) => "apply would refuse the plan for this reason".to_owned(),
             (some, _) => format!("apply would refuse the plan for these {some} reasons"),
         };
-        Self::new("plan", checks, digest, sentence)
+        Self::new(Of::Plan, checks, digest, sentence)
     }
 
-    pub(super) fn new(
-        of: &'static str,
-        checks: &Checks,
-        digest: Option<&str>,
-        sentence: String,
-    ) -> Self {
+    pub(super) fn new(of: Of, checks: &Checks, digest: Option<&str>, sentence: String) -> Self {
         Self {
             format: FORMAT,
             of,
@@ -107,9 +122,11 @@ impl Told {
                 Verdict::Refused => "REFUSED",
                 Verdict::NotChecked => "not checked",
             };
+            let check = serde_json::to_value(one.check).unwrap_or_default();
+            let check = check.as_str().unwrap_or_default();
             let mut lines = one.says.iter().map(|line| render::plain(line));
             let first = lines.next().unwrap_or_default();
-            text.push_str(&format!("{verdict:VERDICT$}{:NAME$}{first}\n", one.check));
+            text.push_str(&format!("{verdict:VERDICT$}{:NAME$}{first}\n", check));
             let margin = VERDICT + NAME;
             for line in lines {
                 text.push_str(&format!("{:margin$}{line}\n", ""));
@@ -124,11 +141,7 @@ impl Told {
     }
 }
 
-fn one(name: super::checks::Name, finding: &Finding) -> One {
-    let check = serde_json::to_value(name)
-        .ok()
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default();
+fn one(check: Name, finding: &Finding) -> One {
     let (verdict, says, help) = match finding {
         Finding::Holds(said) => (Verdict::Ok, vec![said.clone()], None),
         Finding::Refused(refusal) => (

@@ -6,10 +6,11 @@ use super::{Entry, People, Report, constant_parts, naming};
 use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, quoted};
 use crate::config::kinds::{
-    ActiveDirectory, AttributeRule, AttributeSpec, DriftPolicy, Empty, Source, When,
+    ActiveDirectory, AttributeRule, AttributeSpec, DriftPolicy, Empty, Source, TooLong, When,
 };
 use crate::config::yaml::{Doc, join};
 use crate::lang::Template;
+use crate::model::value::{BadValue, canonical, length};
 use crate::model::{AttributeDef, Dn, Syntax, default_schema};
 
 /// What the rules belong to.
@@ -184,15 +185,12 @@ fn rule(
         AttributeSpec::Template(_) => {
             let template = template(rules, pointer, report);
             if let Some(template) = template {
-                let empty = Empty::Hold;
+                let policy = Policy {
+                    empty: Some(Empty::Hold),
+                    cuts: false,
+                };
                 constant(
-                    rules.doc,
-                    pointer,
-                    name,
-                    definition,
-                    &template,
-                    Some(empty),
-                    report,
+                    rules.doc, pointer, name, definition, &template, policy, report,
                 );
             }
         }
@@ -257,18 +255,15 @@ fn detailed(
             Some("use `hold` or `leave`".to_owned()),
         );
     }
+    let cuts = rule.too_long == TooLong::Truncate;
     if rule.value.is_some() {
         let at = join(pointer, "value");
         if let Some(template) = template(rules, &at, report) {
-            constant(
-                doc,
-                &at,
-                name,
-                definition,
-                &template,
-                Some(rule.empty),
-                report,
-            );
+            let policy = Policy {
+                empty: Some(rule.empty),
+                cuts,
+            };
+            constant(doc, &at, name, definition, &template, policy, report);
         }
     }
     if let Some(values) = &rule.values {
@@ -285,7 +280,8 @@ fn detailed(
         for index in 0..values.len() {
             let at = join(&at, &index.to_string());
             if let Some(template) = template(rules, &at, report) {
-                constant(doc, &at, name, definition, &template, None, report);
+                let policy = Policy { empty: None, cuts };
+                constant(doc, &at, name, definition, &template, policy, report);
             }
         }
     }
@@ -472,7 +468,11 @@ fn unique(
     for index in 0..unique.formats.len() {
         let at = join(&formats, &index.to_string());
         if let Some(template) = template(rules, &at, report) {
-            constant(doc, &at, name, definition, &template, None, report);
+            let policy = Policy {
+                empty: None,
+                cuts: rule.too_long == TooLong::Truncate,
+            };
+            constant(doc, &at, name, definition, &template, policy, report);
         }
     }
     if unique.formats.len() == 1 && !unique.numbered && !doc.is_incomplete(pointer) {
@@ -510,22 +510,42 @@ fn unique(
     }
 }
 
-/// What can be said of a template before there is a person. `empty` is `None` where an empty text is left out anyway.
+/// What a rule says of values that give nothing, or too much.
+#[derive(Clone, Copy)]
+struct Policy {
+    /// `None` where an empty text is left out anyway.
+    empty: Option<Empty>,
+    /// Whether what is too long is cut.
+    cuts: bool,
+}
+
+/// What can be said of a template before there is a person.
 fn constant(
     doc: &Doc,
     pointer: &str,
     name: &str,
     definition: Option<&AttributeDef>,
     template: &Template,
-    empty: Option<Empty>,
+    policy: Policy,
     report: &mut Report,
 ) {
     let Some(text) = doc.text(pointer) else {
         return;
     };
-    if let Some(value) = template.literal() {
-        if value.trim().is_empty() {
-            if empty != Some(Empty::Clear) {
+    match template.constant() {
+        None => {}
+        Some(Err(error)) => {
+            report.error(
+                doc,
+                pointer,
+                codes::CONSTANT_FAILS,
+                format!("this fails whoever it is for: {error}"),
+                Some("correct it; nobody would get a value for this attribute".to_owned()),
+            );
+            return;
+        }
+        Some(Ok(value)) if value.trim().is_empty() => {
+            if policy.empty != Some(Empty::Clear) {
                 report.error(
                     doc,
                     pointer,
@@ -536,8 +556,19 @@ fn constant(
             }
             return;
         }
-        if let Some(definition) = definition {
-            constant_value(doc, pointer, name, definition, value, report);
+        Some(Ok(value)) => {
+            let refused = definition.is_some_and(|definition| {
+                constant_value(
+                    doc,
+                    pointer,
+                    definition,
+                    (value.as_str(), policy.cuts),
+                    report,
+                )
+            });
+            if refused {
+                return;
+            }
         }
     }
     let Some(parts) = constant_parts(text) else {
@@ -550,7 +581,7 @@ fn constant(
         )
     });
     if let Some(limit) = limited.and_then(|definition| definition.range_upper) {
-        let length: usize = parts.iter().map(|(_, part)| part.chars().count()).sum();
+        let length: usize = parts.iter().map(|(_, part)| length(part)).sum();
         if i64::try_from(length).unwrap_or(i64::MAX) > limit {
             report.error(
                 doc,
@@ -587,43 +618,52 @@ fn forbidden(doc: &Doc, pointer: &str, parts: &[(usize, &str)], report: &mut Rep
     }
 }
 
+/// Whether the directory would refuse a value for everybody; says so.
 fn constant_value(
     doc: &Doc,
     pointer: &str,
-    name: &str,
     definition: &AttributeDef,
-    value: &str,
+    (value, cuts): (&str, bool),
     report: &mut Report,
-) {
-    let problem = match definition.syntax {
-        Syntax::Integer | Syntax::LargeInteger => match value.parse::<i64>() {
-            Ok(number)
-                if definition.range_lower.is_some_and(|least| number < least)
-                    || definition.range_upper.is_some_and(|most| number > most) =>
-            {
-                Some("is outside the range of this attribute")
-            }
-            Ok(_) => None,
-            Err(_) => Some("is not a whole number"),
-        },
-        Syntax::Boolean => {
-            (!matches!(value, "TRUE" | "FALSE")).then_some("is neither `TRUE` nor `FALSE`")
+) -> bool {
+    let name = quoted(&definition.name);
+    if definition.syntax == Syntax::Dn {
+        if Dn::parse(value).is_ok() {
+            return false;
         }
-        Syntax::Dn => Dn::parse(value)
-            .is_err()
-            .then_some("is not a distinguished name"),
-        _ => None,
-    };
-    if let Some(problem) = problem {
         report.error(
             doc,
             pointer,
             codes::INVALID_VALUE,
-            format!("{} {problem}, which {} needs", quoted(value), quoted(name)),
-            (definition.syntax == Syntax::Dn)
-                .then(|| "to refer to somebody's account use `person`".to_owned()),
+            format!(
+                "{} is not a distinguished name, which {name} needs",
+                quoted(value)
+            ),
+            Some("to refer to somebody's account use `person`".to_owned()),
         );
+        return true;
     }
+    // The time zone decides which moment a date is, never whether it is one.
+    let Err(bad) = canonical(definition, value, &jiff::tz::TimeZone::UTC) else {
+        return false;
+    };
+    let too_long = matches!(bad, BadValue::TooLong { .. });
+    if too_long && cuts && definition.syntax != Syntax::Octets {
+        return false;
+    }
+    let (code, help) = if too_long {
+        (codes::VALUE_TOO_LONG, "write a shorter one")
+    } else {
+        (codes::INVALID_VALUE, "write one the directory takes")
+    };
+    report.error(
+        doc,
+        pointer,
+        code,
+        format!("{name} cannot hold this, whoever it is for: {bad}"),
+        Some(help.to_owned()),
+    );
+    true
 }
 
 /// Attributes an account cannot lose (refused with unwillingToPerform), and its name.

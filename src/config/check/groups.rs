@@ -6,7 +6,7 @@ use super::directory::{self, Use};
 use super::{Context, Entry, Report};
 use crate::config::codes;
 use crate::config::duration::{DurationError, parse_days};
-use crate::config::kinds::{GroupMode, Groups, LONGEST_OVERLAP, Overlap};
+use crate::config::kinds::{DriftPolicy, GroupMode, GroupRule, Groups, LONGEST_OVERLAP, Overlap};
 use crate::config::yaml::{Doc, join};
 use crate::model::{DnKey, Guid, Location, ObjectName, ObjectNameError};
 
@@ -44,6 +44,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let pointer = join("/spec/rules", &index.to_string());
             let at = join(&pointer, "group");
             objects(doc, &join(&pointer, "keep"), &rule.keep, report);
+            check_drift(groups, rule, &join(&pointer, "drift"), report);
             if let Some(people) = people {
                 let template = people.template(doc, &at, report);
                 let literal = template.as_ref().and_then(|template| template.literal());
@@ -97,6 +98,31 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
                 }
             }
         }
+    }
+}
+
+/// A group with power over the domain is never left as somebody made it.
+fn check_drift(groups: &Entry<Groups>, rule: &GroupRule, pointer: &str, report: &mut Report) {
+    let asked = rule
+        .drift
+        .is_some_and(|policy| policy != DriftPolicy::Revert);
+    let name = |text: &String| ObjectName::parse(text).ok().map(Known::of);
+    let Some(group) = name(&rule.group).filter(|_| asked) else {
+        return;
+    };
+    if groups
+        .spec
+        .privileged
+        .iter()
+        .any(|one| name(one).as_ref() == Some(&group))
+    {
+        report.error_key(
+            &groups.doc,
+            pointer,
+            codes::DRIFT_NEVER,
+            "the group is privileged, and memberships of privileged groups are always written back",
+            Some("leave `drift` out".to_owned()),
+        );
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DriftPolicy;
+
 /// Rules for group membership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -22,6 +24,14 @@ pub struct Groups {
     /// entered what rules give them instead. Privileged groups are always left at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<Overlap>,
+    /// What becomes of memberships somebody gives or takes by hand, of rules that say nothing else. Privileged groups,
+    /// and what a state of the lifecycle takes away, are always written back.
+    #[serde(default, skip_serializing_if = "is_revert")]
+    pub drift: DriftPolicy,
+}
+
+fn is_revert(policy: &DriftPolicy) -> bool {
+    *policy == DriftPolicy::Revert
 }
 
 /// How long somebody who moves stays in the groups that rules do not give any more. Either `for` or `until`.
@@ -58,6 +68,10 @@ pub struct GroupRule {
     /// `sAMAccountName`. While one of these names belongs to nobody, nobody is taken out of the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// What becomes of memberships somebody gives or takes by hand; without, what the document says. Memberships that
+    /// people give by hand for good belong into `keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftPolicy>,
 }
 
 /// What happens to members no rule names.

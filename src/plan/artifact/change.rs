@@ -168,6 +168,11 @@ pub enum Action {
         /// For how many days it can be brought back whole from the Recycle Bin. Absent when it cannot be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         restorable_days: Option<u32>,
+        /// When anything of it was last written, what logons write left out. Any other moment at apply is a conflict. Absent
+        /// when the read does not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        last_written: Option<jiff::Timestamp>,
         /// Every value the read has of it, the groups it is in included.
         before: BTreeMap<String, Vec<PlanValue>>,
     },

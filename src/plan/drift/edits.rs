@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::{Action, Change, ChangeId, Held, Plan, PlanFile, PlanValue, RuleIndex};
+use super::owners::{Owners, PersonOf};
 use crate::model::{Guid, Location, Name, PeopleSnapshot, PersonKey, Verdict};
 use crate::policy::held;
 
@@ -38,6 +39,10 @@ pub struct Edits {
     unproven: HashSet<Name>,
     /// Everybody known then.
     known: HashSet<(Name, PersonKey)>,
+    /// Those of them who would be given an account now, or of whom nothing is known.
+    unaccounted: HashSet<PersonOf>,
+    /// Whose account was whose then.
+    pub(in crate::plan) owners: Owners,
 }
 
 /// One difference between what was wanted then and what is there now.
@@ -90,6 +95,8 @@ impl Edits {
             doubts: HashMap::new(),
             unproven: HashSet::new(),
             known: HashSet::new(),
+            unaccounted: HashSet::new(),
+            owners: Owners::default(),
         };
         for (source, read) in applied.people {
             edits.known.extend(
@@ -107,6 +114,18 @@ impl Edits {
         edits.doubt(then, |held| {
             held.code != held::DRIFT_ASK.code && held.code != held::DRIFT_UNDETERMINED.code
         });
+        let made = now
+            .changes
+            .iter()
+            .filter(|change| matches!(change.action, Action::Create { .. }))
+            .map(|change| &change.person);
+        let held = now.held.iter().filter(|held| held.accounts.is_empty());
+        let held = held.filter_map(|held| held.person.as_ref());
+        edits.unaccounted = made
+            .chain(held)
+            .map(|person| (person.source.clone(), person.key.clone()))
+            .filter(|who| edits.known.contains(who))
+            .collect();
         let before: HashMap<&ChangeId, &Change> = then
             .changes
             .iter()
@@ -154,6 +173,16 @@ impl Edits {
             }
         }
         edits
+    }
+
+    /// Those who were known then and would be given an account now, or of whom nothing is known.
+    pub fn unaccounted(&self) -> &HashSet<PersonOf> {
+        &self.unaccounted
+    }
+
+    /// Says whose account was whose.
+    pub fn know(&mut self, owners: Owners) {
+        self.owners = owners;
     }
 
     /// Notes of whom not everything was judged.

@@ -29,6 +29,8 @@ pub(in crate::plan) struct Left {
     pub(in crate::plan) rule: RuleId,
     /// Why it is held, when it is.
     pub(in crate::plan) held: Option<(Code, String)>,
+    /// The account, where it is not the one the person has.
+    pub(in crate::plan) object: Option<u32>,
 }
 
 impl Left {
@@ -48,7 +50,7 @@ impl Left {
         Some(EditLeft {
             person: target.side(subject).reference(subject.person),
             target: target.name.clone(),
-            object: target.object(subject.account()?),
+            object: target.object(self.object.or_else(|| subject.account())?),
             what: self.what.clone(),
             found: self.found.clone(),
             wanted: self.wanted.clone(),
@@ -196,6 +198,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
                     policy: differing.policy,
                     rule: differing.rule,
                     held: Some((held::DRIFT_UNDETERMINED, reason)),
+                    object: None,
                 });
                 return true;
             }
@@ -229,6 +232,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
             policy: differing.policy,
             rule: differing.rule,
             held,
+            object: None,
         });
         true
     }

@@ -8,12 +8,17 @@
 mod causes;
 mod edits;
 mod left;
+mod members;
+mod owners;
 mod report;
 
 pub use causes::{Earlier, causes};
 pub use edits::{Applied, Edits};
 pub(super) use edits::{Edit, Finding};
 pub(super) use left::Left;
+pub(super) use members::MemberLeft;
+pub(super) use owners::Account;
+pub use owners::{Owners, OwnersOf, PersonOf};
 pub use report::{
     DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, LastWritten, report,
 };

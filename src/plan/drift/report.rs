@@ -236,7 +236,7 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
             .held
             .into_iter()
             // It is among the differences.
-            .filter(|held| held.code != held::DRIFT_ASK.code)
+            .filter(|held| held.code != held::DRIFT_ASK.code && held.code != held::ANCHOR_LOST.code)
             .collect(),
         rules: plan.rules,
     }

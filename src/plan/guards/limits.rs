@@ -191,7 +191,7 @@ impl Judging<'_, '_> {
 
 impl Per {
     /// What a part is a part by, and which it is; nothing for everything together.
-    fn scope(&self, shown: String) -> (Option<String>, Option<String>) {
+    pub(super) fn scope(&self, shown: String) -> (Option<String>, Option<String>) {
         let by = match self {
             Self::All => return (None, None),
             Self::Placement(_, place) => {
@@ -217,7 +217,7 @@ impl Limit {
     }
 
     /// What it counts, in words.
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let mut words: Vec<String> = Vec::new();
         for action in &self.actions {
             let word = match action {

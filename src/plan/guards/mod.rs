@@ -8,8 +8,10 @@ mod compile;
 mod hold;
 mod limits;
 mod members;
+mod recount;
 
 pub(super) use compile::Guards;
+pub use recount::{Recount, recount};
 
 use super::changes::index;
 use super::draft::Warnings;

@@ -8,6 +8,11 @@ use crate::render::report::{Item, Line, Piece, Sign};
 
 /// True for what takes something away from somebody.
 pub(super) fn is_removal(change: &Change) -> bool {
+    // An undo has the risk of what it undoes, also where it only gives back.
+    let gives = matches!(change.action, Action::Enable {} | Action::AddMember { .. });
+    if gives && change.cause == Cause::Undo {
+        return false;
+    }
     matches!(
         change.action,
         Action::Disable {} | Action::RemoveMember { .. }
@@ -91,6 +96,9 @@ fn moves(context: &Context<'_>, of: &OfPerson<'_>) -> Vec<Line> {
                 .own(" to ")
                 .pieces(entered)
                 .own(": left only after everything is entered");
+        } else if left.is_empty() {
+            // What was to be left is held.
+            head = head.strong("comes").own(" to ").pieces(entered);
         } else {
             head = head.own("the end of an overlap");
         }

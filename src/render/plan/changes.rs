@@ -14,6 +14,8 @@ use crate::render::report::{Item, Line, Sign, count, grouped, number};
 
 /// From how many people on the same change is said once.
 pub(super) const MANY: usize = 3;
+/// Where what an undo brings back stands among the causes.
+const UNDONE: usize = 4;
 /// How many of them are named.
 pub(super) const NAMES: usize = 5;
 
@@ -23,7 +25,15 @@ pub(super) struct Sorted<'a> {
     pub removals: Vec<OfPerson<'a>>,
     pub creates: Vec<OfPerson<'a>>,
     /// Heading and people, for each cause that brings about anything.
-    pub by_cause: Vec<(&'static str, Vec<OfPerson<'a>>)>,
+    pub by_cause: Vec<ByCause<'a>>,
+}
+
+/// What one cause brings about, beside what is taken away and what is new.
+pub(super) struct ByCause<'a> {
+    pub title: &'static str,
+    /// Whether it is never left out: what an undo gives back is access.
+    pub essential: bool,
+    pub people: Vec<OfPerson<'a>>,
 }
 
 type Who<'a> = (&'a Name, &'a Name, &'a PersonKey);
@@ -80,8 +90,12 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
         removals: removals.finish(),
         creates: creates.finish(),
         by_cause: others
-            .into_values()
-            .map(|(title, people)| (title, people.finish()))
+            .into_iter()
+            .map(|(order, (title, people))| ByCause {
+                title,
+                essential: order == UNDONE,
+                people: people.finish(),
+            })
             .collect(),
     }
 }
@@ -91,7 +105,7 @@ fn heading(cause: Cause, several: bool) -> (usize, &'static str) {
         Cause::Config => (0, "Caused by changed rules"),
         Cause::Source => (1, "Caused by the people's data"),
         Cause::Drift => (2, "Drift: edited in the directory"),
-        Cause::Undo => (4, "Brought back as it was before"),
+        Cause::Undo => (UNDONE, "Brought back as it was before"),
         Cause::Undetermined if several => (3, "Other changes of existing accounts"),
         Cause::Undetermined => (3, "Changes of existing accounts"),
     }

@@ -141,13 +141,13 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
                 .collect(),
         },
     ]);
-    for (title, of) in &sorted.by_cause {
+    for of in &sorted.by_cause {
         sections.push(Section {
-            title: (*title).into(),
-            size: people(of.len()),
+            title: of.title.into(),
+            size: people(of.people.len()),
             items_are: "entries",
-            essential: false,
-            items: changes::section(&context, of),
+            essential: of.essential,
+            items: changes::section(&context, &of.people),
         });
     }
     let left = plan.since.as_ref().map_or(0, |since| since.left.len());

@@ -337,9 +337,12 @@ impl Directory {
     }
 
     /// When and how often attributes were written, as far as that is kept here: `objectClass` once, at the beginning,
-    /// `userAccountControl` and `unicodePwd` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]).
+    /// `userAccountControl` and `unicodePwd` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]). Whatever else was written last is
+    /// told as `instanceType`, which nobody asks for.
     fn replication_metadata(&self, id: ObjectId) -> Vec<u8> {
         let object = self.object(id);
+        /// `instanceType`, 1.2.840.113556.1.2.1.
+        const INSTANCE_TYPE: u32 = 0x0002_0001;
         let mut written = vec![(0u32, (1u32, object.created, object.usn_created))];
         if object.number(self.schema.known.uac).is_some() {
             written.push((crate::model::USER_ACCOUNT_CONTROL, object.control));
@@ -347,6 +350,7 @@ impl Directory {
         if let Some(password) = object.password_written {
             written.push((crate::model::UNICODE_PWD, password));
         }
+        written.push((INSTANCE_TYPE, (1, object.changed, object.usn_changed)));
         let mut bytes = 1u64.to_le_bytes().to_vec();
         bytes.extend_from_slice(&(written.len() as u64).to_le_bytes());
         for (attribute, (version, at, usn)) in written {

@@ -175,6 +175,7 @@ pub(crate) fn disabled() -> DeletionFacts {
         control_changed: Some(jiff::Timestamp::UNIX_EPOCH),
         protected: Some(false),
         password_changed: None,
+        last_written: Some(jiff::Timestamp::UNIX_EPOCH),
     }
 }
 
@@ -187,6 +188,7 @@ pub(crate) fn delete_old() -> Change {
         Action::Delete {
             disabled_since: jiff::Timestamp::UNIX_EPOCH,
             anchor: "employeeID".to_owned(),
+            last_written: Some(jiff::Timestamp::UNIX_EPOCH),
             restorable_days: Some(180),
             before: BTreeMap::from([
                 ("employeeID".to_owned(), value("E9")),

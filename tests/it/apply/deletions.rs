@@ -56,6 +56,13 @@ fn whatever_has_changed_keeps_the_account() {
             };
             state.deletion.insert(guid(6), facts);
         }),
+        ("written", |state| {
+            let facts = DeletionFacts {
+                last_written: jiff::Timestamp::from_second(1).ok(),
+                ..disabled()
+            };
+            state.deletion.insert(guid(6), facts);
+        }),
         ("unknown", |state| {
             state.deletion.clear();
         }),

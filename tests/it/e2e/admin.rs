@@ -185,39 +185,7 @@ impl Lab {
     }
 
     pub(super) async fn find(&self, filter: &str) -> Vec<Account> {
-        let mut ldap = self.admin.clone();
-        let (entries, _) = ldap
-            .search(BASE, Scope::Subtree, filter, vec!["*"])
-            .await
-            .expect("an answer")
-            .success()
-            .expect("success");
-        entries
-            .into_iter()
-            .filter(|entry| !entry.is_ref())
-            .map(|entry| {
-                let entry = SearchEntry::construct(entry);
-                // Bytes that are not UTF-8 stand apart.
-                let bytes: Vec<(String, Vec<String>)> = entry
-                    .bin_attrs
-                    .iter()
-                    .map(|(name, values)| {
-                        use base64::Engine as _;
-                        let engine = &base64::engine::general_purpose::STANDARD;
-                        let values = values.iter().map(|value| engine.encode(value));
-                        (format!("{};bytes", name.to_lowercase()), values.collect())
-                    })
-                    .collect();
-                let attributes = entry.attrs.into_iter().map(|(name, mut values)| {
-                    values.sort();
-                    (name.to_lowercase(), values)
-                });
-                Account {
-                    dn: entry.dn,
-                    attributes: attributes.chain(bytes).collect(),
-                }
-            })
-            .collect()
+        find(&self.admin, filter).await
     }
 
     /// The account with an employee number; several fail the test.
@@ -266,6 +234,43 @@ impl Lab {
         assert_eq!(found.len(), 1, "{found:?}");
         found[0].values("member")
     }
+}
+
+/// Whatever of the domain the filter describes.
+pub(super) async fn find(admin: &Ldap, filter: &str) -> Vec<Account> {
+    let mut ldap = admin.clone();
+    let (entries, _) = ldap
+        .search(BASE, Scope::Subtree, filter, vec!["*"])
+        .await
+        .expect("an answer")
+        .success()
+        .expect("success");
+    entries
+        .into_iter()
+        .filter(|entry| !entry.is_ref())
+        .map(|entry| {
+            let entry = SearchEntry::construct(entry);
+            // Bytes that are not UTF-8 stand apart.
+            let bytes: Vec<(String, Vec<String>)> = entry
+                .bin_attrs
+                .iter()
+                .map(|(name, values)| {
+                    use base64::Engine as _;
+                    let engine = &base64::engine::general_purpose::STANDARD;
+                    let values = values.iter().map(|value| engine.encode(value));
+                    (format!("{};bytes", name.to_lowercase()), values.collect())
+                })
+                .collect();
+            let attributes = entry.attrs.into_iter().map(|(name, mut values)| {
+                values.sort();
+                (name.to_lowercase(), values)
+            });
+            Account {
+                dn: entry.dn,
+                attributes: attributes.chain(bytes).collect(),
+            }
+        })
+        .collect()
 }
 
 pub(super) async fn connect(site: &Site) -> Ldap {

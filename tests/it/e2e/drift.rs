@@ -409,6 +409,20 @@ pub(super) async fn edits_are_accepted_and_asked_about(lab: Lab) {
         "{}",
         drift.stdout
     );
+    // When it was written, as far as a directory keeps it: the embedded one keeps it of `userAccountControl`.
+    let asked_about = drift
+        .stdout
+        .lines()
+        .filter(|line| line.contains("held until somebody settles it"));
+    let dated = asked_about
+        .filter(|line| line.contains(", written 20"))
+        .count();
+    assert_eq!(
+        dated,
+        if lab.hands().is_some() { 1 } else { 2 },
+        "{}",
+        drift.stdout
+    );
     // Without the recording nobody can tell, and nothing is written over an edit.
     lab.run(&["plan", "--out", "blind.json"]).await.expect(0);
     let blind = asked(&content(&lab, "blind.json"));
@@ -436,4 +450,158 @@ pub(super) async fn edits_are_accepted_and_asked_about(lab: Lab) {
         .await
         .expect(0);
     assert_eq!(asked(&content(&lab, "fourth.json")), both[1..]);
+}
+
+/// P10: memberships that somebody gave or took by hand are written back, stay, or wait, as the rule says; changes in
+/// HaloITSM go on beside them, and whoever leaves the company leaves every group.
+pub(super) async fn memberships_are_accepted_and_asked_about(lab: Lab) {
+    let groups = lab
+        .read("groups.yaml")
+        .replace("  rules:", "  drift: ask\n  rules:")
+        .replace(
+            "'Research'\", mode: managed}",
+            "'Research'\", mode: managed, drift: revert}",
+        )
+        .replace(
+            "\"CN=Everyone,OU=Groups,DC=corp,DC=example,DC=test\"}",
+            "\"CN=Everyone,OU=Groups,DC=corp,DC=example,DC=test\", drift: accept}",
+        );
+    assert!(groups.contains("drift: revert") && groups.contains("drift: accept"));
+    lab.write("groups.yaml", &groups);
+    for (number, given, surname, department) in [
+        (1, "Jane", "Doe", "Sales"),
+        (2, "Otto", "Ott", "Research"),
+        (3, "Ann", "Lee", "Sales"),
+        (4, "Kim", "Park", "Sales"),
+        (5, "Max", "Moe", "Sales"),
+    ] {
+        lab.hire(Joiner::new(number, given, surname).department(department));
+    }
+    // New accounts enter their groups whatever is said of edits.
+    apply(&lab, "first", None).await;
+    let dn = async |number: &str| lab.account(number).await.expect("an account").dn;
+    let (jane, otto, ann) = (dn("1").await, dn("2").await, dn("3").await);
+    let (kim, max) = (dn("4").await, dn("5").await);
+    assert_eq!(lab.members("Everyone").await.len(), 5);
+
+    // Jane is taken out of what is for everyone, Ann out of Sales; Otto is put into Sales, Kim into Research.
+    lab.set_group("Everyone", "member", &[&otto, &ann, &kim, &max])
+        .await;
+    lab.set_group("Sales", "member", &[&jane, &kim, &max, &otto])
+        .await;
+    lab.set_group("Research", "member", &[&otto, &kim]).await;
+    // Max changes the department.
+    lab.edit(5, |max| max.department = "Research".into());
+    apply(&lab, "second", Some("first")).await;
+    let plan = content(&lab, "second.plan.json");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let asked = |plan: &Value| -> Vec<(String, String, String)> {
+        let held = plan["held"].as_array().expect("a list").iter();
+        held.map(|one| {
+            let of = |part: &str| text(&one[part]);
+            (text(&one["person"]["label"]), of("code"), of("reason"))
+        })
+        .collect()
+    };
+    let own = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    let both = [
+        own(
+            "Otto Ott",
+            "drift-ask",
+            "somebody put the account into the group Sales, which no rule gives",
+        ),
+        own(
+            "Ann Lee",
+            "drift-ask",
+            "somebody took the account out of the group Sales, which the rules give",
+        ),
+    ];
+    assert_eq!(asked(&plan), both);
+    let left = plan["since"]["left"].as_array().expect("a list");
+    let mut left: Vec<_> = left
+        .iter()
+        .map(|one| {
+            (
+                text(&one["person"]["label"]),
+                text(&one["what"]),
+                text(&one["policy"]),
+            )
+        })
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            own("Ann Lee", "member", "ask"),
+            own("Jane Doe", "member", "accept"),
+            own("Otto Ott", "member", "ask"),
+        ]
+    );
+    let max = dn("5").await;
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all
+    };
+    let members = async |group: &str| sorted(lab.members(group).await);
+    assert_eq!(
+        members("Sales").await,
+        sorted(vec![jane.clone(), kim.clone(), otto.clone()])
+    );
+    assert_eq!(
+        members("Research").await,
+        sorted(vec![otto.clone(), max.clone()])
+    );
+    assert!(!members("Everyone").await.contains(&jane));
+
+    // They stand in the next recording already, and stay edits.
+    let drift = lab.run(&["drift", "--since", "second"]).await.expect(2);
+    for part in [
+        "2 edits in the directory · 2 to be settled · 1 accepted",
+        "Ann Lee (3)  is not in the group Sales",
+        "Otto Ott (2)  is in the group Sales",
+        " · held until somebody settles it",
+        "Jane Doe (1)  is not in the group Everyone",
+    ] {
+        assert!(drift.stdout.contains(part), "{part}: {}", drift.stdout);
+    }
+    let again = lab
+        .run(&["plan", "--since", "second", "--out", "third.json"])
+        .await
+        .expect(0);
+    assert!(
+        again.stdout.contains("Edits in the directory that stay"),
+        "{}",
+        again.stdout
+    );
+    let third = content(&lab, "third.json");
+    assert_eq!(asked(&third), both);
+    assert_eq!(third["changes"].as_array().map(Vec::len), Some(0));
+    // Without the recording nobody can tell.
+    lab.run(&["plan", "--out", "blind.json"]).await.expect(0);
+    let blind = content(&lab, "blind.json");
+    assert_eq!(blind["changes"].as_array().map(Vec::len), Some(0));
+    let codes: Vec<_> = asked(&blind)
+        .into_iter()
+        .map(|(who, code, _)| (who, code))
+        .collect();
+    assert_eq!(
+        codes,
+        ["Jane Doe", "Otto Ott", "Ann Lee"]
+            .map(|name| (name.to_owned(), "drift-undetermined".to_owned()))
+    );
+
+    // Whoever leaves the company leaves every group, also those somebody put them into.
+    lab.edit(2, |otto| otto.inactive = true);
+    apply(&lab, "third", Some("second")).await;
+    assert_eq!(
+        members("Sales").await,
+        sorted(vec![jane.clone(), kim.clone()])
+    );
+    assert_eq!(asked(&content(&lab, "third.plan.json")), both[1..]);
+    // Whoever settles it by hand is asked no more.
+    lab.set_group("Sales", "member", &[&jane, &kim, &ann]).await;
+    lab.run(&["plan", "--since", "third", "--out", "fourth.json"])
+        .await
+        .expect(0);
+    assert_eq!(asked(&content(&lab, "fourth.json")), []);
 }

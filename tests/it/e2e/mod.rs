@@ -7,6 +7,7 @@ mod admin;
 mod cases;
 mod deletion;
 mod drift;
+mod drift_owners;
 mod failures;
 mod lab;
 mod locks;
@@ -16,6 +17,7 @@ mod proof;
 mod sealing;
 mod site;
 mod undo;
+mod undo_demo;
 
 use lab::Lab;
 
@@ -40,6 +42,11 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_accepted_and_asked_about() {
                 super::drift::edits_are_accepted_and_asked_about(super::Lab::embedded().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memberships_are_accepted_and_asked_about() {
+                let lab = super::Lab::embedded().await;
+                super::drift::memberships_are_accepted_and_asked_about(lab).await;
             }
             // A second domain takes a second controller, which Samba has not here.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,6 +93,11 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_accepted_and_asked_about() {
                 super::drift::edits_are_accepted_and_asked_about(super::Lab::samba().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memberships_are_accepted_and_asked_about() {
+                let lab = super::Lab::samba().await;
+                super::drift::memberships_are_accepted_and_asked_about(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
@@ -204,4 +216,28 @@ catalogue!(
         policies::the_last_enabled_member_stays,
         failures::the_service_account_in_the_removal_set,
     }
+);
+
+/// What recordings tell of accounts, on both.
+macro_rules! owners_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod owners_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_owners::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod owners_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_owners::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+owners_on_both!(
+    anchors_that_are_gone_make_no_second_account,
+    a_leaver_without_anchor_is_told,
+    a_vanished_record_makes_no_second_account,
 );

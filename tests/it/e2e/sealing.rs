@@ -338,4 +338,78 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
     ];
     let next = silent(lab.run(&since).await.expect(0));
     assert!(next.stdout.contains("0 changes"), "{}", next.stdout);
+
+    // -- undo, from the sealed plan and its journal
+    let undo = ["undo", "--plan", "plan.json.age", "--out", "undo.age"];
+    let other = [&undo[..], &["--identity", &foreign]].concat();
+    lab.run(&other).await.expect(77);
+    let undone = [&undo[..], &["--record", "undone"]].concat();
+    let undone = silent(lab.run(&undone).await.expect(0));
+    for part in [
+        "undoes the apply of",
+        "undo-created",
+        "disable · high risk · cause undo",
+    ] {
+        assert!(undone.stdout.contains(part), "{part}: {}", undone.stdout);
+    }
+    let sealed = files(&dir.join("undone"))
+        .into_iter()
+        .chain([dir.join("undo.age")]);
+    for path in sealed {
+        let bytes = std::fs::read(&path).expect("reads");
+        assert!(bytes.starts_with(HEAD), "{}", path.display());
+    }
+    // The same reads give the same content, sealed or not.
+    let again = ["undo", "--plan", "plan.json.age", "--from", "undone"];
+    let again = [&again[..], &["--out", "undo-again.age"]].concat();
+    silent(lab.run(&again).await.expect(0));
+    let mut digests = Vec::new();
+    for file in ["undo.age", "undo-again.age"] {
+        let shown = lab.run(&["show", file, "--format", "json"]).await.expect(0);
+        digests.push(digest(&shown.stdout));
+    }
+    assert_eq!(digests[0], digests[1]);
+    // A journal that was sealed afterwards is as good.
+    let clear = std::fs::read(dir.join(&journal)).expect("reads");
+    let armoured = age::encrypt_and_armor(&recipient, &clear).expect("encrypts");
+    lab.write("sealed.journal.jsonl.age", &armoured);
+    let verify = [
+        "verify",
+        "journal",
+        "sealed.journal.jsonl.age",
+        "--plan",
+        "plan.json.age",
+        "--report",
+        "report.json",
+    ];
+    silent(lab.run(&verify).await.expect(0));
+    lab.run(&[&verify[..], &["--identity", &foreign]].concat())
+        .await
+        .expect(77);
+    let sealed = [
+        "undo",
+        "--plan",
+        "plan.json.age",
+        "--journal",
+        "sealed.journal.jsonl.age",
+        "--from",
+        "undone",
+        "--out",
+        "undo-sealed.age",
+    ];
+    silent(lab.run(&sealed).await.expect(0));
+    let shown = ["show", "undo-sealed.age", "--format", "json"];
+    assert_eq!(digest(&lab.run(&shown).await.expect(0).stdout), digests[0]);
+    let refused = silent(lab.run(&["apply", "undo.age"]).await.expect(6));
+    assert!(
+        refused.stderr.contains("not approved"),
+        "{}",
+        refused.stderr
+    );
+    lab.run(&["approve", "undo.age", "--yes", "--key", &ssh])
+        .await
+        .expect(0);
+    silent(lab.run(&["apply", "undo.age"]).await.expect(0));
+    let quentina = lab.account("904217").await.expect("an account");
+    assert!(!quentina.enabled());
 }

@@ -9,10 +9,14 @@ const NEVER_AS_BEFORE: &[&str] = &["uSNChanged", "whenChanged", "dSCorePropagati
 
 /// Every object in the managed places by its identity, whole.
 async fn dump(lab: &Lab) -> BTreeMap<String, Account> {
+    dump_of(&lab.admin, &["OU=People,DC=corp", "OU=Groups,DC=corp"]).await
+}
+
+/// Every object in these places by its identity, whole.
+pub(super) async fn dump_of(admin: &ldap3::Ldap, places: &[&str]) -> BTreeMap<String, Account> {
     let mut all = BTreeMap::new();
-    for mut object in lab.find("(objectClass=*)").await {
-        let managed = ["OU=People,DC=corp", "OU=Groups,DC=corp"];
-        if managed.iter().any(|place| object.dn.contains(place)) {
+    for mut object in super::admin::find(admin, "(objectClass=*)").await {
+        if places.iter().any(|place| object.dn.contains(place)) {
             for name in NEVER_AS_BEFORE {
                 object.attributes.remove(&name.to_lowercase());
             }
@@ -25,7 +29,10 @@ async fn dump(lab: &Lab) -> BTreeMap<String, Account> {
     all
 }
 
-fn differences(one: &BTreeMap<String, Account>, other: &BTreeMap<String, Account>) -> Vec<String> {
+pub(super) fn differences(
+    one: &BTreeMap<String, Account>,
+    other: &BTreeMap<String, Account>,
+) -> Vec<String> {
     let mut found = Vec::new();
     for (identity, object) in one {
         match other.get(identity) {

@@ -371,6 +371,13 @@ fn settles(
     for _ in 0..8 {
         let next = plan(config, people, &now);
         policy.check(&next, people, &now, proven);
+        // What is counted again before an apply is what was planned, and nothing else is written.
+        assert_eq!(
+            halosync::plan::recount(&next, config).found,
+            Vec::<String>::new()
+        );
+        let over = halosync::plan::overreach(&next, config);
+        assert_eq!((over.found, over.given_back), (Vec::new(), Vec::new()));
         if next.changes.is_empty() {
             return;
         }

@@ -353,6 +353,7 @@ impl Directory {
                 control_changed: Some(*moment),
                 protected: Some(false),
                 password_changed: None,
+                last_written: None,
             })),
         }
     }

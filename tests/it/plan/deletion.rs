@@ -346,6 +346,7 @@ proptest! {
             control_changed: changed,
             protected,
             password_changed: None,
+ last_written: None,
         }));
         world.directory.header.deleted_objects = Some(DeletedObjects { recycle_bin: bin, lifetime: 60 });
         if admin {

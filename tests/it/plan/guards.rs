@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halosync::config::{Config, Document, kinds};
 use halosync::model::Name;
-use halosync::plan::{Action, Change, GuardVerdict, Plan, lint, seal, to_bytes};
+use halosync::plan::{
+    Action, Change, GuardVerdict, Only, Plan, lint, narrow, recount, seal, to_bytes,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -71,6 +73,45 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn whatever_guards_there_are_a_plan_says_of_them_what_is_counted_again(
+        people in prop::collection::vec(somebody(), 0..9),
+        accounts_there in prop::collection::vec(account(), 0..9),
+        shares in prop::collection::vec(0u8..101, 4),
+        floors in prop::collection::vec(0usize..3, 4),
+        on_breach in prop::sample::select(&["holdClass", "holdRemovals", "holdAll"][..]),
+        (kept, enabled) in (0usize..9, 1usize..4),
+        only in prop::option::of(0usize..9),
+    ) {
+        let mut config = config_of(&golden_root().join("groups/config"));
+        let (source, target) = world(&people, &accounts_there);
+        let share = |at: usize| format!("{}%", shares[at]);
+        guard(&mut config, json!({
+            "target": "corp",
+            "limits": [
+                {"name": "places", "actions": ["any"], "per": "ou", "maxShare": share(0), "floor": floors[0], "onBreach": on_breach},
+                {"name": "departments", "actions": ["removals"], "per": {"field": "department"}, "maxShare": share(1), "floor": floors[1], "onBreach": on_breach},
+                {"name": "groups", "actions": ["removeMember", "addMember"], "per": "group", "maxShare": share(2), "floor": floors[2], "onBreach": on_breach},
+                {"name": "titles", "actions": ["modify", "create"], "attribute": "title", "max": 3, "onBreach": on_breach},
+                {"name": "sales", "actions": ["disable", "move"], "per": {"placement": "OU=Sales,OU=People,DC=corp,DC=example,DC=test"}, "max": 2, "maxShare": share(3), "floor": floors[3], "onBreach": on_breach},
+            ],
+            "minimumMembers": [{"group": "CN=All Staff,OU=Groups,DC=corp,DC=example,DC=test", "enabled": enabled}],
+            "breakGlass": [format!("b{kept:031x}")],
+        }));
+        let mut guarded = plan(&config, &source, &target);
+        prop_assert_eq!(recount(&guarded, &config).found, Vec::<String>::new());
+        if let Some(person) = only.and_then(|at| source.people.get(at)) {
+            let only = Only::Person { source: Name::new("people"), key: person.key.clone() };
+            narrow(&mut guarded, &[only], vec![person.key.to_string()]);
+            prop_assert_eq!(recount(&guarded, &config).found, Vec::<String>::new());
+        }
+        // Without what it says of its guards it is none of this configuration's.
+        if !guarded.changes.is_empty() {
+            guarded.guards.clear();
+            prop_assert!(recount(&guarded, &config).found.len() >= 7);
+        }
+    }
+
+    #[test]
     fn a_plan_never_exceeds_a_limit_without_a_waiver(
         people in prop::collection::vec(somebody(), 0..9),
         accounts_there in prop::collection::vec(account(), 0..9),
@@ -111,6 +152,17 @@ proptest! {
         prop_assert_eq!(left == all, !breached);
         let held: u64 = guarded.guards.iter().map(|outcome| outcome.held).sum();
         prop_assert_eq!(held as usize, all.len() - left.len());
+
+        // Counted again it comes to the same, and putting back what waits does not get through, whatever is said of it.
+        prop_assert_eq!(recount(&guarded, &config).found, Vec::<String>::new());
+        let mut forged = guarded.clone();
+        forged.changes = free.changes.clone();
+        for outcome in forged.guards.iter_mut().filter(|one| one.verdict == GuardVerdict::Breached) {
+            outcome.verdict = GuardVerdict::Passed;
+            outcome.counted = outcome.counted.min(outcome.allowed);
+            outcome.held = 0;
+        }
+        prop_assert_eq!(!recount(&forged, &config).found.is_empty(), breached);
 
         // Whose account is not disabled after all has nothing else done to them.
         let kept: BTreeSet<_> = free

@@ -37,6 +37,9 @@ pub(crate) fn config_of(folder: &Path) -> Config {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_none_or(|kind| kind != "yaml") {
+            continue;
+        }
         files.push((name, std::fs::read_to_string(&path).unwrap()));
     }
     let files: Vec<(&str, &str)> = files

@@ -44,7 +44,7 @@ fn end(done: u64, failed: u64) -> Line {
 }
 
 /// Everything as a complete apply leaves it.
-fn complete(file: &PlanFile) -> Vec<Line> {
+pub(super) fn complete(file: &PlanFile) -> Vec<Line> {
     let changes = &file.content.changes;
     let mut lines: Vec<Line> = changes
         .iter()
@@ -161,6 +161,7 @@ async fn complete_interrupted_and_foreign_journals_are_told_apart() {
     let json = ["verify", "journal", &journal, "--format", "json"];
     let json = desk.run(&json).await.expect(6).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    super::as_the_schema_says(&json);
     assert_eq!(
         (&json["of"], &json["exitCode"]),
         (&"journal".into(), &6.into())
@@ -174,4 +175,66 @@ async fn complete_interrupted_and_foreign_journals_are_told_apart() {
     std::fs::write(desk.path().join("empty"), "").unwrap();
     desk.run(&["verify", "journal", "empty"]).await.expect(6);
     desk.run(&["verify"]).await.expect(64);
+}
+
+/// A report that ends where the journal does.
+fn report(desk: &Desk, file: &PlanFile) -> halosync::apply::Outcome {
+    let journal = std::fs::read(desk.journal_path()).unwrap();
+    let changes: Vec<_> = file
+        .content
+        .changes
+        .iter()
+        .map(|change| {
+            serde_json::json!({
+                "id": change.id, "person": change.person, "target": change.target,
+                "action": change.action.kind(), "dn": change.object.dn,
+                "outcome": halosync::apply::ChangeOutcome::AlreadyAsDesired {},
+            })
+        })
+        .collect();
+    let report = serde_json::json!({
+        "format": "halosync/outcome/v1", "plan": file.digest, "project": file.content.project,
+        "started": at(), "finished": at(), "resumed": false, "verdict": "applied",
+        "counts": Counts::default(), "changes": changes,
+        "journal": halosync::apply::Audit::of(&journal).end,
+    });
+    serde_json::from_value(report).expect("a report")
+}
+
+/// A report of an earlier apply says nothing of what came later.
+#[tokio::test]
+async fn an_earlier_report_is_told_and_does_not_count() {
+    let desk = Desk::new("leaver", 0).await;
+    let (file, path) = (desk.file(), desk.journal_path());
+    let changes = file.content.changes.len() as u64;
+    written(&path, &file, &[end(0, changes)]);
+    let report = serde_json::to_vec(&report(&desk, &file)).unwrap();
+    std::fs::write(desk.path().join("report.json"), report).unwrap();
+    let journal = path.display().to_string();
+    let verify = [
+        "verify",
+        "journal",
+        &journal,
+        "--plan",
+        "plan.json",
+        "--report",
+        "report.json",
+    ];
+    let told = desk.run(&verify).await.expect(4).stdout;
+    assert!(
+        told.contains("ends at line 3, as the report says"),
+        "{told}"
+    );
+    assert!(
+        told.contains("every change is as planned by the report"),
+        "{told}"
+    );
+    written(&path, &file, &[end(0, changes)]);
+    let told = desk.run(&verify).await.expect(4).stdout;
+    for line in [
+        "has the line 3 the report ends with, and 2 written since, by 1 more apply: the report is an earlier one, and nothing in it counts for what came later; name that of the last apply",
+        "changes have no write that is done, those included that were found as desired",
+    ] {
+        assert!(told.contains(line), "{line}\n---\n{told}");
+    }
 }

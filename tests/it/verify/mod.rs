@@ -1,8 +1,10 @@
 //! What makes it provable that a plan was applied as it was approved: refusals, `halosync verify`, the journal's chain.
 
 mod chain;
+mod guards;
 mod journals;
 mod plans;
+mod reach;
 mod tamper;
 
 use std::collections::BTreeMap;
@@ -100,4 +102,19 @@ fn written(path: &Path, file: &PlanFile, lines: &[halosync::apply::Line]) {
     std::thread::scope(|scope| {
         scope.spawn(|| runtime.unwrap().block_on(all));
     });
+}
+
+/// What `--format json` gives is as `schemas/verification.schema.json` says.
+fn as_the_schema_says(json: &serde_json::Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/verification.schema.json");
+    let schema = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(json)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let mut other = json.clone();
+    other["checks"][0]["verdict"] = "perhaps".into();
+    assert!(!validator.is_valid(&other), "any verdict is valid");
 }

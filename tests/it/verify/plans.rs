@@ -30,6 +30,7 @@ async fn a_plan_nothing_speaks_against() {
         "ok          consistency   ",
         "ok          proof         every read was proven complete",
         "ok          guards        no guard holds anything",
+        "ok          recount       the configuration has no guards for what it changes",
         "ok          project       acme",
         "ok          configuration 6 files as planned",
         "ok          approvals     nobody is asked",
@@ -49,7 +50,18 @@ async fn a_plan_nothing_speaks_against() {
     assert_eq!(json["plan"], digest.as_str());
     assert_eq!(json["holds"], true);
     assert_eq!(json["exitCode"], 0);
-    assert_eq!(json["checks"].as_array().unwrap().len(), 11);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 12);
+    super::as_the_schema_says(&json);
+    let other = [
+        "verify",
+        "plan.json",
+        "--format",
+        "json",
+        "--expect-digest",
+        "sha256:0",
+    ];
+    let json = desk.run(&other).await.expect(6).stdout;
+    super::as_the_schema_says(&serde_json::from_str(&json).unwrap());
 }
 
 #[tokio::test]
@@ -188,8 +200,16 @@ async fn what_was_applied_is_not_applied_again_and_what_was_begun_goes_on() {
     written(&path, &file, &[end(changes - 1, 1)]);
     let told = desk.verify(0).await;
     assert!(told.contains("begun, 0 of"), "{told}");
-    // An interrupted apply after a complete one, as no halosync leaves it: not complete any more.
+    // An end that says all was written proves nothing without the lines.
     written(&path, &file, &[end(changes, 0)]);
+    let told = desk.verify(0).await;
+    let unfounded = format!(
+        "its last line says that {changes} were written, and its other lines bear out 0, so it is not believed"
+    );
+    assert!(told.contains(&unfounded), "{told}");
+    let apply = desk.run(&["apply", "plan.json"]).await;
+    assert_ne!(apply.code, 8, "{}", apply.stderr);
+    written(&path, &file, &super::journals::complete(&file));
     let told = desk.refused(8, &[]).await;
     assert!(
         told.contains("the plan was applied completely at 1970-01-01T00:00:00Z"),
@@ -340,6 +360,12 @@ fn planned_plans_do_not_contradict_themselves() {
         assert_eq!(
             halosync::plan::past_guards(&file.content, &stamps),
             [],
+            "{path:?}"
+        );
+        let config = crate::plan::config_of(&path.with_file_name("config"));
+        assert_eq!(
+            halosync::plan::recount(&file.content, &config).found,
+            Vec::<String>::new(),
             "{path:?}"
         );
         halosync::apply::hangs_together(&file).unwrap();

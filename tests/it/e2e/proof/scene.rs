@@ -8,6 +8,7 @@ use crate::e2e::failures::now;
 use crate::e2e::lab::{Account, Joiner, Lab};
 
 pub(super) const PLAN: &str = "plan-1.json";
+pub(super) const UNDO: &str = "undo.json";
 
 /// What differs between two runs that did the same: when, in which order, and what the directory makes up itself.
 const VOLATILE: &[&str] = &[
@@ -46,6 +47,8 @@ pub(super) type World = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 pub(super) enum Extent {
     /// Every kind of change, the deletion of an account included.
     All,
+    /// Nothing but the deletion of an account.
+    Deletion,
     /// Every kind but the deletion: a real controller has no clock to be told that months have passed.
     NoDeletion,
     /// What can be set back: no password is replaced either.
@@ -58,7 +61,9 @@ fn lifecycle(extent: Extent) -> String {
         _ => ", passwordAction: reset",
     };
     let delete = match extent {
-        Extent::All => "        - {after: 90d, account: {delete: {disabledFor: 30d}}}\n",
+        Extent::All | Extent::Deletion => {
+            "        - {after: 90d, account: {delete: {disabledFor: 30d}}}\n"
+        }
         _ => "",
     };
     format!(
@@ -106,19 +111,24 @@ const THERE: &[(u32, &str, &str, &str, &str)] = &[
 /// People and accounts before the plan.
 pub(super) async fn set(lab: &Lab, extent: Extent) {
     lab.write("lifecycle.yaml", &lifecycle(extent));
-    if extent == Extent::All {
+    let deletes = matches!(extent, Extent::All | Extent::Deletion);
+    if deletes {
         lab.write("guards.yaml", GUARDS);
+    }
+    if extent == Extent::Deletion {
+        old_otter(lab).await;
+        let old = lab.dn("CN=Old Otter,OU=Leavers,OU=People");
+        lab.set_group("Sales", "member", &[&old]).await;
+        lab.set_group("Everyone", "member", &[&old]).await;
+        return;
     }
     let mut members = Vec::new();
     for (number, given, surname, place, flags) in THERE {
         add(lab, *number, given, surname, place, flags).await;
         members.push(lab.dn(&format!("CN={given} {surname},{place}")));
     }
-    if extent == Extent::All {
-        add(lab, 8, "Old", "Otter", "OU=Leavers,OU=People", "546").await;
-        let mut old = Joiner::new(8, "Old", "Otter");
-        old.ends_on = Some("2020-01-31".to_owned());
-        lab.hire(old);
+    if deletes {
+        old_otter(lab).await;
     }
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
     lab.set_group("Sales", "member", &members).await;
@@ -138,6 +148,14 @@ pub(super) async fn set(lab: &Lab, extent: Extent) {
     lab.hire(eve);
     lab.hire(Joiner::new(6, "Fay", "New"));
     lab.hire(Joiner::new(7, "Gus", "New").manager(6));
+}
+
+/// Somebody who left long ago.
+async fn old_otter(lab: &Lab) {
+    add(lab, 8, "Old", "Otter", "OU=Leavers,OU=People", "546").await;
+    let mut old = Joiner::new(8, "Old", "Otter");
+    old.ends_on = Some("2020-01-31".to_owned());
+    lab.hire(old);
 }
 
 fn mail(number: u32) -> String {
@@ -178,6 +196,10 @@ pub(super) fn assert_kinds(lab: &Lab, extent: Extent) {
         .iter()
         .map(|change| change.action.kind())
         .collect();
+    if extent == Extent::Deletion {
+        assert!(found.contains("delete"), "{found:?}");
+        return;
+    }
     let mut wanted = vec![
         "create",
         "adopt",

@@ -212,3 +212,20 @@ fn protected_accounts_are_not_counted() {
     assert!(plan.changes.is_empty());
     assert_eq!(plan.held[0].code, "absent");
 }
+
+/// Whoever copied a missing person's account, stamp and anchor included, does not lose it the same day.
+#[test]
+fn a_moment_before_the_account_is_not_counted_from() {
+    let mut company = company();
+    company.write("1", STAMP, "halosync: absent since 2025-01-01T00:00:00Z");
+    company.write("1", "whenCreated", "20260601080000.0Z");
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert_eq!(kinds(&plan, ""), ["modify"]);
+    assert_eq!(company.value("1", STAMP).as_deref(), Some(ABSENT));
+    assert!(company.enabled("1"));
+    let warned = plan
+        .warnings
+        .iter()
+        .any(|one| one.code == "stamp-before-account");
+    assert!(warned, "{:?}", plan.warnings);
+}

@@ -154,6 +154,7 @@ impl Company {
             .retain(|entry| matches!(entry.kind, EntryKind::Container));
         for (name, syntax) in [
             ("extensionAttribute15", Syntax::Text),
+            ("whenCreated", Syntax::Time),
             ("info", Syntax::Text),
             ("msExchHideFromAddressLists", Syntax::Boolean),
         ] {

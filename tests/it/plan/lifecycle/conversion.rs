@@ -222,6 +222,27 @@ fn links_that_differ_settle_nothing() {
     assert!(plan.changes.is_empty());
 }
 
+/// P8: of two links for records of one person, one of which names an account the read does not have, it is the same which
+/// is written first.
+#[test]
+fn a_link_to_nowhere_changes_nothing_wherever_it_stands() {
+    let here = "{person: 2, account: 'CN=User 2,OU=Sales,OU=People,DC=corp,DC=example,DC=test', reason: r}";
+    let nowhere = "{person: 1, account: 00000000-0000-0000-0000-00000000beef, reason: r}";
+    let plans = [[here, nowhere], [nowhere, here]].map(|[first, second]| {
+        let mut company = converted();
+        company.account("2");
+        company.settle(&format!("links: [{first}, {second}]"));
+        let plan = company.plan(NOW);
+        assert!(held(&plan, "2").is_empty(), "{:?}", plan.held);
+        plan.changes
+            .iter()
+            .map(|change| change.id.clone())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(plans[0], plans[1]);
+    assert!(!plans[0].is_empty());
+}
+
 #[test]
 fn records_that_nothing_tells_apart_are_held_and_nobody_else() {
     let mut company = converted();

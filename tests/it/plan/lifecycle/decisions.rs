@@ -476,6 +476,7 @@ fn company(case: &Case, situation: &str) -> Company {
                 control_changed: Some("2026-06-01T10:00:00Z".parse().unwrap()),
                 protected: Some(false),
                 password_changed: None,
+                last_written: None,
             })
         });
     }

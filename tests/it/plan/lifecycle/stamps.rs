@@ -92,6 +92,41 @@ fn another_state_counts_anew() {
     assert_eq!(company.stands_in("1"), "Sales");
 }
 
+/// A copy of a leaver's account is not a leaver's of long ago, nor is one on which somebody wrote an old moment.
+#[test]
+fn a_stamp_from_before_the_account_is_counted_anew() {
+    let mut company = company();
+    company.write("1", STAMP, "halosync: leaver since 2025-01-01T00:00:00Z");
+    company.write("1", "whenCreated", "20260601080000.0Z");
+    let plan = company.run("2026-11-20T10:00:00Z");
+    let anew = "halosync: leaver since 2026-11-20T10:00:00Z";
+    assert_eq!(becomes(&plan, STAMP).as_deref(), Some(anew));
+    let warning = plan
+        .warnings
+        .iter()
+        .find(|one| one.code == "stamp-before-account");
+    assert_eq!(warning.map(|one| one.count), Some(1));
+    assert!(
+        !company.enabled("1"),
+        "a leaver's account is shut all the same"
+    );
+    assert_eq!(company.stands_in("1"), "Sales", "no later stage has come");
+    assert_eq!(kinds(&company.run("2026-11-28T00:00:00Z"), "1"), ["move"]);
+
+    // A new account is made some days after the plan whose stamp it has.
+    let mut company = self::company();
+    company.write("1", STAMP, "halosync: leaver since 2026-11-01T08:00:00Z");
+    company.write("1", "whenCreated", "20261105080000.0Z");
+    let plan = company.run("2026-11-20T10:00:00Z");
+    assert_eq!(becomes(&plan, STAMP), None);
+    assert!(
+        plan.warnings
+            .iter()
+            .all(|one| one.code != "stamp-before-account")
+    );
+    assert_eq!(company.stands_in("1"), "Leavers");
+}
+
 #[test]
 fn a_date_counts_more_than_a_stamp() {
     let mut company = company();

@@ -6,7 +6,7 @@ use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::model::{AttributeDef, Syntax, folded};
+use super::{AttributeDef, Syntax, folded};
 
 /// `accountExpires` of an account that never expires ([MS-ADA1] 2.1: 0 means the same).
 pub const NEVER_EXPIRES: &str = "9223372036854775807";
@@ -77,7 +77,7 @@ impl BadValue {
 
 /// Control characters, and those that make text read in another order than it is written (Unicode Standard Annex 9,
 /// embeddings, overrides and isolates): in a name they show somebody another one.
-pub(super) fn is_unseen(character: char) -> bool {
+pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -411,7 +411,7 @@ fn recognised(value: &str) -> CompactString {
 }
 
 /// Lower case without spaces around it: a name that differs in a mark may still be corrected.
-pub(super) fn fold_text(value: &str) -> CompactString {
+pub(crate) fn fold_text(value: &str) -> CompactString {
     let value = value.trim();
     if value.is_ascii() {
         let mut folded = CompactString::from(value);

@@ -1,0 +1,171 @@
+//! Whose account was whose when the last plan that was applied was made.
+//!
+//! An account is told by its GUID, so that somebody whose anchor was taken off it, or written over, is not given another
+//! one. Knows reads of then; must not decide what becomes of anybody. Keeps that an account is named somebody's only
+//! where its anchor said so then, or where the plan made or adopted it for them.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::super::build::{PlanError, PlanInput, with_targets};
+use super::super::{Action, PersonRef, PlanFile};
+use crate::matching::Found;
+use crate::model::{Dn, Guid, Name, PersonKey};
+use crate::policy::held;
+
+/// A person of a source.
+pub type PersonOf = (Name, PersonKey);
+
+/// The account that was somebody's.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Owner {
+    /// Its identity, or its name where only that is known.
+    pub(in crate::plan) account: Account,
+    /// The record whose anchor it carries, where that is another one of the same person.
+    pub(in crate::plan) record: Option<PersonRef>,
+}
+
+/// An account, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) enum Account {
+    Known(Guid),
+    /// One that was made, with no report that says what it became.
+    Named(Dn),
+}
+
+/// What is known of accounts, by target and person.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(HashMap<(Name, PersonOf), Owner>);
+
+/// Whose accounts are asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum OwnersOf<'w> {
+    /// These people's.
+    People(&'w HashSet<PersonOf>),
+    /// Those of people of whom there are several records, by the records that do not count.
+    OtherRecords,
+}
+
+impl Owners {
+    /// Whose account was whose, as matching found it in the reads of `input`.
+    ///
+    /// # Errors
+    /// As for [`super::super::build`].
+    pub fn find(
+        input: &PlanInput<'_>,
+        asked: OwnersOf<'_>,
+        plan: &PlanFile,
+    ) -> Result<Self, PlanError> {
+        // What the plan itself made somebody's is theirs, although it carried no anchor yet.
+        let adopted: HashSet<Guid> = plan
+            .content
+            .changes
+            .iter()
+            .filter(|change| matches!(change.action, Action::Adopt { .. }))
+            .filter_map(|change| change.object.guid)
+            .collect();
+        let mut owners = Self::default();
+        with_targets(input, |target| {
+            for subject in &target.subjects {
+                let found = match &subject.found {
+                    Found::Account(object) => Some(*object),
+                    Found::Adopt { object, .. } => Some(*object)
+                        .filter(|object| adopted.contains(&target.index.entry(*object).guid)),
+                    Found::Nothing | Found::Conflict(_) => None,
+                };
+                let Some(object) = found else { continue };
+                let side = target.side(subject);
+                let of = |at: u32, record: Option<PersonRef>| {
+                    let who = (side.source.clone(), side.person(at).key.clone());
+                    let account = Account::Known(target.index.entry(object).guid);
+                    ((target.name.clone(), who), Owner { account, record })
+                };
+                match asked {
+                    OwnersOf::People(people) => {
+                        let (key, owner) = of(subject.person, None);
+                        if people.contains(&key.1) {
+                            owners.0.insert(key, owner);
+                        }
+                    }
+                    OwnersOf::OtherRecords => {
+                        for other in target.others(subject.side, subject.person) {
+                            let counted = side.reference(subject.person);
+                            let (key, owner) = of(*other, Some(counted));
+                            owners.0.insert(key, owner);
+                        }
+                    }
+                }
+            }
+        })?;
+        Ok(owners)
+    }
+
+    /// What a plan that was applied says itself: accounts it made for these people, and accounts it held because they
+    /// had lost their anchor already. `done` says of a change whether it was achieved, where that is known.
+    pub fn told(
+        plan: &PlanFile,
+        people: &HashSet<PersonOf>,
+        created: &std::collections::HashMap<super::super::ChangeId, Guid>,
+        done: impl Fn(&super::super::ChangeId) -> Option<bool>,
+    ) -> Self {
+        let mut owners = Self::default();
+        for change in &plan.content.changes {
+            let who = (change.person.source.clone(), change.person.key.clone());
+            if !matches!(change.action, Action::Create { .. })
+                || !people.contains(&who)
+                || done(&change.id) == Some(false)
+            {
+                continue;
+            }
+            let account = match created.get(&change.id) {
+                Some(guid) => Account::Known(*guid),
+                None => Account::Named(change.object.dn.clone()),
+            };
+            let key = (change.target.clone(), who);
+            owners.0.insert(
+                key,
+                Owner {
+                    account,
+                    record: None,
+                },
+            );
+        }
+        for held in &plan.content.held {
+            let lost = held.code == held::ANCHOR_LOST.code;
+            let (Some(person), Some(account)) = (&held.person, held.accounts.first()) else {
+                continue;
+            };
+            let Some(guid) = account.guid.filter(|_| lost) else {
+                continue;
+            };
+            // An entry names no target; where there is one only, it is that.
+            for target in plan.content.targets.keys() {
+                let who = (person.source.clone(), person.key.clone());
+                let account = Account::Known(guid);
+                let owner = Owner {
+                    account,
+                    record: None,
+                };
+                owners.0.insert((target.clone(), who), owner);
+            }
+        }
+        owners
+    }
+
+    /// Adds what others do not say.
+    pub fn add(&mut self, others: Self) {
+        for (key, owner) in others.0 {
+            self.0.entry(key).or_insert(owner);
+        }
+    }
+
+    pub(in crate::plan) fn of(&self, target: &Name, who: PersonOf) -> Option<&Owner> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&(target.clone(), who))
+    }
+
+    pub(in crate::plan) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

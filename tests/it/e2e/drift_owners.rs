@@ -1,0 +1,201 @@
+//! Accounts told by their identity: whoever had one when the last plan was applied is not given a second one because
+//! the anchor was taken off it, or because the record it came from is gone.
+
+use serde_json::Value;
+
+use super::lab::{Joiner, Lab};
+
+/// Person and code of everybody held, sorted.
+fn held(plan: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let all = plan["held"].as_array().expect("a list").iter();
+    let mut held: Vec<_> = all
+        .map(|one| (text(&one["person"]["label"]), text(&one["code"])))
+        .collect();
+    held.sort();
+    held
+}
+
+fn kinds(plan: &Value) -> Vec<&str> {
+    let changes = plan["changes"].as_array().expect("a list").iter();
+    changes
+        .map(|one| one["action"]["kind"].as_str().expect("a kind"))
+        .collect()
+}
+
+async fn plan(lab: &Lab, file: &str, more: &[&str]) -> Value {
+    let arguments = [&["plan", "--out", file], more].concat();
+    lab.run(&arguments).await.expect(0);
+    let plan: Value = serde_json::from_str(&lab.read(file)).expect("JSON");
+    plan["content"].clone()
+}
+
+/// Plans, keeps what it was made from, and applies.
+async fn apply(lab: &Lab, recording: &str, since: &[&str]) -> Value {
+    let file = format!("{recording}.plan.json");
+    let made = plan(lab, &file, &[&["--record", recording], since].concat()).await;
+    let report = format!("{recording}.report.json");
+    lab.run(&["apply", &file, "--report", &report])
+        .await
+        .expect(0);
+    made
+}
+
+fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own = |(one, other): &(&str, &str)| ((*one).to_owned(), (*other).to_owned());
+    all.iter().map(own).collect()
+}
+
+/// Accounts are recognised by nothing but their anchor.
+fn by_anchor_only(lab: &Lab) {
+    let mapping = lab.read("employees.yaml");
+    let adopt = mapping
+        .lines()
+        .position(|line| line.trim_start().starts_with("adopt:"))
+        .expect("adopt");
+    let mut lines: Vec<&str> = mapping.lines().collect();
+    lines.remove(adopt);
+    while lines[adopt].trim_start().starts_with("- {attribute") {
+        lines.remove(adopt);
+    }
+    lab.write("employees.yaml", &(lines.join("\n") + "\n"));
+}
+
+/// P2: an anchor that was taken off an account, or written over, makes no second account; the edit is told, and what
+/// hangs on the account is left as it is.
+pub(super) async fn anchors_that_are_gone_make_no_second_account(lab: Lab) {
+    by_anchor_only(&lab);
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").manager(1));
+    lab.hire(Joiner::new(3, "Ann", "Lee"));
+    // The accounts are only made by this plan: its report, or their names, tell whose they are.
+    apply(&lab, "first", &[]).await;
+    let jane = lab.account("1").await.expect("an account").dn;
+    let ann = lab.account("3").await.expect("an account").dn;
+    lab.set("1", "employeeID", &[]).await;
+    lab.set("3", "employeeID", &["99"]).await;
+
+    let both = pairs(&[("Ann Lee", "anchor-lost"), ("Jane Doe", "anchor-lost")]);
+    let reported = ["--since", "first", "--last-apply", "first.report.json"];
+    for since in [&reported[..], &reported[..2]] {
+        let made = plan(&lab, "held.json", since).await;
+        assert_eq!(held(&made), both);
+        assert!(kinds(&made).is_empty(), "{:?}", kinds(&made));
+    }
+    let drift = [&["drift"], &reported[..]].concat();
+    let drift = lab.run(&drift).await.expect(2);
+    for part in [
+        "2 edits in the directory · 2 to be settled",
+        "Jane Doe (1)  employeeID: found nothing, wanted \"1\"",
+        "Ann Lee (3)  employeeID: found \"99\", wanted \"3\"",
+    ] {
+        assert!(drift.stdout.contains(part), "{part}: {}", drift.stdout);
+    }
+    assert!(!drift.stdout.contains("Otto"), "{}", drift.stdout);
+    // Nobody can know it without the recording.
+    let blind = plan(&lab, "blind.json", &[]).await;
+    assert_eq!(
+        kinds(&blind)
+            .iter()
+            .filter(|kind| **kind == "create")
+            .count(),
+        2
+    );
+
+    // The next recording knows it still, although its own read shows nobody's anchor.
+    let second = apply(&lab, "second", &reported).await;
+    assert_eq!(held(&second), both);
+    let third = apply(&lab, "third", &["--since", "second"]).await;
+    assert_eq!(held(&third), both);
+    let accounts = &third["held"][0]["accounts"][0]["dn"];
+    assert!([&jane, &ann].contains(&&accounts.as_str().expect("a name").to_owned()));
+
+    // Ways out: the anchor is written back, or a document says that the account is not theirs.
+    lab.set("99", "employeeID", &["3"]).await;
+    lab.write(
+        "links.yaml",
+        &format!(
+            "apiVersion: halosync/v1
+kind: Links
+metadata: {{name: settled}}
+spec:
+  source: people
+  target: corp
+  forbidden:
+    - {{person: \"1\", account: \"{jane}\", reason: the account is another's}}
+"
+        ),
+    );
+    let last = plan(&lab, "last.json", &["--since", "third"]).await;
+    assert!(held(&last).is_empty(), "{:?}", held(&last));
+    assert_eq!(
+        kinds(&last)
+            .iter()
+            .filter(|kind| **kind == "create")
+            .count(),
+        1
+    );
+}
+
+/// An anchor that is gone is told by the read of then, too, also of somebody who has left since: their account stays
+/// open, and that is said.
+pub(super) async fn a_leaver_without_anchor_is_told(lab: Lab) {
+    by_anchor_only(&lab);
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.settle().await;
+    lab.run(&["plan", "--record", "last"]).await.expect(0);
+    lab.set("1", "employeeID", &[]).await;
+    lab.edit(1, |jane| jane.inactive = true);
+    let made = plan(&lab, "held.json", &["--since", "last"]).await;
+    assert_eq!(held(&made), pairs(&[("Jane Doe", "anchor-lost")]));
+    // A recording is used only whole.
+    let file = "last/corp.directory.jsonl";
+    let read = lab.read(file);
+    lab.write(file, &read.replacen("oott", "otto", 1));
+    let altered = lab.run(&["plan", "--since", "last"]).await.expect(6);
+    assert!(
+        altered.stderr.contains("the read of corp is not"),
+        "{}",
+        altered.stderr
+    );
+}
+
+/// The record that counted is deleted, the old one of the same person counts again, and the account carries the anchor
+/// of the first: it is not left behind for a second one.
+pub(super) async fn a_vanished_record_makes_no_second_account(lab: Lab) {
+    by_anchor_only(&lab);
+    let source = lab.read("source.yaml").replace(
+        "    label: displayName\n",
+        "    label: displayName
+    samePerson:
+      by: \"{{ person.phone }}\"
+      prefer: [person.title == 'Employee', not person.inactive]
+",
+    );
+    lab.write("source.yaml", &source);
+    let phone = "+44 20 7946 0001";
+    lab.hire(Joiner::new(1, "Jane", "Doe").phone(phone));
+    lab.hire(Joiner::new(3, "Otto", "Ott"));
+    lab.settle().await;
+    lab.edit(1, |jane| jane.inactive = true);
+    let mut employee = Joiner::new(2, "Jane", "Doe").phone(phone);
+    employee.title = "Employee".to_owned();
+    lab.hire(employee);
+    apply(&lab, "second", &[]).await;
+    assert!(lab.account("2").await.is_some() && lab.account("1").await.is_none());
+
+    lab.fire(2);
+    lab.edit(1, |jane| jane.inactive = false);
+    let made = plan(&lab, "held.json", &["--since", "second"]).await;
+    assert_eq!(held(&made), pairs(&[("Jane Doe", "same-person-vanished")]));
+    assert!(kinds(&made).is_empty(), "{:?}", kinds(&made));
+    let reason = made["held"][0]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("by Jane Doe (2), the record that counted"),
+        "{reason}"
+    );
+    // Nobody can know it without the recording.
+    let blind = plan(&lab, "blind.json", &[]).await;
+    assert!(kinds(&blind).contains(&"create"));
+}
