@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::project::Project;
 use crate::apply::Bounds;
-use crate::model::{Dn, DnKey, Name};
+use crate::model::{Dn, DnKey, Guid, Name};
 
 /// The bounds of every target the project declares.
 pub(crate) fn of(project: &Project) -> BTreeMap<Name, Bounds> {
@@ -38,11 +38,32 @@ pub(crate) fn of(project: &Project) -> BTreeMap<Name, Bounds> {
         .collect()
 }
 
-/// What an account may be found by: as it is written, and as a name is spelt.
+/// What an account may be found by: as it is written, and as a name and an identity are spelt.
 fn names_of(account: &str) -> Vec<String> {
-    let written = account.trim().to_lowercase();
-    let key = Dn::parse(account.trim())
+    let account = account.trim();
+    let key = Dn::parse(account)
         .ok()
         .map(|dn| dn.key().as_str().to_lowercase());
-    std::iter::once(written).chain(key).collect()
+    let guid = Guid::parse(account).map(|guid| guid.to_string());
+    let written = std::iter::once(account.to_lowercase());
+    written.chain(key).chain(guid).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_of;
+
+    #[test]
+    fn an_identity_is_the_same_in_every_spelling() {
+        for written in [
+            "00112233-4455-6677-8899-AABBCCDDEEFF",
+            " {00112233-4455-6677-8899-aabbccddeeff}",
+            "00112233445566778899aabbccddeeff",
+        ] {
+            let names = names_of(written);
+            let spelt = "00112233-4455-6677-8899-aabbccddeeff".to_owned();
+            assert!(names.contains(&spelt), "{written}: {names:?}");
+        }
+        assert_eq!(names_of("Emergency1"), ["emergency1"]);
+    }
 }

@@ -41,6 +41,12 @@ impl Judging<'_, '_> {
             .enumerate()
             .map(|(number, one)| (one.account.trim().to_lowercase(), number))
             .collect();
+        let guids: HashMap<Guid, usize> = guards
+            .break_glass
+            .iter()
+            .enumerate()
+            .filter_map(|(number, one)| Some((Guid::parse(one.account.trim())?, number)))
+            .collect();
         let mut found: HashMap<Guid, usize> = HashMap::new();
         let mut known = vec![false; guards.break_glass.len()];
         let mut disabled = Vec::new();
@@ -64,7 +70,7 @@ impl Judging<'_, '_> {
             let object = u32::try_from(object).unwrap_or(u32::MAX);
             let sam = entry.value(target.known.sam).map(str::to_lowercase);
             let named = sam.and_then(|sam| wanted.get(&sam).copied());
-            let number = named.or_else(|| wanted.get(&entry.guid.to_string()).copied());
+            let number = named.or_else(|| guids.get(&entry.guid).copied());
             if let Some(number) = number {
                 note(object, number);
             }
