@@ -80,8 +80,7 @@ impl Target<'_> {
             {
                 continue;
             }
-            let record = owner.record.as_ref();
-            let record = record.map(|record| format!("{} ({})", record.label, record.key));
+            let record = owner.record.clone();
             lost.insert(at, Lost { object, record });
         }
         lost

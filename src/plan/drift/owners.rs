@@ -21,7 +21,7 @@ pub(in crate::plan) struct Owner {
     /// Its identity, or its name where only that is known.
     pub(in crate::plan) account: Account,
     /// The record whose anchor it carries, where that is another one of the same person.
-    pub(in crate::plan) record: Option<PersonRef>,
+    pub(in crate::plan) record: Option<String>,
 }
 
 /// An account, as far as it is known.
@@ -74,7 +74,7 @@ impl Owners {
                 };
                 let Some(object) = found else { continue };
                 let side = target.side(subject);
-                let of = |at: u32, record: Option<PersonRef>| {
+                let of = |at: u32, record: Option<String>| {
                     let who = (side.source.clone(), side.person(at).key.clone());
                     let account = Account::Known(target.index.entry(object).guid);
                     ((target.name.clone(), who), Owner { account, record })
@@ -88,7 +88,8 @@ impl Owners {
                     }
                     OwnersOf::OtherRecords => {
                         for other in target.others(subject.side, subject.person) {
-                            let counted = side.reference(subject.person);
+                            let counted: PersonRef = side.reference(subject.person);
+                            let counted = format!("{} ({})", counted.label, counted.key);
                             let (key, owner) = of(*other, Some(counted));
                             owners.0.insert(key, owner);
                         }
@@ -130,20 +131,25 @@ impl Owners {
             );
         }
         for held in &plan.content.held {
-            let lost = held.code == held::ANCHOR_LOST.code;
+            // Who was held stays so until it is settled, though the read of then shows no owner any more.
+            let record = if held.code == held::ANCHOR_LOST.code {
+                None
+            } else if held.code == held::SAME_PERSON_VANISHED.code {
+                Some("another record".to_owned())
+            } else {
+                continue;
+            };
             let (Some(person), Some(account)) = (&held.person, held.accounts.first()) else {
                 continue;
             };
-            let Some(guid) = account.guid.filter(|_| lost) else {
-                continue;
-            };
+            let Some(guid) = account.guid else { continue };
             // An entry names no target; where there is one only, it is that.
             for target in plan.content.targets.keys() {
                 let who = (person.source.clone(), person.key.clone());
                 let account = Account::Known(guid);
                 let owner = Owner {
                     account,
-                    record: None,
+                    record: record.clone(),
                 };
                 owners.0.insert((target.clone(), who), owner);
             }

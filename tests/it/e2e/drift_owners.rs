@@ -195,7 +195,30 @@ pub(super) async fn a_vanished_record_makes_no_second_account(lab: Lab) {
         reason.contains("by Jane Doe (2), the record that counted"),
         "{reason}"
     );
+    // The next recording knows it still.
+    apply(&lab, "third", &["--since", "second"]).await;
+    let again = apply(&lab, "fourth", &["--since", "third"]).await;
+    assert_eq!(held(&again), pairs(&[("Jane Doe", "same-person-vanished")]));
     // Nobody can know it without the recording.
     let blind = plan(&lab, "blind.json", &[]).await;
     assert!(kinds(&blind).contains(&"create"));
+    // A document says that the account is theirs.
+    let jane = lab.account("2").await.expect("the account").dn;
+    lab.write(
+        "links.yaml",
+        &format!(
+            "apiVersion: halosync/v1
+kind: Links
+metadata: {{name: settled}}
+spec:
+  source: people
+  target: corp
+  links:
+    - {{person: \"1\", account: \"{jane}\", reason: the record that counted is gone}}
+"
+        ),
+    );
+    let last = apply(&lab, "last", &["--since", "fourth"]).await;
+    assert!(held(&last).is_empty(), "{:?}", held(&last));
+    assert!(lab.account("1").await.is_some() && lab.account("2").await.is_none());
 }
