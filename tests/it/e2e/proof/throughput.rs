@@ -104,8 +104,8 @@ async fn names(lab: &Lab, title: &str) -> Vec<String> {
     names
 }
 
-/// Tells what the time went into, as the journal has it: the writes, and reading everything back.
-fn phases(lab: &Lab, journal: &str) {
+/// What the time went into, as the journal has it: the writes, and reading everything back.
+fn phases(lab: &Lab, journal: &str) -> String {
     let lines = std::fs::read_to_string(lab.dir.path().join(journal)).expect("a journal");
     let lines: Vec<serde_json::Value> = lines
         .lines()
@@ -120,11 +120,11 @@ fn phases(lab: &Lab, journal: &str) {
         at(line.expect("such a line"))
     };
     let begun = at(lines.first().expect("a line"));
-    println!(
+    format!(
         "writes {:#}, reading back {:#}",
         last("outcome") - begun,
         last("end") - last("outcome")
-    );
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,12 +167,12 @@ async fn modifications_of_many_are_applied_to_samba() {
         if asked().is_none() {
             break;
         }
-        phases(&lab, &journal);
+        let phases = phases(&lab, &journal);
         // And back.
         let modified = ldapmodify(&lab, &accounts, &title(1), &title(0)).await;
         let rate = |took: Duration| f64::from(people) / took.as_secs_f64();
         println!(
-            "apply {:.0}/s, ldapmodify {:.0}/s: {:.0} %",
+            "apply {:.0}/s ({phases}), ldapmodify {:.0}/s: {:.0} %",
             rate(applied),
             rate(modified),
             100.0 * rate(applied) / rate(modified)
