@@ -92,7 +92,7 @@ impl Run<'_> {
 
     /// Applies with the library; `disturb` begins once it is connected.
     async fn library(&self, journal: &Path, draw: &mut Draw, disturb: impl FnOnce()) -> Outcome {
-        let connections = 1 + draw.below(2);
+        let connections = 1 + draw.below(4);
         let writers = self.writers(connections as usize).await;
         let journal =
             Journal::open(journal, &self.plan.digest, "0", now()).expect("a journal of this plan");
@@ -100,7 +100,8 @@ impl Run<'_> {
             .expect("recipients")
             .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
         let mut options = Options::new(Arc::new(now));
-        options.concurrency = 1 + draw.below(4) as usize;
+        // One after the other up to as many as by default: then looks are asked for together.
+        options.concurrency = [1, 2, 4, 16, 64][draw.below(5) as usize];
         options.retry = Retry {
             retries: 4,
             first_wait: Duration::from_millis(2),

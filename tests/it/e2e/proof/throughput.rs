@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use halosync::model::Guid;
 use ldap3::adapters::PagedResults;
 use ldap3::{Scope, SearchEntry};
 
@@ -52,7 +54,8 @@ async fn run(lab: &Lab, arguments: &[&str]) -> Duration {
     took
 }
 
-/// The same changes, as compare-and-set as well, over eight connections at once; how long it took.
+/// The same changes, as compare-and-set as well, over eight connections at once; how long it took. `names` are names or
+/// `<GUID=…>`.
 async fn ldapmodify(lab: &Lab, names: &[String], from: &str, to: &str) -> Duration {
     let share = names.len().div_ceil(CONNECTIONS);
     let mut files = Vec::new();
@@ -60,8 +63,9 @@ async fn ldapmodify(lab: &Lab, names: &[String], from: &str, to: &str) -> Durati
         let changes: String = part
             .iter()
             .map(|dn| {
+                let dn = base64::engine::general_purpose::STANDARD.encode(dn);
                 format!(
-                    "dn: {dn}\nchangetype: modify\ndelete: title\ntitle: {from}\n-\nadd: title\ntitle: {to}\n-\n\n"
+                    "dn:: {dn}\nchangetype: modify\ndelete: title\ntitle: {from}\n-\nadd: title\ntitle: {to}\n-\n\n"
                 )
             })
             .collect();
@@ -86,22 +90,24 @@ async fn ldapmodify(lab: &Lab, names: &[String], from: &str, to: &str) -> Durati
     started.elapsed()
 }
 
-/// The accounts with a title, in pages: a controller gives no more than a thousand at once.
-async fn names(lab: &Lab, title: &str) -> Vec<String> {
+/// Names and identities of the accounts with a title, in pages: a controller gives no more than a thousand at once.
+async fn accounts(lab: &Lab, title: &str) -> Vec<(String, String)> {
     let mut ldap = lab.admin.clone();
     let filter = format!("(&(objectClass=user)(title={title}))");
-    let pages = PagedResults::new(500);
-    let mut found = ldap
-        .streaming_search_with(pages, BASE, Scope::Subtree, &filter, vec!["title"])
+    let paged = PagedResults::new(500);
+    let mut pages = ldap
+        .streaming_search_with(paged, BASE, Scope::Subtree, &filter, vec!["objectGUID"])
         .await
         .expect("an answer");
-    let mut names = Vec::new();
-    while let Some(entry) = found.next().await.expect("an answer") {
+    let mut found = Vec::new();
+    while let Some(entry) = pages.next().await.expect("an answer") {
         if !entry.is_ref() {
-            names.push(SearchEntry::construct(entry).dn);
+            let entry = SearchEntry::construct(entry);
+            let guid = Guid::from_wire(&entry.bin_attrs["objectGUID"][0]).expect("an identity");
+            found.push((entry.dn, format!("<GUID={guid}>")));
         }
     }
-    names
+    found
 }
 
 /// What the time went into, as the journal has it: the writes, and reading everything back.
@@ -158,24 +164,30 @@ async fn modifications_of_many_are_applied_to_samba() {
     // Titles only.
     std::fs::remove_file(lab.dir.path().join("groups.yaml")).expect("removable");
     run(&lab, &["plan", "--out", PLAN]).await;
-    let accounts = names(&lab, &title(0)).await;
+    let accounts = accounts(&lab, &title(0)).await;
     assert_eq!(accounts.len(), people as usize);
     for round in 0..3 {
         let journal = format!("{round}.jsonl");
         let applied = run(&lab, &["apply", PLAN, "--journal", &journal]).await;
-        assert_eq!(names(&lab, &title(1)).await.len(), accounts.len());
+        assert_eq!(self::accounts(&lab, &title(1)).await.len(), accounts.len());
         if asked().is_none() {
             break;
         }
         let phases = phases(&lab, &journal);
-        // And back.
-        let modified = ldapmodify(&lab, &accounts, &title(1), &title(0)).await;
+        // And back, and there and back once more by identity, as apply has it.
+        let (names, identities): (Vec<String>, Vec<String>) = accounts.iter().cloned().unzip();
+        let by_name = ldapmodify(&lab, &names, &title(1), &title(0)).await;
+        ldapmodify(&lab, &identities, &title(0), &title(1)).await;
+        let by_identity = ldapmodify(&lab, &identities, &title(1), &title(0)).await;
         let rate = |took: Duration| f64::from(people) / took.as_secs_f64();
+        let share = |other: Duration| 100.0 * rate(applied) / rate(other);
         println!(
-            "apply {:.0}/s ({phases}), ldapmodify {:.0}/s: {:.0} %",
+            "apply {:.0}/s ({phases}); ldapmodify by name {:.0}/s: {:.0} %, by identity {:.0}/s: {:.0} %",
             rate(applied),
-            rate(modified),
-            100.0 * rate(applied) / rate(modified)
+            rate(by_name),
+            share(by_name),
+            rate(by_identity),
+            share(by_identity)
         );
     }
 }
