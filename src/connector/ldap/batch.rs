@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use ldap3::Scope;
 use tokio::sync::oneshot;
@@ -22,6 +23,10 @@ use crate::model::Guid;
 /// The most objects one search asks for: far from the 1,000 entries Active Directory gives without paging (MaxPageSize,
 /// [MS-ADTS] 3.1.1.3.4.6), and a filter every server takes.
 const MOST: usize = 64;
+
+/// How long the first of the line leaves time for others to join it, while writes are under way: some writes' worth, and
+/// little beside the work of those that wait for a connection.
+const GATHER: Duration = Duration::from_millis(4);
 
 /// What came of a read.
 type Answer = Result<Option<LiveEntry>, ConnectorError>;
@@ -90,6 +95,9 @@ impl LdapWriter {
 
     /// Answers those who wait in line for a read, as many as one search may.
     async fn read_for_all(&self) {
+        if self.is_at_full_width() {
+            tokio::time::sleep(GATHER).await;
+        }
         let lease = match self.lease().await {
             Ok(lease) => lease,
             Err(error) => {

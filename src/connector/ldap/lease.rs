@@ -9,7 +9,15 @@ use super::wire::Session;
 use super::write::LdapWriter;
 use crate::connector::ConnectorError;
 
+/// With fewer connections waiting for company costs more than it saves.
+const WIDE: usize = 8;
+
 impl LdapWriter {
+    /// True while writes are under way and many more are about to be.
+    pub(super) fn is_at_full_width(&self) -> bool {
+        self.width >= WIDE && self.permits.available_permits() < self.width
+    }
+
     /// A connection that is up, for one method's use.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, ConnectorError> {
         let permit = self

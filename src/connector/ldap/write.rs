@@ -30,6 +30,8 @@ pub struct LdapWriter {
     pub(super) server: Server,
     /// One permit per connection that may be open.
     pub(super) permits: Semaphore,
+    /// How many that are.
+    pub(super) width: usize,
     pub(super) idle: Mutex<Vec<Session>>,
     /// Reads of single objects that wait for one.
     pub(super) reads: Line,
@@ -53,6 +55,7 @@ impl LdapWriter {
     /// # Errors
     /// As [`LdapReader::connect`](super::LdapReader::connect).
     pub async fn connect(settings: Settings, connections: usize) -> Result<Self, ConnectorError> {
+        let width = connections.clamp(1, 64);
         let (server, first) = Server::find(settings).await?;
         let bound_as = match server.bound_as(&first).await {
             Some(dn) => first
@@ -64,7 +67,8 @@ impl LdapWriter {
         Ok(Self {
             server,
             bound_as,
-            permits: Semaphore::new(connections.clamp(1, 64)),
+            permits: Semaphore::new(width),
+            width,
             idle: Mutex::new(vec![first]),
             reads: Line::default(),
             syntaxes: Mutex::new(HashMap::new()),
