@@ -505,7 +505,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                                         "the member does not exist any more",
                                     ));
                                 }
-                                if doubted {
+                                // Renamed or moved by somebody right before, it is not found under the name it had.
+                                let elsewhere = matches!(error, ConnectorError::NotFound { .. })
+                                    && matches!(write.operation, Operation::MoveTo(..));
+                                if doubted && !elsewhere {
                                     return Reached::Not(self.give_up(change, &error));
                                 }
                                 doubted = true;

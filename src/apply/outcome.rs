@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::JournalEnd;
 use super::history::History;
 use crate::model::{Dn, Guid, Name};
-use crate::plan::{Action, Change, ChangeId, PersonRef, Plan, PlanValue};
+use crate::plan::{Action, Change, ChangeId, PersonRef, Plan, PlanFile, PlanValue};
 
 /// Format version of a serialised [`Outcome`].
 pub const FORMAT: &str = "halosync/outcome/v1";
@@ -349,6 +349,29 @@ pub enum FailureKind {
 }
 
 impl Outcome {
+    /// Of a plan without changes: nothing was to be done, and no journal was opened.
+    pub fn of_nothing(plan: &PlanFile, at: jiff::Timestamp) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            plan: plan.digest.clone(),
+            project: plan.content.project.clone(),
+            started: at,
+            finished: at,
+            resumed: false,
+            verdict: Verdict::Applied,
+            counts: Counts::default(),
+            stopped: Vec::new(),
+            changes: Vec::new(),
+            password_files: Vec::new(),
+            names: Vec::new(),
+            leavers: Vec::new(),
+            journal: JournalEnd {
+                lines: 0,
+                head: String::new(),
+            },
+        }
+    }
+
     /// Counts outcomes.
     pub(super) fn count(changes: &[ChangeReport]) -> Counts {
         let mut counts = Counts::default();

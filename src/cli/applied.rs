@@ -18,10 +18,11 @@ use super::project::Project;
 use super::sealed::{self, Keys, Seal};
 use crate::apply::Outcome;
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
-use crate::model::{Guid, Name, PeopleSnapshot};
+use crate::model::{DirectorySnapshot, Guid, Name, PeopleSnapshot};
 use crate::plan::{
     self, Applied, ChangeId, Edits, Evidence, Owners, OwnersOf, PlanError, PlanFile, PlanInput,
 };
+use crate::policy::held;
 use crate::snapshot::{directory_digest, people_digest};
 
 /// Format of the recorded configuration.
@@ -235,7 +236,13 @@ fn achieved(
     path: &Path,
     plan: &PlanFile,
 ) -> Result<Report, Failure> {
-    let bytes = sealed::read(context, Keys::Of(project), path)?;
+    let missing = matches!(path.try_exists(), Ok(false));
+    let bytes = sealed::read(context, Keys::Of(project), path).map_err(|failure| match missing {
+        true => failure.help(
+            "name the report of the apply of the plan that stands in the recording: `apply PLAN --report FILE` writes it there, also when the plan has no changes (an apply of such a plan can be repeated to get it); if that plan was never applied, use the recording and the report of the last one that was; or leave --last-apply out, and what that plan was to change is undetermined",
+        ),
+        false => failure,
+    })?;
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(
             Exit::Usage,
@@ -304,7 +311,22 @@ impl Since {
             .help("read the directories again instead of planning from a recording (--from)")
         };
         let now = plan::build_unguarded(then.clone(), Evidence::Unasked).map_err(incomparable)?;
+        // What nobody could tell then is no edit while it stands as it stood.
+        let mut waited = self.plan.content.held.iter();
+        let unasked = match waited.any(|held| held.code == held::DRIFT_UNDETERMINED.code) {
+            true => {
+                let directories = self.directories(context, project)?;
+                let read = PlanInput {
+                    directories: &directories,
+                    ..then.clone()
+                };
+                let built = plan::build_unguarded(read, Evidence::Unasked);
+                Some(built.map_err(|error| altered(&self.dir, &error.to_string()))?)
+            }
+            false => None,
+        };
         let applied = Applied {
+            unasked: unasked.as_ref(),
             plan: &self.plan,
             report: self
                 .report
@@ -340,6 +362,22 @@ impl Since {
         let mut owners = Owners::told(&self.plan, people, created, |id| {
             report.map(|report| report.achieved.contains(id))
         });
+        let directories = self.directories(context, project)?;
+        let then = PlanInput {
+            directories: &directories,
+            ..then.clone()
+        };
+        let found = Owners::find(&then, OwnersOf::People(people), &self.plan);
+        owners.add(found.map_err(|error| altered(&self.dir, &error.to_string()))?);
+        Ok(owners)
+    }
+
+    /// The directories as they were read then.
+    fn directories(
+        &self,
+        context: &Context,
+        project: &Project,
+    ) -> Result<BTreeMap<Name, DirectorySnapshot>, Failure> {
         let mut directories = BTreeMap::new();
         for (name, read) in &self.plan.content.inputs.directories {
             let recorded = recorded_directory(context, project, &self.dir, name)?;
@@ -351,13 +389,7 @@ impl Since {
             }
             directories.insert(name.clone(), recorded);
         }
-        let then = PlanInput {
-            directories: &directories,
-            ..then.clone()
-        };
-        let found = Owners::find(&then, OwnersOf::People(people), &self.plan);
-        owners.add(found.map_err(|error| altered(&self.dir, &error.to_string()))?);
-        Ok(owners)
+        Ok(directories)
     }
 
     /// Whether a configuration is the one of the recording.

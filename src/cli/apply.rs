@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     if file.content.changes.is_empty() {
         checks.pass()?;
-        return nothing_to_do(context, &file);
+        return nothing_to_do(context, verb, &file);
     }
     let project = project::load(context, &verb.project)?;
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
@@ -50,14 +50,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
     checks.pass()?;
     let settings = settings(context, &project, &file)?;
-    let seal = Seal::of(&project)?;
-    if seal.is_none() && sealed::is_sealed_file(&verb.plan) {
-        return Err(Failure::new(
-            Exit::InvalidConfiguration,
-            "the plan is sealed, and the project does not say whom its report is to be sealed to",
-        )
-        .help("declare `sealing` in halosync.yaml again; nothing was written"));
-    }
+    let seal = reports_seal(&project, &verb.plan)?;
     let seal = seal.as_ref();
 
     let short = short_digest(&file);
@@ -152,8 +145,22 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     Ok(exit(outcome.verdict))
 }
 
-/// What a plan without changes comes to: nothing, unless guards hold all there was.
-fn nothing_to_do(context: &Context, file: &PlanFile) -> Result<Exit, Failure> {
+/// Whom the report is sealed to: somebody, where the plan is.
+fn reports_seal(project: &project::Project, plan: &Path) -> Result<Option<Seal>, Failure> {
+    let seal = Seal::of(project)?;
+    if seal.is_none() && sealed::is_sealed_file(plan) {
+        return Err(Failure::new(
+            Exit::InvalidConfiguration,
+            "the plan is sealed, and the project does not say whom its report is to be sealed to",
+        )
+        .help("declare `sealing` in halosync.yaml again; nothing was written"));
+    }
+    Ok(seal)
+}
+
+/// What a plan without changes comes to: nothing, unless guards hold all there was. A report that was asked for is written
+/// all the same, for the recording of this plan is the next one's `--since`.
+fn nothing_to_do(context: &Context, verb: &Apply, file: &PlanFile) -> Result<Exit, Failure> {
     if let Some(refusal) = checks::all_held(file) {
         return Err(Failure {
             exit: refusal.exit,
@@ -161,9 +168,23 @@ fn nothing_to_do(context: &Context, file: &PlanFile) -> Result<Exit, Failure> {
             help: refusal.help,
         });
     }
+    let report = match &verb.report {
+        Some(path) => {
+            let project = project::load(context, &verb.project)?;
+            let seal = reports_seal(&project, &verb.plan)?;
+            sealed::check_replaceable(context, Keys::Of(&project), path, apply::OUTCOME_FORMAT)?;
+            let outcome = Outcome::of_nothing(file, context.now());
+            write_report(&outcome, file, path, seal.as_ref())?;
+            Some(path)
+        }
+        None => None,
+    };
     context
         .printer
         .note("the plan has no changes; nothing was done");
+    if let Some(path) = report {
+        context.printer.note(&format!("report: {}", path.display()));
+    }
     Ok(Exit::Success)
 }
 

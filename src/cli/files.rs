@@ -50,6 +50,14 @@ pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure
     }
 }
 
+/// Whether two names lead to one file that exists.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
 /// Writes a file whole or not at all: beside its place first, then renamed into it.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failure = |error: std::io::Error| Failure::file("write", path, &error);

@@ -25,9 +25,6 @@ use crate::plan::{self, Action, ChangeId, Deed, Only, PlanFile, UndoError, UndoI
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure> {
-    if let Some(out) = &verb.out {
-        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
-    }
     let plan_path = plan_path(verb)?;
     let undone = super::show::read(context, &verb.project, &plan_path)?;
     let journal_path = verb.journal.clone().unwrap_or_else(|| {
@@ -36,6 +33,21 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
             &format!("{}.journal.jsonl", super::apply::short_digest(&undone)),
         )
     });
+    if let Some(out) = &verb.out {
+        for (path, what) in [
+            (&plan_path, "the plan that is undone"),
+            (&journal_path, "the journal of its apply"),
+        ] {
+            if super::files::is_same(out, path) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("--out: {} is {what}", out.display()),
+                )
+                .help("name another file: both are needed to undo it, and to undo the undo; nothing was written"));
+            }
+        }
+        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
+    }
     let bytes = journal_bytes(&journal_path)?;
     let bytes = sealed::opened(context, Keys::At(&verb.project), &journal_path, bytes)?;
     let (deeds, journal) = deeds(&journal_path, &bytes, &undone)?;

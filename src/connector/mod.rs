@@ -209,7 +209,8 @@ pub trait DirectoryWriter: Send + Sync {
         password: &secrecy::SecretString,
     ) -> impl Future<Output = Result<(), ConnectorError>> + Send;
 
-    /// Gives an object a new leftmost component and/or a new parent (ModifyDN, old component deleted).
+    /// Gives an object a new leftmost component and/or a new parent (ModifyDN, old component deleted). A request that arrives
+    /// after the object was renamed or moved otherwise has no effect.
     fn move_to(
         &self,
         guid: Guid,

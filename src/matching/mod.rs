@@ -173,6 +173,17 @@ impl Conflict {
 }
 
 impl Conflict {
+    /// Whether it is about accounts that values other than the anchor, which the attribute called so holds, proposed.
+    pub fn is_of_adoption(&self, anchor: &str) -> bool {
+        match self {
+            Self::AnchoredElsewhere { .. } => true,
+            Self::Ambiguous { attribute, .. } | Self::Unmanaged { attribute, .. } => {
+                attribute != anchor && attribute != BY_LINK
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it is about accounts that carry the person's anchor, which the attribute called so holds.
     pub fn is_of_anchor(&self, anchor: &str) -> bool {
         match self {

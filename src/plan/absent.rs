@@ -1,7 +1,8 @@
 //! Accounts that carry an anchor and belong to nobody who is planned for.
 //!
 //! Nothing is ever removed because of what is found here alone: a person missing from a read, or left out of scope, is
-//! reported and left to people (P2), or counted until the lifecycle says that they have left.
+//! reported and left to people (P2), or counted until the lifecycle says that they have left. Keeps that an account which
+//! recognises somebody in the read by other values than its anchor is not counted.
 
 use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
@@ -11,10 +12,10 @@ use super::draft::{Draft, Warnings};
 use super::missing::Missing;
 use super::target::Target;
 use crate::config::kinds::OutOfScopePolicy;
-use crate::lifecycle::Absent;
+use crate::lifecycle::{Absent, Stamp};
 use crate::mapping::fold;
-use crate::matching::Standing;
-use crate::model::{AttributeId, EntryKind};
+use crate::matching::{Found as Matched, Standing};
+use crate::model::{ACCOUNTDISABLE, AttributeId, EntryKind};
 use crate::policy::{held, warning};
 
 /// Accounts in the managed scope that carry an anchor, by the attribute that is one.
@@ -126,6 +127,23 @@ pub(super) struct Found {
     pub(super) seen: Vec<Missing>,
 }
 
+/// Whether an account was disabled for its person's absence before: nothing more can be taken from whoever is recognised
+/// by it, and its deletion is held for a reason of its own.
+fn left_already(target: &Target<'_>, object: u32) -> bool {
+    let entry = target.index.entry(object);
+    let flags = entry.value(target.known.uac);
+    let disabled = flags
+        .and_then(|flags| flags.parse::<i64>().ok())
+        .is_some_and(|flags| flags & ACCOUNTDISABLE != 0);
+    let mut mappings = target.sides.iter().flat_map(|side| &side.mappings);
+    disabled
+        && mappings.any(|mapping| {
+            let stamp = mapping.stamp.as_ref().and_then(|rule| entry.value(rule.id));
+            let stamp = stamp.and_then(Stamp::parse);
+            stamp.is_some_and(|stamp| stamp.missing_since().is_some())
+        })
+}
+
 /// Reports accounts of absent people and of people out of scope.
 pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Warnings) -> Found {
     let mut claimed = vec![false; target.standing.len()];
@@ -194,6 +212,16 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
             }
         }
     }
+    // Accounts of which an entry of somebody in the read says why they are not theirs.
+    let disputed: HashSet<u32> = target
+        .subjects
+        .iter()
+        .filter_map(|subject| match &subject.found {
+            Matched::Conflict(conflict) => Some(conflict.objects()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
     let mut found = Found::default();
     let mut unjudged = 0;
     let mut rejected = 0;
@@ -285,6 +313,21 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
                 format!("accounts in {} carry an anchor no person has", target.name),
                 name,
             );
+        } else if target.claimed.contains(&object) && !left_already(target, object) {
+            // Somebody overwrote the anchor, or the next person has the values: either way somebody in the read is
+            // recognised by them, and who that is may well sign in with this account.
+            if let Some((_, side)) = sides.first().filter(|_| !disputed.contains(&object)) {
+                let text = format!(
+                    "no person has {} {:?} any more, but other values of the account recognise somebody in the read, so it is not counted as absent",
+                    header.definition(attribute).name,
+                    entry.value(attribute).unwrap_or_default()
+                );
+                found.drafts.push(
+                    Draft::new(held::ABSENT, text)
+                        .accounts(vec![object])
+                        .rule(side.lifecycle.absent_rule),
+                );
+            }
         } else if let Some((number, _)) = sides.first() {
             found.missing.push(concerned(*number));
         }

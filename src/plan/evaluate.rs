@@ -29,11 +29,11 @@ pub(super) fn evaluate<'t>(
     seen: &mut Option<Seen<'t>>,
 ) -> Option<Box<Outcome<'t>>> {
     let subject = &target.subjects[at as usize];
-    if matches!(subject.found, Found::Conflict(_)) {
-        return None;
-    }
     if let Some(lost) = target.has_lost(at, subject) {
         return Some(Box::new(lost));
+    }
+    if matches!(subject.found, Found::Conflict(_)) {
+        return None;
     }
     let entry = subject.account().map(|object| target.index.entry(object));
     let exceptions = &target.side(subject).exceptions;

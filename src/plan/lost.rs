@@ -10,11 +10,23 @@ use super::contents::plan_value;
 use super::draft::Draft;
 use super::drift::{Account, Evidence, Left};
 use super::outcome::Outcome;
-use super::target::{Subject, Target};
+use super::target::{HeldPerson, Subject, Target};
 use crate::config::kinds::DriftPolicy;
 use crate::matching::{Found, is_replaced};
 use crate::model::{EntryKind, Guid};
 use crate::policy::held;
+
+/// Whether somebody held under this code may have lost the account they had: no account was told to be theirs, or others
+/// than the anchor's values proposed one.
+pub(super) fn of_matching(code: &str) -> bool {
+    [
+        held::AMBIGUOUS_MATCH,
+        held::ANCHORED_ELSEWHERE,
+        held::UNMANAGED_MATCH,
+    ]
+    .iter()
+    .any(|one| one.code == code)
+}
 
 /// An account somebody had.
 pub(super) struct Lost {
@@ -35,7 +47,13 @@ impl Target<'_> {
         }
         let without: Vec<_> = (0u32..)
             .zip(&self.subjects)
-            .filter(|(_, subject)| matches!(subject.found, Found::Nothing))
+            .filter(|(_, subject)| match &subject.found {
+                Found::Nothing => true,
+                Found::Conflict(conflict) => {
+                    conflict.is_of_adoption(&self.mapping(subject).anchor.name)
+                }
+                _ => false,
+            })
             .filter_map(|(at, subject)| {
                 let side = self.side(subject);
                 let key = side.person(subject.person).key.clone();
@@ -84,6 +102,17 @@ impl Target<'_> {
             lost.insert(at, Lost { object, record });
         }
         lost
+    }
+
+    /// Takes back what was said of people's accounts by values that adopt, where it is known which one they had.
+    pub(super) fn forget_proposals(&self, people: &mut Vec<HeldPerson>) {
+        if self.lost.is_empty() {
+            return;
+        }
+        people.retain(|(side, person, draft)| {
+            let at = self.subject_of[usize::from(*side)][*person as usize];
+            !(self.lost.contains_key(&at) && of_matching(draft.code.code))
+        });
     }
 
     /// The accounts people have lost.

@@ -159,6 +159,7 @@ impl<'a> Planning<'a> {
         };
         self.target.deletions = Prepared::new(&self.target);
         let mut people = std::mem::take(&mut self.people);
+        self.target.forget_proposals(&mut people);
         let found = report(&self.target, &anchors, warnings);
         let left = missing::plan(&self.target, &found.missing, &found.seen, warnings);
         let mut objects = found.drafts;

@@ -416,13 +416,23 @@ impl DirectoryWriter for LdapWriter {
         new_parent: &Dn,
     ) -> Result<(), ConnectorError> {
         let mut lease = self.lease().await?;
-        let dn = guid_dn(guid);
         let target = new_parent.child(&new_rdn.attribute, &new_rdn.value);
         let what = format!("moving {guid} to {}", shown(target.as_str()));
+        // Sent to the name it has now, not to its identity: a request that gets through late, when it was made again and the
+        // object moved on, then finds nothing there, instead of taking the object back.
+        let nothing = ["1.1".to_owned()];
+        let identity = guid_dn(guid);
+        let now = lease.session.object(&identity, "(objectClass=*)", &nothing);
+        let Some(RawEntry { dn, .. }) = now.await? else {
+            return Err(ConnectorError::NotFound {
+                system: self.system().to_owned(),
+                message: format!("{what}: no such object"),
+            });
+        };
         // `child` has escaped the value; what stands before the parent is the new relative name.
         let rdn = &target.as_str()[..target.as_str().len() - new_parent.as_str().len() - 1];
         // A new superior that is the present one makes it a rename in place ([MS-ADTS] 3.1.1.5.4.1), for which no right
-        // to create or delete is needed; without one Samba cannot rename an object named by GUID.
+        // to create or delete is needed.
         let superior = Some(new_parent.as_str());
         self.write(
             &mut lease,

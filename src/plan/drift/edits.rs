@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::super::lost::of_matching;
 use super::super::{Action, Change, ChangeId, Held, Plan, PlanFile, PlanValue, RuleIndex};
 use super::owners::{Owners, PersonOf};
+use super::waiting::Waiting;
 use crate::model::{Guid, Location, Name, PeopleSnapshot, PersonKey, Verdict};
 use crate::policy::held;
 
@@ -21,6 +23,8 @@ pub struct Applied<'a> {
     pub report: Option<(&'a HashSet<ChangeId>, &'a str)>,
     /// The people it was made from.
     pub people: &'a BTreeMap<Name, PeopleSnapshot>,
+    /// What it would have been, had nothing been asked about edits; where it held what nobody could tell.
+    pub unasked: Option<&'a Plan>,
 }
 
 /// What is known of edits since a plan was applied.
@@ -61,7 +65,7 @@ pub(in crate::plan) enum Planned {
     Edited,
     /// It was planned, the same stands there as then, and nobody says whether it was done.
     Unclear,
-    /// It was planned and not done.
+    /// It was planned and not done, or waited for somebody to be able to tell, and the same stands there as then.
     NotDone,
 }
 
@@ -119,7 +123,11 @@ impl Edits {
             .iter()
             .filter(|change| matches!(change.action, Action::Create { .. }))
             .map(|change| &change.person);
-        let held = now.held.iter().filter(|held| held.accounts.is_empty());
+        // An account that values other than the anchor proposed may be the one they had, or not.
+        let held = now
+            .held
+            .iter()
+            .filter(|held| held.accounts.is_empty() || of_matching(&held.code));
         let held = held.filter_map(|held| held.person.as_ref());
         edits.unaccounted = made
             .chain(held)
@@ -132,6 +140,9 @@ impl Edits {
             .map(|change| (&change.id, change))
             .collect();
         let narrowed = then.narrowed.is_some();
+        let waiting = applied
+            .unasked
+            .map(|unasked| Waiting::new(&applied.plan.content, unasked));
         for change in &now.changes {
             let planned = before.get(&change.id).copied();
             let done = applied.report.map(|(done, _)| done.contains(&change.id));
@@ -155,18 +166,28 @@ impl Edits {
                             }),
                             _ => false,
                         };
+                        let waited = waiting
+                            .as_ref()
+                            .is_some_and(|waiting| waiting.attribute(change, attribute));
                         let edit = Edit {
                             wanted: attribute.after.clone(),
-                            planned: judge(same),
+                            planned: match waited && !same {
+                                true => Planned::NotDone,
+                                false => judge(same),
+                            },
                         };
                         found.push((attribute.name.to_ascii_lowercase(), edit));
                     }
                 }
                 (action, _) => {
                     let same = planned.is_some_and(|planned| from(&planned.action, action));
+                    let waited = waiting.as_ref().is_some_and(|waiting| waiting.step(change));
                     let edit = Edit {
                         wanted: wanted(action),
-                        planned: judge(same),
+                        planned: match waited && !same {
+                            true => Planned::NotDone,
+                            false => judge(same),
+                        },
                     };
                     edits.steps.insert(change.id.clone(), edit);
                 }
@@ -261,7 +282,7 @@ impl Edits {
 }
 
 /// Whether both start from the same.
-fn from(one: &Action, other: &Action) -> bool {
+pub(super) fn from(one: &Action, other: &Action) -> bool {
     match (one, other) {
         (Action::Rename { before: a, .. }, Action::Rename { before: b, .. }) => a == b,
         (Action::Move { before: a, .. }, Action::Move { before: b, .. }) => a.key() == b.key(),

@@ -11,6 +11,7 @@ mod left;
 mod members;
 mod owners;
 mod report;
+mod waiting;
 
 pub use causes::{Earlier, causes};
 pub use edits::{Applied, Edits};

@@ -605,3 +605,84 @@ pub(super) async fn memberships_are_accepted_and_asked_about(lab: Lab) {
         .expect(0);
     assert_eq!(asked(&content(&lab, "fourth.json")), []);
 }
+
+/// What the first plan held, because nothing could tell, is made by the next one that has the recording; what somebody
+/// edited meanwhile is an edit.
+pub(super) async fn what_waited_for_a_recording_is_made(lab: Lab) {
+    for (number, given, surname) in [(1, "Jane", "Doe"), (2, "Otto", "Ott"), (3, "Ann", "Lee")] {
+        lab.hire(Joiner::new(number, given, surname));
+    }
+    lab.settle().await;
+    let groups = lab.read("groups.yaml");
+    lab.write(
+        "groups.yaml",
+        &groups.replace("  rules:", "  drift: accept\n  rules:"),
+    );
+    let mapping = lab.read("employees.yaml");
+    let title = "    title: {value: \"{{ person.title }}\", ";
+    assert!(mapping.contains(title));
+    lab.write(
+        "employees.yaml",
+        &mapping.replace(title, &format!("{title}drift: ask, ")),
+    );
+    lab.edit(1, |jane| jane.title = "Director".into());
+    lab.edit(2, |otto| otto.department = "Research".into());
+    lab.edit(3, |ann| ann.title = "Manager".into());
+    apply(&lab, "first", None).await;
+    let plan = content(&lab, "first.plan.json");
+    let held = plan["held"].as_array().expect("a list");
+    assert_eq!(held.len(), 4, "{held:?}");
+    assert!(held.iter().all(|one| one["code"] == "drift-undetermined"));
+    lab.set("3", "title", &["Wizard"]).await;
+
+    let since = ["--since", "first", "--last-apply", "first.report.json"];
+    let drift = [&["drift"], &since[..], &["--format", "json"]].concat();
+    let found = lab.run(&drift).await.expect(2);
+    assert_eq!(
+        told(&found),
+        expected(&[
+            ("edited", "Ann Lee", "title"),
+            ("source", "Jane Doe", "title"),
+            ("source", "Otto Ott", "member"),
+            ("source", "Otto Ott", "member"),
+        ])
+    );
+    apply(&lab, "second", Some("first")).await;
+    let account = async |number: &str| lab.account(number).await.expect("an account");
+    assert_eq!(account("1").await.one("title"), "Director");
+    assert_eq!(account("3").await.one("title"), "Wizard");
+    let otto = account("2").await.dn;
+    assert_eq!(lab.members("Research").await.join(";"), otto);
+    assert!(!lab.members("Sales").await.contains(&otto));
+    // The edit stays one.
+    let last = ["plan", "--since", "second", "--out", "third.json"];
+    lab.run(&last).await.expect(0);
+    let third = content(&lab, "third.json");
+    assert_eq!(third["changes"].as_array().map(Vec::len), Some(0));
+    assert_eq!(third["held"][0]["code"], "drift-ask");
+}
+
+/// The chain of recordings goes on through a plan without changes: its apply writes the report that was asked for.
+pub(super) async fn a_plan_without_changes_is_a_link_of_the_chain(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    apply(&lab, "first", None).await;
+    apply(&lab, "second", Some("first")).await;
+    let report: Value = serde_json::from_str(&lab.read("second.report.json")).expect("JSON");
+    assert_eq!(report["verdict"], "applied");
+    assert_eq!(report["changes"].as_array().map(Vec::len), Some(0));
+    assert!(lab.dir.path().join("second.report.md").exists());
+    let last = |report| ["drift", "--since", "second", "--last-apply", report];
+    let drift = lab.run(&last("second.report.json")).await.expect(0);
+    assert!(drift.stdout.contains("No drift"), "{}", drift.stdout);
+    let lost = lab.run(&last("lost.json")).await.expect(64);
+    assert!(
+        lost.stderr
+            .contains("also when the plan has no changes (an apply of such a plan can be repeated"),
+        "{}",
+        lost.stderr
+    );
+    // It is not written over anything else.
+    let plan = ["apply", "second.plan.json", "--report", "employees.yaml"];
+    lab.run(&plan).await.expect(64);
+    assert!(lab.read("employees.yaml").contains("kind: Mapping"));
+}

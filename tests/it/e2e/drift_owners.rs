@@ -222,3 +222,48 @@ spec:
     assert!(held(&last).is_empty(), "{:?}", held(&last));
     assert!(lab.account("1").await.is_some() && lab.account("2").await.is_none());
 }
+
+/// P2: an anchor written over with a value nobody has is no absence of its person, who is in the read and recognised by
+/// other values: nothing counts their days, with the recording or without it.
+pub(super) async fn an_overwritten_anchor_is_not_absence(lab: Lab) {
+    super::failures::missing_people_leave(&lab);
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    apply(&lab, "first", &[]).await;
+    lab.set("1", "employeeID", &["ZZZ"]).await;
+
+    let reported = ["--since", "first", "--last-apply", "first.report.json"];
+    let lost = pairs(&[("Jane Doe", "anchor-lost")]);
+    let blind = pairs(&[("Jane Doe", "anchored-elsewhere")]);
+    for (since, expected) in [(&reported[..], &lost), (&[][..], &blind)] {
+        let made = plan(&lab, "held.json", since).await;
+        assert_eq!(&held(&made), expected);
+        assert!(kinds(&made).is_empty(), "{:?}", kinds(&made));
+    }
+    let drift = [&["drift"], &reported[..]].concat();
+    let drift = lab.run(&drift).await.expect(2);
+    assert!(
+        drift
+            .stdout
+            .contains("Jane Doe (1)  employeeID: found \"ZZZ\", wanted \"1\""),
+        "{}",
+        drift.stdout
+    );
+    // A stamp of long ago takes nobody's access, and the next recording knows it still.
+    lab.set("ZZZ", "info", &[&super::failures::stamp_of("absent")])
+        .await;
+    let second = apply(&lab, "second", &reported).await;
+    assert_eq!(held(&second), lost);
+    assert!(kinds(&second).is_empty(), "{:?}", kinds(&second));
+    let blind = plan(&lab, "blind.json", &[]).await;
+    assert!(kinds(&blind).is_empty(), "{:?}", kinds(&blind));
+    let third = plan(&lab, "third.json", &["--since", "second"]).await;
+    assert_eq!(held(&third), lost);
+    assert!(kinds(&third).is_empty(), "{:?}", kinds(&third));
+    // Whoever writes it back settles it, and the stamp goes.
+    lab.set("ZZZ", "employeeID", &["1"]).await;
+    let settled = apply(&lab, "settled", &["--since", "second"]).await;
+    assert!(held(&settled).is_empty(), "{:?}", held(&settled));
+    let jane = lab.account("1").await.expect("an account");
+    assert!(jane.enabled() && jane.values("info").is_empty());
+}

@@ -48,6 +48,14 @@ macro_rules! on_both {
                 let lab = super::Lab::embedded().await;
                 super::drift::memberships_are_accepted_and_asked_about(lab).await;
             }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_waited_for_a_recording_is_made() {
+                super::drift::what_waited_for_a_recording_is_made(super::Lab::embedded().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_plan_without_changes_is_a_link_of_the_chain() {
+                super::drift::a_plan_without_changes_is_a_link_of_the_chain(super::Lab::embedded().await).await;
+            }
             // A second domain takes a second controller, which Samba has not here.
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn names_of_another_domain_are_not_given() {
@@ -98,6 +106,10 @@ macro_rules! on_both {
             async fn memberships_are_accepted_and_asked_about() {
                 let lab = super::Lab::samba().await;
                 super::drift::memberships_are_accepted_and_asked_about(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_waited_for_a_recording_is_made() {
+                super::drift::what_waited_for_a_recording_is_made(super::Lab::samba().await).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn leavers_are_deleted_last_of_all_and_only_with_proof() {
@@ -160,6 +172,7 @@ macro_rules! undo_on_both {
 
 undo_on_both!(
     everything_comes_back_but_what_is_named,
+    the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
     deleted_accounts_come_back,
@@ -240,4 +253,5 @@ owners_on_both!(
     anchors_that_are_gone_make_no_second_account,
     a_leaver_without_anchor_is_told,
     a_vanished_record_makes_no_second_account,
+    an_overwritten_anchor_is_not_absence,
 );

@@ -439,3 +439,32 @@ async fn apply_without_the_project(lab: &Lab) {
         .expect("the plan is accepted");
     assert_eq!(outcome.verdict, Verdict::Applied, "{outcome:#?}");
 }
+
+/// What an undo needs is not written over with it.
+pub(super) async fn the_plan_undone_is_not_overwritten(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.run(&["plan", "--out", "p.json"]).await.expect(0);
+    lab.run(&["apply", "p.json", "--journal", "j.jsonl"])
+        .await
+        .expect(0);
+    let (plan, journal) = (lab.read("p.json"), lab.read("j.jsonl"));
+    for (out, told) in [
+        ("p.json", "p.json is the plan that is undone"),
+        ("./p.json", "p.json is the plan that is undone"),
+        ("j.jsonl", "j.jsonl is the journal of its apply"),
+    ] {
+        let undo = [
+            "undo",
+            "--plan",
+            "p.json",
+            "--journal",
+            "j.jsonl",
+            "--out",
+            out,
+        ];
+        let refused = lab.run(&undo).await.expect(64);
+        assert!(refused.stderr.contains(told), "{out}: {}", refused.stderr);
+        assert_eq!(lab.read("p.json"), plan);
+        assert_eq!(lab.read("j.jsonl"), journal);
+    }
+}
