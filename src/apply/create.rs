@@ -77,6 +77,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
             writer,
             created: &created,
             bounds: self.options.bounds.get(&change.target),
+            expected: None,
         };
         let unfinished = self
             .patiently(change, || eyes.unfinished(finish).boxed())
@@ -270,6 +271,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
             writer,
             created: &created,
             bounds: self.options.bounds.get(&change.target),
+            expected: None,
         };
         self.patiently(change, || eyes.password_stamp(guid).boxed())
             .await

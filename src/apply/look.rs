@@ -11,11 +11,12 @@ use super::control::{
     ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
 };
 use super::deletion;
+use super::expected::Renames;
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
 use crate::model::{Dn, Guid, Rdn};
-use crate::plan::{AttributeChange, ChangeId, ObjectRef, PlanValue};
+use crate::plan::{Action, AttributeChange, Change, ChangeId, ObjectRef, PlanValue};
 
 const PWD_LAST_SET: &str = "pwdLastSet";
 const ADMIN_COUNT: &str = "adminCount";
@@ -151,6 +152,8 @@ pub(super) struct Eyes<'a, W> {
     pub(super) created: &'a (dyn Fn(&ChangeId) -> Option<Guid> + Sync),
     /// How far this plan may reach in that directory.
     pub(super) bounds: Option<&'a Bounds>,
+    /// The change that is looked for, and what its plan makes of names.
+    pub(super) expected: Option<(&'a Renames, &'a Change)>,
 }
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
@@ -261,7 +264,23 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             let outcome = ChangeOutcome::conflict("the object does not exist any more");
             Look::Settled(outcome)
         };
-        Ok(self.writer.fetch(guid, &names).await?.ok_or_else(gone))
+        let Some(entry) = self.writer.fetch(guid, &names).await? else {
+            return Ok(Err(gone()));
+        };
+        // What moves or renames says better itself what it finds.
+        let tells = self.expected.is_some_and(|(_, change)| {
+            matches!(change.action, Action::Move { .. } | Action::Rename { .. })
+        });
+        match self.stranger(&entry).filter(|_| !tells) {
+            Some(outcome) => Ok(Err(Look::Settled(outcome))),
+            None => Ok(Ok(entry)),
+        }
+    }
+
+    /// Why an object is not the one the plan speaks of.
+    fn stranger(&self, entry: &LiveEntry) -> Option<ChangeOutcome> {
+        let (renames, change) = self.expected?;
+        renames.stranger(change, entry)
     }
 
     /// The present names of all objects some attributes refer to.
@@ -361,6 +380,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let (true, Some(parent)) = (rdn.value == before, entry.dn.parent()) else {
             return Ok(moved("cn", before, after, &rdn.value));
         };
+        if let Some(outcome) = self.stranger(&entry) {
+            return Ok(Look::Settled(outcome));
+        }
         let image = BTreeMap::from([(rdn.attribute.clone(), vec![rdn.value])]);
         let wanted = Rdn {
             attribute: rdn.attribute,
@@ -391,6 +413,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 after.as_str(),
                 parent.as_str(),
             ));
+        }
+        if let Some(outcome) = self.stranger(&entry) {
+            return Ok(Look::Settled(outcome));
         }
         let place = self.bounds.and_then(|bounds| bounds.forbid_name(after));
         if let Some(why) = place {
@@ -426,6 +451,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             }
             let asked = [Bounds::ASKED.to_owned()];
             let account = self.writer.fetch(member, &asked).await?;
+            if let Some(outcome) = account.as_ref().and_then(|account| self.stranger(account)) {
+                return Ok(Look::Settled(outcome));
+            }
             if let Some(why) = account.and_then(|account| bounds.forbid_account(&account)) {
                 return Ok(Look::Settled(ChangeOutcome::conflict(why)));
             }

@@ -16,6 +16,7 @@ mod control;
 mod create;
 mod deletion;
 mod execute;
+mod expected;
 mod history;
 mod journal;
 pub mod lock;

@@ -55,6 +55,9 @@ impl<W: DirectoryWriter> Run<'_, W> {
                     "the object is privileged (adminCount), which it was not when the plan was made",
                 ));
             }
+            if let Some(outcome) = self.renames.stranger(change, &entry) {
+                return Err(outcome);
+            }
             let bounds = self.options.bounds.get(&change.target);
             if let Some(why) = bounds.and_then(|bounds| bounds.forbid_account(&entry)) {
                 return Err(ChangeOutcome::conflict(why));

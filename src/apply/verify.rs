@@ -90,6 +90,7 @@ async fn object<W: DirectoryWriter>(
         writer,
         created: &created,
         bounds: run.options.bounds.get(&first.target),
+        expected: None,
     };
     let mut asked: Vec<String> = changes
         .iter()

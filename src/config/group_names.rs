@@ -3,7 +3,7 @@
 //! A rough look at the text: whatever is computed may be anything. It must never say that a rule cannot name a group
 //! that it can.
 
-use crate::model::Dn;
+use crate::model::{Dn, DnKey};
 
 /// Stands for what is computed; no name of a group holds it.
 const ANYTHING: char = '\u{E000}';
@@ -30,6 +30,12 @@ impl GroupNames {
             Ok(dn) => alike(own.as_str(), dn.as_str()),
             Err(_) => alike(&own.rdn().value, name.trim()),
         }
+    }
+
+    /// Whether a group with this distinguished name could be one of them.
+    pub(crate) fn may_be_called(&self, key: &DnKey) -> bool {
+        let own = self.name.as_ref();
+        own.is_none_or(|own| alike(own.key().as_str(), key.as_str()))
     }
 
     /// The group's own name, or the `whole` distinguished one, when nothing of it is computed.

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Action, AttributeChange, Change, GuardKind, GuardOutcome, GuardVerdict, ObjectRef, OnBreach,
-    Plan, PlanValue, Risk,
+    Plan, PlanValue, ReadOfPeople, Risk,
 };
-use crate::model::{Guid, Name, PersonKey};
+use crate::model::{CheckOutcome, CompletenessCheck, Guid, Name, PersonKey};
 
 /// A change that should not be in the plan it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,11 @@ pub type Stamps = BTreeMap<Name, String>;
 
 /// Removals on reads that do not prove them.
 pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
-    let proven: HashSet<&Name> = plan
+    let mut proven: HashSet<&Name> = plan
         .inputs
         .people
         .iter()
-        .filter(|(_, read)| read.completeness.is_proven())
+        .filter(|(_, read)| is_proven(read))
         .map(|(source, _)| source)
         .collect();
     // Nobody's record is read to bring back what was.
@@ -54,6 +54,14 @@ pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
         .filter(|(_, read)| read.completeness.is_proven())
         .map(|(target, _)| target)
         .collect();
+    // With every read proven, a plan that says removals are held says no word of which read is to blame: of all.
+    let inputs = &plan.inputs;
+    if plan.removals_held
+        && proven.len() == inputs.people.len()
+        && read.len() == inputs.directories.len()
+    {
+        proven.clear();
+    }
     let against = |change: &'p Change| {
         if !read.contains(&change.target) {
             return Some(Against::Directory);
@@ -69,6 +77,12 @@ pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
             Some(Contradiction { change, against })
         })
         .collect()
+}
+
+/// Whether a read is proven, by its verdict and by every check beside it.
+fn is_proven(read: &ReadOfPeople) -> bool {
+    let failed = |check: &CompletenessCheck| check.outcome == CheckOutcome::Failed;
+    read.completeness.is_proven() && !read.checks.iter().any(failed)
 }
 
 /// Whether the planner makes such a change on a proven read only. Narrower than [`Change::takes_away`], which also counts

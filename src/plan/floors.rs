@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::written::{self, Written};
 use super::{Action, AttributeChange, Cause, Change, Plan, PlanValue, Risk};
+use crate::config::group_names::GroupNames;
+use crate::config::kinds::PasswordInState;
 use crate::config::{Config, attribute_never_written, parse_days, parse_duration};
 use crate::mapping::NEVER_EXPIRES;
-use crate::model::{Dn, DnKey, Guid, Name, default_schema};
+use crate::model::{Dn, DnKey, Guid, Name, ObjectName, default_schema};
 
 /// The least risk of changes under one configuration.
 #[derive(Debug, Clone, Default)]
@@ -96,6 +98,11 @@ impl Floors {
             (Action::Move { after, .. }, Some(floor)) if floor.is_leavers_alone(&after.key()) => {
                 least.max(Risk::High)
             }
+            (Action::Modify { attributes }, Some(floor))
+                if attributes.iter().any(|one| floor.is_anchor(&one.name)) =>
+            {
+                least.max(Risk::High)
+            }
             _ => least,
         }
     }
@@ -171,6 +178,12 @@ impl Floor {
             leavers,
             others: open.into_iter().map(|place| tail(place)).collect(),
         }
+    }
+
+    fn is_anchor(&self, attribute: &str) -> bool {
+        self.written
+            .anchors
+            .contains(&attribute.to_ascii_lowercase())
     }
 
     /// Whether nobody but leavers is moved to a place.
@@ -316,6 +329,14 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                 ));
             }
         }
+        if undoes && gives_no_member(config, change) {
+            let told = format!(
+                "change {id} gives back or takes back a membership of {}, a group that no rule of {target} names",
+                change.object.dn
+            );
+            over.given_back.push((target.clone(), told));
+        }
+        let found = &mut over.found;
         // Limits and proof go by it, and whoever reviews the plan. What an undo moves back is judged by what it undoes.
         let moves = matches!(change.action, Action::Move { .. });
         let least = floors.stated(change);
@@ -375,6 +396,18 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
             groups.spec.target == change.target.as_str() && !groups.spec.privileged.is_empty()
         })
     };
+    if matches!(change.action, Action::ResetPassword {}) && !resets(config, &change.target) {
+        found.push(format!(
+            "change {} replaces a password, and no state of the configuration has passwordAction: reset",
+            change.id.0
+        ));
+    }
+    if !undoes && gives_no_member(config, change) {
+        found.push(format!(
+            "change {} ({kind}) is about {}, a group that no rule of this project names in {}",
+            change.id.0, change.object.dn, change.target
+        ));
+    }
     if change.privileged && !named() {
         found.push(format!(
             "change {} is about a privileged group, and the configuration names none",
@@ -382,6 +415,36 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
         ));
     }
     found
+}
+
+/// Whether some state of the target replaces passwords.
+fn resets(config: &Config, target: &Name) -> bool {
+    let lifecycles = config.lifecycles.values();
+    let states = lifecycles
+        .filter(|lifecycle| lifecycle.spec.target == target.as_str())
+        .flat_map(|lifecycle| &lifecycle.spec.states);
+    states
+        .flat_map(crate::config::kinds::State::steps)
+        .any(|step| step.password == Some(PasswordInState::Reset))
+}
+
+/// Whether a change is about members of a group that no rule can name. A rule that names groups by `sAMAccountName`, or
+/// computes the whole name, may name any: a plan does not tell account names of groups.
+fn gives_no_member(config: &Config, change: &Change) -> bool {
+    if !matches!(
+        change.action,
+        Action::AddMember { .. } | Action::RemoveMember { .. }
+    ) {
+        return false;
+    }
+    let key = change.object.dn.key();
+    let documents = config.groups.values();
+    let documents = documents.filter(|groups| groups.spec.target == change.target.as_str());
+    let mut rules = documents.flat_map(|groups| &groups.spec.rules);
+    !rules.any(|rule| match ObjectName::parse(&rule.group) {
+        Ok(ObjectName::Guid(guid)) => change.object.guid == Some(guid),
+        _ => GroupNames::of(&rule.group).may_be_called(&key),
+    })
 }
 
 /// What of a plan as a whole no planner with this configuration writes.

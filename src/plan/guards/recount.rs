@@ -260,6 +260,17 @@ impl Counting<'_, '_> {
                 outcome.base, self.plan.counts.managed_accounts
             ));
         }
+        // A group may have members that are not managed, but none that are no objects.
+        let read = self.plan.inputs.directories.get(target);
+        if let Some(read) = read
+            && limit.per == Per::Group
+            && outcome.base > read.objects
+        {
+            found.push(format!(
+                "guard {name} of {target}{part} is judged on {} members, and only {} objects were read",
+                outcome.base, read.objects
+            ));
+        }
         match outcome.verdict {
             GuardVerdict::Passed if outcome.counted > allowed => found.push(format!(
                 "guard {name} of {target}{part} allows {allowed}, and the plan passes {}",

@@ -931,6 +931,38 @@ fn cancelling_finishes_what_is_under_way_and_a_second_apply_the_rest() {
 }
 
 #[test]
+fn p9_an_object_that_is_not_what_the_plan_calls_it_is_left_alone() {
+    // Reviewers read Ann, and the identity is Cy's.
+    for action in [
+        Action::Disable {},
+        modify_title(&[], &["x"]),
+        Action::Move {
+            before: dn("OU=People,DC=example,DC=test"),
+            after: dn("OU=Leavers,DC=example,DC=test"),
+            rule: RuleIndex(0),
+        },
+    ] {
+        let kind = action.kind();
+        let forged = change("ann", existing(5, &person("Ann")), action);
+        let bench = Bench::new(world(), plan(vec![forged]));
+        let before = bench.world.shape();
+        let outcome = bench.apply();
+        let found = outcome_of(&outcome, "ann");
+        let ChangeOutcome::Conflict { message, .. } = found else {
+            panic!("{kind}: {found:?}");
+        };
+        let (says, has) = (person("Ann"), person("Eve"));
+        assert!(
+            message.contains(&format!(
+                "the plan says {says}, and the directory has {has}"
+            )),
+            "{kind}: {message}"
+        );
+        assert_eq!(bench.world.shape(), before, "{kind}");
+    }
+}
+
+#[test]
 fn references_are_written_by_the_name_the_object_has_now() {
     // Eve was renamed since the plan was made; the plan's name for her is somebody else's now.
     let bench = Bench::new(

@@ -245,3 +245,25 @@ async fn exceptions_of_the_plan_alone_do_not_exempt_anybody() {
     let told = desk.run(&["verify", "plan.json"]).await.expect(6).stdout;
     assert!(told.contains("guard disables of corp: "), "{told}");
 }
+
+/// Shares are judged on numbers only the plan tells; they have bounds all the same.
+#[tokio::test]
+async fn more_members_than_objects_were_read_are_refused() {
+    let desk = guarded(GUARDS).await;
+    type Forgery = (&'static str, fn(&mut Plan));
+    let forgeries: [Forgery; 1] = [(" is judged on 6000 members, and only ", |plan| {
+        let guards = plan.guards.iter_mut();
+        for guard in guards.filter(|guard| guard.guard == "leaving") {
+            guard.base = 6000;
+        }
+    })];
+    for (says, forge) in forgeries {
+        desk.plan(0).await;
+        desk.forge(forge);
+        let told = desk.refused(6, &[]).await;
+        assert!(
+            told.contains(says) && told.contains(REFUSED),
+            "{says}\n---\n{told}"
+        );
+    }
+}

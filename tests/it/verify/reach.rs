@@ -288,3 +288,87 @@ async fn what_an_undo_gives_back_beyond_the_rules_is_of_the_highest_risk() {
         "{told}"
     );
 }
+
+/// One more change of somebody the plan speaks of.
+fn also(plan: &mut Plan, action: Action, risk: halosync::plan::Risk) {
+    let model = plan.changes.iter().find(|one| one.object.guid.is_some());
+    let mut change = model.expect("somebody has an account").clone();
+    change.id = halosync::plan::ChangeId("forged".into());
+    change.depends_on.clear();
+    change.risk = risk;
+    if let Action::AddMember { .. } | Action::RemoveMember { .. } = action {
+        change.object.guid = halosync::model::Guid::parse("00000000-0000-0000-0000-00000000beef");
+        let vpn = "CN=VPN Users,OU=Elsewhere,DC=corp,DC=example,DC=test";
+        change.object.dn = halosync::model::Dn::parse(vpn).unwrap();
+    }
+    change.action = action;
+    plan.changes.push(change);
+}
+
+#[tokio::test]
+async fn groups_passwords_and_anchors_no_rule_is_about_are_refused() {
+    use halosync::plan::Risk;
+    let desk = Desk::new("leaver", 0).await;
+    let config = crate::plan::config_of(desk.path());
+    let mapping = config.mappings.values().next().expect("a mapping");
+    let anchor = mapping.spec.matching.anchor.attribute.clone();
+    let somebody = desk.file().content.changes[0].object.clone();
+    let enter = Action::AddMember {
+        member: somebody.clone(),
+    };
+    let leave = Action::RemoveMember { member: somebody };
+    let anchored = Action::Modify {
+        attributes: vec![value(&anchor, "E9999")],
+    };
+    for (action, risk, says) in [
+        (
+            enter,
+            Risk::Medium,
+            "(addMember) is about CN=VPN Users,OU=Elsewhere,DC=corp,DC=example,DC=test, a group that no rule of this project names in corp",
+        ),
+        (
+            leave,
+            Risk::High,
+            "(removeMember) is about CN=VPN Users,OU=Elsewhere,DC=corp,DC=example,DC=test, a group that no rule",
+        ),
+        (
+            Action::ResetPassword {},
+            Risk::High,
+            "replaces a password, and no state of the configuration has passwordAction: reset",
+        ),
+        (
+            anchored,
+            Risk::Low,
+            "(modify) says its risk is low, and it is high at least",
+        ),
+    ] {
+        desk.plan(0).await;
+        desk.forge(|plan| also(plan, action, risk));
+        let told = desk.run(&["verify", "plan.json"]).await.expect(6).stdout;
+        assert!(told.contains(says), "{says}\n---\n{told}");
+    }
+}
+
+/// A verdict is no proof where what stands beside it says otherwise.
+#[tokio::test]
+async fn a_proof_that_its_own_checks_contradict_is_none() {
+    let desk = Desk::new("leaver", 0).await;
+    let forgeries: [fn(&mut Plan); 2] = [
+        |plan| {
+            let read = plan.inputs.people.values_mut().next().expect("a read");
+            read.checks.push(halosync::model::CompletenessCheck {
+                rule: "floor".to_owned(),
+                limit: "at least 50 people".to_owned(),
+                found: "5 people".to_owned(),
+                outcome: halosync::model::CheckOutcome::Failed,
+            });
+        },
+        |plan| plan.removals_held = true,
+    ];
+    for forge in forgeries {
+        desk.plan(0).await;
+        desk.forge(forge);
+        let told = desk.refused(6, &[]).await;
+        assert!(told.contains("REFUSED     proof "), "{told}");
+    }
+}
