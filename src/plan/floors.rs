@@ -99,7 +99,10 @@ impl Floors {
                 least.max(Risk::High)
             }
             (Action::Modify { attributes }, Some(floor))
-                if attributes.iter().any(|one| floor.is_anchor(&one.name)) =>
+                // An account without one gets it as by an adoption, which is less.
+                if attributes
+                    .iter()
+                    .any(|one| floor.is_anchor(&one.name) && !one.before.is_empty()) =>
             {
                 least.max(Risk::High)
             }

@@ -318,7 +318,10 @@ async fn groups_passwords_and_anchors_no_rule_is_about_are_refused() {
     };
     let leave = Action::RemoveMember { member: somebody };
     let anchored = Action::Modify {
-        attributes: vec![value(&anchor, "E9999")],
+        attributes: vec![AttributeChange {
+            before: value(&anchor, "E1022").after,
+            ..value(&anchor, "E9999")
+        }],
     };
     for (action, risk, says) in [
         (
