@@ -45,7 +45,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::model::{Fact, FactType, FieldIndex, Name, Person, PersonKey};
+use crate::model::{Fact, FactType, FieldIndex, Name, Person};
 
 pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
@@ -244,13 +244,7 @@ impl Template {
         if decided {
             return None;
         }
-        let nobody = Person {
-            key: PersonKey::new(""),
-            in_scope: true,
-            facts: Box::default(),
-            faults: Box::default(),
-            held: Box::default(),
-        };
+        let nobody = Person::nobody();
         let context = PersonContext {
             person: &nobody,
             account: &[],

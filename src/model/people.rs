@@ -74,6 +74,17 @@ pub struct Fault {
 }
 
 impl Person {
+    /// Somebody no field is known of: for rules that speak of nobody in particular.
+    pub fn nobody() -> Self {
+        Self {
+            key: PersonKey::new(""),
+            in_scope: true,
+            facts: Box::default(),
+            faults: Box::default(),
+            held: Box::default(),
+        }
+    }
+
     /// The fact in a field's slot.
     pub fn fact(&self, field: FieldIndex) -> Option<&Fact> {
         self.facts.get(usize::from(field.0))?.as_ref()

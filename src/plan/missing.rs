@@ -274,13 +274,7 @@ impl<'t, 'a> Here<'t, 'a> {
                 ));
             }
         }
-        let nobody = Person {
-            key: PersonKey::new(""),
-            in_scope: true,
-            facts: Box::default(),
-            faults: Box::default(),
-            held: Box::default(),
-        };
+        let nobody = Person::nobody();
         let context = self.target.moment.of(&nobody);
         let attributes = self.attributes(at, &context);
         if !attributes.is_empty() {
