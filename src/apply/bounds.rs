@@ -18,6 +18,8 @@ pub struct Bounds {
     pub protected: Vec<DnKey>,
     /// Accounts kept for emergencies: distinguished name, sAMAccountName or objectGUID, in lower case.
     pub break_glass: Vec<String>,
+    /// Attributes that tell whose an account is.
+    pub anchors: Vec<String>,
 }
 
 impl Bounds {
@@ -80,6 +82,7 @@ mod tests {
             groups: vec![key("OU=Groups,DC=example,DC=test")],
             protected: vec![key("OU=Board,OU=People,DC=example,DC=test")],
             break_glass: vec![break_glass.to_owned()],
+            anchors: Vec::new(),
         }
     }
 

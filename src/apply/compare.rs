@@ -477,11 +477,7 @@ mod tests {
     #[test]
     fn references_compare_by_what_the_object_is_called_now() {
         let guid = |n: u8| Guid::from_wire(&[n; 16]).expect("sixteen bytes");
-        let object = |n: u8, dn: &str| ObjectRef {
-            guid: Some(guid(n)),
-            created_by: None,
-            dn: Dn::parse(dn).expect("a name"),
-        };
+        let object = |n: u8, dn: &str| ObjectRef::existing(guid(n), Dn::parse(dn).expect("a name"));
         let old = object(1, "CN=Old Boss,DC=example,DC=test");
         let new = object(2, "CN=New Boss,DC=example,DC=test");
         let change = AttributeChange {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::expected::Renames;
+use super::expected::Expected;
 use super::history::{Line, Step, StepResult, StepState};
 use super::journal::Journal;
 use super::look::{Eyes, Goal, Look, Operation, Write};
@@ -41,8 +41,8 @@ pub(super) struct Run<'a, W> {
     over: Mutex<Over>,
     /// True once a write has, or may have, taken effect.
     wrote: AtomicBool,
-    /// What the plan makes of names.
-    pub(super) renames: Renames,
+    /// What the plan says objects are, and makes of that.
+    pub(super) expected: Expected,
 }
 
 /// What has come to an end early.
@@ -96,7 +96,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: Mutex::default(),
             over: Mutex::default(),
             wrote: AtomicBool::new(false),
-            renames: Renames::of(plan),
+            expected: Expected::of(plan, &options.bounds),
         }
     }
 
@@ -401,7 +401,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             writer,
             created: &created,
             bounds: self.options.bounds.get(&change.target),
-            expected: Some((&self.renames, change)),
+            expected: Some((&self.expected, change)),
         };
         let earlier = self.journal.history().step(&change.id, step);
         let mut tries = Tries::default();

@@ -1,65 +1,171 @@
-//! Whether an object is still called and placed as the plan says.
+//! Whether an object is still the one the plan speaks of: called and placed as it says, and whose it says.
 //!
 //! Changes go by `objectGUID`, and people read names. Where the two say different things, somebody approved a change of
-//! another object than the one that would be written. What the plan's own moves and renames make of a name counts as
-//! the plan's. Must not know the directory.
+//! another object than the one that would be written. The anchor tells whose an account is, whatever it is called. What
+//! the plan's own changes make of a name or an anchor counts as the plan's. Must not know the directory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::Bounds;
 use super::outcome::{ChangeOutcome, Difference};
 use crate::connector::LiveEntry;
-use crate::model::{DnKey, Guid};
-use crate::plan::{Action, Change, ObjectRef, Plan};
+use crate::mapping::fold;
+use crate::model::{DnKey, Guid, Name, default_schema, folded};
+use crate::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue};
 
-/// What a plan makes of the names of objects.
+const ACCOUNT_NAME: &str = "sAMAccountName";
+
+/// What a plan says objects are, and what it makes of them.
 #[derive(Debug, Default)]
-pub(super) struct Renames {
+pub(super) struct Expected {
     /// Relative names, in lower case.
     names: HashMap<Guid, Vec<String>>,
     places: HashMap<Guid, Vec<DnKey>>,
+    /// Attributes that tell whose an account is.
+    anchors: BTreeMap<Name, Vec<String>>,
+    /// What the plan itself puts into them.
+    given: HashMap<Guid, Vec<Given>>,
 }
 
-impl Renames {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let mut renames = Self::default();
+/// What a change makes of an anchor.
+#[derive(Debug)]
+struct Given {
+    attribute: String,
+    /// Nothing stood there before.
+    from_nothing: bool,
+    /// None when it is taken away.
+    value: Option<String>,
+}
+
+impl Expected {
+    pub(super) fn of(plan: &Plan, bounds: &BTreeMap<Name, Bounds>) -> Self {
+        let mut expected = Self {
+            anchors: anchors(plan, bounds),
+            ..Self::default()
+        };
         for change in &plan.changes {
             let Some(guid) = change.object.guid else {
                 continue;
             };
             match &change.action {
                 Action::Rename { after, .. } => {
-                    let names = renames.names.entry(guid).or_default();
+                    let names = expected.names.entry(guid).or_default();
                     names.push(after.to_lowercase());
                 }
                 Action::Move { after, .. } => {
-                    renames.places.entry(guid).or_default().push(after.key());
+                    expected.places.entry(guid).or_default().push(after.key());
                 }
                 _ => {}
             }
+            let anchors = expected.anchors.get(&change.target);
+            for attribute in written(change) {
+                if anchors.is_some_and(|all| has(all, &attribute.name)) {
+                    let given = expected.given.entry(guid).or_default();
+                    given.push(Given {
+                        attribute: attribute.name.clone(),
+                        from_nothing: attribute.before.is_empty(),
+                        value: attribute.after.first().map(text),
+                    });
+                }
+            }
         }
-        renames
+        expected
     }
 
-    /// Why an object a change speaks of is not what the plan calls it.
-    pub(super) fn stranger(&self, change: &Change, entry: &LiveEntry) -> Option<ChangeOutcome> {
-        let member = match &change.action {
-            Action::AddMember { member } | Action::RemoveMember { member } => Some(member),
-            _ => None,
+    /// Adds to what is asked of an object whatever tells that it is the one a change speaks of.
+    pub(super) fn ask(&self, change: &Change, guid: Guid, asked: &mut Vec<String>) {
+        let mut add = |name: &str| {
+            if !has(asked, name) {
+                asked.push(name.to_owned());
+            }
         };
-        let mut spoken_of = std::iter::once(&change.object).chain(member);
+        if account(change).guid == Some(guid) {
+            let anchors = self.anchors.get(&change.target);
+            anchors.into_iter().flatten().for_each(|name| add(name));
+        } else if change.object.account_name.is_some() {
+            add(ACCOUNT_NAME);
+        }
+    }
+
+    /// Why an object a change speaks of is not what the plan says it is.
+    pub(super) fn stranger(&self, change: &Change, entry: &LiveEntry) -> Option<ChangeOutcome> {
+        let of_account = account(change);
+        let mut spoken_of = [&change.object, of_account].into_iter();
         let object = spoken_of.find(|object| object.guid == Some(entry.guid))?;
-        (!self.is_called(object, entry)).then(|| ChangeOutcome::Conflict {
-            message: format!(
-                "the plan says {}, and the directory has {} with its objectGUID: renamed or moved since, or another object",
-                object.dn, entry.dn
-            ),
-            differences: vec![Difference {
-                attribute: "distinguishedName".to_owned(),
-                before: vec![object.dn.as_str().to_owned()],
-                planned: vec![object.dn.as_str().to_owned()],
-                found: vec![entry.dn.as_str().to_owned()],
-            }],
+        if !self.is_called(object, entry) {
+            return Some(conflict(
+                format!(
+                    "the plan says {}, and the directory has {} with its objectGUID: renamed or moved since, or another object",
+                    object.dn, entry.dn
+                ),
+                "distinguishedName",
+                Some(object.dn.as_str()),
+                &[entry.dn.as_str().to_owned()],
+            ));
+        }
+        if of_account.guid == Some(entry.guid) {
+            return self.of_somebody_else(change, of_account, entry);
+        }
+        let planned = object.account_name.as_ref()?;
+        let found = entry.values(ACCOUNT_NAME);
+        let same = |found: &String| is_same(ACCOUNT_NAME, planned, found);
+        (!found.iter().any(same)).then(|| {
+            conflict(
+                format!(
+                    "the plan says the {ACCOUNT_NAME} of {} is {planned:?}, and {}",
+                    object.dn,
+                    stands(found)
+                ),
+                ACCOUNT_NAME,
+                Some(planned),
+                found,
+            )
         })
+    }
+
+    /// Why an account is not that of the person the plan says it is.
+    fn of_somebody_else(
+        &self,
+        change: &Change,
+        account: &ObjectRef,
+        entry: &LiveEntry,
+    ) -> Option<ChangeOutcome> {
+        let anchors = self.anchors.get(&change.target)?;
+        let given = self.given.get(&entry.guid);
+        let own: Vec<&str> = written(change).map(|one| one.name.as_str()).collect();
+        for attribute in anchors {
+            // What it writes it compares itself.
+            if own.iter().any(|name| name.eq_ignore_ascii_case(attribute)) {
+                continue;
+            }
+            let planned = planned(account, attribute);
+            let found = entry.values(attribute);
+            let given = given.into_iter().flatten();
+            let mut given = given.filter(|one| one.attribute.eq_ignore_ascii_case(attribute));
+            let is = |value: Option<&str>| match value {
+                Some(value) => found.iter().any(|one| is_same(attribute, value, one)),
+                None => found.is_empty(),
+            };
+            if is(planned)
+                || given.any(|one| is(one.value.as_deref()) || one.from_nothing && is(None))
+            {
+                continue;
+            }
+            let says = match planned {
+                Some(value) => format!("carries {attribute} {value:?}"),
+                None => format!("carries no {attribute}"),
+            };
+            return Some(conflict(
+                format!(
+                    "the plan says the account {says}, and {}: it is somebody else's by now, or another account",
+                    stands(found)
+                ),
+                attribute,
+                planned,
+                found,
+            ));
+        }
+        None
     }
 
     fn is_called(&self, object: &ObjectRef, entry: &LiveEntry) -> bool {
@@ -79,5 +185,103 @@ impl Renames {
                 places.is_some_and(|places| places.contains(&place))
             });
         named && placed
+    }
+}
+
+/// The attributes that tell whose an account is: by the configuration, and whatever else a plan names as one.
+fn anchors(plan: &Plan, bounds: &BTreeMap<Name, Bounds>) -> BTreeMap<Name, Vec<String>> {
+    let mut anchors: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    let mut add = |target: &Name, name: &str| {
+        let known = anchors.get_mut(target);
+        match known {
+            Some(known) if has(known, name) => {}
+            Some(known) => known.push(name.to_owned()),
+            None => drop(anchors.insert(target.clone(), vec![name.to_owned()])),
+        }
+    };
+    for (target, bounds) in bounds {
+        bounds.anchors.iter().for_each(|name| add(target, name));
+    }
+    for change in &plan.changes {
+        for name in account(change).anchor.keys() {
+            add(&change.target, name);
+        }
+        if let Action::Adopt { attribute, .. } = &change.action {
+            add(&change.target, &attribute.name);
+        }
+    }
+    anchors
+}
+
+/// The account a change is about: the member where a group is written.
+fn account(change: &Change) -> &ObjectRef {
+    match &change.action {
+        Action::AddMember { member } | Action::RemoveMember { member } => member,
+        _ => &change.object,
+    }
+}
+
+/// The attributes of an existing account that a change writes.
+fn written(change: &Change) -> impl Iterator<Item = &AttributeChange> {
+    let attributes: &[AttributeChange] = match &change.action {
+        Action::Modify { attributes } => attributes,
+        Action::Adopt { attribute, .. } => std::slice::from_ref(attribute),
+        _ => &[],
+    };
+    attributes.iter()
+}
+
+fn planned<'o>(account: &'o ObjectRef, attribute: &str) -> Option<&'o str> {
+    let mut anchor = account.anchor.iter();
+    let found = anchor.find(|(name, _)| name.eq_ignore_ascii_case(attribute));
+    found.map(|(_, value)| value.as_str())
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether matching would hold two values for one.
+fn is_same(attribute: &str, one: &str, other: &str) -> bool {
+    match default_schema().get(attribute) {
+        Some(def) => fold(def, one) == fold(def, other),
+        // An attribute of their own: most texts are compared without regard to case.
+        None => {
+            let lower = |text: &str| text.trim().chars().flat_map(folded).collect::<String>();
+            lower(one) == lower(other)
+        }
+    }
+}
+
+fn text(value: &PlanValue) -> String {
+    match value {
+        PlanValue::Text(text) => text.clone(),
+        PlanValue::Octets(octets) => octets.base64.clone(),
+        PlanValue::Object(object) => object.dn.as_str().to_owned(),
+    }
+}
+
+fn stands(found: &[String]) -> String {
+    match found {
+        [] => "nothing stands there".to_owned(),
+        found => format!("{:?} stands there", found.join(", ")),
+    }
+}
+
+fn conflict(
+    message: String,
+    attribute: &str,
+    planned: Option<&str>,
+    found: &[String],
+) -> ChangeOutcome {
+    let planned: Vec<String> = planned.map(str::to_owned).into_iter().collect();
+    ChangeOutcome::Conflict {
+        message,
+        differences: vec![Difference {
+            attribute: attribute.to_owned(),
+            before: planned.clone(),
+            planned,
+            found: found.to_vec(),
+        }],
     }
 }

@@ -11,7 +11,7 @@ use super::control::{
     ACCOUNT_DISABLED, Finish, UAC, UNFINISHED, account_control, number, replace_number,
 };
 use super::deletion;
-use super::expected::Renames;
+use super::expected::Expected;
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification};
@@ -152,8 +152,8 @@ pub(super) struct Eyes<'a, W> {
     pub(super) created: &'a (dyn Fn(&ChangeId) -> Option<Guid> + Sync),
     /// How far this plan may reach in that directory.
     pub(super) bounds: Option<&'a Bounds>,
-    /// The change that is looked for, and what its plan makes of names.
-    pub(super) expected: Option<(&'a Renames, &'a Change)>,
+    /// The change that is looked for, and what its plan says objects are.
+    pub(super) expected: Option<(&'a Expected, &'a Change)>,
 }
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
@@ -260,6 +260,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         if self.bounds.is_some() && !names.iter().any(|name| name == Bounds::ASKED) {
             names.push(Bounds::ASKED.to_owned());
         }
+        if let Some((expected, change)) = self.expected {
+            expected.ask(change, guid, &mut names);
+        }
         let gone = || {
             let outcome = ChangeOutcome::conflict("the object does not exist any more");
             Look::Settled(outcome)
@@ -279,8 +282,8 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
 
     /// Why an object is not the one the plan speaks of.
     fn stranger(&self, entry: &LiveEntry) -> Option<ChangeOutcome> {
-        let (renames, change) = self.expected?;
-        renames.stranger(change, entry)
+        let (expected, change) = self.expected?;
+        expected.stranger(change, entry)
     }
 
     /// The present names of all objects some attributes refer to.
@@ -449,7 +452,10 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             if let Some(why) = bounds.forbid_group(&entry.dn, privileged) {
                 return Ok(Look::Settled(ChangeOutcome::conflict(why)));
             }
-            let asked = [Bounds::ASKED.to_owned()];
+            let mut asked = vec![Bounds::ASKED.to_owned()];
+            if let Some((expected, change)) = self.expected {
+                expected.ask(change, member, &mut asked);
+            }
             let account = self.writer.fetch(member, &asked).await?;
             if let Some(outcome) = account.as_ref().and_then(|account| self.stranger(account)) {
                 return Ok(Look::Settled(outcome));

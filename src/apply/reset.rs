@@ -34,7 +34,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
         if self.journal.history().step(&change.id, Step::Password) == Some(StepState::Done) {
             return Ok(ChangeOutcome::AlreadyAsDesired {});
         }
-        let asked: Vec<String> = [
+        let mut asked: Vec<String> = [
             UAC,
             PWD_LAST_SET,
             "adminCount",
@@ -43,6 +43,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
         ]
         .map(str::to_owned)
         .to_vec();
+        self.expected.ask(change, guid, &mut asked);
         let gone = || ChangeOutcome::conflict("the object does not exist any more");
         let mut tries = Tries::default();
         loop {
@@ -55,7 +56,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
                     "the object is privileged (adminCount), which it was not when the plan was made",
                 ));
             }
-            if let Some(outcome) = self.renames.stranger(change, &entry) {
+            if let Some(outcome) = self.expected.stranger(change, &entry) {
                 return Err(outcome);
             }
             let bounds = self.options.bounds.get(&change.target);

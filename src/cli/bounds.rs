@@ -27,11 +27,16 @@ pub(crate) fn of(project: &Project) -> BTreeMap<Name, Bounds> {
             let kept = guards
                 .filter(|guards| guards.spec.target == name.as_str())
                 .flat_map(|guards| &guards.spec.break_glass);
+            let mappings = config.mappings.values();
+            let anchors = mappings
+                .filter(|mapping| mapping.spec.target == name.as_str())
+                .map(|mapping| mapping.spec.matching.anchor.attribute.clone());
             let bounds = Bounds {
                 accounts: keys(&spec.managed.under),
                 groups: keys(groups),
                 protected: keys(&spec.protected),
                 break_glass: kept.flat_map(|account| names_of(account)).collect(),
+                anchors: anchors.collect(),
             };
             (name.clone(), bounds)
         })

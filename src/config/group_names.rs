@@ -3,7 +3,7 @@
 //! A rough look at the text: whatever is computed may be anything. It must never say that a rule cannot name a group
 //! that it can.
 
-use crate::model::{Dn, DnKey};
+use crate::model::{Dn, DnKey, Guid};
 
 /// Stands for what is computed; no name of a group holds it.
 const ANYTHING: char = '\u{E000}';
@@ -13,13 +13,19 @@ const ANYTHING: char = '\u{E000}';
 pub(crate) struct GroupNames {
     /// `None` when nothing can be said.
     name: Option<Dn>,
+    /// The name, when it is no distinguished one and some of it is the same for everybody.
+    plain: Option<String>,
 }
 
 impl GroupNames {
     /// Of a rule's `group`.
     pub(crate) fn of(template: &str) -> Self {
+        let text = placeholders(template);
+        let text = text.as_deref().map(str::trim);
+        let spelt = |text: &&str| !text.contains('=') && text.chars().any(|c| c != ANYTHING);
         Self {
-            name: placeholders(template).and_then(|text| Dn::parse(text.trim()).ok()),
+            name: text.and_then(|text| Dn::parse(text).ok()),
+            plain: text.filter(spelt).map(str::to_owned),
         }
     }
 
@@ -32,10 +38,23 @@ impl GroupNames {
         }
     }
 
-    /// Whether a group with this distinguished name could be one of them.
-    pub(crate) fn may_be_called(&self, key: &DnKey) -> bool {
-        let own = self.name.as_ref();
-        own.is_none_or(|own| alike(own.key().as_str(), key.as_str()))
+    /// Whether a group of which all this is known could be one of them.
+    pub(crate) fn may_be_called(
+        &self,
+        key: &DnKey,
+        account_name: Option<&str>,
+        guid: Option<Guid>,
+    ) -> bool {
+        match (&self.name, &self.plain) {
+            (Some(own), _) => alike(own.key().as_str(), key.as_str()),
+            // What is computed may be any of a name, so also the rest of another kind of name.
+            (None, Some(own)) => {
+                account_name.is_some_and(|name| alike(own, name.trim()))
+                    || alike(own, key.as_str())
+                    || guid.is_some_and(|guid| alike(own, &guid.to_string()))
+            }
+            (None, None) => true,
+        }
     }
 
     /// The group's own name, or the `whole` distinguished one, when nothing of it is computed.

@@ -105,11 +105,8 @@ impl Making<'_, '_> {
         if let Some(object) = subject.account() {
             return Some(self.target.object(object));
         }
-        Some(ObjectRef {
-            guid: None,
-            created_by: Some(self.create_of(at)?),
-            dn: self.given.get(&at)?.dn.clone()?,
-        })
+        let dn = self.given.get(&at)?.dn.clone()?;
+        Some(ObjectRef::made_by(self.create_of(at)?, dn))
     }
 
     /// The adoption every other change of the account waits for.

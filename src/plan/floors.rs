@@ -7,13 +7,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::rule_groups::RuleGroups;
+use super::whose::foreign;
+use super::within::Reachable;
 use super::written::{self, Written};
 use super::{Action, AttributeChange, Cause, Change, Plan, PlanValue, Risk};
-use crate::config::group_names::GroupNames;
 use crate::config::kinds::PasswordInState;
 use crate::config::{Config, attribute_never_written, parse_days, parse_duration};
 use crate::mapping::NEVER_EXPIRES;
-use crate::model::{Dn, DnKey, Guid, Name, ObjectName, default_schema};
+use crate::model::{Dn, DnKey, Guid, Name, default_schema};
 
 /// The least risk of changes under one configuration.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +105,12 @@ impl Floors {
                 if attributes
                     .iter()
                     .any(|one| floor.is_anchor(&one.name) && !one.before.is_empty()) =>
+            {
+                least.max(Risk::High)
+            }
+            // Somebody has had it.
+            (Action::Adopt { attribute, .. }, _)
+                if !attribute.before.is_empty() || !change.object.anchor.is_empty() =>
             {
                 least.max(Risk::High)
             }
@@ -261,6 +269,15 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
         .map(|target| (target, Written::of(config, target)))
         .collect();
     let bare = bare(plan);
+    let foreign = foreign(plan, config, &bare);
+    over.found.extend(foreign.found);
+    over.given_back.extend(foreign.answered_for);
+    let reachable: BTreeMap<&Name, Reachable> = plan
+        .targets
+        .keys()
+        .filter_map(|target| Some((target, Reachable::of(config, target)?)))
+        .collect();
+    let groups = RuleGroups::of(config, plan);
     let floors = Floors::of(config, plan);
     let nothing = Written::default();
     let undoes = plan.inputs.undoes.is_some();
@@ -332,7 +349,8 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                 ));
             }
         }
-        if undoes && gives_no_member(config, change) {
+        let unnamed = groups.gives_no_member(change);
+        if undoes && unnamed {
             let told = format!(
                 "change {id} gives back or takes back a membership of {}, a group that no rule of {target} names",
                 change.object.dn
@@ -351,6 +369,15 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                 word(least)
             ));
         }
+        if !undoes && unnamed {
+            found.push(format!(
+                "change {id} ({}) is about {}, a group that no rule of this project names in {target}",
+                change.action.kind(),
+                change.object.dn
+            ));
+        }
+        let reachable = reachable.get(target);
+        found.extend(reachable.and_then(|reachable| reachable.forbids(change)));
         found.extend(of_action(plan, config, change));
     }
     over
@@ -405,12 +432,6 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
             change.id.0
         ));
     }
-    if !undoes && gives_no_member(config, change) {
-        found.push(format!(
-            "change {} ({kind}) is about {}, a group that no rule of this project names in {}",
-            change.id.0, change.object.dn, change.target
-        ));
-    }
     if change.privileged && !named() {
         found.push(format!(
             "change {} is about a privileged group, and the configuration names none",
@@ -429,25 +450,6 @@ fn resets(config: &Config, target: &Name) -> bool {
     states
         .flat_map(crate::config::kinds::State::steps)
         .any(|step| step.password == Some(PasswordInState::Reset))
-}
-
-/// Whether a change is about members of a group that no rule can name. A rule that names groups by `sAMAccountName`, or
-/// computes the whole name, may name any: a plan does not tell account names of groups.
-fn gives_no_member(config: &Config, change: &Change) -> bool {
-    if !matches!(
-        change.action,
-        Action::AddMember { .. } | Action::RemoveMember { .. }
-    ) {
-        return false;
-    }
-    let key = change.object.dn.key();
-    let documents = config.groups.values();
-    let documents = documents.filter(|groups| groups.spec.target == change.target.as_str());
-    let mut rules = documents.flat_map(|groups| &groups.spec.rules);
-    !rules.any(|rule| match ObjectName::parse(&rule.group) {
-        Ok(ObjectName::Guid(guid)) => change.object.guid == Some(guid),
-        _ => GroupNames::of(&rule.group).may_be_called(&key),
-    })
 }
 
 /// What of a plan as a whole no planner with this configuration writes.

@@ -54,14 +54,19 @@ mod references;
 mod requests;
 mod returns;
 mod risk;
+mod rule_groups;
 mod same_person;
 mod since;
+mod stated;
 mod steps;
 mod strangers;
 mod target;
 mod trace;
+mod twice;
 mod undo;
+mod whose;
 mod wishes;
+mod within;
 mod written;
 mod zones;
 
@@ -91,4 +96,5 @@ pub use redacted::{
 pub use requests::requests;
 pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
+pub use twice::twice;
 pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};

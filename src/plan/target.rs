@@ -14,7 +14,7 @@ use super::lost::Lost;
 use super::people::{Assessed, Concerned, Side};
 use super::returns::Return;
 use super::zones::Seen;
-use crate::config::{Document, kinds};
+use crate::config::{Config, Document, kinds};
 use crate::lifecycle::Since;
 use crate::mapping::{ADDRESSES, AttributeRule, Composition, Flavour, Key, RuleKind};
 use crate::matching::{
@@ -676,11 +676,36 @@ impl<'a> Target<'a> {
     /// An existing object as a plan names it.
     pub(super) fn object(&self, object: u32) -> super::ObjectRef {
         let entry = self.index.entry(object);
-        super::ObjectRef {
-            guid: Some(entry.guid),
-            created_by: None,
-            dn: entry.dn.clone(),
+        let mut named = super::ObjectRef::existing(entry.guid, entry.dn.clone());
+        match entry.kind {
+            EntryKind::User => {
+                let header = &self.index.snapshot.header;
+                let anchors = self.anchors.iter().filter_map(|id| {
+                    let value = entry.value(*id)?.to_string();
+                    Some((header.definition(*id).name.clone(), value))
+                });
+                named.anchor = anchors.collect();
+            }
+            EntryKind::Group => {
+                let name = entry.value(self.known.sam);
+                named.account_name = name.map(ToString::to_string);
+            }
+            _ => {}
         }
+        named
+    }
+
+    /// Learns which attributes are anchors from the configuration, where no side was compiled that would tell.
+    pub(super) fn know_anchors(&mut self, config: &Config) {
+        let header = &self.index.snapshot.header;
+        let mappings = config.mappings.values();
+        let mut anchors: Vec<AttributeId> = mappings
+            .filter(|mapping| mapping.spec.target == self.name.as_str())
+            .filter_map(|mapping| header.attribute(&mapping.spec.matching.anchor.attribute))
+            .collect();
+        anchors.sort_unstable();
+        anchors.dedup();
+        self.anchors = anchors;
     }
 }
 

@@ -286,6 +286,19 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
 }
 
 fn consistency(file: &PlanFile) -> Result<String, Refusal> {
+    let twice = plan::twice(&file.content);
+    if !twice.is_empty() {
+        let sentence = "the plan contradicts itself, or says the same twice";
+        let mut messages = vec![sentence.to_owned()];
+        messages.extend(some(twice));
+        let help =
+            "halosync makes no such plan: find out what made this one, and plan again".to_owned();
+        return Err(Refusal {
+            messages,
+            help: Some(help),
+            exit: Exit::Rejected,
+        });
+    }
     match apply::hangs_together(file) {
         Ok(()) => Ok(format!(
             "{} changes with their dependencies and identities",

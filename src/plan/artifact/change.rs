@@ -85,6 +85,38 @@ pub struct ObjectRef {
     /// Its name when the plan was made (or will be, for a new one). For people; existing objects are addressed by
     /// `guid`.
     pub dn: Dn,
+    /// Of an existing account, what stood in the attributes by which mappings tell whose it is (`match.anchor`), by
+    /// attribute. An account that carries another anchor when the plan is applied is left alone. Absent when nothing stood
+    /// there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub anchor: BTreeMap<String, String>,
+    /// Of a group, its `sAMAccountName`. One that is called otherwise when the plan is applied is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
+}
+
+impl ObjectRef {
+    /// An existing object, of which nothing else is known.
+    pub fn existing(guid: Guid, dn: Dn) -> Self {
+        Self {
+            guid: Some(guid),
+            created_by: None,
+            dn,
+            anchor: BTreeMap::new(),
+            account_name: None,
+        }
+    }
+
+    /// An object made by the plan itself.
+    pub fn made_by(create: ChangeId, dn: Dn) -> Self {
+        Self {
+            guid: None,
+            created_by: Some(create),
+            dn,
+            anchor: BTreeMap::new(),
+            account_name: None,
+        }
+    }
 }
 
 /// What is done to an object.

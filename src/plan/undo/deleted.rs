@@ -68,7 +68,7 @@ impl<'u> Undoing<'u, '_> {
             return self.hold(change, code::PLACE_MISSING, text, Vec::new());
         };
         let rdn = object.dn.rdn();
-        let object = ObjectRef {
+        let mut object = ObjectRef {
             dn: place.child(&rdn.attribute, &rdn.value),
             ..object
         };
@@ -79,6 +79,10 @@ impl<'u> Undoing<'u, '_> {
         }
         let bin = self.target.index.snapshot.header.deleted_objects;
         let whole = bin.and_then(|bin| bin.recycle_bin) == Some(true);
+        if !whole {
+            // A tombstone has lost it; what was noted of it is written again.
+            object.anchor.clear();
+        }
         let back = self.push(change, "", object.clone(), Action::Restore { whole });
         if !whole {
             self.warnings.add(

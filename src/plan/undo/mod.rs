@@ -179,7 +179,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             })?;
         let header = &snapshot.header;
         same_directory(name, undone.targets.get(name), &header.identity)?;
-        let target = Target::new(directory, snapshot, &moment, Vec::new())?;
+        let mut target = Target::new(directory, snapshot, &moment, Vec::new())?;
+        target.know_anchors(config);
         plan.targets.insert(name.clone(), header.identity.clone());
         let mut rule = |place, text| RuleIndex(book.add(place, text).0);
         plan.approvals

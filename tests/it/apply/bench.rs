@@ -53,26 +53,17 @@ pub(crate) fn link(name: &str, before: &[ObjectRef], after: &[ObjectRef]) -> Att
 }
 
 pub(crate) fn existing(n: u8, name: &str) -> ObjectRef {
-    ObjectRef {
-        guid: Some(guid(n)),
-        created_by: None,
-        dn: dn(name),
-    }
+    ObjectRef::existing(guid(n), dn(name))
 }
 
 pub(crate) fn made_by(change: &str, name: &str) -> ObjectRef {
-    ObjectRef {
-        guid: None,
-        created_by: Some(ChangeId(change.into())),
-        dn: dn(name),
-    }
+    ObjectRef::made_by(ChangeId(change.into()), dn(name))
 }
 
 pub(crate) fn new(name: &str) -> ObjectRef {
     ObjectRef {
-        guid: None,
         created_by: None,
-        dn: dn(name),
+        ..made_by("", name)
     }
 }
 

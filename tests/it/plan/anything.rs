@@ -378,6 +378,7 @@ fn settles(
         );
         let over = halosync::plan::overreach(&next, config);
         assert_eq!((over.found, over.given_back), (Vec::new(), Vec::new()));
+        assert_eq!(halosync::plan::twice(&next), Vec::<String>::new());
         if next.changes.is_empty() {
             return;
         }

@@ -182,20 +182,18 @@ pub(super) fn someone(key: u64, name: &str, unit: &str) -> Someone {
             key: PersonKey::new(key.to_string()),
             label: name.to_owned(),
         },
-        account: ObjectRef {
-            guid: Guid::parse(&format!("00000000-0000-4000-8000-{key:012}")),
-            created_by: None,
-            dn: place.child("CN", if name.is_empty() { "nobody" } else { name }),
-        },
+        account: ObjectRef::existing(
+            Guid::parse(&format!("00000000-0000-4000-8000-{key:012}")).unwrap(),
+            place.child("CN", if name.is_empty() { "nobody" } else { name }),
+        ),
     }
 }
 
 fn group(name: &str) -> ObjectRef {
-    ObjectRef {
-        guid: Guid::parse("00000000-0000-4000-9000-000000000001"),
-        created_by: None,
-        dn: dn(GROUPS).child("CN", name),
-    }
+    ObjectRef::existing(
+        Guid::parse("00000000-0000-4000-9000-000000000001").unwrap(),
+        dn(GROUPS).child("CN", name),
+    )
 }
 
 pub(super) fn facts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

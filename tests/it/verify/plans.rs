@@ -368,6 +368,10 @@ fn planned_plans_do_not_contradict_themselves() {
             Vec::<String>::new(),
             "{path:?}"
         );
+        let over = halosync::plan::overreach(&file.content, &config);
+        let found = [over.found, halosync::plan::twice(&file.content)].concat();
+        assert_eq!(found, Vec::<String>::new(), "{path:?}");
+        assert_eq!(over.given_back, [], "{path:?}");
         halosync::apply::hangs_together(&file).unwrap();
         judged += 1;
     }
