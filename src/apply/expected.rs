@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::Bounds;
 use super::outcome::{ChangeOutcome, Difference};
 use crate::connector::LiveEntry;
-use crate::mapping::fold;
-use crate::model::{DnKey, Guid, Name, default_schema, folded};
-use crate::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue};
+use crate::model::{DnKey, Guid, Name};
+use crate::plan::{Action, AttributeChange, Change, ObjectRef, Plan, PlanValue, is_same_key};
 
 const ACCOUNT_NAME: &str = "sAMAccountName";
 
@@ -80,11 +79,39 @@ impl Expected {
             }
         };
         if account(change).guid == Some(guid) {
+            if let Action::Adopt {
+                recognised: Some(by),
+                ..
+            } = &change.action
+            {
+                add(&by.attribute);
+            }
             let anchors = self.anchors.get(&change.target);
             anchors.into_iter().flatten().for_each(|name| add(name));
         } else if change.object.account_name.is_some() {
             add(ACCOUNT_NAME);
         }
+    }
+
+    /// What to ask of an object that values refer to.
+    pub(super) fn asked_of_reference(&self, change: &Change, object: &ObjectRef) -> &[String] {
+        match object.anchor.is_empty() {
+            true => &[],
+            false => self.anchors.get(&change.target).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// Whether an object that values refer to is another person's than the plan says.
+    pub(super) fn refers_elsewhere(
+        &self,
+        change: &Change,
+        object: &ObjectRef,
+        entry: &LiveEntry,
+    ) -> bool {
+        !object.anchor.is_empty()
+            && self
+                .of_somebody_else(&change.target, &[], object, entry)
+                .is_some()
     }
 
     /// Why an object a change speaks of is not what the plan says it is.
@@ -104,11 +131,15 @@ impl Expected {
             ));
         }
         if of_account.guid == Some(entry.guid) {
-            return self.of_somebody_else(change, of_account, entry);
+            if let Some(outcome) = unrecognised(change, entry) {
+                return Some(outcome);
+            }
+            let own: Vec<&str> = written(change).map(|one| one.name.as_str()).collect();
+            return self.of_somebody_else(&change.target, &own, of_account, entry);
         }
         let planned = object.account_name.as_ref()?;
         let found = entry.values(ACCOUNT_NAME);
-        let same = |found: &String| is_same(ACCOUNT_NAME, planned, found);
+        let same = |found: &String| is_same_key(ACCOUNT_NAME, planned, found);
         (!found.iter().any(same)).then(|| {
             conflict(
                 format!(
@@ -123,18 +154,18 @@ impl Expected {
         })
     }
 
-    /// Why an account is not that of the person the plan says it is.
+    /// Why an account is not that of the person the plan says it is. What the change itself writes (`own`) it compares
+    /// itself.
     fn of_somebody_else(
         &self,
-        change: &Change,
+        target: &Name,
+        own: &[&str],
         account: &ObjectRef,
         entry: &LiveEntry,
     ) -> Option<ChangeOutcome> {
-        let anchors = self.anchors.get(&change.target)?;
+        let anchors = self.anchors.get(target)?;
         let given = self.given.get(&entry.guid);
-        let own: Vec<&str> = written(change).map(|one| one.name.as_str()).collect();
         for attribute in anchors {
-            // What it writes it compares itself.
             if own.iter().any(|name| name.eq_ignore_ascii_case(attribute)) {
                 continue;
             }
@@ -143,7 +174,7 @@ impl Expected {
             let given = given.into_iter().flatten();
             let mut given = given.filter(|one| one.attribute.eq_ignore_ascii_case(attribute));
             let is = |value: Option<&str>| match value {
-                Some(value) => found.iter().any(|one| is_same(attribute, value, one)),
+                Some(value) => found.iter().any(|one| is_same_key(attribute, value, one)),
                 None => found.is_empty(),
             };
             if is(planned)
@@ -186,6 +217,42 @@ impl Expected {
             });
         named && placed
     }
+}
+
+/// Why an account that is to be adopted is not the one that was recognised. One that is adopted already is: what it was
+/// recognised by may have been changed since, by this plan among others.
+fn unrecognised(change: &Change, entry: &LiveEntry) -> Option<ChangeOutcome> {
+    let Action::Adopt {
+        attribute,
+        recognised: Some(by),
+        ..
+    } = &change.action
+    else {
+        return None;
+    };
+    let anchor = entry.values(&attribute.name);
+    let adopted = attribute.after.first().map(text);
+    let adopted = adopted.is_some_and(|value| {
+        let mut found = anchor.iter();
+        found.any(|found| is_same_key(&attribute.name, &value, found))
+    });
+    let found = entry.values(&by.attribute);
+    let mut same = found
+        .iter()
+        .filter(|found| is_same_key(&by.attribute, &by.value, found));
+    (!adopted && same.next().is_none()).then(|| {
+        conflict(
+            format!(
+                "the plan recognised the account by {} {:?}, and {}",
+                by.attribute,
+                by.value,
+                stands(found)
+            ),
+            &by.attribute,
+            Some(&by.value),
+            found,
+        )
+    })
 }
 
 /// The attributes that tell whose an account is: by the configuration, and whatever else a plan names as one.
@@ -239,18 +306,6 @@ fn planned<'o>(account: &'o ObjectRef, attribute: &str) -> Option<&'o str> {
 
 fn has(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
-
-/// Whether matching would hold two values for one.
-fn is_same(attribute: &str, one: &str, other: &str) -> bool {
-    match default_schema().get(attribute) {
-        Some(def) => fold(def, one) == fold(def, other),
-        // An attribute of their own: most texts are compared without regard to case.
-        None => {
-            let lower = |text: &str| text.trim().chars().flat_map(folded).collect::<String>();
-            lower(one) == lower(other)
-        }
-    }
 }
 
 fn text(value: &PlanValue) -> String {

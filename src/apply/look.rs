@@ -295,7 +295,19 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         for object in attributes.iter().flat_map(references) {
             if !names.contains_key(object) {
                 let name = match self.identity(object) {
-                    Some(guid) => self.writer.fetch(guid, &[]).await?.map(|entry| entry.dn),
+                    Some(guid) => {
+                        let expected = self.expected;
+                        let asked = expected.map_or(&[][..], |(all, change)| {
+                            all.asked_of_reference(change, object)
+                        });
+                        let entry = self.writer.fetch(guid, asked).await?;
+                        let other = |entry: &LiveEntry| {
+                            expected.is_some_and(|(all, change)| {
+                                all.refers_elsewhere(change, object, entry)
+                            })
+                        };
+                        entry.filter(|entry| !other(entry)).map(|entry| entry.dn)
+                    }
                     None => None,
                 };
                 names.insert(object.clone(), name);
@@ -577,6 +589,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         if account_control(&deleted).is_some_and(|flags| flags & ACCOUNT_DISABLED == 0) {
             return keeps("the deleted account is not disabled".to_owned());
         }
+        if let Some(why) = self.bounds.and_then(|bounds| bounds.forbid_name(dn)) {
+            return keeps(why);
+        }
         if let Some(other) = self.writer.fetch_by_dn(dn, &nothing).await? {
             return keeps(format!(
                 "another object stands at {} ({})",
@@ -776,7 +791,7 @@ fn moved(what: &str, before: &str, planned: &str, found: &str) -> Look {
 
 fn gone(attribute: &str, object: &ObjectRef) -> ChangeOutcome {
     ChangeOutcome::conflict(format!(
-        "{attribute} is to be {}, which does not exist any more",
+        "{attribute} is to be {}, which does not exist any more or is somebody else's by now",
         object.dn
     ))
 }

@@ -79,10 +79,13 @@ pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
         .collect()
 }
 
-/// Whether a read is proven, by its verdict and by every check beside it.
+/// Whether a read is proven: by its verdict, by the total that the source claimed, and by every check beside them.
 fn is_proven(read: &ReadOfPeople) -> bool {
     let failed = |check: &CompletenessCheck| check.outcome == CheckOutcome::Failed;
-    read.completeness.is_proven() && !read.checks.iter().any(failed)
+    let all = |total: u64| total == read.completeness.distinct;
+    read.completeness.is_proven()
+        && read.completeness.claimed_total.is_none_or(all)
+        && !read.checks.iter().any(failed)
 }
 
 /// Whether the planner makes such a change on a proven read only. Narrower than [`Change::takes_away`], which also counts

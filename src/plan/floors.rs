@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::adopted::Adopted;
 use super::rule_groups::RuleGroups;
 use super::whose::foreign;
 use super::within::Reachable;
@@ -278,6 +279,7 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
         .filter_map(|target| Some((target, Reachable::of(config, target)?)))
         .collect();
     let groups = RuleGroups::of(config, plan);
+    let adopted = Adopted::of(config, plan);
     let floors = Floors::of(config, plan);
     let nothing = Written::default();
     let undoes = plan.inputs.undoes.is_some();
@@ -376,6 +378,13 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                 change.object.dn
             ));
         }
+        found.extend(adopted.forbids(change));
+        if groups.claims_privilege(change) {
+            found.push(format!(
+                "change {id} is about the group {}, said to be privileged and named, and the configuration does not name it so",
+                change.object.dn
+            ));
+        }
         let reachable = reachable.get(target);
         found.extend(reachable.and_then(|reachable| reachable.forbids(change)));
         found.extend(of_action(plan, config, change));
@@ -420,21 +429,9 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
     if wrong {
         found.push(format!("change {} is a {kind}, which {who}", change.id.0));
     }
-    let named = || {
-        let mut groups = config.groups.values();
-        groups.any(|groups| {
-            groups.spec.target == change.target.as_str() && !groups.spec.privileged.is_empty()
-        })
-    };
     if matches!(change.action, Action::ResetPassword {}) && !resets(config, &change.target) {
         found.push(format!(
             "change {} replaces a password, and no state of the configuration has passwordAction: reset",
-            change.id.0
-        ));
-    }
-    if change.privileged && !named() {
-        found.push(format!(
-            "change {} is about a privileged group, and the configuration names none",
             change.id.0
         ));
     }

@@ -6,6 +6,7 @@
 mod absent;
 mod account;
 mod addresses;
+mod adopted;
 mod approvals;
 mod artifact;
 mod assemble;
@@ -98,3 +99,4 @@ pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
 pub use twice::twice;
 pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};
+pub use whose::is_same_key;

@@ -24,6 +24,8 @@ struct Rule<'c> {
 /// Everything the rules of a project may name.
 pub(super) struct RuleGroups<'c> {
     targets: BTreeMap<&'c Name, Vec<Rule<'c>>>,
+    /// The privileged groups that documents name.
+    privileged: BTreeMap<&'c Name, Vec<ObjectName>>,
     stated: Stated<'c>,
     undoes: bool,
 }
@@ -51,7 +53,17 @@ impl<'c> RuleGroups<'c> {
             });
             rules.collect()
         };
+        let privileged = |target: &Name| {
+            let documents = config.groups.values();
+            let documents = documents.filter(|groups| groups.spec.target == target.as_str());
+            let names = documents.flat_map(|groups| &groups.spec.privileged);
+            names
+                .filter_map(|name| ObjectName::parse(name).ok())
+                .collect()
+        };
+        let targets = plan.targets.keys();
         Self {
+            privileged: targets.map(|target| (target, privileged(target))).collect(),
             targets: plan
                 .targets
                 .keys()
@@ -60,6 +72,13 @@ impl<'c> RuleGroups<'c> {
             undoes: plan.inputs.undoes.is_some(),
             stated,
         }
+    }
+
+    /// Whether a change says of its group that documents name it as privileged, and none does.
+    pub(super) fn claims_privilege(&self, change: &Change) -> bool {
+        let names = self.privileged.get(&change.target);
+        let mut names = names.into_iter().flatten();
+        change.privileged && !names.any(|name| is(&change.object, name))
     }
 
     /// Whether a change is about members of a group that no rule can name for that person.

@@ -12,7 +12,7 @@ use super::risk;
 use super::target::Subject;
 use super::{
     Action, AttributeChange, Cause, Change, ChangeId, ObjectRef, PasswordPolicy, PersonRef,
-    PlanValue, Reason, Recovery, Risk,
+    PlanValue, Reason, RecognisedBy, Recovery, Risk,
 };
 use crate::mapping::{AttributeRule, Origin};
 use crate::matching::{Found, Recognised};
@@ -334,7 +334,7 @@ impl One<'_, '_, '_> {
         let Found::Adopt { by, .. } = &self.subject.found else {
             return;
         };
-        let (evidence, because, risk, cause) = match by {
+        let (evidence, because, risk, cause, recognised) = match by {
             Recognised::Key { at, value } => {
                 let mapping = self.making.target.mapping(self.subject);
                 let Some(recognised) = mapping.adopt.get(*at) else {
@@ -348,7 +348,12 @@ impl One<'_, '_, '_> {
                         .facts(self.subject, recognised.formula.template.fields_used()),
                 };
                 let evidence = format!("{} = {value}", recognised.name);
-                (evidence, because, Risk::Medium, Cause::Undetermined)
+                let by = RecognisedBy {
+                    attribute: recognised.name.clone(),
+                    value: value.to_string(),
+                };
+                let cause = Cause::Undetermined;
+                (evidence, because, Risk::Medium, cause, Some(by))
             }
             Recognised::Link { rule, replaces } => {
                 let because = Reason {
@@ -357,7 +362,7 @@ impl One<'_, '_, '_> {
                     facts: std::collections::BTreeMap::new(),
                 };
                 let risk = if *replaces { Risk::High } else { Risk::Medium };
-                ("a link".to_owned(), because, risk, Cause::Config)
+                ("a link".to_owned(), because, risk, Cause::Config, None)
             }
             Recognised::Record {
                 record,
@@ -365,7 +370,7 @@ impl One<'_, '_, '_> {
                 value,
             } => {
                 let (evidence, because) = self.converted(*record, *attribute, value);
-                (evidence, because, Risk::High, Cause::Source)
+                (evidence, because, Risk::High, Cause::Source, None)
             }
         };
         let attribute = self.anchor();
@@ -374,6 +379,7 @@ impl One<'_, '_, '_> {
             Action::Adopt {
                 attribute,
                 evidence,
+                recognised,
             },
             because,
             cause,

@@ -238,9 +238,12 @@ impl<'p> Judge<'p, '_> {
                 Some((rule.attribute, value, wanted.map(String::from)))
             })
             .collect();
+        // An undo gives everything back in the other order, the anchor among it.
+        let undoes = self.undoes();
         let adoptions = self.adoptions.get(&guid).into_iter().flatten();
-        let mut adoptions = adoptions
-            .filter(|adopts| adopts.id == change.id || change.depends_on.contains(&adopts.id));
+        let mut adoptions = adoptions.filter(|adopts| {
+            undoes || adopts.id == change.id || change.depends_on.contains(&adopts.id)
+        });
         let adopted = adoptions.next().is_some();
         let released = self.replaced.contains_key(&guid);
         let missing = change.person.key.as_str().strip_prefix(ABSENT);
@@ -256,7 +259,7 @@ impl<'p> Judge<'p, '_> {
         for (attribute, value, wanted) in &carried {
             let other = wanted
                 .as_ref()
-                .filter(|wanted| !same(attribute, wanted, value));
+                .filter(|wanted| !is_same_key(attribute, wanted, value));
             if let Some(wanted) = other.filter(|_| !adopted && !released) {
                 told_of.push(format!(
                     "is about {}, which carries {attribute} {value:?}, and that of {} is {wanted:?}",
@@ -266,7 +269,8 @@ impl<'p> Judge<'p, '_> {
             }
         }
         if let Some(missing) = missing {
-            let is = |(attribute, value, _): &(&str, &str, _)| same(attribute, missing, value);
+            let is =
+                |(attribute, value, _): &(&str, &str, _)| is_same_key(attribute, missing, value);
             if !carried.iter().any(is) {
                 told_of.push(format!(
                     "is about {}, said to be the account of nobody, whose anchor was {missing:?}, and it carries another",
@@ -373,7 +377,7 @@ impl<'p> Judge<'p, '_> {
                 let was = before.get(name).and_then(|values| values.first()).map(text);
                 let stands = anchor(&change.object, name);
                 let agree = match (was, stands) {
-                    (Some(was), Some(stands)) => same(name, was, stands),
+                    (Some(was), Some(stands)) => is_same_key(name, was, stands),
                     _ => false,
                 };
                 if !known || !agree {
@@ -411,7 +415,7 @@ impl<'p> Judge<'p, '_> {
             let stands = anchor(&change.object, name);
             let as_stated = match (before, stands) {
                 (None, None) => true,
-                (Some(before), Some(stands)) => same(name, before, stands),
+                (Some(before), Some(stands)) => is_same_key(name, before, stands),
                 _ => false,
             };
             if !as_stated {
@@ -425,7 +429,7 @@ impl<'p> Judge<'p, '_> {
             let after: Vec<&str> = attribute.after.iter().map(text).collect();
             match (after.as_slice(), &change.action) {
                 ([value], Action::Create { .. } | Action::Adopt { .. }) => {
-                    if let Some(wanted) = wanted.filter(|wanted| !same(name, wanted, value)) {
+                    if let Some(wanted) = wanted.filter(|wanted| !is_same_key(name, wanted, value)) {
                         told_of.push(format!(
                             "gives the account of {} {name} {value:?}, and theirs is {wanted:?}",
                             told(&change.person)
@@ -567,8 +571,8 @@ fn folded_value(attribute: &str, value: &str) -> String {
     }
 }
 
-/// Whether matching would hold two values for one.
-fn same(attribute: &str, one: &str, other: &str) -> bool {
+/// Whether accounts with either value of an attribute would be taken for one person's, as matching compares values.
+pub fn is_same_key(attribute: &str, one: &str, other: &str) -> bool {
     folded_value(attribute, one) == folded_value(attribute, other)
 }
 

@@ -143,6 +143,10 @@ pub enum Action {
         attribute: AttributeChange,
         /// How the account was recognised, for example `mail = jane.doe@example.com`.
         evidence: String,
+        /// The value it was recognised by. An account without it when the plan is applied is left alone. Absent when a link
+        /// settled it, or the account carries the anchor of another record of the person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recognised: Option<RecognisedBy>,
     },
     /// Attributes are set or cleared, in one LDAP modify.
     #[serde(rename_all = "camelCase")]
@@ -216,6 +220,16 @@ pub enum Action {
         /// that has lost is given back by changes that wait for this one.
         whole: bool,
     },
+}
+
+/// A value that an account without an anchor was recognised by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RecognisedBy {
+    /// The attribute, one of `match.adopt`.
+    pub attribute: String,
+    /// The value found there.
+    pub value: String,
 }
 
 /// Before and after of one attribute, and why.

@@ -51,6 +51,7 @@ pub fn recount(plan: &Plan, config: &Config) -> Recount {
             "the plan counts {accounts} managed accounts among {objects} objects that were read"
         ));
     }
+    recount.found.extend(disagreeing(plan));
     for (target, changes) in of_target {
         let guards = Guards::compile(config, target, &moment, &mut RuleBook::default());
         let counting = Counting {
@@ -64,6 +65,30 @@ pub fn recount(plan: &Plan, config: &Config) -> Recount {
         counting.judge(&mut recount);
     }
     recount
+}
+
+/// Reads of which a plan says two sizes. A share is one of them, and whoever inflates it must inflate both.
+fn disagreeing(plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for (target, read) in &plan.inputs.directories {
+        let distinct = read.completeness.distinct;
+        if read.objects != distinct {
+            found.push(format!(
+                "the plan says that {} objects of {target} were read, and {distinct} different ones",
+                read.objects
+            ));
+        }
+    }
+    for (source, read) in &plan.inputs.people {
+        let distinct = read.completeness.distinct;
+        if read.people > distinct {
+            found.push(format!(
+                "the plan says that {} people of {source} were read, and {distinct} different records",
+                read.people
+            ));
+        }
+    }
+    found
 }
 
 /// Whom an exception of the configuration keeps disabled: limits do not count that. An exception may be written for another

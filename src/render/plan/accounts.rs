@@ -294,6 +294,7 @@ pub(super) fn summary(
         Action::Adopt {
             attribute,
             evidence,
+            ..
         } => {
             let mut pieces = vec![
                 own("adopt this account, found by "),

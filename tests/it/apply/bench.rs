@@ -269,6 +269,7 @@ pub(crate) fn full_plan() -> PlanFile {
             existing(4, &person("Dee")),
             Action::Adopt {
                 attribute: text("employeeID", &[], &["E4"]),
+                recognised: None,
                 evidence: "mail = dee@example.com".to_owned(),
             },
         ),

@@ -9,6 +9,7 @@ mod deletion;
 mod drift;
 mod drift_owners;
 mod failures;
+mod forged;
 mod lab;
 mod locks;
 mod policies;
@@ -176,6 +177,30 @@ undo_on_both!(
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
     deleted_accounts_come_back,
+);
+
+/// Forged plans, on both.
+macro_rules! forged_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod forged_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::forged::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod forged_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::forged::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+forged_on_both!(
+    no_account_is_written_for_somebody_else,
+    what_became_another_since_is_left_alone,
+    memberships_no_rule_names_are_undone_on_somebodys_word,
 );
 
 /// Defines each case of the failure catalogue for the embedded directory, and for Samba a test for each part of the

@@ -254,6 +254,10 @@ pub(super) fn world(
         group.attributes = attributes.into_boxed_slice();
     }
     target.objects.sort_by_key(|entry| entry.guid);
+    target.header.completeness.distinct = target.objects.len() as u64;
+    let people = &mut source.header.completeness;
+    (people.rows, people.distinct) = (source.people.len() as u64, source.people.len() as u64);
+    people.claimed_total = people.claimed_total.map(|_| people.distinct);
     (source, target)
 }
 

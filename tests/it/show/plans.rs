@@ -449,6 +449,7 @@ pub(super) fn everything() -> Plan {
                     ANCHOR,
                     &[("number", "E1023")],
                 ),
+                recognised: None,
                 evidence: "mail = peter.novak@example.com".into(),
             },
             because("", ANCHOR, &[]),
@@ -628,6 +629,7 @@ pub(super) fn hostile(text: &str) -> Plan {
             &other,
             Action::Adopt {
                 attribute: attribute("employeeID", &[], &[text], ANCHOR, &[]),
+                recognised: None,
                 evidence: text.to_owned(),
             },
             because(text, ANCHOR, &[]),

@@ -6,6 +6,7 @@ mod journals;
 mod plans;
 mod reach;
 mod tamper;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,144 @@
+//! Plans that speak of one account and would write another, and objects that became somebody else's since the plan was made.
+
+use halosync::model::Guid;
+use halosync::plan::{Action, Change, ChangeId, ObjectRef, Plan, Risk};
+
+use super::lab::{Joiner, Lab};
+
+/// The account a change is for.
+fn account(change: &mut Change) -> &mut ObjectRef {
+    match &mut change.action {
+        Action::AddMember { member } | Action::RemoveMember { member } => member,
+        _ => &mut change.object,
+    }
+}
+
+/// Makes a plan of what is otherwise and rewrites it, with a digest that is right.
+async fn forged(lab: &Lab, change: impl FnOnce(&mut Plan)) {
+    lab.plan().await.expect(0);
+    let mut plan = lab.last_plan().content;
+    change(&mut plan);
+    lab.replace_plan(&halosync::plan::seal(plan));
+}
+
+/// The identity of somebody's account, as plans write it.
+async fn guid(lab: &Lab, employee: &str) -> Guid {
+    use base64::Engine as _;
+    let account = lab.account(employee).await.expect("an account");
+    let bytes = base64::engine::general_purpose::STANDARD.decode(account.bytes("objectGUID"));
+    Guid::from_wire(&bytes.expect("base64")).expect("sixteen bytes")
+}
+
+/// A rename and a move explain any name. The anchor is whose it is.
+pub(super) async fn no_account_is_written_for_somebody_else(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.settle().await;
+    lab.edit(1, |person| person.inactive = true);
+    let otto = guid(&lab, "2").await;
+    let before = lab.account("2").await.expect("an account");
+    forged(&lab, |plan| {
+        let mut rename = plan.changes[0].clone();
+        for change in &mut plan.changes {
+            let account = account(change);
+            assert_eq!(account.anchor["employeeID"], "1");
+            account.guid = Some(otto);
+        }
+        rename.id = ChangeId("c-forged".into());
+        rename.object.guid = Some(otto);
+        rename.depends_on.clear();
+        rename.risk = Risk::Medium;
+        rename.action = Action::Rename {
+            before: "Jane Doe".to_owned(),
+            after: "Otto Ott".to_owned(),
+            rule: rename.because.rule,
+        };
+        plan.changes.push(rename);
+    })
+    .await;
+    let file = lab.plan_file();
+    lab.run(&["verify", &file]).await.expect(0);
+    let told = lab.apply().await.expect(5);
+    assert!(
+        told.stdout.contains(
+            "the plan says the account carries employeeID \"1\", and \"2\" stands there: it is somebody else's by now, or another account"
+        ),
+        "{}",
+        told.stdout
+    );
+    assert_eq!(lab.account("2").await.expect("an account"), before);
+    assert_eq!(lab.members("Sales").await.len(), 2);
+    // As it was planned it is applied.
+    lab.settle().await;
+    assert!(!lab.account("1").await.expect("an account").enabled());
+}
+
+/// What became of an account or a group since the plan was made, whoever did it.
+pub(super) async fn what_became_another_since_is_left_alone(lab: Lab) {
+    for (number, given) in [(1, "Jane"), (2, "Otto"), (3, "Ida")] {
+        lab.hire(Joiner::new(number, given, "Doe"));
+    }
+    lab.settle().await;
+    let group = "apiVersion: halosync/v1\nkind: Groups\nmetadata: {name: more}\nspec:\n  source: people\n  target: corp\n  rules: [{group: Staff}]\n";
+    lab.write("more.yaml", group);
+    lab.add_group("Staff").await;
+    for number in 1..=3 {
+        lab.edit(number, |person| person.title = "Clerk".into());
+    }
+    lab.plan().await.expect(0);
+    let planned = lab.last_plan().content;
+    let staff = planned
+        .changes
+        .iter()
+        .find_map(|change| change.object.account_name.clone());
+    assert_eq!(staff.as_deref(), Some("Staff"));
+    lab.set("1", "employeeID", &["77"]).await;
+    lab.set("2", "employeeID", &[]).await;
+    lab.set_group("Staff", "sAMAccountName", &["Admins"]).await;
+    let told = lab.apply().await.expect(4);
+    for line in [
+        "carries employeeID \"1\", and \"77\" stands there",
+        "carries employeeID \"2\", and nothing stands there",
+        "the plan says the sAMAccountName of CN=Staff,OU=Groups,DC=corp,DC=example,DC=test is \"Staff\", and \"Admins\" stands there",
+    ] {
+        assert!(told.stdout.contains(line), "{line}\n---\n{}", told.stdout);
+    }
+    assert!(lab.members("Staff").await.is_empty());
+    let title = async |number: &str| lab.account(number).await.expect("an account").one("title");
+    assert_eq!(title("77").await, "Engineer");
+    assert_eq!(title("3").await, "Clerk");
+}
+
+/// Memberships that no rule names any more come back only when somebody answers for it.
+pub(super) async fn memberships_no_rule_names_are_undone_on_somebodys_word(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    assert_eq!(lab.members("Sales").await.len(), 1);
+    let rules = lab.read("groups.yaml");
+    let without: Vec<&str> = rules
+        .lines()
+        .filter(|line| !line.contains("CN=Sales"))
+        .collect();
+    lab.write("groups.yaml", &without.join("\n"));
+    lab.undo(&[]).await.expect(0);
+    let file = lab.plan_file();
+    let refused = lab.apply().await.expect(6);
+    assert!(
+        refused.stderr.contains(
+            "gives back or takes back a membership of CN=Sales,OU=Groups,DC=corp,DC=example,DC=test, a group that no rule of corp names"
+        ),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        !refused.stderr.contains("CN=Everyone"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(lab.members("Sales").await.len(), 1);
+    let digest = lab.last_plan().digest;
+    lab.run(&["apply", &file, "--expect-digest", &digest])
+        .await
+        .expect(0);
+    assert!(lab.members("Sales").await.is_empty());
+}
