@@ -23,8 +23,11 @@ async fn forged(lab: &Lab, change: impl FnOnce(&mut Plan)) {
 
 /// The identity of somebody's account, as plans write it.
 async fn guid(lab: &Lab, employee: &str) -> Guid {
+    guid_of(&lab.account(employee).await.expect("an account"))
+}
+
+fn guid_of(account: &super::lab::Account) -> Guid {
     use base64::Engine as _;
-    let account = lab.account(employee).await.expect("an account");
     let bytes = base64::engine::general_purpose::STANDARD.decode(account.bytes("objectGUID"));
     Guid::from_wire(&bytes.expect("base64")).expect("sixteen bytes")
 }
@@ -95,7 +98,7 @@ pub(super) async fn what_became_another_since_is_left_alone(lab: Lab) {
     lab.set("1", "employeeID", &["77"]).await;
     lab.set("2", "employeeID", &[]).await;
     lab.set_group("Staff", "sAMAccountName", &["Admins"]).await;
-    let told = lab.apply().await.expect(4);
+    let told = lab.apply().await.expect(5);
     for line in [
         "carries employeeID \"1\", and \"77\" stands there",
         "carries employeeID \"2\", and nothing stands there",
@@ -107,6 +110,64 @@ pub(super) async fn what_became_another_since_is_left_alone(lab: Lab) {
     let title = async |number: &str| lab.account(number).await.expect("an account").one("title");
     assert_eq!(title("77").await, "Engineer");
     assert_eq!(title("3").await, "Clerk");
+}
+
+/// Whoever could have any account adopted, or made anybody's manager, would need no name at all.
+pub(super) async fn words_for_an_account_are_no_proof(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.hire(Joiner::new(3, "Kim", "Lee"));
+    lab.settle().await;
+    lab.hire(Joiner::new(6, "Sam", "Patel"));
+    let sales = "OU=Sales,OU=People";
+    let named = |name| [("sAMAccountName", name)];
+    let mail = [named("sam")[0], ("mail", "sam.patel6@example.com")];
+    lab.add_account("Sam Patel", sales, &mail).await;
+    lab.add_account("Backup", sales, &named("backup")).await;
+    let backup = lab.find("(sAMAccountName=backup)").await.remove(0);
+    let identity = guid_of(&backup);
+    let jane = guid(&lab, "1").await;
+    lab.edit(3, |person| {
+        *person = Joiner::new(3, "Kim", "Lee").manager(2)
+    });
+    forged(&lab, |plan| {
+        for change in &mut plan.changes {
+            if change.person.key.as_str() == "6" {
+                let account = account(change);
+                account.guid = Some(identity);
+                account.dn = halosync::model::Dn::parse(&backup.dn).expect("a name");
+            }
+            if let Action::Modify { attributes } = &mut change.action {
+                for value in attributes.iter_mut().flat_map(|one| &mut one.after) {
+                    if let halosync::plan::PlanValue::Object(manager) = value {
+                        assert_eq!(manager.anchor["employeeID"], "2");
+                        manager.guid = Some(jane);
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let file = lab.plan_file();
+    lab.run(&["verify", &file]).await.expect(0);
+    let told = lab.apply().await.expect(5);
+    for line in [
+        "the plan recognised the account by mail \"sam.patel6@example.com\", and nothing stands there",
+        "manager is to be CN=Otto Ott,OU=Sales,OU=People,DC=corp,DC=example,DC=test, which does not exist any more or is somebody else's by now",
+    ] {
+        assert!(told.stdout.contains(line), "{line}\n---\n{}", told.stdout);
+    }
+    let now = lab.find("(sAMAccountName=backup)").await.remove(0);
+    assert_eq!(now, backup);
+    let kim = lab.account("3").await.expect("an account");
+    assert!(kim.values("manager").is_empty());
+    lab.settle().await;
+    let kim = lab.account("3").await.expect("an account");
+    assert_eq!(
+        kim.one("manager"),
+        lab.account("2").await.expect("an account").dn
+    );
+    assert!(lab.account("6").await.is_some());
 }
 
 /// Memberships that no rule names any more come back only when somebody answers for it.
