@@ -323,6 +323,11 @@ impl Lab {
         self.run(&["validate"]).await
     }
 
+    /// What `apply` would say of the last plan.
+    pub(super) async fn verify_plan(&self) -> Run {
+        self.run(&["verify", &self.plan_file()]).await
+    }
+
     /// Puts one more file into the project.
     pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.dir.path().join(name), text).expect("writable");
