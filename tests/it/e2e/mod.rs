@@ -14,6 +14,7 @@ mod leaving;
 mod locks;
 mod policies;
 mod proof;
+mod records;
 mod sealing;
 mod site;
 mod undo;

@@ -474,3 +474,30 @@ pub(super) async fn what_no_rule_names_any_more_comes_back_for_whoever_answers(l
     assert_eq!((members("Sales").await, members("Research").await), (1, 1));
     lab.apply_with_another_journal(&digest).await.expect(0);
 }
+
+/// Samba's Recycle Bin, switched on by hand, keeps accounts and gives none back: that is told, and nothing is half done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samba_gives_nothing_back_out_of_its_recycle_bin() {
+    let mut lab = Lab::samba().await;
+    lab.controller().switch_on_the_recycle_bin();
+    lab.sign_in_as_administrator();
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    lab.write("guards.yaml", leaving::GUARDS);
+    let terms = Some("disabledFor: 30d");
+    lab.write("lifecycle.yaml", &leaving::lifecycle("groups: keep", terms));
+    lab.edit(1, |person| person.ends_on = Some("2020-01-31".into()));
+    lab.settle().await;
+    leaving::plan_of_later(&lab).await;
+    leaving::apply_without_the_project(&lab).await;
+    let deleted = dump(&lab).await;
+    let undo = lab.undo(&[]).await.expect(0);
+    let whole = "the Recycle Bin has kept it whole";
+    assert!(undo.stdout.contains(whole), "{}", undo.stdout);
+    let applied = lab.apply().await.expect(5);
+    // Its server deletes `isRecycled` along, which an account in the Recycle Bin does not have.
+    let told = "noSuchAttribute, 16: attribute 'isRecycled'";
+    assert!(applied.stdout.contains(told), "{}", applied.stdout);
+    assert!(differences(&deleted, &dump(&lab).await).is_empty());
+    assert_eq!(lab.account("1").await, None);
+}

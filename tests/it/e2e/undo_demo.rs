@@ -51,7 +51,7 @@ impl Company {
             ),
             catalog: None,
             forest: None,
-            _keep: Box::new(()),
+            keep: Box::new(()),
         };
         Self {
             project,

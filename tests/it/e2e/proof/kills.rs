@@ -19,8 +19,9 @@ use super::proxy::{Fate, Proxy, Request};
 use super::scene::{self, Extent, PLAN, UNDO, World};
 use crate::e2e::lab::Lab;
 use crate::e2e::leaving;
+use crate::e2e::records::Records;
 
-const JOURNAL: &str = "journal.jsonl";
+pub(super) const JOURNAL: &str = "journal.jsonl";
 /// Makes the undo of the plan.
 const UNDOING: [&str; 5] = ["undo", "--plan", PLAN, "--out", UNDO];
 
@@ -51,12 +52,12 @@ struct Undisturbed {
     lines: usize,
 }
 
-fn lines(journal: &Path) -> usize {
+pub(super) fn lines(journal: &Path) -> usize {
     let bytes = std::fs::read(journal).unwrap_or_default();
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
+pub(super) fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
     let authority = lab.dir.path().join("proxy.pem");
     std::fs::write(&authority, &proxy.ca_pem).expect("writable");
     let mut environment = lab.environment.clone();
@@ -67,7 +68,7 @@ fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
 
 /// The plan that is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Plan,
     /// The undo of it, once it has been applied.
     Undo,
@@ -81,7 +82,7 @@ impl What {
         }
     }
 
-    fn apply(self) -> [&'static str; 6] {
+    pub(super) fn apply(self) -> [&'static str; 6] {
         [
             "apply",
             self.file(),
@@ -202,6 +203,7 @@ async fn goes_on(lab: &Lab, what: What, undisturbed: &Undisturbed, about: &str) 
         verified.stderr
     );
     let resumed = lab.run(&what.apply()).await;
+    Records::of(lab.dir.path()).assert_as_the_schemas_say();
     // With the last outcome in the journal nothing is left but to say so.
     let complete = resumed.code == 8 && length + 1 >= undisturbed.lines;
     assert!(
