@@ -11,10 +11,11 @@ mod drift_owners;
 mod failures;
 mod forged;
 mod lab;
+mod leaving;
 mod locks;
 mod policies;
-
 mod proof;
+mod records;
 mod sealing;
 mod site;
 mod undo;
@@ -177,6 +178,7 @@ undo_on_both!(
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
     deleted_accounts_come_back,
+    what_no_rule_names_any_more_comes_back_for_whoever_answers,
 );
 
 /// Forged plans, on both.
