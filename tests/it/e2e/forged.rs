@@ -169,37 +169,3 @@ pub(super) async fn words_for_an_account_are_no_proof(lab: Lab) {
     );
     assert!(lab.account("6").await.is_some());
 }
-
-/// Memberships that no rule names any more come back only when somebody answers for it.
-pub(super) async fn memberships_no_rule_names_are_undone_on_somebodys_word(lab: Lab) {
-    lab.hire(Joiner::new(1, "Jane", "Doe"));
-    lab.settle().await;
-    assert_eq!(lab.members("Sales").await.len(), 1);
-    let rules = lab.read("groups.yaml");
-    let without: Vec<&str> = rules
-        .lines()
-        .filter(|line| !line.contains("CN=Sales"))
-        .collect();
-    lab.write("groups.yaml", &without.join("\n"));
-    lab.undo(&[]).await.expect(0);
-    let file = lab.plan_file();
-    let refused = lab.apply().await.expect(6);
-    assert!(
-        refused.stderr.contains(
-            "gives back or takes back a membership of CN=Sales,OU=Groups,DC=corp,DC=example,DC=test, a group that no rule of corp names"
-        ),
-        "{}",
-        refused.stderr
-    );
-    assert!(
-        !refused.stderr.contains("CN=Everyone"),
-        "{}",
-        refused.stderr
-    );
-    assert_eq!(lab.members("Sales").await.len(), 1);
-    let digest = lab.last_plan().digest;
-    lab.run(&["apply", &file, "--expect-digest", &digest])
-        .await
-        .expect(0);
-    assert!(lab.members("Sales").await.is_empty());
-}

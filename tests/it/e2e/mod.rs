@@ -203,7 +203,6 @@ forged_on_both!(
     no_account_is_written_for_somebody_else,
     what_became_another_since_is_left_alone,
     words_for_an_account_are_no_proof,
-    memberships_no_rule_names_are_undone_on_somebodys_word,
 );
 
 /// Defines each case of the failure catalogue for the embedded directory, and for Samba a test for each part of the
