@@ -15,6 +15,8 @@ pub(crate) struct GroupNames {
     name: Option<Dn>,
     /// The name, when it is no distinguished one and some of it is the same for everybody.
     plain: Option<String>,
+    /// How the distinguished name is compared: asked about every membership of a plan.
+    key: Option<DnKey>,
 }
 
 impl GroupNames {
@@ -23,8 +25,10 @@ impl GroupNames {
         let text = placeholders(template);
         let text = text.as_deref().map(str::trim);
         let spelt = |text: &&str| !text.contains('=') && text.chars().any(|c| c != ANYTHING);
+        let name = text.and_then(|text| Dn::parse(text).ok());
         Self {
-            name: text.and_then(|text| Dn::parse(text).ok()),
+            key: name.as_ref().map(Dn::key),
+            name,
             plain: text.filter(spelt).map(str::to_owned),
         }
     }
@@ -45,8 +49,8 @@ impl GroupNames {
         account_name: Option<&str>,
         guid: Option<Guid>,
     ) -> bool {
-        match (&self.name, &self.plain) {
-            (Some(own), _) => alike(own.key().as_str(), key.as_str()),
+        match (&self.key, &self.plain) {
+            (Some(own), _) => alike(own.as_str(), key.as_str()),
             // What is computed may be any of a name, so also the rest of another kind of name.
             (None, Some(own)) => {
                 account_name.is_some_and(|name| alike(own, name.trim()))

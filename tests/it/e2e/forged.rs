@@ -106,7 +106,7 @@ pub(super) async fn what_became_another_since_is_left_alone(lab: Lab) {
     ] {
         assert!(told.stdout.contains(line), "{line}\n---\n{}", told.stdout);
     }
-    assert!(lab.members("Staff").await.is_empty());
+    assert!(lab.members("Admins").await.is_empty());
     let title = async |number: &str| lab.account(number).await.expect("an account").one("title");
     assert_eq!(title("77").await, "Engineer");
     assert_eq!(title("3").await, "Clerk");

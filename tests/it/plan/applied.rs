@@ -396,8 +396,10 @@ impl Directory {
                 Held::Link(guid) => self.objects[guid].0.as_str().into(),
             }
         };
+        let mut header = self.header.clone();
+        header.completeness.distinct = self.objects.len() as u64;
         DirectorySnapshot {
-            header: self.header.clone(),
+            header,
             objects: self
                 .objects
                 .iter()
