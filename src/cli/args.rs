@@ -420,7 +420,7 @@ pub(crate) struct Apply {
     pub(crate) passwords: Option<PathBuf>,
     /// Changes under way at the same time. There is a connection for every eight of them, at most eight: so many writes
     /// are sent at once, and those that wait are looked at together.
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
     /// Only changes of this kind, as the plan names them: disable, removeMember … Several with commas. The rest is
     /// left for another apply of the same plan.

@@ -1,8 +1,8 @@
 //! Reads of single objects that wait for a connection: one search answers all that wait.
 //!
 //! A look before a write and the reading back after it are a request each, and a server that does one thing at a time
-//! does them instead of writing. So only one read is under way, at the end of the line for a connection; whatever is
-//! asked until it has one goes along. No answer is older than the question, and nothing is kept.
+//! does them instead of writing. So only one read is under way, on a connection of its own when there are many; whatever
+//! is asked until it is sent goes along. No answer is older than the question, and nothing is kept.
 //!
 //! Must not know what an object is read for.
 
@@ -88,17 +88,20 @@ impl LdapWriter {
                     // Whoever read for us was stopped on the way.
                     Err(_) => answer = self.reads.join(guid, attributes),
                 },
-                _turn = self.reads.turn.lock() => self.read_for_all().await,
+                turn = self.reads.turn.lock() => self.read_for_all(turn).await,
             }
         }
     }
 
     /// Answers those who wait in line for a read, as many as one search may.
-    async fn read_for_all(&self) {
-        if self.is_at_full_width() {
+    async fn read_for_all(&self, turn: tokio::sync::MutexGuard<'_, ()>) {
+        let lease = if self.permits.is_at_full_width() {
             tokio::time::sleep(GATHER).await;
-        }
-        let lease = match self.lease().await {
+            self.lease_for_shared_read().await
+        } else {
+            self.lease().await
+        };
+        let lease = match lease {
             Ok(lease) => lease,
             Err(error) => {
                 for ask in self.reads.take() {
@@ -110,6 +113,10 @@ impl LdapWriter {
         let session = &lease.session;
         // Taken only now: whatever was asked for while waiting for a connection goes along.
         let asks = self.reads.take();
+        // Nothing is written: the next ones need not wait until these are answered.
+        if !self.permits.is_at_full_width() {
+            drop(turn);
+        }
         let found = match asks.as_slice() {
             [] | [_] => None,
             many => {
