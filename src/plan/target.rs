@@ -2,7 +2,6 @@
 
 use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
-use rayon::prelude::*;
 
 use super::addresses::has_addresses;
 use super::build::{Moment, PlanError};
