@@ -10,6 +10,7 @@ mod base;
 mod bounds;
 mod check;
 mod company;
+mod completions;
 mod context;
 mod demo;
 mod drift;
@@ -39,6 +40,7 @@ mod undo;
 pub mod validate;
 mod vault;
 mod verify;
+mod walk;
 pub mod workspace;
 
 use clap::Parser;
@@ -108,7 +110,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),
-        Verb::Completions(verb) => args::completions(context, verb),
+        Verb::Completions(verb) => completions::completions(context, verb),
     }
 }
 

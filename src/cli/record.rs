@@ -11,7 +11,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::project::Project;
-use super::{plan, project, reads, workspace};
+use super::{plan, project, reads, walk};
 use crate::config::API_VERSION;
 use crate::model::Name;
 use crate::testing::{self, NotRecorded, Reads, Recorded};
@@ -116,7 +116,7 @@ fn check_place(context: &Context, project: &Project, verb: &Test) -> Result<(), 
         context.printer.complain(&format!("warning: {message}"));
     }
     let Some(out) = &verb.out else { return Ok(()) };
-    let loads = workspace::loads(
+    let loads = walk::loads(
         &project.root,
         &project.config.project.spec.include,
         &context.current_dir.join(out),
