@@ -26,6 +26,7 @@ use crate::config::kinds::{self, GroupMode, GroupsInState, LONGEST_OVERLAP};
 use crate::config::{Document, parse_days};
 use crate::lifecycle::{Compiler, Formula, MOVED, NotCompiled, RuleId, Since, Stamp};
 use crate::mapping::{AttributeRule, Problem};
+use crate::matching::Standing;
 use crate::policy::held;
 
 /// How long somebody stays in groups that rules do not give any more.
@@ -500,7 +501,12 @@ impl Settling<'_, '_, '_> {
             let Some(rule) = &target.mapping(subject).stamp else {
                 continue;
             };
-            if subject.account().is_none()
+            let Some(account) = subject.account() else {
+                continue;
+            };
+            // Where nothing else is to be done, nothing has said so yet.
+            let protected = matches!(target.standing[account as usize], Standing::Protected(_));
+            if protected
                 || self.busy.contains(&at)
                 || uncertain.contains_key(&at)
                 || !keeps_stamp(target, subject)
