@@ -26,6 +26,7 @@ mod probe;
 mod progress;
 mod project;
 mod record;
+mod recording;
 mod resolve;
 mod sandbox;
 pub mod schema;
@@ -36,6 +37,7 @@ mod undo;
 pub mod validate;
 mod vault;
 mod verify;
+mod whoami;
 pub mod workspace;
 
 use clap::Parser;

@@ -16,8 +16,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::people;
 use super::project::{self, Project};
+use super::recording;
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
+use super::verify::checks;
 use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
 use crate::connector::{DirectoryReader, ldap};
@@ -62,6 +64,9 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .map(|path| self::last_good(context, &project, path))
         .transpose()?;
     let since = applied::load(context, &project, &verb.since)?;
+    if let Some(dir) = &verb.record {
+        check_recording(&project, dir)?;
+    }
     let reads = match &verb.from {
         Some(dir) => recorded(context, &project, dir)?,
         None => {
@@ -320,7 +325,7 @@ impl Asked<'_> {
 fn last_good(context: &Context, project: &Project, path: &Path) -> Result<PlanFile, Failure> {
     let bytes = sealed::read(context, Keys::Of(project), path)?;
     plan::read(&bytes).map_err(|error| {
-        Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(
+        super::show::refused(path, &bytes, &error).help(
             "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
         )
     })
@@ -536,7 +541,8 @@ pub(crate) fn recorded_directory(
     name: &Name,
 ) -> Result<DirectorySnapshot, Failure> {
     let path = dir.join(directory_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
     let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
     if distinct != objects {
@@ -553,7 +559,8 @@ pub(crate) fn recorded_people(
     name: &Name,
 ) -> Result<PeopleSnapshot, Failure> {
     let path = dir.join(people_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
     let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
     let distinct = read.header.completeness.distinct;
@@ -561,6 +568,14 @@ pub(crate) fn recorded_people(
         return Err(shortened(&path, distinct, people + rejected));
     }
     Ok(read)
+}
+
+/// What to name where a file of a recording is not found.
+fn unrecorded(path: &Path, failure: Failure) -> Failure {
+    if path.is_file() {
+        return failure;
+    }
+    failure.help("name a directory that `halosync plan --record DIR` wrote for this project")
 }
 
 fn parse_failure(path: &Path, error: snapshot::SnapshotError) -> Failure {
@@ -581,6 +596,17 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
         ),
     )
     .help("record the reads again with `halosync plan --record DIR`")
+}
+
+/// Before anything is read: whether a recording may be written there.
+pub(crate) fn check_recording(project: &Project, dir: &Path) -> Result<(), Failure> {
+    let people = project.config.sources.keys();
+    let people = people.map(|name| (people_file(name), snapshot::PEOPLE_FORMAT));
+    let directories = project.config.directories.keys();
+    let directories = directories.map(|name| (directory_file(name), snapshot::DIRECTORY_FORMAT));
+    let mut files: Vec<(String, &str)> = people.chain(directories).collect();
+    files.extend(applied::FILES.map(|(name, format)| (name.to_owned(), format)));
+    recording::check(project, dir, &files)
 }
 
 pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
@@ -651,14 +677,29 @@ pub(crate) fn show(
     context.printer.result(&text)?;
     if let Some(out) = out {
         context.printer.note(&format!(
-            "plan written to {}{}\napply it with: halosync apply {} --expect-digest {}",
+            "plan written to {}{}\n{}",
             out.display(),
             seal.map_or_else(String::new, |seal| format!(", sealed to {}", seal.to())),
-            out.display(),
-            file.digest
+            next_step(context, out, file)
         ));
     }
     Ok(())
+}
+
+/// How to apply a plan, or why it cannot be.
+fn next_step(context: &Context, out: &Path, file: &PlanFile) -> String {
+    if let Some(refusal) = checks::untimely(context, file) {
+        let help = refusal.help.unwrap_or_default();
+        return format!("apply refuses it: {}; {help}", refusal.messages.join("; "));
+    }
+    if file.content.changes.is_empty() {
+        return "there is nothing to apply".to_owned();
+    }
+    format!(
+        "apply it with: halosync apply {} --expect-digest {}",
+        out.display(),
+        file.digest
+    )
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {

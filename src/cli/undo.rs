@@ -14,7 +14,9 @@ use super::args::Undo;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{Reads, exit_of, record, recorded_directory, refusal, show, whole_seconds};
+use super::plan::{
+    Reads, check_recording, exit_of, record, recorded_directory, refusal, show, whole_seconds,
+};
 use super::project::{self, Project};
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
@@ -62,6 +64,9 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         .help("declare `sealing` in halosync.yaml again; nothing was read"));
     }
     let seal = seal.as_ref();
+    if let Some(dir) = &verb.record {
+        check_recording(&project, dir)?;
+    }
     let directories = match &verb.from {
         Some(dir) => recorded(context, &project, dir, &undone)?,
         None => read(context, &project, &undone, &deeds).await?,
