@@ -1,7 +1,11 @@
-//! `halosync schema`: the JSON Schemas of the configuration, of plans and of what commands say, for editors and other programs.
+//! `halosync schema`: the JSON Schemas of the configuration, of plans, of what commands say and of what an apply leaves, for
+//! editors and other programs.
 
 use std::io::{self, Write};
 
+use serde_json::{Value, json};
+
+use crate::apply::{Line, Outcome};
 use crate::cli::verify::told::Told;
 use crate::config::schema::{self, Draft};
 use crate::inventory::report::{DirectoryReport, SourceReport};
@@ -31,6 +35,9 @@ pub fn files() -> Vec<(String, String)> {
         schemas.push(("probe-directory", directory.to_value()));
         let verification = generator().into_root_schema_for::<Told>();
         schemas.push(("verification", verification.to_value()));
+        let report = generator().into_root_schema_for::<Outcome>();
+        schemas.push(("report", report.to_value()));
+        schemas.push(("journal", of_journal(draft)));
         for (stem, schema) in schemas {
             files.push((
                 format!("{folder}{stem}.schema.json"),
@@ -40,6 +47,30 @@ pub fn files() -> Vec<(String, String)> {
     }
     files.sort();
     files
+}
+
+/// A line of a journal as it stands in the file: every one but the header names the line before it.
+fn of_journal(draft: Draft) -> Value {
+    let generator = draft.settings().into_generator();
+    let mut schema = generator.into_root_schema_for::<Line>().to_value();
+    let lines = schema.get_mut("oneOf").and_then(Value::as_array_mut);
+    for line in lines.into_iter().flatten() {
+        if line.pointer("/properties/line/const") == Some(&json!("header")) {
+            continue;
+        }
+        if let Some(properties) = line.get_mut("properties").and_then(Value::as_object_mut) {
+            let previous = json!({
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "SHA-256 of the line before this one, line break included. Stands first.",
+            });
+            properties.insert("previous".to_owned(), previous);
+        }
+        if let Some(required) = line.get_mut("required").and_then(Value::as_array_mut) {
+            required.push("previous".into());
+        }
+    }
+    schema
 }
 
 /// Writes one schema by its name (`source`, `plan`, …); false when there is none of that name.

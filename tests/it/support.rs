@@ -1,8 +1,9 @@
-//! What several modules need: running the real binary, and folders that vanish.
+//! What several modules need: running the real binary, and holding JSON against the published schemas.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 /// How a run of the binary ended.
 pub(crate) struct Run {
@@ -46,4 +47,31 @@ pub(crate) async fn halosync(
         stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
     }
+}
+
+/// What is wrong with JSON by `schemas/NAME.schema.json`; nothing when it is valid.
+pub(crate) fn schema_errors(name: &str, json: &serde_json::Value) -> Vec<String> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::new(BTreeMap::new());
+    let validator = {
+        let mut known = KNOWN.lock().expect("not poisoned");
+        let validator = known.entry(name.to_owned()).or_insert_with(|| {
+            let path = format!("schemas/{name}.schema.json");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let schema = std::fs::read(path).expect("a published schema");
+            let schema = serde_json::from_slice(&schema).expect("JSON");
+            Arc::new(jsonschema::validator_for(&schema).expect("a schema"))
+        });
+        Arc::clone(validator)
+    };
+    let errors = validator.iter_errors(json);
+    errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+/// JSON is as `schemas/NAME.schema.json` says.
+#[track_caller]
+pub(crate) fn assert_as_the_schema_says(name: &str, json: &serde_json::Value) {
+    let errors = schema_errors(name, json);
+    assert_eq!(errors, Vec::<String>::new(), "{name}: {json:#}");
 }

@@ -146,6 +146,15 @@ impl Lab {
         self.environment.insert(name, user.to_owned());
     }
 
+    /// From now on the program reads and writes as the administrator, who sees deleted objects and brings them back.
+    pub(super) fn sign_in_as_administrator(&mut self) {
+        self.read_as_administrator();
+        let (user, password) = self.site.admin.clone();
+        self.sign_in("WRITE", &user);
+        self.environment
+            .insert("CORP_WRITE_PASSWORD".to_owned(), password);
+    }
+
     /// Nobody in HaloITSM, no account below `OU=People`, nobody in a group, and the project as it was.
     pub(super) async fn empty(&mut self) {
         self.halo.clear();

@@ -3,52 +3,7 @@
 use halosync::sandbox::directory::{Aim, FaultRule, OperationKind, Trouble};
 
 use super::lab::{Joiner, Lab};
-
-const GUARDS: &str = "apiVersion: halosync/v1
-kind: Guards
-metadata: {name: corp}
-spec:
-  target: corp
-  limits:
-    - {name: deletions, actions: [delete], max: 2, onBreach: holdClass}
-";
-
-/// Leavers by their last day, deleted in the end; `terms` say when.
-pub(super) fn lifecycle(terms: &str) -> String {
-    format!(
-        "apiVersion: halosync/v1
-kind: Lifecycle
-metadata: {{name: employees}}
-spec:
-  source: people
-  target: corp
-  states:
-    - name: leaver
-      when: person.endsOn is defined
-      since: \"{{{{ person.endsOn }}}}\"
-      reason: \"last day was {{{{ person.endsOn }}}}\"
-      stages:
-        - after: 0d
-          account: {{enabled: false, placement: \"OU=Leavers,OU=People,DC=corp,DC=example,DC=test\", groups: keep}}
-        - {{after: 90d, account: {{delete: {{{terms}}}}}}}
-    - name: active
-      account: {{enabled: true}}
-  inactive: never
-  absent: report
-  outOfScope: report
-"
-    )
-}
-
-/// The day so many days from now, as people write one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a real controller notes the real moment at which it disabled somebody"
-)]
-pub(super) fn in_days(days: i64) -> String {
-    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
-    later.strftime("%Y-%m-%d").to_string()
-}
+use super::leaving::{GUARDS, in_days, lifecycle};
 
 pub(super) async fn three_leavers(lab: &Lab) {
     for (number, given) in [(1, "Jane"), (2, "Otto"), (3, "Ida")] {
@@ -56,7 +11,10 @@ pub(super) async fn three_leavers(lab: &Lab) {
     }
     lab.hire(Joiner::new(4, "Mia", "Doe").department("Sales").manager(1));
     lab.settle().await;
-    lab.write("lifecycle.yaml", &lifecycle("disabledFor: 30d"));
+    lab.write(
+        "lifecycle.yaml",
+        &lifecycle("groups: keep", Some("disabledFor: 30d")),
+    );
     for number in 1..=3 {
         lab.edit(number, |person| person.ends_on = Some("2020-01-31".into()));
     }
@@ -101,7 +59,10 @@ pub(super) async fn leavers_are_deleted_last_of_all_and_only_with_proof(lab: Lab
     );
     lab.write(
         "lifecycle.yaml",
-        &lifecycle("disabledFor: 30d, withoutRecycleBin: true"),
+        &lifecycle(
+            "groups: keep",
+            Some("disabledFor: 30d, withoutRecycleBin: true"),
+        ),
     );
     // One more than the limit lets through: nobody is chosen.
     let later = lab.plan_ahead(&in_days(32)).await.expect(3);

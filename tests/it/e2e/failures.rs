@@ -43,7 +43,7 @@ pub(super) fn missing_people_leave(lab: &Lab) {
 pub(super) fn stamp_of(what: &str) -> String {
     format!(
         "halosync: {what} since {}T00:00:00Z",
-        super::deletion::in_days(-5)
+        super::leaving::in_days(-5)
     )
 }
 

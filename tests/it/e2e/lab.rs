@@ -11,7 +11,9 @@ use halosync::sandbox::directory::{DirectoryHandle, NewEntry};
 use halosync::sandbox::halo::HaloPerson;
 
 use super::admin::connect;
+use super::records::Records;
 use super::site;
+use crate::samba::SambaDc;
 use crate::support::{Run, halosync};
 
 /// A person in HaloITSM, as the cases describe one.
@@ -142,7 +144,7 @@ pub(super) struct Site {
     /// The embedded directory, whose forest has a domain `sales` more.
     pub(super) forest: Option<DirectoryHandle>,
     /// Ends the directory when dropped.
-    pub(super) _keep: Box<dyn Any + Send + Sync>,
+    pub(super) keep: Box<dyn Any + Send + Sync>,
 }
 
 pub(super) struct Lab {
@@ -305,6 +307,13 @@ impl Lab {
         halosync(self.dir.path(), &self.environment, arguments).await
     }
 
+    /// Runs `apply`, and looks at what it leaves.
+    pub(super) async fn run_apply(&self, arguments: &[&str]) -> Run {
+        let run = self.run(&[&["apply"], arguments].concat()).await;
+        Records::of(self.dir.path()).assert_as_the_schemas_say();
+        run
+    }
+
     /// Probes the directory, with both accounts; gives what was found, and everything that was printed.
     pub(super) async fn probe(&self) -> (serde_json::Value, String) {
         let probe = ["probe", "directory", "corp", "--write-bind", "--format"];
@@ -321,6 +330,11 @@ impl Lab {
 
     pub(super) async fn validate(&self) -> Run {
         self.run(&["validate"]).await
+    }
+
+    /// What `apply` would say of the last plan.
+    pub(super) async fn verify_plan(&self) -> Run {
+        self.run(&["verify", &self.plan_file()]).await
     }
 
     /// Puts one more file into the project.
@@ -359,7 +373,7 @@ impl Lab {
     /// Applies, and keeps the list of names given.
     pub(super) async fn apply_and_keep_names(&self, list: &str) -> Run {
         let file = self.plan_file();
-        self.run(&["apply", &file, "--names", list]).await
+        self.run_apply(&[&file, "--names", list]).await
     }
 
     pub(super) fn read(&self, name: &str) -> String {
@@ -368,7 +382,7 @@ impl Lab {
 
     pub(super) async fn apply(&self) -> Run {
         let file = self.plan_file();
-        self.run(&["apply", &file]).await
+        self.run_apply(&[&file]).await
     }
 
     /// Undoes the plan that was applied last, into a new file.
@@ -462,13 +476,13 @@ impl Lab {
         let journal = self.dir.path().join(format!("{file}.another.jsonl"));
         let _ = std::fs::remove_file(&journal);
         let journal = journal.display().to_string();
-        let apply = ["apply", &file, "--journal", &journal];
-        self.run(&[&apply[..], more].concat()).await
+        let apply = [&file, "--journal", &journal];
+        self.run_apply(&[&apply[..], more].concat()).await
     }
 
     pub(super) async fn apply_with(&self, more: &[&str]) -> Run {
         let file = self.plan_file();
-        self.run(&[&["apply", &file], more].concat()).await
+        self.run_apply(&[&[&file[..]], more].concat()).await
     }
 
     /// Plans and applies, whatever there is.
@@ -546,6 +560,11 @@ impl Lab {
                 assert!(!found, "{} holds a secret", path.display());
             }
         }
+    }
+
+    /// The domain controller itself, where it is a real one.
+    pub(super) fn controller(&self) -> &SambaDc {
+        self.site.keep.downcast_ref().expect("a real one")
     }
 
     /// The embedded directory's own hands; `None` for a real one.

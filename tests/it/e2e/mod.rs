@@ -10,10 +10,11 @@ mod drift;
 mod drift_owners;
 mod failures;
 mod lab;
+mod leaving;
 mod locks;
 mod policies;
-
 mod proof;
+mod records;
 mod sealing;
 mod site;
 mod undo;
@@ -176,6 +177,7 @@ undo_on_both!(
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
     deleted_accounts_come_back,
+    what_no_rule_names_any_more_comes_back_for_whoever_answers,
 );
 
 /// Defines each case of the failure catalogue for the embedded directory, and for Samba a test for each part of the

@@ -18,7 +18,7 @@ pub(super) async fn samba() -> Site {
         admin: own(samba::ADMIN),
         catalog: None,
         forest: None,
-        _keep: Box::new(controller),
+        keep: Box::new(controller),
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn embedded() -> Site {
         admin: own(EMBEDDED_ADMIN),
         catalog: Some(sim.catalog_url()),
         forest: Some(sim.state()),
-        _keep: Box::new(sim),
+        keep: Box::new(sim),
     }
 }
 

@@ -3,9 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::lab::{Account, Joiner, Lab};
+use super::leaving;
 
 /// Attributes that are otherwise after an apply and its undo, all of them kept by the directory itself.
 const NEVER_AS_BEFORE: &[&str] = &["uSNChanged", "whenChanged", "dSCorePropagationData"];
+
+/// Every kind of change of which an undo brings back what was there before.
+pub(super) const REVERSIBLE_KINDS: &[&str] = &[
+    "create",
+    "adopt",
+    "modify",
+    "rename",
+    "move",
+    "enable",
+    "disable",
+    "addMember",
+    "removeMember",
+];
 
 /// Every object in the managed places by its identity, whole.
 async fn dump(lab: &Lab) -> BTreeMap<String, Account> {
@@ -254,37 +268,26 @@ pub(super) async fn only_what_was_done_is_undone(lab: Lab) {
 /// With the Recycle Bin an account comes back whole, without it with what the journal noted; disabled, and in its groups.
 pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
     // Deleted objects are for those to see who were given the right.
-    lab.read_as_administrator();
-    let (user, password) = lab.site.admin.clone();
-    lab.environment.insert("CORP_WRITE_USER".to_owned(), user);
-    lab.environment
-        .insert("CORP_WRITE_PASSWORD".to_owned(), password);
+    lab.sign_in_as_administrator();
     super::deletion::three_leavers(&lab).await;
     lab.edit(3, |person| person.ends_on = None);
     let whole = lab.hands().is_some();
     lab.settle().await;
     if !whole {
-        let terms = super::deletion::lifecycle("disabledFor: 30d, withoutRecycleBin: true");
-        lab.write("lifecycle.yaml", &terms);
+        let terms = Some("disabledFor: 30d, withoutRecycleBin: true");
+        lab.write("lifecycle.yaml", &leaving::lifecycle("groups: keep", terms));
     }
     lab.set("1", "description", &["written by hand"]).await;
     let before = dump(&lab).await;
     let jane = lab.account("1").await.expect("an account");
     // A plan for the day the accounts have been disabled for long enough, applied now.
-    lab.plan_ahead(&super::deletion::in_days(40))
-        .await
-        .expect(0);
-    let mut plan = lab.last_plan().content;
+    leaving::plan_of_later(&lab).await;
+    let plan = lab.last_plan().content;
     assert_eq!(plan.changes.len(), 2, "{:?}", plan.changes);
-    let reads = plan.inputs.directories.values().map(|read| read.read_at);
-    let people = plan.inputs.people.values().map(|read| read.read_at);
-    plan.as_of = reads.chain(people).max().expect("a read");
-    plan.not_after = plan.as_of + jiff::SignedDuration::from_hours(24);
-    lab.replace_plan(&halosync::plan::seal(plan));
     if whole {
         lab.apply().await.expect(0);
     } else {
-        apply_without_the_project(&lab).await;
+        leaving::apply_without_the_project(&lab).await;
     }
     assert!(lab.account("1").await.is_none() && lab.account("2").await.is_none());
 
@@ -395,51 +398,6 @@ pub(super) async fn what_cannot_be_undone_is_refused(lab: Lab) {
     assert!(foreign.stderr.contains("project"), "{}", foreign.stderr);
 }
 
-/// Applies the last plan with what the library checks of it. The program, which knows the project, refuses to delete accounts
-/// so soon after they were disabled, and a real controller notes when that was.
-async fn apply_without_the_project(lab: &Lab) {
-    use halosync::apply::{self, Journal, Options, Verdict};
-    use halosync::connector::ldap::{BindSettings, LdapWriter, Settings};
-    use halosync::model::{Dn, Name};
-    let file = lab.last_plan();
-    let (user, password) = lab.site.admin.clone();
-    let settings = Settings {
-        name: Name::new("corp"),
-        servers: vec![lab.site.url.parse().expect("an address")],
-        start_tls: false,
-        ca_pem: Some(lab.site.ca_pem.clone().into_bytes()),
-        bind: BindSettings::Simple {
-            user,
-            password: password.into(),
-        },
-        bind_from: None,
-        base: Dn::parse(super::lab::BASE).expect("a name"),
-        page_size: 500,
-        catalogs: Vec::new(),
-        timeout: std::time::Duration::from_secs(30),
-        pinned: None,
-    };
-    let writer = LdapWriter::connect(settings, 1)
-        .await
-        .expect("a connection");
-    let writers = std::collections::BTreeMap::from([(Name::new("corp"), writer)]);
-    let now = file.content.as_of;
-    let short: String = file
-        .digest
-        .trim_start_matches("sha256:")
-        .chars()
-        .take(12)
-        .collect();
-    let journal = lab.dir.path().join(lab.plan_file());
-    let journal = journal.with_extension(format!("{short}.journal.jsonl"));
-    let journal = Journal::open(&journal, &file.digest, "0.0.0-test", now).expect("a journal");
-    let options = Options::new(std::sync::Arc::new(move || now));
-    let outcome = apply::run(&file, &writers, &journal, None, &options, &())
-        .await
-        .expect("the plan is accepted");
-    assert_eq!(outcome.verdict, Verdict::Applied, "{outcome:#?}");
-}
-
 /// What an undo needs is not written over with it.
 pub(super) async fn the_plan_undone_is_not_overwritten(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe"));
@@ -467,4 +425,79 @@ pub(super) async fn the_plan_undone_is_not_overwritten(lab: Lab) {
         assert_eq!(lab.read("p.json"), plan);
         assert_eq!(lab.read("j.jsonl"), journal);
     }
+}
+
+/// What was written by rules that are gone since comes back for whoever answers for it, memberships as well as attributes.
+pub(super) async fn what_no_rule_names_any_more_comes_back_for_whoever_answers(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott").department("Research"));
+    lab.settle().await;
+    let before = dump(&lab).await;
+    lab.edit(1, |person| person.department = "Research".into());
+    lab.settle().await;
+    let applied = dump(&lab).await;
+    let members = async |group: &str| lab.members(group).await.len();
+    assert_eq!((members("Sales").await, members("Research").await), (0, 2));
+
+    // Nobody is put into either group by a rule from now on.
+    let rules = lab.read("groups.yaml");
+    let left = rules.lines().filter(|line| !line.contains("mode: managed"));
+    lab.write("groups.yaml", &left.collect::<Vec<_>>().join("\n"));
+    lab.validate().await.expect(0);
+    lab.undo(&[]).await.expect(0);
+    let plan = lab.last_plan();
+    let of_group = |name: &str| lab.dn(&format!("CN={name},OU=Groups"));
+    for apply in [lab.apply().await, lab.verify_plan().await] {
+        let said = [apply.stdout, apply.stderr].concat();
+        assert_eq!(apply.code, 6, "{said}");
+        for part in [
+            "gives back what no rule writes any more, and nobody answers for it",
+            &format!(
+                "a membership of {}, a group that no rule of corp names",
+                of_group("Sales")
+            ),
+            &format!(
+                "a membership of {}, a group that no rule of corp names",
+                of_group("Research")
+            ),
+            "--expect-digest",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert!(differences(&applied, &dump(&lab).await).is_empty());
+
+    let digest = ["--expect-digest", &plan.digest];
+    lab.apply_with(&digest).await.expect(0);
+    let left = differences(&before, &dump(&lab).await);
+    assert!(left.is_empty(), "{left:#?}");
+    assert_eq!((members("Sales").await, members("Research").await), (1, 1));
+    lab.apply_with_another_journal(&digest).await.expect(0);
+}
+
+/// Samba's Recycle Bin, switched on by hand, keeps accounts and gives none back: that is told, and nothing is half done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samba_gives_nothing_back_out_of_its_recycle_bin() {
+    let mut lab = Lab::samba().await;
+    lab.controller().switch_on_the_recycle_bin();
+    lab.sign_in_as_administrator();
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    lab.write("guards.yaml", leaving::GUARDS);
+    let terms = Some("disabledFor: 30d");
+    lab.write("lifecycle.yaml", &leaving::lifecycle("groups: keep", terms));
+    lab.edit(1, |person| person.ends_on = Some("2020-01-31".into()));
+    lab.settle().await;
+    leaving::plan_of_later(&lab).await;
+    leaving::apply_without_the_project(&lab).await;
+    let deleted = dump(&lab).await;
+    let undo = lab.undo(&[]).await.expect(0);
+    let whole = "the Recycle Bin has kept it whole";
+    assert!(undo.stdout.contains(whole), "{}", undo.stdout);
+    let applied = lab.apply().await.expect(5);
+    // Its server deletes `isRecycled` along, which an account in the Recycle Bin does not have.
+    let told = "noSuchAttribute, 16: attribute 'isRecycled'";
+    assert!(applied.stdout.contains(told), "{}", applied.stdout);
+    assert!(differences(&deleted, &dump(&lab).await).is_empty());
+    assert_eq!(lab.account("1").await, None);
 }

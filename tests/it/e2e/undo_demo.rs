@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::admin::connect;
 use super::lab::{BASE, Site};
 use super::site;
-use super::undo::{differences, dump_of};
+use super::undo::{REVERSIBLE_KINDS, differences, dump_of};
 use crate::support::{Run, halosync};
 
 const DIRECTORY: &str = include_str!("../../../examples/acme/sandbox/directory.json");
@@ -51,7 +51,7 @@ impl Company {
             ),
             catalog: None,
             forest: None,
-            _keep: Box::new(()),
+            keep: Box::new(()),
         };
         Self {
             project,
@@ -289,17 +289,7 @@ async fn the_demo_comes_back(company: Company) {
         all.filter(|change| change["action"]["kind"] == kind)
             .collect::<Vec<_>>()
     };
-    for kind in [
-        "create",
-        "adopt",
-        "modify",
-        "rename",
-        "move",
-        "enable",
-        "disable",
-        "addMember",
-        "removeMember",
-    ] {
+    for kind in REVERSIBLE_KINDS {
         assert!(!of(kind).is_empty(), "the demo's plan has no {kind}");
     }
     company.run(&["apply", "plan.json"]).await.expect(0);

@@ -65,6 +65,28 @@ impl SambaDc {
         &self.ca
     }
 
+    /// Switches the Recycle Bin on in the database: over LDAP it refuses that.
+    pub(crate) fn switch_on_the_recycle_bin(&self) {
+        let mut edit = Command::new("ldbmodify")
+            .arg("--configfile")
+            .arg(self.folder.path().join("etc/smb.conf"))
+            .arg("-H")
+            .arg(self.folder.path().join("private/sam.ldb"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // [MS-ADTS] 3.1.1.9.1 has the feature's GUID.
+        let ldif = format!(
+            "dn:\nchangetype: modify\nadd: enableOptionalFeature\n\
+             enableOptionalFeature: CN=Partitions,CN=Configuration,{BASE}:766ddcd8-acd0-445e-f3b9-a7f9b6744f2a\n"
+        );
+        let mut input = edit.stdin.take().unwrap();
+        input.write_all(ldif.as_bytes()).unwrap();
+        drop(input);
+        assert!(edit.wait().unwrap().success());
+    }
+
     /// Stops it; the data stays.
     pub(crate) fn stop(&mut self) {
         let Some(mut child) = self.process.take() else {

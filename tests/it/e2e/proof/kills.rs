@@ -18,8 +18,12 @@ use secrecy::SecretString;
 use super::proxy::{Fate, Proxy, Request};
 use super::scene::{self, Extent, PLAN, UNDO, World};
 use crate::e2e::lab::Lab;
+use crate::e2e::leaving;
+use crate::e2e::records::Records;
 
-const JOURNAL: &str = "journal.jsonl";
+pub(super) const JOURNAL: &str = "journal.jsonl";
+/// Makes the undo of the plan.
+const UNDOING: [&str; 5] = ["undo", "--plan", PLAN, "--out", UNDO];
 
 /// Where the program dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +52,12 @@ struct Undisturbed {
     lines: usize,
 }
 
-fn lines(journal: &Path) -> usize {
+pub(super) fn lines(journal: &Path) -> usize {
     let bytes = std::fs::read(journal).unwrap_or_default();
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
+pub(super) fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
     let authority = lab.dir.path().join("proxy.pem");
     std::fs::write(&authority, &proxy.ca_pem).expect("writable");
     let mut environment = lab.environment.clone();
@@ -64,7 +68,7 @@ fn through(lab: &Lab, proxy: &Proxy) -> BTreeMap<String, String> {
 
 /// The plan that is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Plan,
     /// The undo of it, once it has been applied.
     Undo,
@@ -78,7 +82,7 @@ impl What {
         }
     }
 
-    fn apply(self) -> [&'static str; 6] {
+    pub(super) fn apply(self) -> [&'static str; 6] {
         [
             "apply",
             self.file(),
@@ -199,6 +203,7 @@ async fn goes_on(lab: &Lab, what: What, undisturbed: &Undisturbed, about: &str) 
         verified.stderr
     );
     let resumed = lab.run(&what.apply()).await;
+    Records::of(lab.dir.path()).assert_as_the_schemas_say();
     // With the last outcome in the journal nothing is left but to say so.
     let complete = resumed.code == 8 && length + 1 >= undisturbed.lines;
     assert!(
@@ -433,11 +438,7 @@ async fn killed_while_bringing_back() {
             }
         };
         // Deleted objects are for those to see, and to bring back, who were given the right.
-        lab.read_as_administrator();
-        let (user, password) = lab.site.admin.clone();
-        lab.environment.insert("CORP_WRITE_USER".to_owned(), user);
-        lab.environment
-            .insert("CORP_WRITE_PASSWORD".to_owned(), password);
+        lab.sign_in_as_administrator();
         if reference.is_none() {
             lab.run(&["plan", "--out", PLAN]).await.expect(0);
             scene::assert_kinds(&lab, Extent::Deletion);
@@ -447,8 +448,7 @@ async fn killed_while_bringing_back() {
         lab
     }
     let reference = deleted(None).await;
-    let undo = ["undo", "--plan", PLAN, "--out", UNDO];
-    let made = reference.run(&undo).await.expect(0);
+    let made = reference.run(&UNDOING).await.expect(0);
     assert!(made.stdout.contains("Bring back 1"), "{}", made.stdout);
     let undisturbed = undisturbed(&reference, What::Undo).await;
     // The Recycle Bin gives the groups back with the account: there is one write.
@@ -457,9 +457,38 @@ async fn killed_while_bringing_back() {
     futures::stream::iter(&undisturbed.points)
         .for_each_concurrent(2, |point| async move {
             let lab = deleted(Some(reference)).await;
-            lab.run(&undo).await.expect(0);
+            lab.run(&UNDOING).await.expect(0);
             let proxy = Proxy::before(&lab.site).await;
             dies(&lab, &proxy, *point, What::Undo, undisturbed).await;
         })
         .await;
+}
+
+/// The same on Samba, which has no Recycle Bin: out of a tombstone, with all that the journal noted, in several writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_bringing_back_on_samba() {
+    let mut lab = Lab::samba().await;
+    lab.sign_in_as_administrator();
+    scene::set(&lab, Extent::ForGood).await;
+    leaving::plan_of_later(&lab).await;
+    scene::assert_kinds(&lab, Extent::ForGood);
+    leaving::apply_without_the_project(&lab).await;
+    let old = lab.dn("CN=Old Otter,OU=Leavers,OU=People");
+    assert_eq!(lab.account("8").await, None);
+    let made = lab.run(&UNDOING).await.expect(0);
+    let tombstone = "only its tombstone is left";
+    assert!(made.stdout.contains(tombstone), "{}", made.stdout);
+    let undisturbed = undisturbed(&lab, What::Undo).await;
+    let writes = undisturbed.points.iter();
+    let writes = writes.filter(|point| matches!(point, Point::Answer(_)));
+    // The account, its attributes, two groups.
+    assert_eq!(writes.count(), 4, "{:?}", undisturbed.points);
+    let proxy = Proxy::before(&lab.site).await;
+    for point in &undisturbed.points {
+        // An administrator deletes it once more, and the same apply is undone again.
+        lab.delete_named(&old).await;
+        std::fs::remove_file(lab.dir.path().join(JOURNAL)).expect("a journal");
+        lab.run(&UNDOING).await.expect(0);
+        dies(&lab, &proxy, *point, What::Undo, &undisturbed).await;
+    }
 }

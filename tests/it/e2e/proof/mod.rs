@@ -6,4 +6,6 @@ mod network;
 mod proxy;
 mod rivals;
 mod scene;
+#[cfg(unix)]
+mod signals;
 mod throughput;

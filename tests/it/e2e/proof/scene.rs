@@ -6,6 +6,8 @@ use ldap3::Mod;
 
 use crate::e2e::failures::now;
 use crate::e2e::lab::{Account, Joiner, Lab};
+use crate::e2e::leaving;
+use crate::e2e::undo::REVERSIBLE_KINDS;
 
 pub(super) const PLAN: &str = "plan-1.json";
 pub(super) const UNDO: &str = "undo.json";
@@ -49,6 +51,8 @@ pub(super) enum Extent {
     All,
     /// Nothing but the deletion of an account.
     Deletion,
+    /// The same without a Recycle Bin.
+    ForGood,
     /// Every kind but the deletion: a real controller has no clock to be told that months have passed.
     NoDeletion,
     /// What can be set back: no password is replaced either.
@@ -56,48 +60,17 @@ pub(super) enum Extent {
 }
 
 fn lifecycle(extent: Extent) -> String {
-    let reset = match extent {
-        Extent::Reversible => "",
-        _ => ", passwordAction: reset",
+    let first = match extent {
+        Extent::Reversible => "groups: remove",
+        _ => "groups: remove, passwordAction: reset",
     };
-    let delete = match extent {
-        Extent::All | Extent::Deletion => {
-            "        - {after: 90d, account: {delete: {disabledFor: 30d}}}\n"
-        }
-        _ => "",
+    let deleted = match extent {
+        Extent::All | Extent::Deletion => Some("disabledFor: 30d"),
+        Extent::ForGood => Some("disabledFor: 30d, withoutRecycleBin: true"),
+        Extent::NoDeletion | Extent::Reversible => None,
     };
-    format!(
-        "apiVersion: halosync/v1
-kind: Lifecycle
-metadata: {{name: employees}}
-spec:
-  source: people
-  target: corp
-  states:
-    - name: leaver
-      when: person.endsOn is defined
-      since: \"{{{{ person.endsOn }}}}\"
-      reason: \"last day was {{{{ person.endsOn }}}}\"
-      stages:
-        - after: 0d
-          account: {{enabled: false, placement: \"OU=Leavers,OU=People,DC=corp,DC=example,DC=test\", groups: remove{reset}}}
-{delete}    - name: active
-      account: {{enabled: true}}
-  inactive: never
-  absent: report
-  outOfScope: report
-"
-    )
+    leaving::lifecycle(first, deleted)
 }
-
-const GUARDS: &str = "apiVersion: halosync/v1
-kind: Guards
-metadata: {name: corp}
-spec:
-  target: corp
-  limits:
-    - {name: deletions, actions: [delete], max: 2, onBreach: holdClass}
-";
 
 /// Somebody who is there already: number, name, place, flags.
 const THERE: &[(u32, &str, &str, &str, &str)] = &[
@@ -111,11 +84,12 @@ const THERE: &[(u32, &str, &str, &str, &str)] = &[
 /// People and accounts before the plan.
 pub(super) async fn set(lab: &Lab, extent: Extent) {
     lab.write("lifecycle.yaml", &lifecycle(extent));
-    let deletes = matches!(extent, Extent::All | Extent::Deletion);
+    let only = matches!(extent, Extent::Deletion | Extent::ForGood);
+    let deletes = only || extent == Extent::All;
     if deletes {
-        lab.write("guards.yaml", GUARDS);
+        lab.write("guards.yaml", leaving::GUARDS);
     }
-    if extent == Extent::Deletion {
+    if only {
         old_otter(lab).await;
         let old = lab.dn("CN=Old Otter,OU=Leavers,OU=People");
         lab.set_group("Sales", "member", &[&old]).await;
@@ -196,21 +170,11 @@ pub(super) fn assert_kinds(lab: &Lab, extent: Extent) {
         .iter()
         .map(|change| change.action.kind())
         .collect();
-    if extent == Extent::Deletion {
+    if matches!(extent, Extent::Deletion | Extent::ForGood) {
         assert!(found.contains("delete"), "{found:?}");
         return;
     }
-    let mut wanted = vec![
-        "create",
-        "adopt",
-        "modify",
-        "rename",
-        "move",
-        "enable",
-        "disable",
-        "addMember",
-        "removeMember",
-    ];
+    let mut wanted = REVERSIBLE_KINDS.to_vec();
     if extent != Extent::Reversible {
         wanted.push("resetPassword");
     }
