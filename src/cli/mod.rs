@@ -30,6 +30,7 @@ mod progress;
 mod project;
 mod reads;
 mod record;
+mod recording;
 mod resolve;
 mod sandbox;
 pub mod schema;
@@ -41,6 +42,7 @@ pub mod validate;
 mod vault;
 mod verify;
 mod walk;
+mod whoami;
 pub mod workspace;
 
 use clap::Parser;

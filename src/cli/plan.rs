@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::project::{self, Project};
 use super::reads::{self, Reads, whole_seconds};
 use super::sealed::{self, Keys, Seal};
+use super::verify::checks;
 use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
 use crate::explain::{self, Who};
@@ -48,6 +49,9 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .map(|path| self::last_good(context, &project, path))
         .transpose()?;
     let since = applied::load(context, &project, &verb.since)?;
+    if let Some(dir) = &verb.record {
+        reads::check_recording(&project, dir)?;
+    }
     let reads = match &verb.from {
         Some(dir) => reads::recorded(context, &project, dir)?,
         None => {
@@ -306,7 +310,7 @@ impl Asked<'_> {
 fn last_good(context: &Context, project: &Project, path: &Path) -> Result<PlanFile, Failure> {
     let bytes = sealed::read(context, Keys::Of(project), path)?;
     plan::read(&bytes).map_err(|error| {
-        Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(
+        super::show::refused(path, &bytes, &error).help(
             "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
         )
     })
@@ -360,14 +364,29 @@ pub(crate) fn show(
     context.printer.result(&text)?;
     if let Some(out) = out {
         context.printer.note(&format!(
-            "plan written to {}{}\napply it with: halosync apply {} --expect-digest {}",
+            "plan written to {}{}\n{}",
             out.display(),
             seal.map_or_else(String::new, |seal| format!(", sealed to {}", seal.to())),
-            out.display(),
-            file.digest
+            next_step(context, out, file)
         ));
     }
     Ok(())
+}
+
+/// How to apply a plan, or why it cannot be.
+fn next_step(context: &Context, out: &Path, file: &PlanFile) -> String {
+    if let Some(refusal) = checks::untimely(context, file) {
+        let help = refusal.help.unwrap_or_default();
+        return format!("apply refuses it: {}; {help}", refusal.messages.join("; "));
+    }
+    if file.content.changes.is_empty() {
+        return "there is nothing to apply".to_owned();
+    }
+    format!(
+        "apply it with: halosync apply {} --expect-digest {}",
+        out.display(),
+        file.digest
+    )
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {

@@ -7,11 +7,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use super::applied;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::people;
 use super::project::Project;
+use super::recording;
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use crate::config::Config;
@@ -167,7 +169,8 @@ pub(crate) fn recorded_directory(
     name: &Name,
 ) -> Result<DirectorySnapshot, Failure> {
     let path = dir.join(directory_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
     let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
     if distinct != objects {
@@ -184,7 +187,8 @@ pub(crate) fn recorded_people(
     name: &Name,
 ) -> Result<PeopleSnapshot, Failure> {
     let path = dir.join(people_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
     let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
     let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
     let distinct = read.header.completeness.distinct;
@@ -192,6 +196,14 @@ pub(crate) fn recorded_people(
         return Err(shortened(&path, distinct, people + rejected));
     }
     Ok(read)
+}
+
+/// What to name where a file of a recording is not found.
+fn unrecorded(path: &Path, failure: Failure) -> Failure {
+    if path.is_file() {
+        return failure;
+    }
+    failure.help("name a directory that `halosync plan --record DIR` wrote for this project")
 }
 
 fn parse_failure(path: &Path, error: snapshot::SnapshotError) -> Failure {
@@ -212,6 +224,17 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
         ),
     )
     .help("record the reads again with `halosync plan --record DIR`")
+}
+
+/// Before anything is read: whether a recording may be written there.
+pub(crate) fn check_recording(project: &Project, dir: &Path) -> Result<(), Failure> {
+    let people = project.config.sources.keys();
+    let people = people.map(|name| (people_file(name), snapshot::PEOPLE_FORMAT));
+    let directories = project.config.directories.keys();
+    let directories = directories.map(|name| (directory_file(name), snapshot::DIRECTORY_FORMAT));
+    let mut files: Vec<(String, &str)> = people.chain(directories).collect();
+    files.extend(applied::FILES.map(|(name, format)| (name.to_owned(), format)));
+    recording::check(project, dir, &files)
 }
 
 pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {

@@ -481,12 +481,7 @@ pub fn tables(config: &Config) -> Tables {
             let data = TableData {
                 rows: table.rows.clone(),
                 case_sensitive: spec.case_sensitive,
-                unmapped: match &spec.unmapped {
-                    kinds::Unmapped::Hold => Unmapped::Hold,
-                    kinds::Unmapped::Report => Unmapped::Report,
-                    kinds::Unmapped::Same => Unmapped::Same,
-                    kinds::Unmapped::Use(value) => Unmapped::Use(value.clone()),
-                },
+                unmapped: Unmapped::from(&spec.unmapped),
             };
             (name.clone(), data)
         })

@@ -25,6 +25,7 @@ use super::{
 use crate::config::kinds::GroupsInState;
 use crate::lifecycle::{MOVED, RuleId, Since, Stamp};
 use crate::mapping::AttributeRule;
+use crate::matching::Standing;
 use crate::policy::held;
 
 /// Somebody who leaves a group.
@@ -368,7 +369,12 @@ impl Settling<'_, '_, '_> {
             let Some(rule) = &target.mapping(subject).stamp else {
                 continue;
             };
-            if subject.account().is_none()
+            let Some(account) = subject.account() else {
+                continue;
+            };
+            // Where nothing else is to be done, nothing has said so yet.
+            let protected = matches!(target.standing[account as usize], Standing::Protected(_));
+            if protected
                 || self.busy.contains(&at)
                 || uncertain.contains_key(&at)
                 || !keeps_stamp(target, subject)
