@@ -14,10 +14,9 @@ use super::args::Undo;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{
-    Reads, check_recording, exit_of, record, recorded_directory, refusal, show, whole_seconds,
-};
+use super::plan::{exit_of, refusal, show};
 use super::project::{self, Project};
+use super::reads::{Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use crate::apply::{History, JournalError, Step};
