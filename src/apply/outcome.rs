@@ -37,7 +37,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// How many changes ended how.
     pub counts: Counts,
-    /// Why the run ended before every change had its turn: one sentence per target or cause. Empty otherwise.
+    /// Why the run ended before every change had its turn, or why there was none: one sentence per target or cause. Empty
+    /// otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stopped: Vec<String>,
     /// One report per change of the plan, in the plan's order.
@@ -349,8 +350,9 @@ pub enum FailureKind {
 }
 
 impl Outcome {
-    /// Of a plan without changes: nothing was to be done, and no journal was opened.
-    pub fn of_nothing(plan: &PlanFile, at: jiff::Timestamp) -> Self {
+    /// Of a plan without changes: nothing was to be done, and no journal was opened. `held` says why that is so where
+    /// guards hold all there was to do.
+    pub fn of_nothing(plan: &PlanFile, at: jiff::Timestamp, held: Option<&str>) -> Self {
         Self {
             format: FORMAT.to_owned(),
             plan: plan.digest.clone(),
@@ -360,7 +362,7 @@ impl Outcome {
             resumed: false,
             verdict: Verdict::Applied,
             counts: Counts::default(),
-            stopped: Vec::new(),
+            stopped: held.map(str::to_owned).into_iter().collect(),
             changes: Vec::new(),
             password_files: Vec::new(),
             names: Vec::new(),

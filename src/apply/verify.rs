@@ -17,6 +17,10 @@ use crate::connector::{DirectoryWriter, LiveEntry};
 use crate::model::{Dn, Guid, Name};
 use crate::plan::{Action, AttributeChange, Change, ChangeId, ObjectRef};
 
+/// How many objects are asked for at once. Nothing is written any more, and a connector that answers many reads by one
+/// search needs many that wait.
+const ASKED_AT_ONCE: usize = 1024;
+
 /// Turns `Done` into `Failed` where an object is not as written. Does nothing once the run is cancelled or the
 /// target is out of reach: there is no time, or no way, to read.
 pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mut [ChangeReport]) {
@@ -55,7 +59,7 @@ pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mu
             }
             .boxed()
         })
-        .buffer_unordered(run.options.concurrency.max(1))
+        .buffer_unordered(ASKED_AT_ONCE)
         .flat_map(futures::stream::iter)
         .collect()
         .await;

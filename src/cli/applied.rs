@@ -13,8 +13,8 @@ use super::args::SinceArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{Reads, recorded_directory, recorded_people};
 use super::project::Project;
+use super::reads::{Reads, recorded_directory, recorded_people};
 use super::sealed::{self, Keys, Seal};
 use crate::apply::Outcome;
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
@@ -29,6 +29,8 @@ use crate::snapshot::{directory_digest, people_digest};
 const FORMAT: &str = "halosync/configuration/v1";
 const CONFIGURATION: &str = "configuration.jsonl";
 const PLAN: &str = "plan.json";
+/// What stands in a recording besides the reads, and how it begins.
+pub(crate) const FILES: [(&str, &str); 2] = [(CONFIGURATION, FORMAT), (PLAN, plan::FORMAT)];
 
 /// First line of a recorded configuration.
 #[derive(Serialize, Deserialize)]
@@ -112,14 +114,23 @@ pub(crate) fn load(
     let dir = context.current_dir.join(dir);
     let path = dir.join(PLAN);
     let bytes = sealed::read(context, Keys::Of(project), &path).map_err(|failure| {
-        if failure.help.is_some() {
+        if path.is_file() {
             return failure;
         }
         failure.help(
             "--since takes the directory of `halosync plan --record DIR`, as it was when the plan last applied was made",
         )
     })?;
-    let plan = plan::read(&bytes).map_err(|error| altered(&path, &error.to_string()))?;
+    let plan = plan::read(&bytes).map_err(|error| {
+        let what = super::files::foreign(&bytes);
+        altered(
+            &path,
+            &what.map_or_else(
+                || error.to_string(),
+                |what| format!("this is no plan: {what}"),
+            ),
+        )
+    })?;
     if plan.content.project != project.config.project.name {
         return Err(Failure::new(
             Exit::Usage,

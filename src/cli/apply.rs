@@ -161,31 +161,35 @@ fn reports_seal(project: &project::Project, plan: &Path) -> Result<Option<Seal>,
 /// What a plan without changes comes to: nothing, unless guards hold all there was. A report that was asked for is written
 /// all the same, for the recording of this plan is the next one's `--since`.
 fn nothing_to_do(context: &Context, verb: &Apply, file: &PlanFile) -> Result<Exit, Failure> {
-    if let Some(refusal) = checks::all_held(file) {
-        return Err(Failure {
-            exit: refusal.exit,
-            messages: refusal.messages,
-            help: refusal.help,
-        });
-    }
+    let held = checks::all_held(file);
     let report = match &verb.report {
         Some(path) => {
             let project = project::load(context, &verb.project)?;
             let seal = reports_seal(&project, &verb.plan)?;
             sealed::check_replaceable(context, Keys::Of(&project), path, apply::OUTCOME_FORMAT)?;
-            let outcome = Outcome::of_nothing(file, context.now());
+            let why = held.as_ref().map(|_| "guards hold all there was to do");
+            let outcome = Outcome::of_nothing(file, context.now(), why);
             write_report(&outcome, file, path, seal.as_ref())?;
             Some(path)
         }
         None => None,
     };
-    context
-        .printer
-        .note("the plan has no changes; nothing was done");
+    if held.is_none() {
+        context
+            .printer
+            .note("the plan has no changes; nothing was done");
+    }
     if let Some(path) = report {
         context.printer.note(&format!("report: {}", path.display()));
     }
-    Ok(Exit::Success)
+    match held {
+        Some(refusal) => Err(Failure {
+            exit: refusal.exit,
+            messages: refusal.messages,
+            help: refusal.help,
+        }),
+        None => Ok(Exit::Success),
+    }
 }
 
 /// Where a plan's journal is, unless another place was named.

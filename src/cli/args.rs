@@ -3,14 +3,11 @@
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::context::ColourChoice;
 use crate::apply::ActionKind;
 use crate::config::given;
-
-use super::context::{ColourChoice, Context};
-use super::exit::Exit;
-use super::failure::Failure;
 
 /// Makes accounts in Active Directory follow the people in HaloITSM, through plans that are reviewed before they are
 /// applied.
@@ -68,7 +65,7 @@ pub(crate) enum Verb {
     /// Forget a login.
     Logout(Logout),
     /// Connect to a source or a directory and show what it holds: authorisation, limits, and every field found.
-    Probe(Probe),
+    Probe(super::probe::args::Probe),
     /// See it all work on embedded simulators, in a few seconds.
     Demo(Demo),
     /// Keep embedded HaloITSM and directory simulators running, to try things on.
@@ -420,7 +417,7 @@ pub(crate) struct Apply {
     pub(crate) passwords: Option<PathBuf>,
     /// Changes under way at the same time. There is a connection for every eight of them, at most eight: so many writes
     /// are sent at once, and those that wait are looked at together.
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
     /// Only changes of this kind, as the plan names them: disable, removeMember … Several with commas. The rest is
     /// left for another apply of the same plan.
@@ -527,98 +524,6 @@ pub(crate) struct Logout {
     pub(crate) project: ProjectArgs,
 }
 
-/// Arguments of `probe`.
-#[derive(Debug, Args)]
-pub(crate) struct Probe {
-    #[command(subcommand)]
-    pub(crate) what: Probed,
-}
-
-/// What to probe.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Probed {
-    /// A source of people. Values are shown by their shape only, unless asked for.
-    Source(ProbeSource),
-    /// A directory, with the account that reads. Values are shown by their shape only, unless asked for.
-    Directory(ProbeDirectory),
-}
-
-/// Arguments both probes have.
-#[derive(Debug, Args)]
-pub(crate) struct ProbeCommon {
-    /// Name of the document.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) project: ProjectArgs,
-    /// Show real values as examples: personal data, on your terminal and wherever its output goes.
-    #[arg(long)]
-    pub(crate) show_values: bool,
-    /// How the report is written.
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: ProbeFormat,
-    /// Write a first configuration, made from what was found, instead of the report.
-    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["format", "show_values"])]
-    pub(crate) scaffold: Option<Scaffold>,
-    /// Write to this file instead of printing. A scaffold never replaces a file.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-/// Arguments of `probe source`.
-#[derive(Debug, Args)]
-pub(crate) struct ProbeSource {
-    #[command(flatten)]
-    pub(crate) common: ProbeCommon,
-    /// People to look at. A page of HaloITSM has 100.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) sample: u64,
-    /// Look at everyone.
-    #[arg(long, conflicts_with = "sample")]
-    pub(crate) all: bool,
-    /// Requests to spend at most. A retry of one under way may exceed it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) max_requests: Option<u64>,
-    /// With --scaffold: the ActiveDirectory document to map to. Default: the first by name.
-    #[arg(long, value_name = "NAME", requires = "scaffold")]
-    pub(crate) target: Option<String>,
-}
-
-/// Arguments of `probe directory`.
-#[derive(Debug, Args)]
-pub(crate) struct ProbeDirectory {
-    #[command(flatten)]
-    pub(crate) common: ProbeCommon,
-    /// Managed users whose attributes are looked at.
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) sample: u64,
-    /// Look at all of them.
-    #[arg(long, conflicts_with = "sample")]
-    pub(crate) all: bool,
-    /// Also connect with the account that writes, and ask what it may write. Nothing is written.
-    #[arg(long)]
-    pub(crate) write_bind: bool,
-}
-
-/// How a probe's report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum ProbeFormat {
-    /// For a terminal.
-    #[default]
-    Text,
-    /// JSON, as `halosync schema probe-source` and `halosync schema probe-directory` describe it.
-    Json,
-    /// The same as YAML.
-    Yaml,
-}
-
-/// What to make of a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scaffold {
-    /// Of a source: its fields and a mapping. Of a directory: its document, with scope and anchor.
-    Mapping,
-}
-
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -672,19 +577,6 @@ pub(crate) struct Completions {
     /// The shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
-}
-
-/// Prints completions.
-pub(crate) fn completions(context: &Context, verb: &Completions) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(
-        verb.shell,
-        &mut Arguments::command(),
-        "halosync",
-        &mut script,
-    );
-    context.printer.result(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Success)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use super::args::{
     Apply, Demo, Plan, PlanFormat, ProblemFormat, ProjectArgs, Show, SinceArgs, Validate,
 };
 use super::context::{Context, Printer};
-use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
+use super::embedded::{Embedded, Population, Ports, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::own_folder::OwnFolder;
 use super::{apply, check, plan, show};
 use crate::plan::HeldCounts;
 use crate::render;

@@ -2,15 +2,22 @@
 //!
 //! Holds readers only (P3), and makes no plan that could be applied.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::applied;
 use super::args::{Drift, DriftFormat};
 use super::base;
-use super::context::Context;
+use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{self as planning, Reads};
+use super::plan as planning;
 use super::project::{self, Project};
-use crate::plan::{self, DriftReport, Evidence};
+use super::reads::{self, Reads, whole_seconds};
+use super::resolve::{Access, Resolver};
+use crate::connector::ldap;
+use crate::model::{Guid, Name};
+use crate::plan::{self, DriftGroup, DriftReport, Evidence, LastWritten};
 use crate::render;
 
 /// Runs the command.
@@ -26,17 +33,17 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
     };
     let since = applied::load(context, project, &verb.since)?;
     let reads = match &verb.from {
-        Some(dir) => planning::recorded(context, project, dir)?,
+        Some(dir) => reads::recorded(context, project, dir)?,
         None => {
             let run = planning::run_settings(context, verb.max_requests, verb.cache.as_deref());
             let earlier = since.iter().map(|since| &since.config);
             let earlier: Vec<_> = earlier.chain(proposed.map(|one| &one.config)).collect();
-            planning::read_for(context, project, &earlier, &run).await?
+            reads::read_for(context, project, &earlier, &run).await?
         }
     };
     let as_of = reads
         .latest()
-        .unwrap_or_else(|| planning::whole_seconds(context.now()));
+        .unwrap_or_else(|| whole_seconds(context.now()));
     let edits = match &since {
         Some(since) => Some(since.edits(context, project, &reads)?),
         None => None,
@@ -69,7 +76,7 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
     });
     let mut report = plan::report(plan, proposed.as_ref());
     if verb.from.is_none() {
-        planning::date(context, project, &mut report).await?;
+        date(context, project, &mut report).await?;
     }
     print(context, verb, &report)?;
     Ok(exit(&report, &reads))
@@ -136,4 +143,56 @@ fn exit(report: &DriftReport, reads: &Reads) -> Exit {
     } else {
         Exit::Success
     }
+}
+
+/// Adds when edits, and what may be one, were made. Of single accounts, and only of those that differ.
+async fn date(
+    context: &Context,
+    project: &Project,
+    report: &mut DriftReport,
+) -> Result<(), Failure> {
+    let mut wanted: BTreeMap<Name, BTreeMap<Guid, BTreeSet<String>>> = BTreeMap::new();
+    let may_be = |group| matches!(group, DriftGroup::Edited | DriftGroup::Undetermined);
+    // Who is in a group since when is told of no attribute of its own.
+    let differences = report.differences.iter();
+    for one in differences.filter(|one| may_be(one.group) && one.what != "member") {
+        if let Some(guid) = one.object.guid {
+            let of_target = wanted.entry(one.target.clone()).or_default();
+            of_target.entry(guid).or_default().insert(one.what.clone());
+        }
+    }
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let mut targets = Vec::new();
+    for (name, wanted) in wanted {
+        if let Some(directory) = project.config.directories.get(&name) {
+            let settings = resolver.directory(directory, Access::Read);
+            targets.extend(settings.map(|settings| (name, settings, wanted)));
+        }
+    }
+    resolver.finish()?;
+    for (name, settings, wanted) in targets {
+        let now = context.clock.clone();
+        let clock: Clock = Arc::new(move || whole_seconds(now()));
+        let asked = async {
+            let reader = ldap::LdapReader::connect(settings, clock).await?;
+            reader.last_writes(&wanted).await
+        };
+        match asked.await {
+            Ok(writes) => {
+                let differences = report.differences.iter_mut();
+                for one in differences.filter(|one| may_be(one.group) && one.target == name) {
+                    let key = one.object.guid.map(|guid| (guid, one.what.clone()));
+                    let last = key.and_then(|key| writes.get(&key));
+                    one.written = last.map(|last| LastWritten {
+                        at: last.at,
+                        controller: last.controller.clone(),
+                    });
+                }
+            }
+            Err(error) => context.printer.note(&format!(
+                "warning: {name} does not tell when edits were made: {error}"
+            )),
+        }
+    }
+    Ok(())
 }

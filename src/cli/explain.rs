@@ -6,7 +6,7 @@ use super::args::{Explain, ExplainFormat};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{plan, project};
+use super::{plan, project, reads};
 use crate::explain::{self, NotFound};
 use crate::plan::PlanInput;
 use crate::render;
@@ -15,10 +15,10 @@ use crate::render;
 pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failure> {
     let project = project::load(context, &verb.project)?;
     let reads = match &verb.from {
-        Some(dir) => plan::recorded(context, &project, dir)?,
+        Some(dir) => reads::recorded(context, &project, dir)?,
         None => {
             let run = plan::run_settings(context, verb.max_requests, verb.cache.as_deref());
-            plan::read(context, &project, &run).await?
+            reads::read(context, &project, &run).await?
         }
     };
     let zone = project.zone()?;
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failu
         .as_ref()
         .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
-        .unwrap_or_else(|| plan::whole_seconds(context.now()));
+        .unwrap_or_else(|| reads::whole_seconds(context.now()));
     let who = explain::find(
         &project.config,
         &reads.people,

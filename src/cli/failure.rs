@@ -1,5 +1,8 @@
 //! Why a command could not do its work: message, way out and exit code.
 
+use std::io;
+use std::path::Path;
+
 use super::exit::Exit;
 use crate::connector::ConnectorError;
 
@@ -39,15 +42,51 @@ impl Failure {
         self
     }
 
-    /// A file operation that failed.
-    pub(crate) fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        // A file the user named and that cannot be read is a wrong command line.
-        let exit = if what == "read" {
-            Exit::Usage
-        } else {
-            Exit::Unexpected
+    /// A file operation that failed. Where the name is what is wrong with it, so is the command line.
+    pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
+        use io::ErrorKind;
+        let (why, help) = match error.kind() {
+            ErrorKind::NotFound if what == "read" => (
+                "there is no such file",
+                "check the name; relative ones begin where the command is run",
+            ),
+            ErrorKind::NotFound => (
+                "its folder does not exist",
+                "make the folder first, or name another file",
+            ),
+            ErrorKind::IsADirectory => ("it is a folder", "name a file"),
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
+                "a file stands where a folder is needed",
+                "check the name, or name another one",
+            ),
+            ErrorKind::PermissionDenied => (
+                "this user may not",
+                "allow it to the user the command runs as, or name another file",
+            ),
+            _ => {
+                let exit = match what {
+                    "read" => Exit::Usage,
+                    _ => Exit::Unexpected,
+                };
+                return Self::new(exit, format!("cannot {what} {}: {error}", path.display()));
+            }
         };
-        Self::new(exit, format!("cannot {what} {}: {error}", path.display()))
+        Self::new(
+            Exit::Usage,
+            format!("cannot {what} {}: {why}", path.display()),
+        )
+        .help(help)
+    }
+}
+
+/// Why a file cannot be read, for people.
+pub(crate) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "a file stands where a folder is needed".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -50,6 +50,23 @@ pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure
     }
 }
 
+/// What a file is that is none of ours: all of ours are JSON, and begin with an object.
+pub(crate) fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Some("it is no text");
+    };
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    match text.chars().next() {
+        None => Some("it is empty"),
+        Some('{') => None,
+        Some('<') => Some("it is a web page or another document in XML"),
+        Some(_) if text.lines().next().is_some_and(|line| line.contains(':')) => {
+            Some("it looks like YAML, and is no JSON")
+        }
+        Some(_) => Some("it is no JSON"),
+    }
+}
+
 /// Whether two names lead to one file that exists.
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {

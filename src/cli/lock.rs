@@ -181,14 +181,7 @@ fn owner(context: &Context) -> String {
     if let Some(job) = given("CI_JOB_URL") {
         return job.to_owned();
     }
-    let user = given("USER").or_else(|| given("USERNAME"));
-    let machine = given("HOSTNAME").or_else(|| given("COMPUTERNAME"));
-    format!(
-        "{} on {}, process {}",
-        user.unwrap_or("somebody"),
-        machine.unwrap_or("some machine"),
-        std::process::id()
-    )
+    super::whoami::told(context)
 }
 
 fn refused(target: &Name, place: &Place, error: &LockError) -> Failure {

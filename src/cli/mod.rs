@@ -9,6 +9,8 @@ mod args;
 mod base;
 mod bounds;
 mod check;
+mod company;
+mod completions;
 mod context;
 mod demo;
 mod drift;
@@ -20,12 +22,15 @@ mod files;
 mod lock;
 mod login;
 mod names;
+mod own_folder;
 mod people;
 mod plan;
 mod probe;
 mod progress;
 mod project;
+mod reads;
 mod record;
+mod recording;
 mod resolve;
 mod sandbox;
 pub mod schema;
@@ -36,6 +41,8 @@ mod undo;
 pub mod validate;
 mod vault;
 mod verify;
+mod walk;
+mod whoami;
 pub mod workspace;
 
 use clap::Parser;
@@ -105,7 +112,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Demo(verb) => runtime()?.block_on(demo::run(context, verb)),
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),
-        Verb::Completions(verb) => args::completions(context, verb),
+        Verb::Completions(verb) => completions::completions(context, verb),
     }
 }
 

@@ -2,38 +2,25 @@
 //!
 //! Holds readers only (P3).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::applied;
 use super::args::{Plan, PlanFormat};
 use super::base::{self, Base};
-use super::context::{Clock, Context};
+use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::people;
 use super::project::{self, Project};
-use super::resolve::{Access, Resolver};
+use super::reads::{self, Reads, whole_seconds};
 use super::sealed::{self, Keys, Seal};
+use super::verify::checks;
 use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
-use crate::connector::{DirectoryReader, ldap};
 use crate::explain::{self, Who};
-use crate::intake::Intake;
-use crate::model::{DirectorySnapshot, Dn, Guid, Name, PeopleSnapshot};
-use crate::plan::{
-    self, DriftGroup, DriftReport, Edits, Evidence, LastWritten, Only, PlanFile, PlanInput,
-};
-use crate::{render, snapshot};
-
-/// Both sides, as read.
-pub(crate) struct Reads {
-    pub(crate) people: BTreeMap<Name, PeopleSnapshot>,
-    pub(crate) directories: BTreeMap<Name, DirectorySnapshot>,
-}
+use crate::model::Dn;
+use crate::plan::{self, Edits, Evidence, Only, PlanFile, PlanInput};
+use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
@@ -62,19 +49,22 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .map(|path| self::last_good(context, &project, path))
         .transpose()?;
     let since = applied::load(context, &project, &verb.since)?;
+    if let Some(dir) = &verb.record {
+        reads::check_recording(&project, dir)?;
+    }
     let reads = match &verb.from {
-        Some(dir) => recorded(context, &project, dir)?,
+        Some(dir) => reads::recorded(context, &project, dir)?,
         None => {
             let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
             let earlier = base.iter().filter_map(|base| base.config.as_ref());
             let earlier: Vec<_> = earlier
                 .chain(since.iter().map(|since| &since.config))
                 .collect();
-            read_for(context, &project, &earlier, &run).await?
+            reads::read_for(context, &project, &earlier, &run).await?
         }
     };
     if let Some(dir) = &verb.record {
-        record(&reads, dir, seal)?;
+        reads::record(&reads, dir, seal)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
     let zone = project.zone()?;
@@ -320,7 +310,7 @@ impl Asked<'_> {
 fn last_good(context: &Context, project: &Project, path: &Path) -> Result<PlanFile, Failure> {
     let bytes = sealed::read(context, Keys::Of(project), path)?;
     plan::read(&bytes).map_err(|error| {
-        Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(
+        super::show::refused(path, &bytes, &error).help(
             "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
         )
     })
@@ -343,283 +333,6 @@ pub(crate) fn refusal(error: plan::PlanError) -> Failure {
     .help("correct the values in HaloITSM, or change the rule in a reviewed commit");
     failure.messages.extend(people);
     failure
-}
-
-/// Reads every source and every target of the project, all at the same time.
-pub(crate) async fn read(
-    context: &Context,
-    project: &Project,
-    run: &RunSettings,
-) -> Result<Reads, Failure> {
-    read_for(context, project, &[], run).await
-}
-
-/// As [`read`]; of the directory also what other configurations need.
-pub(crate) async fn read_for(
-    context: &Context,
-    project: &Project,
-    others: &[&Config],
-    run: &RunSettings,
-) -> Result<Reads, Failure> {
-    let mut resolver = Resolver::new(&context.environment, &project.root);
-    let now = context.clock.clone();
-    let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
-    let zone = project.zone()?;
-    let mut sources = Vec::new();
-    for source in project.config.sources.values() {
-        let settings = resolver.source(source, clock.clone());
-        sources.extend(settings.map(|settings| (source, settings)));
-    }
-    let mut targets = Vec::new();
-    let mut requests = plan::requests(&project.config);
-    for (name, more) in others.iter().flat_map(|config| plan::requests(config)) {
-        if let Some(request) = requests.get_mut(&name) {
-            request.add(more);
-        }
-    }
-    for directory in project.config.directories.values() {
-        let settings = resolver.directory(directory, Access::Read);
-        targets.extend(settings.map(|settings| (directory.name.clone(), settings)));
-    }
-    resolver.finish()?;
-
-    let people =
-        futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
-            let intake = Intake::compile(source, &zone).map_err(|_| {
-                Failure::new(
-                    Exit::InvalidConfiguration,
-                    "a source's fields cannot be compiled",
-                )
-            })?;
-            let settings = people::prepare(&project.config, source, &intake, settings);
-            let read = people::read(context, &source.name, &intake, settings, run).await?;
-            Ok::<_, Failure>((source.name.clone(), read))
-        }));
-    let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
-        let request = requests.remove(&name).unwrap_or_default();
-        let clock = clock.clone();
-        async move {
-            let started = Instant::now();
-            let reader = ldap::LdapReader::connect(settings, clock).await?;
-            let read = reader.read_directory(&request).await?;
-            context.printer.note(&format!(
-                "read {name}: {} objects in {:.1} s",
-                read.objects.len(),
-                started.elapsed().as_secs_f64()
-            ));
-            Ok::<_, Failure>((name, read))
-        }
-    }));
-    // Join, not try_join: when both systems fail, both are reported.
-    let (people, directories) = tokio::join!(people, directories);
-    match (people, directories) {
-        (Ok(people), Ok(directories)) => Ok(Reads {
-            people: people.into_iter().collect(),
-            directories: directories.into_iter().collect(),
-        }),
-        (Err(mut first), Err(second)) => {
-            first.messages.extend(second.messages);
-            first.help = first.help.or(second.help);
-            Err(first)
-        }
-        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
-    }
-}
-
-/// Adds when edits, and what may be one, were made. Of single accounts, and only of those that differ.
-pub(crate) async fn date(
-    context: &Context,
-    project: &Project,
-    report: &mut DriftReport,
-) -> Result<(), Failure> {
-    let mut wanted: BTreeMap<Name, BTreeMap<Guid, BTreeSet<String>>> = BTreeMap::new();
-    let may_be = |group| matches!(group, DriftGroup::Edited | DriftGroup::Undetermined);
-    // Who is in a group since when is told of no attribute of its own.
-    let differences = report.differences.iter();
-    for one in differences.filter(|one| may_be(one.group) && one.what != "member") {
-        if let Some(guid) = one.object.guid {
-            let of_target = wanted.entry(one.target.clone()).or_default();
-            of_target.entry(guid).or_default().insert(one.what.clone());
-        }
-    }
-    let mut resolver = Resolver::new(&context.environment, &project.root);
-    let mut targets = Vec::new();
-    for (name, wanted) in wanted {
-        if let Some(directory) = project.config.directories.get(&name) {
-            let settings = resolver.directory(directory, Access::Read);
-            targets.extend(settings.map(|settings| (name, settings, wanted)));
-        }
-    }
-    resolver.finish()?;
-    for (name, settings, wanted) in targets {
-        let now = context.clock.clone();
-        let clock: Clock = Arc::new(move || whole_seconds(now()));
-        let asked = async {
-            let reader = ldap::LdapReader::connect(settings, clock).await?;
-            reader.last_writes(&wanted).await
-        };
-        match asked.await {
-            Ok(writes) => {
-                let differences = report.differences.iter_mut();
-                for one in differences.filter(|one| may_be(one.group) && one.target == name) {
-                    let key = one.object.guid.map(|guid| (guid, one.what.clone()));
-                    let last = key.and_then(|key| writes.get(&key));
-                    one.written = last.map(|last| LastWritten {
-                        at: last.at,
-                        controller: last.controller.clone(),
-                    });
-                }
-            }
-            Err(error) => context.printer.note(&format!(
-                "warning: {name} does not tell when edits were made: {error}"
-            )),
-        }
-    }
-    Ok(())
-}
-
-/// Nobody judges a condition by fractions of a second, and reviewers read these moments.
-pub(crate) fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
-    let trunc = jiff::TimestampRound::new()
-        .smallest(jiff::Unit::Second)
-        .mode(jiff::RoundMode::Trunc);
-    moment.round(trunc).unwrap_or(moment)
-}
-
-impl Reads {
-    pub(crate) fn latest(&self) -> Option<jiff::Timestamp> {
-        let people = self.people.values().map(|read| read.header.read_at);
-        let directories = self.directories.values().map(|read| read.header.read_at);
-        people.chain(directories).max()
-    }
-}
-
-/// Reads kept by `--record`.
-pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Result<Reads, Failure> {
-    let people = |name: &Name| {
-        let read = recorded_people(context, project, dir, name)?;
-        Ok::<_, Failure>((name.clone(), read))
-    };
-    let directory = |name: &Name| {
-        let read = recorded_directory(context, project, dir, name)?;
-        Ok::<_, Failure>((name.clone(), read))
-    };
-    let (people, directories) = rayon::join(
-        || {
-            project
-                .config
-                .sources
-                .keys()
-                .map(people)
-                .collect::<Result<_, _>>()
-        },
-        || {
-            project
-                .config
-                .directories
-                .keys()
-                .map(directory)
-                .collect::<Result<_, _>>()
-        },
-    );
-    Ok(Reads {
-        people: people?,
-        directories: directories?,
-    })
-}
-
-/// The read of a directory kept by `--record`.
-pub(crate) fn recorded_directory(
-    context: &Context,
-    project: &Project,
-    dir: &Path,
-    name: &Name,
-) -> Result<DirectorySnapshot, Failure> {
-    let path = dir.join(directory_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
-    let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
-    let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
-    if distinct != objects {
-        return Err(shortened(&path, distinct, objects));
-    }
-    Ok(read)
-}
-
-/// The people of a recording.
-pub(crate) fn recorded_people(
-    context: &Context,
-    project: &Project,
-    dir: &Path,
-    name: &Name,
-) -> Result<PeopleSnapshot, Failure> {
-    let path = dir.join(people_file(name));
-    let bytes = sealed::read(context, Keys::Of(project), &path)?;
-    let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
-    let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
-    let distinct = read.header.completeness.distinct;
-    if distinct < people || distinct > people + rejected {
-        return Err(shortened(&path, distinct, people + rejected));
-    }
-    Ok(read)
-}
-
-fn parse_failure(path: &Path, error: snapshot::SnapshotError) -> Failure {
-    Failure::new(
-        Exit::InvalidConfiguration,
-        format!("{}: {error}", path.display()),
-    )
-    .help("record the reads again with `halosync plan --record DIR`")
-}
-
-/// A recording whose lines are not those its proof was made of proves nothing.
-fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
-    Failure::new(
-        Exit::Unavailable,
-        format!(
-            "{}: its head proves a read of {proven}, and {found} stand in it; lines are missing or added",
-            path.display()
-        ),
-    )
-    .help("record the reads again with `halosync plan --record DIR`")
-}
-
-pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
-    for (name, read) in &reads.people {
-        record_file(&dir.join(people_file(name)), seal, |out| {
-            snapshot::write_people(read, out)
-        })?;
-    }
-    for (name, read) in &reads.directories {
-        record_file(&dir.join(directory_file(name)), seal, |out| {
-            snapshot::write_directory(read, out)
-        })?;
-    }
-    Ok(())
-}
-
-fn record_file(
-    path: &Path,
-    seal: Option<&Seal>,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), Failure> {
-    let written = (|| {
-        let mut out = std::io::BufWriter::new(super::files::private_file(path)?);
-        match seal {
-            Some(seal) => out = seal.stream(out, write)?,
-            None => write(&mut out)?,
-        }
-        out.flush()
-    })();
-    written.map_err(|error| Failure::file("write", path, &error))
-}
-
-fn people_file(name: &Name) -> String {
-    format!("{name}.people.jsonl")
-}
-
-fn directory_file(name: &Name) -> String {
-    format!("{name}.directory.jsonl")
 }
 
 fn print(
@@ -651,14 +364,29 @@ pub(crate) fn show(
     context.printer.result(&text)?;
     if let Some(out) = out {
         context.printer.note(&format!(
-            "plan written to {}{}\napply it with: halosync apply {} --expect-digest {}",
+            "plan written to {}{}\n{}",
             out.display(),
             seal.map_or_else(String::new, |seal| format!(", sealed to {}", seal.to())),
-            out.display(),
-            file.digest
+            next_step(context, out, file)
         ));
     }
     Ok(())
+}
+
+/// How to apply a plan, or why it cannot be.
+fn next_step(context: &Context, out: &Path, file: &PlanFile) -> String {
+    if let Some(refusal) = checks::untimely(context, file) {
+        let help = refusal.help.unwrap_or_default();
+        return format!("apply refuses it: {}; {help}", refusal.messages.join("; "));
+    }
+    if file.content.changes.is_empty() {
+        return "there is nothing to apply".to_owned();
+    }
+    format!(
+        "apply it with: halosync apply {} --expect-digest {}",
+        out.display(),
+        file.digest
+    )
 }
 
 fn exit(verb: &Plan, file: &PlanFile) -> Exit {

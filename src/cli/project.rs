@@ -8,7 +8,7 @@ use super::args::ProjectArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::workspace::Workspace;
+use super::workspace::{Workspace, WorkspaceError};
 use crate::config::diagnostic::Severity;
 use crate::config::{Config, codes};
 use crate::render::diagnostics::{self, Format};
@@ -93,7 +93,13 @@ pub(crate) fn open(context: &Context, arguments: &ProjectArgs) -> Result<Workspa
         if let Some(cause) = std::error::Error::source(&error) {
             message.push_str(&format!(": {cause}"));
         }
-        Failure::new(Exit::InvalidConfiguration, message)
+        // A directory that is named and is not there is no configuration that is wrong.
+        let is_misnamed = arguments.dir.is_some() && matches!(error, WorkspaceError::Read { .. });
+        let exit = match is_misnamed {
+            true => Exit::Usage,
+            false => Exit::InvalidConfiguration,
+        };
+        Failure::new(exit, message)
             .help("run in a project (a folder with halosync.yaml), or name one with --project; examples/acme is one to start from")
     })
 }

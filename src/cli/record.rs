@@ -11,7 +11,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::project::Project;
-use super::{plan, project, workspace};
+use super::{plan, project, reads, walk};
 use crate::config::API_VERSION;
 use crate::model::Name;
 use crate::testing::{self, NotRecorded, Reads, Recorded};
@@ -34,16 +34,16 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
     let project = project::load(context, &verb.project)?;
     check_place(context, &project, verb)?;
     let reads = match &verb.from {
-        Some(dir) => plan::recorded(context, &project, dir)?,
+        Some(dir) => reads::recorded(context, &project, dir)?,
         None => {
             let run = plan::run_settings(context, verb.max_requests, verb.cache.as_deref());
-            plan::read(context, &project, &run).await?
+            reads::read(context, &project, &run).await?
         }
     };
     let as_of = verb
         .as_of
         .or_else(|| reads.latest())
-        .unwrap_or_else(|| plan::whole_seconds(context.now()));
+        .unwrap_or_else(|| reads::whole_seconds(context.now()));
     let shift = verb.redact.then(|| -7 * rand::random_range(1..=MOST_WEEKS));
     let recorded = testing::record(
         &project.config,
@@ -116,7 +116,7 @@ fn check_place(context: &Context, project: &Project, verb: &Test) -> Result<(), 
         context.printer.complain(&format!("warning: {message}"));
     }
     let Some(out) = &verb.out else { return Ok(()) };
-    let loads = workspace::loads(
+    let loads = walk::loads(
         &project.root,
         &project.config.project.spec.include,
         &context.current_dir.join(out),

@@ -81,8 +81,11 @@ impl<'a> Resolver<'a> {
         match files::read(&path, most) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                self.problems
-                    .push(format!("cannot read {}: {error} ({place})", path.display()));
+                self.problems.push(format!(
+                    "cannot read {}: {} ({place})",
+                    path.display(),
+                    super::failure::why(&error)
+                ));
                 None
             }
         }

@@ -2,9 +2,10 @@
 
 use super::args::Sandbox;
 use super::context::Context;
-use super::embedded::{Embedded, OwnFolder, Population, Ports, write_project};
+use super::embedded::{Embedded, Population, Ports, write_project};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::own_folder::OwnFolder;
 
 /// Marks a folder as ours to replace.
 const MARKER: &str = ".halosync-sandbox";

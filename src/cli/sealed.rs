@@ -244,10 +244,27 @@ fn identities(
     };
     let mut resolver = Resolver::new(&context.environment, &root);
     let text = resolver.secret_lines(&secret, place);
-    resolver.finish()?;
+    // A file that was named for this run is a matter of the command line, one the project names of the project.
+    let named = context.identity.is_some();
+    if let Err(failure) = resolver.finish() {
+        return Err(match named {
+            true => Failure {
+                exit: Exit::Usage,
+                ..failure
+            }
+            .help(format!(
+                "name the file with the age secret key, as `age-keygen` writes it, with --identity or {IDENTITY_VARIABLE}"
+            )),
+            false => failure,
+        });
+    }
     text.map_or_else(|| Ok(Vec::new()), |text| parse(&text))
         .map_err(|why| {
-            Failure::new(Exit::Usage, format!("{place}: {why}"))
+            let exit = match named {
+                true => Exit::Usage,
+                false => Exit::InvalidConfiguration,
+            };
+            Failure::new(exit, format!("{place}: {why}"))
                 .help("it is to be a file as `age-keygen` writes it")
         })
 }

@@ -62,7 +62,7 @@ pub(crate) fn read(
     path: &Path,
 ) -> Result<PlanFile, Failure> {
     let bytes = sealed::read(context, Keys::At(project), path)?;
-    plan::read(&bytes).map_err(|error| refused(path, &error))
+    plan::read(&bytes).map_err(|error| refused(path, &bytes, &error))
 }
 
 /// A plan without personal data.
@@ -92,7 +92,14 @@ pub(crate) fn redacted(
 }
 
 /// Why a plan file is not used, and the way out.
-pub(crate) fn refused(path: &Path, error: &PlanReadError) -> Failure {
+pub(crate) fn refused(path: &Path, bytes: &[u8], error: &PlanReadError) -> Failure {
+    if let Some(what) = super::files::foreign(bytes) {
+        return Failure::new(
+            Exit::Rejected,
+            format!("{}: this is no plan: {what}", path.display()),
+        )
+        .help("name the file that `halosync plan --out` wrote");
+    }
     let newer = matches!(error, PlanReadError::UnknownFormat { found }
         if FormatAge::of(found, plan::FORMAT) == FormatAge::Newer);
     Failure::new(Exit::Rejected, format!("{}: {error}", path.display())).help(if newer {

@@ -14,8 +14,9 @@ use super::args::Undo;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::{Reads, exit_of, record, recorded_directory, refusal, show, whole_seconds};
+use super::plan::{exit_of, refusal, show};
 use super::project::{self, Project};
+use super::reads::{Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use crate::apply::{History, JournalError, Step};
@@ -62,6 +63,9 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         .help("declare `sealing` in halosync.yaml again; nothing was read"));
     }
     let seal = seal.as_ref();
+    if let Some(dir) = &verb.record {
+        check_recording(&project, dir)?;
+    }
     let directories = match &verb.from {
         Some(dir) => recorded(context, &project, dir, &undone)?,
         None => read(context, &project, &undone, &deeds).await?,

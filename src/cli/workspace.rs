@@ -8,8 +8,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-
+use super::walk::{MAX_ENTRIES, MAX_FILES, Walk, glob, globs, relative_to_root};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::{self, DataError, IncludePattern, InputFile, Loaded, MAX_FILE_BYTES, codes};
 use crate::model::Location;
@@ -17,15 +16,8 @@ use crate::model::Location;
 /// Name of the project's own file.
 pub const PROJECT_FILE: &str = "halosync.yaml";
 
-/// Most files a project has.
-const MAX_FILES: usize = 10_000;
-/// Most folder entries looked at.
-const MAX_ENTRIES: usize = 500_000;
 /// How much of a file that no pattern matches is looked at, in bytes.
 const HEAD: u64 = 4096;
-/// Deepest folder looked into.
-const MAX_FOLDERS: usize = 32;
-
 /// Why there is no project to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
@@ -277,156 +269,6 @@ fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
         })
 }
 
-/// Whether a file of this path would be among the project's files, if it were there.
-pub(crate) fn loads(root: &Path, include: &[String], path: &Path) -> bool {
-    // Links are resolved as those of the root were; the file itself need not exist.
-    let Some((folder, name)) = path.parent().zip(path.file_name()) else {
-        return false;
-    };
-    let Ok(folder) = fs::canonicalize(folder) else {
-        return false;
-    };
-    let full = folder.join(name);
-    let Ok(below) = full.strip_prefix(root) else {
-        return false;
-    };
-    let parts: Option<Vec<&str>> = below
-        .components()
-        .map(|part| part.as_os_str().to_str())
-        .collect();
-    let Some(parts) = parts else { return false };
-    let entered = parts
-        .iter()
-        .all(|part| !part.starts_with('.') && !matches!(*part, "target" | "node_modules"));
-    entered
-        && parts.len() <= MAX_FOLDERS + 1
-        && include
-            .iter()
-            .filter_map(|pattern| glob(pattern))
-            .any(|glob| glob.compile_matcher().is_match(parts.join("/")))
-}
-
-/// Patterns that are none are left out; checking the project reports them.
-fn globs(patterns: &[IncludePattern]) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        if let Some(glob) = glob(&pattern.text) {
-            set.add(glob);
-        }
-    }
-    set.build().unwrap_or_else(|_| GlobSet::empty())
-}
-
-fn glob(pattern: &str) -> Option<globset::Glob> {
-    GlobBuilder::new(relative_to_root(pattern))
-        .literal_separator(true)
-        .build()
-        .ok()
-}
-
-fn relative_to_root(pattern: &str) -> &str {
-    pattern.strip_prefix("./").unwrap_or(pattern)
-}
-
-struct Walk<'a> {
-    root: &'a Path,
-    include: &'a GlobSet,
-    found: BTreeMap<String, PathBuf>,
-    /// YAML files that no pattern matches.
-    others: BTreeMap<String, PathBuf>,
-    entries: usize,
-    full: bool,
-    troubles: Vec<(String, String)>,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
-        if depth > MAX_FOLDERS {
-            return Ok(());
-        }
-        let mut entries: Vec<fs::DirEntry> = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            self.entries += 1;
-            if self.entries > MAX_ENTRIES {
-                self.full = true;
-                return Ok(());
-            }
-            entries.push(entry?);
-        }
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            if self.full {
-                return Ok(());
-            }
-            let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
-                continue;
-            };
-            let path = entry.path();
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                if !matches!(name, "target" | "node_modules")
-                    && let Err(error) = self.folder(&path, depth + 1)
-                {
-                    self.trouble(&path, &format!("the folder cannot be listed: {error}"));
-                }
-            } else if kind.is_file() || (kind.is_symlink() && self.leads_inside(&path)) {
-                self.file(&path);
-            } else if let Some(name) = self.relative(&path)
-                && self.include.is_match(&name)
-            {
-                let why = if kind.is_symlink() {
-                    "the link leads to nothing, or out of the project"
-                } else {
-                    "it is not a file"
-                };
-                self.trouble(&path, why);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a link leads to a file of this project. Folders behind links are not entered.
-    fn leads_inside(&self, path: &Path) -> bool {
-        fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root) && real.is_file())
-    }
-
-    /// Path below the root with `/` as separator; `None` when it is not UTF-8.
-    fn relative(&self, path: &Path) -> Option<String> {
-        let parts = path
-            .strip_prefix(self.root)
-            .ok()?
-            .components()
-            .map(|part| part.as_os_str().to_str())
-            .collect::<Option<Vec<&str>>>()?;
-        Some(parts.join("/"))
-    }
-
-    /// Notes what keeps a file or folder of the project from being read: rules must not get lost silently.
-    fn trouble(&mut self, path: &Path, why: &str) {
-        if let Some(name) = self.relative(path) {
-            self.troubles.push((name, why.to_owned()));
-        }
-    }
-
-    fn file(&mut self, path: &Path) {
-        let Some(name) = self.relative(path) else {
-            return;
-        };
-        if self.include.is_match(&name) {
-            if self.found.len() >= MAX_FILES {
-                self.full = true;
-            } else {
-                self.found.insert(name, path.to_owned());
-            }
-        } else if (name.ends_with(".yaml") || name.ends_with(".yml"))
-            && self.others.len() < MAX_FILES
-        {
-            self.others.insert(name, path.to_owned());
-        }
-    }
-}
-
 fn read_bounded(path: &Path) -> Result<Vec<u8>, DataError> {
     let from = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => DataError::Missing,
@@ -469,6 +311,7 @@ fn read_data(root: &Path, path: &str) -> Result<Vec<u8>, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::walk::loads;
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);

@@ -90,6 +90,20 @@ pub(crate) fn quoted(name: &str) -> String {
     }
 }
 
+/// Why a text is no date: written like one there is a day missing in the calendar.
+pub(crate) fn no_date(text: &str) -> String {
+    let like = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if like {
+        format!("there is no day {}", quoted(text))
+    } else {
+        format!("{} is not a date", quoted(text))
+    }
+}
+
 /// `a`, `b` and `c` for messages.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(quoted).collect();

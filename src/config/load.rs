@@ -1,6 +1,6 @@
 //! From the bytes of files to a configuration, or to everything that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::{
     API_VERSION, Config, DataError, Document, FileDigest, InputFile, Loaded, LoadedTable, codes,
     diagnostic, secrets,
 };
-use crate::model::Name;
+use crate::model::{Location, Name};
 
 /// Loads a configuration: reads every file, checks everything, and gives either the whole or all that is wrong.
 ///
@@ -71,6 +71,14 @@ pub fn load_found(
         assemble(set, rows, digests, signer_files)
     };
     let mut diagnostics = report.diagnostics;
+    // What is refused as it stands need not be put in quotes for readers that would refuse it otherwise.
+    let refused: HashSet<Option<Location>> = diagnostics
+        .iter()
+        .filter(|one| REFUSED.contains(&one.code))
+        .map(|one| one.location.clone())
+        .collect();
+    diagnostics
+        .retain(|one| one.code != codes::READERS_DISAGREE || !refused.contains(&one.location));
     diagnostic::sort(&mut diagnostics);
     let sources: BTreeMap<Arc<str>, Arc<str>> = texts
         .into_iter()
@@ -93,6 +101,13 @@ pub fn load_found(
         sources,
     }
 }
+
+/// Codes of values that are refused whatever a reader makes of them.
+const REFUSED: [&str; 3] = [
+    codes::BAD_PERCENTAGE,
+    codes::OUT_OF_RANGE,
+    codes::WRONG_TYPE,
+];
 
 /// A file's text and what of it must not be shown.
 struct Text {

@@ -141,8 +141,12 @@ fn collect(
                     },
                     _ => true,
                 };
+                // How long passwords are made is no password, whatever stands there.
+                let is_length = pointer == "/spec/initialPassword/length";
                 let hidden = if described {
                     member == "value"
+                } else if is_length {
+                    false
                 } else {
                     secret && !reference
                 };

@@ -289,12 +289,14 @@ impl<'a> Run<'a> {
         let row = switch.rows.iter().find(|(known, _)| **known == *key);
         match row.map(|(_, value)| value).or(switch.other.as_ref()) {
             Some(value) => self.eval(value),
-            None => Err(failed(format!(
-                "{} is not among what `switch` names",
-                shown(&key)
-            ))),
+            None => Err(failed(not_named(&key))),
         }
     }
+}
+
+/// Why a `switch` gives nothing.
+pub(super) fn not_named(key: &str) -> String {
+    format!("{} is not among what `switch` names", shown(key))
 }
 
 /// A part of a text, borrowed where the text is.

@@ -44,6 +44,13 @@ pub(super) fn failed(message: impl Into<String>) -> Stop {
     }))
 }
 
+/// Why there is no result, and the way out.
+pub(super) const DIVIDED_BY_NOTHING: &str =
+    "a division by zero; ask first, as in `a // b if b != 0 else 0`";
+/// Why there is no result: numbers have 64 bits and a sign.
+pub(super) const BEYOND_NUMBERS: &str =
+    "is beyond the numbers there are: -9223372036854775808 to 9223372036854775807";
+
 /// What is done to values before they are put into a template's text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
@@ -343,6 +350,10 @@ impl<'a> Run<'a> {
             Expr::In(needle, place) => Value::Boolean(self.contains(needle, place)?),
             Expr::Arithmetic(operation, left, right) => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
+                let divides = matches!(operation, Arithmetic::Divide | Arithmetic::Remainder);
+                if divides && right == 0 {
+                    return Err(failed(DIVIDED_BY_NOTHING));
+                }
                 let result = match operation {
                     Arithmetic::Add => left.checked_add(right),
                     Arithmetic::Subtract => left.checked_sub(right),
@@ -350,9 +361,12 @@ impl<'a> Run<'a> {
                     Arithmetic::Divide => floor_div(left, right),
                     Arithmetic::Remainder => floor_rem(left, right),
                 };
-                Value::Integer(
-                    result.ok_or_else(|| failed("the result is not a number that fits"))?,
-                )
+                Value::Integer(result.ok_or_else(|| {
+                    failed(format!(
+                        "{left} {} {right} {BEYOND_NUMBERS}",
+                        operation.sign()
+                    ))
+                })?)
             }
             Expr::Join(left, right) => {
                 let mut joined = Bounded::default();

@@ -103,6 +103,19 @@ pub(super) enum Arithmetic {
     Remainder,
 }
 
+impl Arithmetic {
+    /// As it is written.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "//",
+            Self::Remainder => "%",
+        }
+    }
+}
+
 /// A filter or test with its arguments.
 #[derive(Debug, Clone)]
 pub(super) enum Op {

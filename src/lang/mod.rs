@@ -14,6 +14,7 @@
 
 mod apply;
 mod arguments;
+mod certain;
 mod compile;
 mod dates;
 mod encodings;
@@ -47,6 +48,7 @@ use compact_str::CompactString;
 
 use crate::model::{Fact, FactType, FieldIndex, Name, Person};
 
+pub use certain::Failures;
 pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
 pub use names::closest;

@@ -15,6 +15,8 @@ const MOST_TOKENS: usize = 2_000;
 const MOST_TOKENS_AT_ONCE: usize = 400;
 const MOST_BRACKETS: usize = 24;
 const MOST_CONDITIONS: usize = 48;
+/// The way out of all of them.
+const SPLIT: &str = "split it: let the source compute a part of it as a field of its own, or move the decision into a lookup table";
 
 pub(super) fn template(text: &str) -> Result<ast::Stmt<'_>, LangError> {
     count(text, false)?;
@@ -46,14 +48,18 @@ pub(super) fn expression(text: &str) -> Result<ast::Expr<'_>, LangError> {
 
 /// Refuses texts too long or too deep to be parsed safely.
 fn count(text: &str, in_expression: bool) -> Result<(), LangError> {
-    let too_long = |what: &str, range: Range<usize>| LangError {
+    let too_long = |message: String, range: Range<usize>| LangError {
         code: "language-too-long",
-        message: format!("this is too {what}"),
-        help: Some("split it, or move the decision into a lookup table".to_owned()),
+        message,
+        help: Some(SPLIT.to_owned()),
         range: within(text, range),
     };
     if text.len() > LONGEST_TEXT {
-        return Err(too_long("long", 0..text.len()));
+        let message = format!(
+            "this has {} bytes, and {LONGEST_TEXT} is the most",
+            text.len()
+        );
+        return Err(too_long(message, 0..text.len()));
     }
     let mut tokenizer = Tokenizer::new(text, "template", in_expression, SyntaxConfig::default());
     let (mut total, mut at_once, mut brackets, mut conditions) = (0, 0, 0_usize, 0);
@@ -75,24 +81,35 @@ fn count(text: &str, in_expression: bool) -> Result<(), LangError> {
             Token::Ident("if" | "elif") => conditions += 1,
             _ => {}
         }
-        if total > MOST_TOKENS || at_once > MOST_TOKENS_AT_ONCE {
-            return Err(too_long("long", range));
-        }
-        if brackets > MOST_BRACKETS {
-            return Err(too_long("deeply nested", range));
-        }
-        if conditions > MOST_CONDITIONS {
-            return Err(too_long("long: it has too many conditions", range));
-        }
+        let exceeded = if total > MOST_TOKENS {
+            format!("this is too long: more than {MOST_TOKENS} names, values and signs")
+        } else if at_once > MOST_TOKENS_AT_ONCE {
+            format!(
+                "this is too long: more than {MOST_TOKENS_AT_ONCE} names, values and signs in one expression"
+            )
+        } else if brackets > MOST_BRACKETS {
+            format!("this is nested too deeply: more than {MOST_BRACKETS} brackets are open here")
+        } else if conditions > MOST_CONDITIONS {
+            format!("this is too long: more than {MOST_CONDITIONS} conditions")
+        } else {
+            continue;
+        };
+        return Err(too_long(exceeded, range));
     }
 }
 
 fn syntax_error(text: &str, error: &minijinja::Error) -> LangError {
-    let message = error
-        .detail()
-        .unwrap_or("this cannot be read")
-        .replace("template exceeds", "this exceeds");
+    let message = error.detail().unwrap_or("this cannot be read").to_owned();
     let range = error.range().unwrap_or(0..text.len());
+    // The parser has a bound of its own for what is nested without brackets.
+    if message.starts_with("template exceeds") {
+        return LangError {
+            code: "language-too-long",
+            message: "this is nested too deeply".to_owned(),
+            help: Some(SPLIT.to_owned()),
+            range: within(text, range),
+        };
+    }
     LangError {
         code: "language-syntax",
         help: Some(way_out(text, &message, &range).to_owned()),

@@ -205,7 +205,7 @@ fn count(expr: &Expr) -> usize {
 }
 
 /// The expressions an expression is made of, arguments of functions included.
-fn parts(expr: &Expr) -> Vec<&Expr> {
+pub(super) fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::List(items) | Expr::Extreme { of: items, .. } => items.iter().collect(),
         Expr::Not(inner)
@@ -238,7 +238,8 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-fn arguments(op: &Op) -> Vec<&Expr> {
+/// The expressions given to a filter or test.
+pub(super) fn arguments(op: &Op) -> Vec<&Expr> {
     match op {
         Op::Left(one)
         | Op::Right(one)

@@ -1,6 +1,7 @@
 //! Makes a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -8,32 +9,21 @@ use super::approvals;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
 use super::drift::{Edits, Evidence};
-use super::exceptions::Exceptions;
 use super::guards::Guards;
-use super::links::Links;
 use super::order;
-use super::people::Side;
 use super::planning::Planning;
-use super::quality::{self, Judged};
-use super::records::{self, Records};
+use super::quality;
+use super::reads::{proofs, record_reads, warn_of_reads};
+use super::records;
+use super::sides::{Compiling, Judgements};
 use super::target::Target;
 use super::trace::Trace;
-use super::wishes::GroupRule;
-use super::{
-    Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, ReadOfDirectory, ReadOfPeople, RuleIndex,
-    SinceApplied,
-};
+use super::{Action, Counts, Inputs, LastGoodPlan, Plan, PlanFile, RuleIndex, SinceApplied};
 use crate::config::{Config, Document, kinds, parse_duration};
-use std::sync::Arc;
-
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
-use crate::lifecycle::{Compiler, Lifecycle, NotCompiled, RuleBook, RuleId};
-use crate::mapping::Mapping;
-use crate::model::{
-    DirectorySnapshot, Guid, JoinedRead, Location, Name, PeopleSnapshot, Person, PersonKey, Verdict,
-};
-use crate::policy::{LastGoodRead, Proof, judge, warning};
-use crate::snapshot::{directory_digest, people_digest};
+use crate::lifecycle::{NotCompiled, RuleBook, RuleId};
+use crate::model::{DirectorySnapshot, Guid, Location, Name, PeopleSnapshot, Person, PersonKey};
+use crate::policy::{Proof, warning};
 
 /// Everything a plan is made from.
 #[derive(Debug, Clone)]
@@ -421,13 +411,6 @@ fn make(
     Ok(plan)
 }
 
-/// What is known of the people of each source, whatever the target.
-#[derive(Clone, Copy)]
-struct Judgements<'a> {
-    quality: &'a BTreeMap<Name, Judged>,
-    records: &'a BTreeMap<Name, Records>,
-}
-
 /// Finds everybody's state and account in every target that has mappings, and judges the reads as far as each can.
 fn prepare<'a>(
     input: &PlanInput<'a>,
@@ -498,12 +481,7 @@ pub fn tables(config: &Config) -> Tables {
             let data = TableData {
                 rows: table.rows.clone(),
                 case_sensitive: spec.case_sensitive,
-                unmapped: match &spec.unmapped {
-                    kinds::Unmapped::Hold => Unmapped::Hold,
-                    kinds::Unmapped::Report => Unmapped::Report,
-                    kinds::Unmapped::Same => Unmapped::Same,
-                    kinds::Unmapped::Use(value) => Unmapped::Use(value.clone()),
-                },
+                unmapped: Unmapped::from(&spec.unmapped),
             };
             (name.clone(), data)
         })
@@ -530,252 +508,4 @@ pub(super) fn valid_until(config: &Config, moment: &Moment) -> Result<jiff::Time
     let duration = parse_duration(text).map_err(|_| wrong())?;
     let until = moment.as_of.timestamp().checked_add(duration);
     until.map_err(|_| wrong())
-}
-
-struct Compiling<'c, 'a> {
-    input: &'c PlanInput<'a>,
-    tables: &'c BTreeSet<Name>,
-    book: &'c mut RuleBook,
-    judged: Judgements<'a>,
-    moment: &'a Moment,
-}
-
-impl<'a> Compiling<'_, 'a> {
-    fn side(
-        &mut self,
-        name: &str,
-        number: u16,
-        directory: &Document<kinds::ActiveDirectory>,
-        snapshot: &DirectorySnapshot,
-        mappings: &[&Document<kinds::Mapping>],
-    ) -> Result<(Side<'a>, Vec<GroupRule>), PlanError> {
-        let config = self.input.config;
-        let source = config
-            .sources
-            .get(name)
-            .ok_or_else(|| PlanError::NoSource {
-                source_name: name.to_owned(),
-            })?;
-        let people = self
-            .input
-            .people
-            .get(name)
-            .ok_or_else(|| PlanError::NoPeople {
-                source_name: source.name.clone(),
-            })?;
-        let states: Vec<_> = config
-            .lifecycles
-            .values()
-            .filter(|doc| doc.spec.source == name && doc.spec.target == directory.name.as_str())
-            .collect();
-        let [states] = states.as_slice() else {
-            return Err(PlanError::Lifecycle {
-                source_name: source.name.clone(),
-                target: directory.name.clone(),
-                count: states.len(),
-            });
-        };
-        let mut compiler = Compiler::new(&people.header, self.tables, self.book);
-        let lifecycle = Lifecycle::compile(states, &mut compiler)?;
-        let templates: Vec<_> = config.templates.values().collect();
-        let mut compiled = Vec::new();
-        for mapping in mappings.iter().filter(|doc| doc.spec.source == name) {
-            let mut mapping = Mapping::compile(
-                mapping,
-                &templates,
-                &lifecycle,
-                states,
-                &snapshot.header,
-                &mut compiler,
-            )?;
-            mapping.keep_stamps(directory, &lifecycle, &snapshot.header, &mut compiler)?;
-            compiled.push(mapping);
-        }
-        let mut rules = Vec::new();
-        for groups in config
-            .groups
-            .values()
-            .filter(|doc| doc.spec.source == name && doc.spec.target == directory.name.as_str())
-        {
-            rules.extend(GroupRule::compile(groups, number, &mut compiler)?);
-        }
-        let quality = self.judged.quality.get(name);
-        let records = self.judged.records.get(name);
-        let mut side = Side::new(
-            source,
-            people,
-            lifecycle,
-            compiled,
-            self.moment,
-            quality,
-            records,
-        );
-        let of_pair = |of_source: &str, of_target: &str| {
-            of_source == name && of_target == directory.name.as_str()
-        };
-        let links = config.links.values();
-        side.links = Links::compile(
-            links.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
-            people,
-            records,
-            &mut compiler,
-        );
-        let exceptions = config.exceptions.values();
-        side.exceptions = Exceptions::compile(
-            exceptions.filter(|doc| of_pair(&doc.spec.source, &doc.spec.target)),
-            people,
-            records,
-            &snapshot.header,
-            self.moment.as_of.date(),
-            &mut compiler,
-        )?;
-        Ok((side, rules))
-    }
-}
-
-/// What each read that a mapping uses proves by itself and against the last good one.
-fn proofs(input: &PlanInput<'_>) -> BTreeMap<Name, Proof> {
-    let targets = &input.config.directories;
-    let used: BTreeSet<&str> = input
-        .config
-        .mappings
-        .values()
-        .filter(|mapping| targets.contains_key(mapping.spec.target.as_str()))
-        .map(|mapping| mapping.spec.source.as_str())
-        .collect();
-    let sources = input.config.sources.values();
-    sources
-        .filter(|source| used.contains(source.name.as_str()))
-        .filter_map(|source| {
-            let people = input.people.get(&source.name)?;
-            let last_good = last_good(input, &source.name, people);
-            let proof = judge(people, &source.spec.completeness, last_good);
-            Some((source.name.clone(), proof))
-        })
-        .collect()
-}
-
-/// What the plan that was named tells of a source's last good read.
-fn last_good<'a>(
-    input: &PlanInput<'a>,
-    source: &Name,
-    people: &PeopleSnapshot,
-) -> Result<LastGoodRead<'a>, &'static str> {
-    let plan = input
-        .last_good
-        .ok_or("no plan was named with --last-good")?;
-    let read = plan.content.inputs.people.get(source);
-    let read = read.ok_or("the plan named has no read of this source")?;
-    if read.instance != people.header.instance {
-        return Err("the plan named is of another instance");
-    }
-    if !read.completeness.is_proven() {
-        return Err("the read of the plan named was not proven complete itself");
-    }
-    Ok(LastGoodRead {
-        people: read.people,
-        parts: &read.parts,
-    })
-}
-
-fn record_reads(
-    plan: &mut Plan,
-    input: &PlanInput<'_>,
-    proofs: &BTreeMap<Name, Proof>,
-    judged: &BTreeMap<Name, Judged>,
-) {
-    for (source, proof) in proofs {
-        let Some(people) = input.people.get(source) else {
-            continue;
-        };
-        plan.removals_held |= !proof.is_proven();
-        plan.inputs.people.insert(
-            source.clone(),
-            ReadOfPeople {
-                instance: people.header.instance.clone(),
-                read_at: people.header.read_at,
-                digest: people_digest(people),
-                people: people.people.len() as u64,
-                completeness: proof.completeness.clone(),
-                checks: proof.checks.clone(),
-                parts: proof.parts.clone(),
-                quality: judged.get(source).map_or_else(Vec::new, Judged::outcomes),
-            },
-        );
-    }
-    for target in plan.targets.keys() {
-        let Some(directory) = input.directories.get(target) else {
-            continue;
-        };
-        plan.removals_held |= !directory.header.completeness.is_proven();
-        plan.inputs.directories.insert(
-            target.clone(),
-            ReadOfDirectory {
-                read_at: directory.header.read_at,
-                digest: directory_digest(directory),
-                objects: directory.objects.len() as u64,
-                completeness: directory.header.completeness.clone(),
-            },
-        );
-    }
-}
-
-fn warn_of_reads(plan: &Plan, input: &PlanInput<'_>, warnings: &mut Warnings) {
-    for (source, read) in &plan.inputs.people {
-        if let Verdict::Unproven { reasons } = &read.completeness.verdict {
-            for reason in reasons {
-                warnings.add(
-                    warning::REMOVALS_HELD,
-                    format!("the read of {source} is not proven complete, every removal waits"),
-                    reason.clone(),
-                );
-            }
-        }
-        for row in input
-            .people
-            .get(source)
-            .into_iter()
-            .flat_map(|people| &people.header.rejected)
-        {
-            warnings.add(
-                warning::REJECTED_ROWS,
-                format!("rows of {source} could not become people"),
-                format!("{}: {}", row.row, row.reason),
-            );
-        }
-        if let Some(people) = input.people.get(source) {
-            warn_of_joins(source, &people.header.joined, warnings);
-        }
-    }
-}
-
-/// What joining found odd: each kind once for each endpoint, with the number there are.
-fn warn_of_joins(source: &Name, joined: &[JoinedRead], warnings: &mut Warnings) {
-    for read in joined {
-        let endpoint = &read.endpoint;
-        for (code, finding, message) in [
-            (
-                warning::JOIN_UNMATCHED,
-                &read.unmatched,
-                format!("{source}: people without a record of {endpoint}"),
-            ),
-            (
-                warning::JOIN_DUPLICATE,
-                &read.ambiguous,
-                format!("{source}: people with several records of {endpoint}"),
-            ),
-            (
-                warning::JOIN_DUPLICATE,
-                &read.duplicates,
-                format!("{source}: keys that several records of {endpoint} have"),
-            ),
-            (
-                warning::JOIN_UNUSED,
-                &read.unused,
-                format!("{source}: records of {endpoint} that belong to nobody"),
-            ),
-        ] {
-            warnings.add_counted(code, message, finding.count, &finding.examples);
-        }
-    }
 }

@@ -237,6 +237,14 @@ fn indented<T: serde::Serialize>(item: &T, out: &mut Vec<u8>) {
     let _ = item.serialize(&mut serde_json::Serializer::with_formatter(out, layout));
 }
 
+/// The parser's words without the place, which is told before them.
+fn without_place(mut message: String) -> String {
+    if let Some(at) = message.rfind(" at line ") {
+        message.truncate(at);
+    }
+    message
+}
+
 /// Reads a plan file.
 ///
 /// # Errors
@@ -252,7 +260,7 @@ pub fn read(bytes: &[u8]) -> Result<PlanFile, PlanReadError> {
     let malformed = |error: &serde_json::Error| PlanReadError::Malformed {
         line: error.line(),
         column: error.column(),
-        message: error.to_string(),
+        message: without_place(error.to_string()),
     };
     // The format first, so that a newer file is called newer and not broken.
     let head: Head = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;

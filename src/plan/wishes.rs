@@ -12,8 +12,9 @@ use rayon::prelude::*;
 
 use super::changes::Making;
 use super::draft::Draft;
-use super::moves::{Obstacle, Overlap};
+use super::moves::Obstacle;
 use super::named::{self, Unfound};
+use super::overlap::Overlap;
 use super::patterns::Pattern;
 use super::target::{CHUNK, Target};
 use super::zones::Seen;

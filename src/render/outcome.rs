@@ -201,6 +201,7 @@ fn size(changes: &[&ChangeReport]) -> String {
 fn verdict(outcome: &Outcome) -> Vec<Line> {
     let counts = outcome.counts;
     let said = match outcome.verdict {
+        Verdict::Applied if is_held(outcome) => "NOTHING DONE",
         Verdict::Applied if counts.done == 0 => "Nothing left to do: everything was as planned",
         Verdict::Applied => "Applied: everything is as planned",
         Verdict::Partial if as_asked(counts) => "Applied as far as asked for; the rest is left",
@@ -211,7 +212,8 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         Verdict::Unavailable => "NOTHING WRITTEN: a system could not be reached",
         Verdict::Denied => "NOTHING WRITTEN: access was denied",
     };
-    let sign = if outcome.verdict == Verdict::Applied || as_asked(counts) {
+    let fine = outcome.verdict == Verdict::Applied && !is_held(outcome);
+    let sign = if fine || as_asked(counts) {
         Sign::None
     } else {
         Sign::Alarm
@@ -236,14 +238,19 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         if parts.is_empty() { "" } else { ": " },
         parts.join(" · ")
     )));
+    let before = match is_held(outcome) {
+        true => "",
+        false => "stopped early: ",
+    };
     for why in &outcome.stopped {
-        lines.push(
-            Line::new(0, Sign::Alarm)
-                .own("stopped early: ")
-                .sentence(why.clone()),
-        );
+        lines.push(Line::new(0, Sign::Alarm).own(before).sentence(why.clone()));
     }
     lines
+}
+
+/// Whether there was something to do and nothing of it was in the plan.
+pub(super) fn is_held(outcome: &Outcome) -> bool {
+    outcome.changes.is_empty() && !outcome.stopped.is_empty()
 }
 
 /// Whether all that was asked for is done, and that was not everything.
@@ -500,6 +507,11 @@ fn next(outcome: &Outcome) -> Vec<Line> {
         lines.push(
             Line::head().own("plan again: conflicting objects are read anew and decided again"),
         );
+    }
+    if is_held(outcome) {
+        lines.push(Line::head().own(
+            "see to what brings this about, or let it pass once with a Waiver; then plan again",
+        ));
     }
     if outcome.verdict == Verdict::Applied && counts.done > 0 {
         lines.push(Line::head().own("plan again at any time: it should find nothing to do"));

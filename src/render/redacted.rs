@@ -391,12 +391,17 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
 /// What became of a plan, in numbers and kinds.
 pub(super) fn outcome(outcome: &Outcome) -> Report {
     let counts = &outcome.counts;
-    let sign = if outcome.verdict == Verdict::Applied {
+    let held = super::outcome::is_held(outcome);
+    let sign = if outcome.verdict == Verdict::Applied && !held {
         Sign::None
     } else {
         Sign::Alarm
     };
-    let mut first = Line::new(0, sign).strong(word(outcome.verdict));
+    let said = match held {
+        true => "nothing done: guards hold all there was to do".to_owned(),
+        false => word(outcome.verdict),
+    };
+    let mut first = Line::new(0, sign).strong(said);
     for (number, words) in [
         (counts.done, "done"),
         (counts.already_as_desired, "already as desired"),
@@ -411,7 +416,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Report {
         }
     }
     let mut lines = vec![first];
-    if !outcome.stopped.is_empty() {
+    if !outcome.stopped.is_empty() && !held {
         lines.push(Line::new(0, Sign::Alarm).own(format!(
             "Stopped early ({}); the sealed report says why",
             count(number(outcome.stopped.len()), "cause", "causes")

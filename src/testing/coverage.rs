@@ -150,7 +150,7 @@ fn notices(expect: &kinds::Expectation, rule: &WatchedRule, run: &Run) -> bool {
                 })
         }
         Role::Other => true,
-        Role::Reason => false,
+        Role::Reason | Role::Stamp => false,
     }
 }
 
@@ -259,6 +259,8 @@ enum Role {
     Group,
     /// A text for reviewers, which decides nothing.
     Reason,
+    /// Where moments are kept: a place, and no rule anybody could be an example of.
+    Stamp,
     Other,
 }
 
@@ -280,6 +282,7 @@ impl Role {
             Some("placement") => Self::Placement,
             Some("reason") => Self::Reason,
             Some("group") => Self::Group,
+            _ if steps.iter().any(|step| step == "stamp") => Self::Stamp,
             _ if steps.iter().any(|step| step == "adopt") => Self::Adoption,
             _ if steps.iter().any(|step| step == "anchor") => Self::Anchor,
             _ => Self::Other,
@@ -293,7 +296,7 @@ impl Role {
             Self::Placement => "placement".to_owned(),
             Self::Adoption => "adoption".to_owned(),
             Self::Group => "group rule".to_owned(),
-            Self::Reason => return None,
+            Self::Reason | Self::Stamp => return None,
             Self::Anchor => "anchor".to_owned(),
             Self::Other => "rule".to_owned(),
         })

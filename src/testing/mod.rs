@@ -13,6 +13,7 @@ mod compare;
 mod coverage;
 mod record;
 mod redact;
+mod settle;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -23,6 +23,18 @@ impl Run {
         );
         self
     }
+
+    /// Asserts that all of this is on standard output, showing everything when something is not.
+    #[track_caller]
+    pub(crate) fn assert_tells(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(
+                self.stdout.contains(part),
+                "{part:?} is not in\n{}",
+                self.stdout
+            );
+        }
+    }
 }
 
 /// Runs the real binary in a directory, with exactly the given environment (and `PATH`, for git).

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::args::ProbeDirectory;
 use super::super::context::Context;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::project::{self, Project};
 use super::super::resolve::{Access, Resolver};
+use super::args::ProbeDirectory;
 use crate::config::{Document, kinds};
 use crate::connector::ConnectorError;
 use crate::connector::ldap::probe::{Definition, LdapProbe, Seen, time};

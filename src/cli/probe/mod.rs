@@ -2,12 +2,13 @@
 //!
 //! Holds readers only (P3). Results go to standard output or a file, notes to standard error.
 
+pub(super) mod args;
 mod directory;
 mod source;
 
 use std::path::Path;
 
-use super::args::{Probe, ProbeCommon, ProbeFormat, Probed};
+use self::args::{Probe, ProbeCommon, ProbeFormat, Probed};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;

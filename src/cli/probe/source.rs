@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::super::args::{ProbeSource, Scaffold};
 use super::super::context::Context;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
 use super::super::project::{self, Project};
 use super::super::resolve::Resolver;
+use super::args::{ProbeSource, Scaffold};
 use crate::config::{Document, kinds};
 use crate::connector::rest;
 use crate::connector::rest::probe::{Look, RestProbe, Walk, limits_told, server_time};

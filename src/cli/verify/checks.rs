@@ -249,6 +249,11 @@ fn digest(file: &PlanFile, expected: &str) -> Result<String, Refusal> {
     ))
 }
 
+/// Why a plan is not for applying at this moment, if it is not.
+pub(crate) fn untimely(context: &Context, file: &PlanFile) -> Option<Refusal> {
+    age(context, file).err()
+}
+
 /// A plan made for a moment to come shows the future; it is not for applying. Neither is an old one.
 fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
     /// Clocks of planner and applier may differ this much.
@@ -645,6 +650,17 @@ pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {
             Exit::Usage,
             "name another file with --journal, or leave the option out",
         ),
+        JournalError::NotAFile { .. } => (
+            Exit::Usage,
+            "name the journal of an apply, or a file that is yet to be made",
+        ),
+        JournalError::Io {
+            source: Some(source),
+            ..
+        } if is_misnamed(source) => (
+            Exit::Usage,
+            "name a file that can be written, in a folder that exists, with --journal",
+        ),
         JournalError::Damaged { .. } => (
             Exit::Rejected,
             "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
@@ -660,6 +676,15 @@ pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {
         *message = format!("{}: {message}", path.display());
     }
     failure
+}
+
+/// Whether it is the name of a file that is wrong.
+fn is_misnamed(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+    )
 }
 
 /// An error of apply with its causes.

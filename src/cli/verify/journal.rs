@@ -30,8 +30,11 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
     let bytes = apply::read_journal(path)
         .map_err(|error| journal_failure(path, error))?
         .ok_or_else(|| {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            Failure::file("read", path, &missing)
+            Failure::new(
+                Exit::Usage,
+                format!("cannot read {}: there is no such file", path.display()),
+            )
+            .help("name the journal of an apply; without --journal it is kept beside the plan, as plan.3f9a2c1b7d50.journal.jsonl for plan.json")
         })?;
     let bytes = sealed::opened(context, Keys::At(&verb.project), path, bytes)?;
     let audit = Audit::of(&bytes);

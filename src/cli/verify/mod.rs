@@ -37,7 +37,7 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     let file = match plan::read(&bytes) {
         Ok(file) => file,
         Err(error) => {
-            let refusal = Refusal::from(super::show::refused(path, &error));
+            let refusal = Refusal::from(super::show::refused(path, &bytes, &error));
             checks.add(Name::File, Err(refusal));
             return told(context, verb, &checks, None);
         }

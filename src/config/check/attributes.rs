@@ -534,16 +534,8 @@ fn constant(
     };
     match template.constant() {
         None => {}
-        Some(Err(error)) => {
-            report.error(
-                doc,
-                pointer,
-                codes::CONSTANT_FAILS,
-                format!("this fails whoever it is for: {error}"),
-                Some("correct it; nobody would get a value for this attribute".to_owned()),
-            );
-            return;
-        }
+        // Said where it was compiled.
+        Some(Err(_)) => return,
         Some(Ok(value)) if value.trim().is_empty() => {
             if policy.empty != Some(Empty::Clear) {
                 report.error(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::attributes::attribute_name;
 use super::{Context, Entry, Report};
 use crate::config::codes;
-use crate::config::diagnostic::quoted;
+use crate::config::diagnostic::{no_date, quoted};
 use crate::config::kinds::{Exception, Exceptions, Exempt};
 use crate::config::yaml::{Doc, join};
 use crate::model::Location;
@@ -50,7 +50,7 @@ fn texts(doc: &Doc, pointer: &str, exception: &Exception, report: &mut Report) {
             doc,
             &join(pointer, "expires"),
             codes::INVALID_VALUE,
-            format!("there is no day {}", quoted(&exception.expires)),
+            no_date(&exception.expires),
             Some("write the last day it holds, as 2027-01-31".to_owned()),
         );
     }
@@ -170,6 +170,10 @@ fn contradictions<'a>(
     report: &mut Report,
 ) {
     let doc = &exceptions.doc;
+    if doc.is_broken(&join(pointer, "person")) {
+        // Whom it is about is not known.
+        return;
+    }
     let here = doc.value_place(pointer).location;
     let spec = &exceptions.spec;
     let person = exception.person.to_string();

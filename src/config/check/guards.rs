@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::attributes;
 use super::{Context, Entry, Report};
-use crate::config::diagnostic::{did_you_mean, list, quoted};
+use crate::config::diagnostic::{did_you_mean, list, no_date, quoted};
 use crate::config::kinds::{ActionClass, Limit, Per, Waiver};
 use crate::config::yaml::{Doc, join};
 use crate::config::{codes, kinds};
@@ -161,7 +161,8 @@ fn limit(
             "give it `max`, `maxShare`, or both",
         );
     }
-    if limit.max.is_some_and(|max| limit.floor > max) {
+    let is_read = !doc.is_broken(&join(at, "max")) && !doc.is_broken(&join(at, "floor"));
+    if is_read && limit.max.is_some_and(|max| limit.floor > max) {
         misfit(
             &join(at, "floor"),
             "more is always allowed than ever",
@@ -256,7 +257,7 @@ fn waiver(waiver: &Entry<Waiver>, context: &Context<'_>, report: &mut Report) {
             doc,
             "/spec/expires",
             codes::BAD_DATE,
-            format!("{} is not a date", quoted(&spec.expires)),
+            no_date(&spec.expires),
             Some("write year, month and day: `2026-12-31`".to_owned()),
         );
     }

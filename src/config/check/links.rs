@@ -44,6 +44,9 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let Some(account) = account(doc, &pointer, link, report) else {
                 continue;
             };
+            if doc.is_broken(&join(&pointer, "person")) {
+                continue;
+            }
             let here = doc.value_place(&pointer).location;
             let pair = (of(link.person.to_string()), account);
             if let Some(first) = seen.forbidden.insert(pair, here) {
@@ -55,6 +58,9 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             let Some(account) = account(doc, &pointer, link, report) else {
                 continue;
             };
+            if doc.is_broken(&join(&pointer, "person")) {
+                continue;
+            }
             let here = doc.value_place(&pointer).location;
             let person = of(link.person.to_string());
             if let Some((_, first)) = seen.people.insert(person, (account.clone(), here.clone())) {

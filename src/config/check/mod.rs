@@ -40,10 +40,11 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::codes;
 use super::diagnostic::{Diagnostic, Place, Severity};
 use super::kinds;
 use super::yaml::{Doc, join};
-use crate::lang::{self, LangError, Scope};
+use crate::lang::{self, Failures, LangError, Scope, Tables};
 use crate::model::{FactType, Name};
 
 pub(crate) use approvals::SignerFiles;
@@ -108,7 +109,8 @@ pub(crate) fn run(
     for directory in &set.directories {
         directory::check(directory, report);
     }
-    let context = Context::new(set);
+    let (rows, tables) = tables::check(set, files, report);
+    let context = Context::new(set, &tables);
     for source in &set.sources {
         same_person::check(source, &context, report);
     }
@@ -134,7 +136,7 @@ pub(crate) fn run(
         mapping_test::check(test, &context, report);
     }
     pairs::check(&context, report);
-    tables::check(set, files, report)
+    rows
 }
 
 impl Report {
@@ -212,6 +214,28 @@ impl Report {
         }
     }
 
+    /// What gives nobody a value is an error; what gives none to those who get there may be meant to hold them.
+    fn failures(&mut self, doc: &Doc, pointer: &str, failures: Failures) {
+        if let Some(error) = failures.always {
+            self.error(
+                doc,
+                pointer,
+                codes::CONSTANT_FAILS,
+                format!("this fails whoever it is for: {error}"),
+                Some("correct it; as it stands, nobody gets anything from it".to_owned()),
+            );
+        }
+        for error in failures.reached {
+            self.warn(
+                doc,
+                pointer,
+                codes::CONSTANT_FAILS,
+                format!("a part of this fails for everybody who gets to it: {error}"),
+                Some("correct that part; whoever gets to it gets nothing from this".to_owned()),
+            );
+        }
+    }
+
     /// True when anything found is an error.
     pub(crate) fn has_errors(&self) -> bool {
         self.diagnostics
@@ -224,6 +248,8 @@ impl Report {
 struct Context<'a> {
     set: &'a Set,
     tables: BTreeSet<Name>,
+    /// Those of which all rows are known.
+    rows: &'a Tables,
     /// Fields of each source, by its name.
     fields: BTreeMap<&'a str, Vec<(Name, FactType)>>,
     /// Sources of which some field's type is none there is; that is reported with the document.
@@ -231,7 +257,7 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(set: &'a Set) -> Self {
+    fn new(set: &'a Set, rows: &'a Tables) -> Self {
         let mut fields = BTreeMap::new();
         for source in &set.sources {
             fields.entry(source.name.as_str()).or_insert_with(|| {
@@ -255,6 +281,7 @@ impl<'a> Context<'a> {
             set,
             untyped: untyped.map(|source| source.name.as_str()).collect(),
             tables: set.tables.iter().map(|table| table.name.clone()).collect(),
+            rows,
             fields,
         }
     }
@@ -264,6 +291,7 @@ impl<'a> Context<'a> {
         self.fields.get(source).map(|fields| People {
             fields,
             tables: &self.tables,
+            rows: self.rows,
             incomplete: self.set.incomplete,
             untyped: self.untyped.contains(source),
         })
@@ -289,6 +317,7 @@ impl<'a> Context<'a> {
 struct People<'a> {
     fields: &'a [(Name, FactType)],
     tables: &'a BTreeSet<Name>,
+    rows: &'a Tables,
     incomplete: bool,
     /// Some field's type is none there is.
     untyped: bool,
@@ -306,7 +335,10 @@ impl People<'_> {
     fn template(&self, doc: &Doc, pointer: &str, report: &mut Report) -> Option<lang::Template> {
         let text = doc.text(pointer)?;
         match lang::compile_template(text, &self.scope()) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                report.failures(doc, pointer, template.failures(self.rows));
+                Some(template)
+            }
             Err(errors) => {
                 report.language(doc, pointer, self.certain(errors));
                 None
@@ -316,10 +348,12 @@ impl People<'_> {
 
     /// Compiles the condition at a pointer and reports what is wrong with it.
     fn condition(&self, doc: &Doc, pointer: &str, report: &mut Report) {
-        if let Some(text) = doc.text(pointer)
-            && let Err(errors) = lang::compile_condition(text, &self.scope())
-        {
-            report.language(doc, pointer, self.certain(errors));
+        let Some(text) = doc.text(pointer) else {
+            return;
+        };
+        match lang::compile_condition(text, &self.scope()) {
+            Ok(condition) => report.failures(doc, pointer, condition.failures(self.rows)),
+            Err(errors) => report.language(doc, pointer, self.certain(errors)),
         }
     }
 

@@ -257,6 +257,7 @@ impl Rule<'_> {
     }
 
     fn ranges(&self, report: &mut Report) {
+        let doc = &self.source.doc;
         let rule = self.rule;
         let lengths = (
             rule.min_length.map(i64::from),
@@ -265,6 +266,7 @@ impl Rule<'_> {
         for (member, range) in [("minLength", lengths), ("min", (rule.min, rule.max))] {
             if let (Some(least), Some(most)) = range
                 && least > most
+                && !doc.is_incomplete(self.pointer)
             {
                 report.error(
                     &self.source.doc,

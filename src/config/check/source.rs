@@ -128,6 +128,7 @@ fn person(source: &Entry<Source>, report: &mut Report) {
                 if used.is_empty() && condition.custom_fields_used().is_empty() {
                     constant(doc, text, report);
                 }
+                report.failures(doc, "/spec/person/include", condition.failures_in_records());
                 members(source, "/spec/person/include", &used, report);
                 custom(
                     source,
@@ -162,6 +163,7 @@ fn person(source: &Entry<Source>, report: &mut Report) {
                     expression.custom_fields_used(),
                     report,
                 );
+                report.failures(doc, &pointer, expression.failures());
             }
             Err(errors) => report.language(doc, &pointer, errors),
         }

@@ -1,6 +1,6 @@
 //! `kind: Table`, and the CSV files tables take their rows from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
@@ -11,6 +11,8 @@ use crate::config::kinds::{CsvFile, Table};
 use crate::config::text::Source;
 use crate::config::yaml::{self, join};
 use crate::config::{DataError, codes};
+use crate::lang::{TableData, Tables, Unmapped};
+use crate::model::Name;
 
 /// The CSV files tables name, by path, each read once.
 pub(crate) struct TableFiles<'a> {
@@ -24,11 +26,28 @@ pub(crate) enum TableFile {
     Failed(DataError),
 }
 
-pub(super) fn check(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> Rows {
-    set.tables
-        .iter()
-        .map(|table| rows(table, files, report))
-        .collect()
+/// The rows of all tables; and, ready for lookups, the tables of which all rows are known.
+pub(super) fn check(set: &Set, files: &TableFiles<'_>, report: &mut Report) -> (Rows, Tables) {
+    let mut all = Rows::with_capacity(set.tables.len());
+    let mut sound: BTreeMap<Name, TableData> = BTreeMap::new();
+    let mut seen: HashSet<&Name> = HashSet::new();
+    for table in &set.tables {
+        let faults = report.diagnostics.len();
+        let rows = rows(table, files, report);
+        let is_whole = report.diagnostics.len() == faults && !table.doc.is_incomplete("/spec");
+        if !seen.insert(&table.name) {
+            sound.remove(&table.name);
+        } else if is_whole && !rows.is_empty() {
+            let data = TableData {
+                rows: rows.clone(),
+                case_sensitive: table.spec.case_sensitive,
+                unmapped: Unmapped::from(&table.spec.unmapped),
+            };
+            sound.insert(table.name.clone(), data);
+        }
+        all.push(rows);
+    }
+    (all, Tables::new(sound))
 }
 
 /// A key as it is looked up: trimmed, in NFC, and in lower case unless case matters.

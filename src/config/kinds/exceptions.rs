@@ -45,7 +45,10 @@ pub struct Exception {
     pub ticket: String,
     /// Last day it holds, as `2027-01-31`, in the project's time zone. From the next day on the person is held until
     /// the exception is taken out or given a new last day.
-    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    #[schemars(
+        regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+        example = "2027-01-31"
+    )]
     pub expires: String,
 }
 

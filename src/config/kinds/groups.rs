@@ -41,6 +41,7 @@ pub struct Overlap {
     /// Days (`14d`) or weeks (`2w`), at most a year, counted from the end of the day on which the person enters the
     /// new groups. The moment is stamped into the account, so the target needs a `stamp`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "14d")]
     pub days: Option<String>,
     /// Template of a date, for example `{{ person.movedOn | plus_days(14) }}`: the end of that day in the person's
     /// zone, at most a year ahead. Without a value there is no overlap.

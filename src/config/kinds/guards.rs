@@ -119,7 +119,7 @@ pub struct LimitName(
 /// A percentage such as `10%`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct Share(#[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"))] pub String);
+pub struct Share(#[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"), example = "10%")] pub String);
 
 /// What a limit counts.
 #[derive(
@@ -231,5 +231,6 @@ pub struct Waiver {
     /// Who answers for it.
     pub owner: String,
     /// Last day it counts, as `2026-12-31`, in the project's time zone.
+    #[schemars(example = "2026-12-31")]
     pub expires: String,
 }

@@ -71,6 +71,7 @@ pub struct Returning {
     /// How long they must have been in the state for it, in days (`90d`) or weeks (`13w`); who comes back before gets
     /// the same account. Default: `0d`, any time from the next day on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "90d")]
     pub after: Option<String>,
 }
 
@@ -126,6 +127,7 @@ pub struct AccountState {
 pub struct Stage {
     /// When it begins, in days (`30d`) or weeks (`4w`) after `since`. The first is `0d`, and each is later than the one
     /// before.
+    #[schemars(example = "30d")]
     pub after: String,
     /// What becomes different.
     #[serde(default)]
@@ -283,6 +285,7 @@ impl State {
 pub struct Deletion {
     /// How long the account must have been disabled by what the directory says, in days (`30d`) or weeks (`4w`). The
     /// last change of `userAccountControl` counts, whoever made it.
+    #[schemars(example = "30d")]
     pub disabled_for: String,
     /// Whether accounts are deleted where the Recycle Bin is off, or the read does not tell. They cannot be brought
     /// back then.
@@ -374,6 +377,7 @@ pub enum AbsentPolicy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AbsentLeaver {
     /// How long nobody of the source has had the account's anchor, in days (`14d`) or weeks (`2w`).
+    #[schemars(example = "14d")]
     pub after: String,
     /// Name of the state the account is in from then on. Its accounts are never enabled.
     pub state: String,

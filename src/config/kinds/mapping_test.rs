@@ -14,6 +14,7 @@ pub struct MappingTest {
     pub mapping: String,
     /// The moment of the test: a date such as `2026-06-02` (its first moment in the project's time zone), a date and
     /// time in that zone, or a moment with its own offset such as `2026-06-02T08:00:00Z`.
+    #[schemars(example = "2026-06-02")]
     pub as_of: String,
     /// The person's key in the source. Needed only when another person refers to it; with `record` it stands there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +101,7 @@ pub struct GivenAccount {
     /// Since when it is disabled by what the directory says, as `2026-06-02`, for tests of stages that delete. Without it
     /// nobody can say. Such an account is not protected from deletion, and the Recycle Bin is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "2026-06-02")]
     pub disabled_since: Option<String>,
     /// Its attributes. `cn` defaults to the `sAMAccountName`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

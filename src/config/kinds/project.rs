@@ -45,10 +45,12 @@ pub struct Sealing {
 pub struct PlanSettings {
     /// How long a plan may be applied after it was made, as a duration such as `24h` or `3d`.
     #[serde(default = "default_valid_for")]
+    #[schemars(example = "24h")]
     pub valid_for: String,
     /// How many days ahead a plan says who comes into another state if nothing changes, as `30d` or `4w`, at most a
     /// year; `0d` for none.
     #[serde(default = "default_calendar")]
+    #[schemars(example = "30d")]
     pub calendar: String,
 }
 

@@ -48,3 +48,14 @@ pub enum Unmapped {
     /// This value.
     Use(String),
 }
+
+impl From<&Unmapped> for crate::lang::Unmapped {
+    fn from(unmapped: &Unmapped) -> Self {
+        match unmapped {
+            Unmapped::Hold => Self::Hold,
+            Unmapped::Report => Self::Report,
+            Unmapped::Same => Self::Same,
+            Unmapped::Use(value) => Self::Use(value.clone()),
+        }
+    }
+}

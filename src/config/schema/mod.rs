@@ -5,6 +5,7 @@
 
 mod translate;
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
@@ -12,7 +13,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use self::translate::Translator;
-use super::{API_VERSION, kinds};
+use super::{API_VERSION, codes, kinds};
 
 /// The kinds of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -225,7 +226,8 @@ static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
     Kind::ALL
         .into_iter()
         .map(|kind| {
-            let schema = of_kind(kind, Draft::Current);
+            let mut schema = of_kind(kind, Draft::Current);
+            bounded(&mut schema);
             // The schemas are our own; a test shows that every one compiles.
             let validator = jsonschema::draft202012::new(&schema).ok();
             Compiled {
@@ -236,6 +238,31 @@ static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
         })
         .collect()
 });
+
+/// Writes out the bounds that the formats of whole numbers have: the validator knows formats of texts only, and a
+/// number that does not fit its type would be refused later, in words of the deserializer.
+fn bounded(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let bounds = match map.get("format").and_then(Value::as_str) {
+                Some("uint8") => Some((json!(0), json!(u8::MAX))),
+                Some("uint16") => Some((json!(0), json!(u16::MAX))),
+                Some("uint32") => Some((json!(0), json!(u32::MAX))),
+                Some("uint64") => Some((json!(0), json!(u64::MAX))),
+                Some("int32") => Some((json!(i32::MIN), json!(i32::MAX))),
+                Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
+                _ => None,
+            };
+            if let Some((least, most)) = bounds {
+                map.entry("minimum").or_insert(least);
+                map.entry("maximum").or_insert(most);
+            }
+            map.values_mut().for_each(bounded);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bounded),
+        _ => {}
+    }
+}
 
 /// Everything in which a document departs from its kind's schema.
 pub(crate) fn validate(kind: Kind, document: &Value) -> Vec<Finding> {
@@ -252,6 +279,17 @@ pub(crate) fn validate(kind: Kind, document: &Value) -> Vec<Finding> {
     for error in validator.iter_errors(document) {
         translator.translate(&error, &mut findings);
     }
+    // Of a value of the wrong type nothing else is said.
+    let mistyped: HashSet<String> = findings
+        .iter()
+        .filter(|finding| finding.code == codes::WRONG_TYPE)
+        .map(|finding| finding.pointer.clone())
+        .collect();
+    findings.retain(|finding| {
+        finding.code == codes::WRONG_TYPE
+            || finding.mark == Mark::Key
+            || !mistyped.contains(&finding.pointer)
+    });
     findings
 }
 
@@ -291,7 +329,6 @@ fn parent(pointer: &str) -> Option<(&str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::codes;
 
     #[test]
     fn every_schema_compiles() {

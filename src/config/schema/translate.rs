@@ -99,7 +99,7 @@ impl<'a> Translator<'a> {
                     )
                 }) && !instance.is_string() =>
             {
-                out.push(bad_percentage(&at_value));
+                out.push(bad_percentage(instance, &at_value));
             }
             ValidationErrorKind::AnyOf { context }
             | ValidationErrorKind::OneOfNotValid { context } => {
@@ -118,7 +118,7 @@ impl<'a> Translator<'a> {
                         .map(|one| one.as_str().to_owned())
                         .collect(),
                 };
-                out.push(wrong_type(instance, &expected, &at_value));
+                out.push(wrong_type(instance, &expected, example(schema), &at_value));
             }
             ValidationErrorKind::Constant { expected_value } => {
                 out.push(unknown_value(
@@ -144,12 +144,12 @@ impl<'a> Translator<'a> {
                 } else if keyword.starts_with("/$defs/MaxFall/")
                     || keyword.starts_with("/$defs/Share/")
                 {
-bad_percentage(&at_value)
+bad_percentage(instance, &at_value)
                 } else {
                     at_value(
                         codes::INVALID_VALUE,
                         format!("this does not have the form {}", quoted(pattern)),
-                        None,
+                        example(schema).map(as_example),
                     )
                 });
             }
@@ -158,7 +158,7 @@ bad_percentage(&at_value)
                 out.push(at_value(
                     codes::OUT_OF_RANGE,
                     format!("the least here is {limit}"),
-                    None,
+                    range(schema),
                 ));
             }
             ValidationErrorKind::Maximum { limit }
@@ -166,7 +166,7 @@ bad_percentage(&at_value)
                 out.push(at_value(
                     codes::OUT_OF_RANGE,
                     format!("the most here is {limit}"),
-                    None,
+                    range(schema),
                 ));
             }
             ValidationErrorKind::MinItems { limit }
@@ -184,6 +184,16 @@ bad_percentage(&at_value)
                     None,
                 ));
             }
+            ValidationErrorKind::MaxItems { limit } => out.push(at_value(
+                codes::OUT_OF_RANGE,
+                format!("this has more than {limit} entries, which is the most here"),
+                None,
+            )),
+            ValidationErrorKind::MaxLength { limit } => out.push(at_value(
+                codes::OUT_OF_RANGE,
+                format!("this has more than {limit} characters, which is the most here"),
+                None,
+            )),
             // Masked: the value itself may be a secret.
             _ => out.push(at_value(
                 codes::INVALID_VALUE,
@@ -273,7 +283,7 @@ bad_percentage(&at_value)
                 .branches(schema)
                 .any(|branch| branch.get("type").and_then(Value::as_str) == Some("string"))
         {
-            out.push(wrong_type(instance, &["string".to_owned()], at_value));
+            out.push(wrong_type(instance, &["string".to_owned()], None, at_value));
             return;
         }
         // The branch that accepts the value's type; of several the one with the fewest complaints about itself.
@@ -292,8 +302,17 @@ bad_percentage(&at_value)
             })
             .min_by_key(|errors| errors.iter().filter(|error| here(error)).count());
         if let Some(errors) = best {
+            let before = out.len();
             for error in errors {
                 self.translate(error, out);
+            }
+            let texts =
+                |branch: &Value| branch.get("type").and_then(Value::as_str) == Some("string");
+            if instance.is_number() && self.branches(schema).any(texts) {
+                // What is only called a number, such as an id, may be written as text.
+                for finding in &mut out[before..] {
+                    finding.help = Some("put it in quotes".to_owned());
+                }
             }
             return;
         }
@@ -312,7 +331,7 @@ bad_percentage(&at_value)
         expected.sort();
         expected.dedup();
         if words.is_empty() {
-            out.push(wrong_type(instance, &expected, at_value));
+            out.push(wrong_type(instance, &expected, None, at_value));
         } else {
             out.push(unknown_value(instance, &words, at_value));
         }
@@ -487,10 +506,37 @@ fn misplaced(pointer: &str, key: &str) -> Option<String> {
     })
 }
 
-fn bad_percentage(at_value: &dyn Fn(&'static str, String, Option<String>) -> Finding) -> Finding {
+/// How a text is written where its form matters.
+fn example(schema: &Value) -> Option<&str> {
+    schema.get("examples")?.get(0)?.as_str()
+}
+
+fn as_example(example: &str) -> String {
+    format!("write it as in {}", quoted(example))
+}
+
+/// From where to where a number may go.
+fn range(schema: &Value) -> Option<String> {
+    match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(least), Some(most)) => Some(format!("write a whole number from {least} to {most}")),
+        _ => None,
+    }
+}
+
+fn bad_percentage(
+    instance: &Value,
+    at_value: &dyn Fn(&'static str, String, Option<String>) -> Finding,
+) -> Finding {
+    let digits = instance.as_str().and_then(|text| text.strip_suffix('%'));
+    let above = digits
+        .is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()));
     at_value(
         codes::BAD_PERCENTAGE,
-        "this is not a percentage".to_owned(),
+        if above {
+            "this is more than 100 %".to_owned()
+        } else {
+            "this is not a percentage".to_owned()
+        },
         Some("write a whole number from 0 to 100 and a percent sign, for example `10%`".to_owned()),
     )
 }
@@ -498,6 +544,7 @@ fn bad_percentage(at_value: &dyn Fn(&'static str, String, Option<String>) -> Fin
 fn wrong_type(
     instance: &Value,
     expected: &[String],
+    example: Option<&str>,
     at_value: &dyn Fn(&'static str, String, Option<String>) -> Finding,
 ) -> Finding {
     let names: Vec<&str> = expected
@@ -515,8 +562,23 @@ fn wrong_type(
         })
         .collect();
     let wants_text = expected.iter().any(|name| name == "string");
+    let wants_number = expected
+        .iter()
+        .any(|name| name == "integer" || name == "number");
     let help = match instance {
-        Value::Number(_) | Value::Bool(_) if wants_text => Some("put it in quotes".to_owned()),
+        Value::Number(_) | Value::Bool(_) if wants_text => Some(match example {
+            Some(example) => as_example(example),
+            None => "put it in quotes".to_owned(),
+        }),
+        Value::Number(_) if wants_number => {
+            Some("leave out what stands after the point".to_owned())
+        }
+        Value::String(text) if wants_number && text.trim().parse::<i64>().is_ok() => {
+            Some("write it without quotes".to_owned())
+        }
+        Value::String(_) if wants_number => {
+            Some("write digits and nothing else, as in `10`".to_owned())
+        }
         Value::Object(map)
             if wants_text
                 && map
@@ -554,6 +616,10 @@ fn described(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => match number.as_f64() {
+            Some(number) if number.fract() != 0.0 => "a fraction",
+            _ => "a number",
+        },
         Value::Number(_) => "a number",
         Value::String(_) => "text",
         Value::Array(_) => "a list",

@@ -21,7 +21,24 @@ pub(super) fn differences(
 ) -> Result<Vec<Vec<Difference>>, Refusal> {
     let mut theirs = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
-        let mut value = Yaml::deserialize(document).map_err(refused)?;
+        let mut value = match Yaml::deserialize(document) {
+            Ok(value) => value,
+            Err(error) => {
+                // Of the whole file it says where it stopped; a number says it better.
+                let numbers: Vec<Vec<Difference>> = documents
+                    .iter()
+                    .map(|document| {
+                        let mut found = Vec::new();
+                        beyond(document, &mut String::new(), &mut found);
+                        found
+                    })
+                    .collect();
+                return match numbers.iter().all(Vec::is_empty) {
+                    true => Err(refused(error)),
+                    false => Ok(numbers),
+                };
+            }
+        };
         value.apply_merge().map_err(refused)?;
         if !value.is_null() {
             theirs.push(value);
@@ -46,6 +63,31 @@ pub(super) fn differences(
             found
         })
         .collect())
+}
+
+/// Whole numbers that no reader is bound to keep.
+fn beyond(value: &Json, pointer: &mut String, found: &mut Vec<Difference>) {
+    let mut each = |step: &str, inner: &Json| {
+        let cut = pointer.len();
+        super::push_step(pointer, step);
+        beyond(inner, pointer, found);
+        pointer.truncate(cut);
+    };
+    match value {
+        Json::Object(map) => map.iter().for_each(|(key, value)| each(key, value)),
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, value)| each(&index.to_string(), value)),
+        Json::Number(number) if is_beyond(number) => found.push((pointer.clone(), false)),
+        _ => {}
+    }
+}
+
+/// Whether a whole number has more digits than 64 bits hold.
+pub(super) fn is_beyond(number: &serde_json::Number) -> bool {
+    let double = number.as_f64().unwrap_or_default();
+    number.is_f64() && double.fract() == 0.0 && double.abs() >= 9_223_372_036_854_775_808.0
 }
 
 fn refused(error: serde_yaml::Error) -> Refusal {

@@ -257,6 +257,16 @@ fn cross_read(source: &Source, docs: &[Doc], diagnostics: &mut Vec<Diagnostic>) 
                 for (pointer, is_key) in pointers {
                     let range = doc.spans.get(&pointer).map(|span| span.value.clone());
                     let text = range.and_then(|range| source.text.get(range));
+                    let number = doc.value.pointer(&pointer).and_then(Json::as_number);
+                    if number.is_some_and(agree::is_beyond) {
+                        let message = "this number is too large to be read everywhere as it stands";
+                        let place = Some(doc.value_place(&pointer));
+                        diagnostics.push(
+                            Diagnostic::error(codes::READERS_DISAGREE, place, message.to_owned())
+                                .help("put it in quotes when it is an id, or write a smaller one"),
+                        );
+                        continue;
+                    }
                     diagnostics.push(
                         Diagnostic::error(
                             codes::READERS_DISAGREE,

@@ -111,7 +111,7 @@ fn readers_that_disagree_ask_for_quotes() {
     );
     assert_eq!(
         faults("b: [1, 123456789012345678901234567890]\n"),
-        ["readers-disagree 1:8+1"]
+        ["readers-disagree 1:8+30"]
     );
 }
 

@@ -1,8 +1,8 @@
 //! Reads of single objects that wait for a connection: one search answers all that wait.
 //!
 //! A look before a write and the reading back after it are a request each, and a server that does one thing at a time
-//! does them instead of writing. So only one read is under way, at the end of the line for a connection; whatever is
-//! asked until it has one goes along. No answer is older than the question, and nothing is kept.
+//! does them instead of writing. So only one read is under way, on a connection of its own when there are many; whatever
+//! is asked until it is sent goes along. No answer is older than the question, and nothing is kept.
 //!
 //! Must not know what an object is read for.
 
@@ -65,51 +65,75 @@ impl Line {
         receiver
     }
 
-    /// Those whose turn it is, out of the line.
+    /// Those whose turn it is, out of the line: none only when nobody waits in it.
     fn take(&self) -> Vec<Ask> {
         let mut waiting = lock(&self.waiting);
-        let upto = waiting.len().min(MOST);
-        waiting
-            .drain(..upto)
+        std::iter::from_fn(|| waiting.pop_front())
             .filter(|ask| !ask.answer.is_closed())
+            .take(MOST)
             .collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        lock(&self.waiting).is_empty()
     }
 }
 
 impl LdapWriter {
     /// Reads one object together with whatever else is asked for meanwhile.
     pub(super) async fn fetch_with_others(&self, guid: Guid, attributes: &[String]) -> Answer {
-        let mut answer = self.reads.join(guid, attributes);
         loop {
-            tokio::select! {
-                biased;
-                answered = &mut answer => match answered {
-                    Ok(answer) => return answer,
-                    // Whoever read for us was stopped on the way.
-                    Err(_) => answer = self.reads.join(guid, attributes),
-                },
-                _turn = self.reads.turn.lock() => self.read_for_all().await,
+            let mut answer = self.reads.join(guid, attributes);
+            let answered = loop {
+                tokio::select! {
+                    biased;
+                    answered = &mut answer => break answered,
+                    turn = self.reads.turn.lock() => if !self.read_for_all(turn).await {
+                        // Nobody waits, so somebody reads for us already. Asking for a turn again would be ready at once,
+                        // and again, and leave whoever reads no time to.
+                        break answer.await;
+                    },
+                }
+            };
+            // Else whoever read for us was stopped on the way.
+            if let Ok(answer) = answered {
+                return answer;
             }
         }
     }
 
-    /// Answers those who wait in line for a read, as many as one search may.
-    async fn read_for_all(&self) {
-        if self.is_at_full_width() {
-            tokio::time::sleep(GATHER).await;
+    /// Answers those who wait in line for a read, as many as one search may. False when there were none.
+    async fn read_for_all(&self, turn: tokio::sync::MutexGuard<'_, ()>) -> bool {
+        if self.reads.is_empty() {
+            return false;
         }
-        let lease = match self.lease().await {
+        let lease = if self.permits.is_at_full_width() {
+            tokio::time::sleep(GATHER).await;
+            self.lease_for_shared_read().await
+        } else {
+            self.lease().await
+        };
+        let lease = match lease {
             Ok(lease) => lease,
             Err(error) => {
-                for ask in self.reads.take() {
+                let asks = self.reads.take();
+                let any = !asks.is_empty();
+                for ask in asks {
                     ask.answer(Err(error.clone()));
                 }
-                return;
+                return any;
             }
         };
         let session = &lease.session;
         // Taken only now: whatever was asked for while waiting for a connection goes along.
         let asks = self.reads.take();
+        if asks.is_empty() {
+            return false;
+        }
+        // Nothing is written: the next ones need not wait until these are answered.
+        if !self.permits.is_at_full_width() {
+            drop(turn);
+        }
         let found = match asks.as_slice() {
             [] | [_] => None,
             many => {
@@ -120,7 +144,7 @@ impl LdapWriter {
                         for ask in asks {
                             ask.answer(Err(error.clone()));
                         }
-                        return;
+                        return true;
                     }
                 }
             }
@@ -137,6 +161,7 @@ impl LdapWriter {
             };
             ask.answer(answer);
         }
+        true
     }
 
     /// What one of those who read together asked for.

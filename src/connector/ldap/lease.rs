@@ -5,23 +5,59 @@
 
 use std::sync::Mutex;
 
+use tokio::sync::Semaphore;
+
 use super::wire::Session;
 use super::write::LdapWriter;
 use crate::connector::ConnectorError;
 
-/// With fewer connections waiting for company costs more than it saves.
+/// With so many connections one is kept for reads, and waiting for company is worth it.
 const WIDE: usize = 8;
 
-impl LdapWriter {
-    /// True while writes are under way and many more are about to be.
-    pub(super) fn is_at_full_width(&self) -> bool {
-        self.width >= WIDE && self.permits.available_permits() < self.width
+/// Who may use how many connections.
+pub(super) struct Permits {
+    /// How many may be open for whatever comes.
+    width: usize,
+    /// One for each of them.
+    any: Semaphore,
+    /// The one of reads that many share. In line with the writes, such a read would have its turn when those before it are
+    /// through, and until what it tells becomes writes the server would have nothing to do.
+    shared_read: Option<Semaphore>,
+}
+
+impl Permits {
+    /// For so many connections in all.
+    pub(super) fn new(connections: usize) -> Self {
+        let wide = connections >= WIDE;
+        let width = connections - usize::from(wide);
+        Self {
+            width,
+            any: Semaphore::new(width),
+            shared_read: wide.then(|| Semaphore::new(1)),
+        }
     }
 
+    /// True while writes are under way and many more are about to be.
+    pub(super) fn is_at_full_width(&self) -> bool {
+        self.shared_read.is_some() && self.any.available_permits() < self.width
+    }
+}
+
+impl LdapWriter {
     /// A connection that is up, for one method's use.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, ConnectorError> {
-        let permit = self
-            .permits
+        self.lease_of(&self.permits.any).await
+    }
+
+    /// A connection for a read that many share.
+    pub(super) async fn lease_for_shared_read(&self) -> Result<Lease<'_>, ConnectorError> {
+        let permits = &self.permits;
+        let own = permits.shared_read.as_ref();
+        self.lease_of(own.unwrap_or(&permits.any)).await
+    }
+
+    async fn lease_of<'a>(&'a self, permits: &'a Semaphore) -> Result<Lease<'a>, ConnectorError> {
+        let permit = permits
             .acquire()
             .await
             .map_err(|_| ConnectorError::Unavailable {

@@ -11,13 +11,12 @@ use std::sync::Mutex;
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapError, LdapResult, Mod, ldap_escape};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::batch::Line;
 use super::connect::Server;
 use super::errors::{code, refused};
-use super::lease::{Lease, lock};
+use super::lease::{Lease, Permits, lock};
 use super::read::guid_dn;
 use super::values::{ranged, to_bytes, to_text};
 use super::wire::{PERMISSIVE_MODIFY, RawEntry, Session, exchange, shown};
@@ -28,10 +27,8 @@ use crate::model::{DirectoryIdentity, Dn, Guid, Rdn, Syntax, default_schema};
 /// Writes one directory over a few connections to one domain controller.
 pub struct LdapWriter {
     pub(super) server: Server,
-    /// One permit per connection that may be open.
-    pub(super) permits: Semaphore,
-    /// How many that are.
-    pub(super) width: usize,
+    /// How many connections may be open, and for what.
+    pub(super) permits: Permits,
     pub(super) idle: Mutex<Vec<Session>>,
     /// Reads of single objects that wait for one.
     pub(super) reads: Line,
@@ -67,8 +64,7 @@ impl LdapWriter {
         Ok(Self {
             server,
             bound_as,
-            permits: Semaphore::new(width),
-            width,
+            permits: Permits::new(width),
             idle: Mutex::new(vec![first]),
             reads: Line::default(),
             syntaxes: Mutex::new(HashMap::new()),

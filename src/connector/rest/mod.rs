@@ -9,6 +9,7 @@
 //! Facts about HaloITSM come from the vendor's API help and OpenAPI document and from public client code.
 
 mod auth;
+mod body;
 mod budget;
 mod cache;
 mod dependent;

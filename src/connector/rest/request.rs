@@ -4,15 +4,16 @@
 //! another segment, parameter, member or element; credentials go to the resource server and to servers named for
 //! that, nowhere else.
 
-use compact_str::{CompactString, ToCompactString as _};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use compact_str::{CompactString, ToCompactString as _};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use url::Url;
 
+use super::body::{BodyPattern, JsonPattern, fill_json, json_pattern};
 use super::http::check_address;
 use super::invalid;
 use super::settings::{Dependent, EndpointSettings, HALO_USERS, PagingSettings};
@@ -39,21 +40,6 @@ pub(super) struct Endpoint {
     /// The value a `forEachDistinct` goes by.
     pub(super) distinct: Option<Expression>,
     halo: bool,
-}
-
-#[derive(Debug)]
-enum BodyPattern {
-    Json(JsonPattern),
-    Form(Vec<(String, Pattern)>),
-    Xml(Pattern),
-}
-
-#[derive(Debug)]
-enum JsonPattern {
-    Constant(Value),
-    Text(Pattern),
-    List(Vec<JsonPattern>),
-    Object(Vec<(String, JsonPattern)>),
 }
 
 /// Which page is asked for.
@@ -578,64 +564,6 @@ fn first(errors: &[lang::LangError]) -> String {
     errors
         .first()
         .map_or_else(String::new, |error| error.message.clone())
-}
-
-fn json_pattern(
-    value: &Value,
-    pattern: &impl Fn(&str) -> Result<Pattern, ConnectorError>,
-) -> Result<JsonPattern, ConnectorError> {
-    Ok(match value {
-        Value::String(text) if text.contains("{{") => JsonPattern::Text(pattern(text)?),
-        Value::Array(items) => JsonPattern::List(
-            items
-                .iter()
-                .map(|item| json_pattern(item, pattern))
-                .collect::<Result<_, _>>()?,
-        ),
-        Value::Object(members) => JsonPattern::Object(
-            members
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), json_pattern(value, pattern)?)))
-                .collect::<Result<_, ConnectorError>>()?,
-        ),
-        constant => JsonPattern::Constant(constant.clone()),
-    })
-}
-
-fn fill_json(pattern: &JsonPattern, record: &Record<'_>) -> Result<Option<Value>, String> {
-    Ok(Some(match pattern {
-        JsonPattern::Constant(value) => value.clone(),
-        JsonPattern::Text(pattern) => match pattern.value(record) {
-            Some(value) => match value? {
-                Some(value) => value.into_owned(),
-                None => return Ok(None),
-            },
-            None => match pattern.fill(record, str::to_owned)? {
-                Filled::Text(text) => Value::String(text),
-                Filled::NoValue => return Ok(None),
-            },
-        },
-        JsonPattern::List(items) => {
-            let mut filled = Vec::with_capacity(items.len());
-            for item in items {
-                let Some(item) = fill_json(item, record)? else {
-                    return Ok(None);
-                };
-                filled.push(item);
-            }
-            Value::Array(filled)
-        }
-        JsonPattern::Object(members) => {
-            let mut filled = serde_json::Map::new();
-            for (name, value) in members {
-                let Some(value) = fill_json(value, record)? else {
-                    return Ok(None);
-                };
-                filled.insert(name.clone(), value);
-            }
-            Value::Object(filled)
-        }
-    }))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::*;
 use crate::model::{Fact, PersonKey};
 use jiff::civil::date;
 
+mod certain;
 mod faults;
 mod properties;
 mod reference;

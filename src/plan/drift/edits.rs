@@ -39,11 +39,13 @@ pub struct Edits {
     steps: HashMap<ChangeId, Edit>,
     /// Those of whom not everything was judged.
     doubts: HashMap<(Name, PersonKey), Doubt>,
+    /// Whose accounts the last plan left something on as somebody had made it.
+    left: HashMap<(Name, Guid), PersonOf>,
     /// Sources whose people then are not known to be all.
     unproven: HashSet<Name>,
     /// Everybody known then.
     known: HashSet<(Name, PersonKey)>,
-    /// Those of them who would be given an account now, or of whom nothing is known.
+    /// Those of them who would be given an account or their anchor now, or of whom nothing is known.
     unaccounted: HashSet<PersonOf>,
     /// Whose account was whose then.
     pub(in crate::plan) owners: Owners,
@@ -97,6 +99,7 @@ impl Edits {
             attributes: HashMap::new(),
             steps: HashMap::new(),
             doubts: HashMap::new(),
+            left: HashMap::new(),
             unproven: HashSet::new(),
             known: HashSet::new(),
             unaccounted: HashSet::new(),
@@ -113,6 +116,20 @@ impl Edits {
                 edits.unproven.insert(source.clone());
             }
         }
+        for left in then.since.iter().flat_map(|since| &since.left) {
+            // A membership stands at its group, and names the account beside it.
+            let members = left.found.iter().chain(&left.wanted);
+            let members = members.filter_map(|value| match value {
+                PlanValue::Object(member) if left.what == "member" => member.guid,
+                _ => None,
+            });
+            let own = left.object.guid.filter(|_| left.what != "member");
+            let who = (left.person.source.clone(), left.person.key.clone());
+            for account in members.chain(own) {
+                let key = (left.target.clone(), account);
+                edits.left.insert(key, who.clone());
+            }
+        }
         edits.doubt(now, |_| true);
         // An edit that was held then is one still.
         edits.doubt(then, |held| {
@@ -121,7 +138,7 @@ impl Edits {
         let made = now
             .changes
             .iter()
-            .filter(|change| matches!(change.action, Action::Create { .. }))
+            .filter(|change| matches!(change.action, Action::Create { .. } | Action::Adopt { .. }))
             .map(|change| &change.person);
         // An account that values other than the anchor proposed may be the one they had, or not.
         let held = now
@@ -196,7 +213,7 @@ impl Edits {
         edits
     }
 
-    /// Those who were known then and would be given an account now, or of whom nothing is known.
+    /// Those who were known then and would be given an account or their anchor now, or of whom nothing is known.
     pub fn unaccounted(&self) -> &HashSet<PersonOf> {
         &self.unaccounted
     }
@@ -250,6 +267,19 @@ impl Edits {
         rule: &Location,
     ) -> Finding<'_> {
         self.judged(self.steps.get(id), person, rule)
+    }
+
+    /// Whether the last plan left something of a person's account as somebody had made it.
+    pub(in crate::plan) fn was_left(&self, target: &Name, account: Guid, who: &PersonOf) -> bool {
+        let left = self.left.get(&(target.clone(), account));
+        left.is_some_and(|owner| owner == who)
+    }
+
+    /// Whether somebody edited what a change would take back, whoever it concerns.
+    pub(in crate::plan) fn is_edited(&self, id: &ChangeId) -> bool {
+        self.steps
+            .get(id)
+            .is_some_and(|edit| edit.planned == Planned::Edited)
     }
 
     fn judged<'e>(

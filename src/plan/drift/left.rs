@@ -15,7 +15,6 @@ use super::{Edit, Evidence, Finding};
 use crate::config::kinds::DriftPolicy;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, equal, is_reference};
-use crate::matching::Found;
 use crate::model::Location;
 use crate::policy::{Code, held};
 
@@ -237,9 +236,9 @@ impl<'a> Evaluation<'_, '_, 'a> {
         true
     }
 
-    /// Whether the account carries the person's anchor: what stands on one that is only recognised was never ours.
+    /// Whether the account is the person's: what stands on one that is only recognised was never ours.
     fn is_own(&self) -> bool {
-        matches!(self.subject.found, Found::Account(_))
+        self.target.is_own(self.subject)
     }
 
     fn location(&self, rule: &AttributeRule) -> Location {

@@ -10,7 +10,6 @@ use super::super::{Action, Change, EditLeft, ObjectRef, PlanValue};
 use super::{Evidence, Finding};
 use crate::config::kinds::DriftPolicy;
 use crate::lifecycle::RuleId;
-use crate::matching::Found;
 use crate::model::Location;
 use crate::policy::held;
 
@@ -35,10 +34,7 @@ impl MemberLeft {
     ) -> Option<Self> {
         let subject = target.subjects.get(at as usize)?;
         // What a new account, or one that is only recognised, is in was never ours.
-        if policy == DriftPolicy::Revert
-            || change.privileged
-            || !matches!(subject.found, Found::Account(_))
-        {
+        if policy == DriftPolicy::Revert || change.privileged || !target.is_own(subject) {
             return None;
         }
         let (member, enters) = match &change.action {

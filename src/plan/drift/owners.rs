@@ -7,7 +7,10 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::super::build::{PlanError, PlanInput, with_targets};
+use super::super::changes::{change_id, object_text};
+use super::super::target::{Subject, Target};
 use super::super::{Action, PersonRef, PlanFile};
+use super::Evidence;
 use crate::matching::Found;
 use crate::model::{Dn, Guid, Name, PersonKey};
 use crate::policy::held;
@@ -43,6 +46,36 @@ pub enum OwnersOf<'w> {
     People(&'w HashSet<PersonOf>),
     /// Those of people of whom there are several records, by the records that do not count.
     OtherRecords,
+}
+
+impl Target<'_> {
+    /// Whether an account is the person's already: it carries their anchor; or it did when the last plan applied was
+    /// made, and somebody took the anchor off it since. Then it is recognised by another value and gets the anchor again,
+    /// and what else was edited is an edit of their account.
+    pub(in crate::plan) fn is_own(&self, subject: &Subject) -> bool {
+        let object = match &subject.found {
+            Found::Account(_) => return true,
+            Found::Adopt { object, .. } => *object,
+            Found::Nothing | Found::Conflict(_) => return false,
+        };
+        let Evidence::Known(edits) = self.evidence else {
+            return false;
+        };
+        let side = self.side(subject);
+        let who = (side.source.clone(), side.person(subject.person).key.clone());
+        let guid = self.index.entry(object).guid;
+        // What was asked about then still is, also where the plan that gave the anchor back did not get through.
+        if edits.was_left(self.name, guid, &who) {
+            return true;
+        }
+        let id = change_id(self.name, &object_text(self, subject), "adopt", "");
+        let theirs = |owner: &Owner| match &owner.account {
+            Account::Known(account) => *account == guid,
+            Account::Named(dn) => self.index.by_key(&dn.key()) == Some(object),
+        };
+        let owner = edits.owners.of(self.name, who);
+        owner.is_some_and(|owner| owner.record.is_none() && theirs(owner)) && edits.is_edited(&id)
+    }
 }
 
 impl Owners {

@@ -281,4 +281,5 @@ owners_on_both!(
     a_leaver_without_anchor_is_told,
     a_vanished_record_makes_no_second_account,
     an_overwritten_anchor_is_not_absence,
+    edits_beside_a_wiped_anchor_are_asked_about,
 );

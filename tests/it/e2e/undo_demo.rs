@@ -303,9 +303,7 @@ async fn the_demo_comes_back(company: Company) {
     assert!(waiting.stdout.contains("Waiver"), "{}", waiting.stdout);
     company.waive();
     let undone = company.run(&undo).await.expect(0);
-    for part in ["Brought back as it was before", "undo-created"] {
-        assert!(undone.stdout.contains(part), "{part}: {}", undone.stdout);
-    }
+    undone.assert_tells(&["Brought back as it was before", "undo-created"]);
     company.run(&["apply", "undo.json"]).await.expect(0);
     let mut after = dump_of(&company.eyes, MANAGED).await;
 

@@ -16,6 +16,8 @@ use rcgen::{
 
 /// What `.ci/samba` puts into the template.
 pub(crate) const BASE: &str = "DC=corp,DC=example,DC=test";
+/// Set: flush writes to disk, as a domain controller does unless told otherwise. For measuring; tests do without.
+const DURABLE: &str = "HALOSYNC_SAMBA_DURABLE";
 pub(crate) const HOST: &str = "dc1.corp.example.test";
 pub(crate) const ADMIN: (&str, &str) = ("administrator@corp.example.test", "Lab-Administrator-1");
 pub(crate) const READER: (&str, &str) = ("halosync-read@corp.example.test", "Lab-Read-Only-1");
@@ -177,7 +179,11 @@ impl SambaDc {
 
     fn write_configuration(&self) {
         let folder = self.folder.path();
-        let text = include_str!("../../samba/smb.conf.in")
+        let mut text = include_str!("../../samba/smb.conf.in").to_owned();
+        if std::env::var_os(DURABLE).is_some() {
+            text = text.replace("  ldb:nosync = yes\n", "");
+        }
+        let text = text
             .replace("@DIR@", folder.to_str().unwrap())
             .replace("@ADDRESS@", &self.address.to_string());
         fs::write(folder.join("etc/smb.conf"), text).unwrap();

@@ -251,9 +251,19 @@ fn the_plan_shows_what_the_readme_promises() {
         }
     }
     let mover = done_to(&plan, "1027");
-    for kind in ["join", "leave", "modify", "move"] {
+    for kind in ["join", "modify", "move"] {
         assert!(mover.contains(&kind), "{mover:?}");
     }
+    // The old group goes when the overlap is over.
+    assert!(!mover.contains(&"leave"), "{mover:?}");
+    let ends = plan.calendar.iter().find(|entry| {
+        entry.person.key.as_str() == "1027"
+            && entry
+                .groups
+                .iter()
+                .any(|group| group.dn.rdn().value == "Sales Staff")
+    });
+    assert!(ends.is_some(), "{:?}", plan.calendar);
     assert!(done_to(&plan, "1028").contains(&"rename"));
     assert!(done_to(&plan, "1012").contains(&"modify"));
     assert!(done_to(&plan, "1023").contains(&"adopt"));

@@ -64,4 +64,6 @@ fn default_part_floor() -> u64 {
 /// A percentage such as `10%`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct MaxFall(#[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"))] pub String);
+pub struct MaxFall(
+    #[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"), example = "10%")] pub String,
+);

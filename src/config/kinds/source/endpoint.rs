@@ -265,6 +265,7 @@ pub struct CacheRule {
     /// not proven and removals wait. Without it an answer is used only when the server confirms it (`304` to its
     /// strong `ETag`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "12h")]
     pub max_age: Option<String>,
 }
 

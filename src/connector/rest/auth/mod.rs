@@ -6,9 +6,11 @@
 //! request; a credential goes to the configured servers and nowhere else.
 
 mod discover;
+mod endpoint;
 mod login;
 mod oauth;
 mod refresh;
+mod refusal;
 mod settings;
 mod store;
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
@@ -17,10 +17,12 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::discover::ask_instance;
+use super::endpoint::TokenEndpoint;
+use super::refusal::{Refused, oauth_error};
 use super::settings::{AuthorisationServer, ClientAuthentication, Grant, OAuth, TokenRequest};
 use super::{Credential, prefixed, sensitive};
 use crate::connector::ConnectorError;
-use crate::connector::rest::http::{Answer, NoAnswer, Trust, check_address, client, send};
+use crate::connector::rest::http::{Answer, NoAnswer, Trust, check_address, send};
 use crate::connector::rest::invalid;
 use crate::connector::rest::message::{is_html, message_in};
 use crate::connector::rest::pace::Pace;
@@ -66,14 +68,6 @@ pub(super) struct Flow {
     facts: Mutex<Option<TokenFacts>>,
 }
 
-/// Where tokens come from, and where people log in.
-pub(super) struct TokenEndpoint {
-    http: reqwest::Client,
-    pub(super) url: Url,
-    /// `None` when nothing says.
-    pub(super) authorization_url: Option<Url>,
-}
-
 /// What a token request gives for the token.
 pub(super) enum Exchange<'a> {
     ClientCredentials,
@@ -87,32 +81,6 @@ pub(super) enum Exchange<'a> {
         verifier: &'a SecretString,
         callback_url: &'a Url,
     },
-}
-
-/// A token request that failed for good.
-pub(super) struct Refused {
-    pub(super) error: ConnectorError,
-    /// The error code of RFC 6749 section 5.2, when the server gave one last.
-    pub(super) code: Option<String>,
-    /// Whether an attempt reached the server, for all that is known, and its answer did not arrive whole: the server
-    /// may have acted on it.
-    pub(super) unanswered: bool,
-}
-
-impl From<ConnectorError> for Refused {
-    fn from(error: ConnectorError) -> Self {
-        Self {
-            error,
-            code: None,
-            unanswered: false,
-        }
-    }
-}
-
-impl From<Refused> for ConnectorError {
-    fn from(refused: Refused) -> Self {
-        refused.error
-    }
 }
 
 /// What one attempt tells besides its outcome.
@@ -132,36 +100,6 @@ struct Extra {
 type TokenClient =
     BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-/// The token endpoint: `/token` below the authorisation server, with the tenant as query parameter.
-fn token_url(authorisation_server: &Url, tenant: Option<&str>) -> Url {
-    let mut url = authorisation_server.clone();
-    let path = url.path().trim_end_matches('/').to_owned();
-    // Some pages show the whole address of the endpoint.
-    if !path.to_ascii_lowercase().ends_with("/token") {
-        url.set_path(&format!("{path}/token"));
-    }
-    with_tenant(url, tenant)
-}
-
-/// Where people log in: `/authorize` beside the token endpoint.
-fn authorization_url(authorisation_server: &Url, tenant: Option<&str>) -> Url {
-    let mut url = authorisation_server.clone();
-    let path = url.path().trim_end_matches('/').to_owned();
-    let base = match path.to_ascii_lowercase().strip_suffix("/token") {
-        Some(base) => path[..base.len()].to_owned(),
-        None => path,
-    };
-    url.set_path(&format!("{base}/authorize"));
-    with_tenant(url, tenant)
-}
-
-fn with_tenant(mut url: Url, tenant: Option<&str>) -> Url {
-    if let Some(tenant) = tenant.filter(|tenant| !tenant.trim().is_empty()) {
-        url.query_pairs_mut().append_pair("tenant", tenant);
-    }
-    url
-}
-
 impl Extra {
     fn new(system: &str, request: &mut TokenRequest) -> Result<Self, ConnectorError> {
         let mut headers = Vec::new();
@@ -176,30 +114,6 @@ impl Extra {
             query: std::mem::take(&mut request.query),
             body: std::mem::take(&mut request.body),
         })
-    }
-}
-
-impl TokenEndpoint {
-    fn new(system: &str, field: &str, url: Url, trust: &Trust) -> Result<Self, ConnectorError> {
-        check_address(system, field, &url)?;
-        Ok(Self {
-            http: client(system, &url, trust)?,
-            url,
-            authorization_url: None,
-        })
-    }
-
-    /// The endpoints of a server.
-    fn of_server(
-        system: &str,
-        field: &str,
-        server: &Url,
-        tenant: Option<&str>,
-        trust: &Trust,
-    ) -> Result<Self, ConnectorError> {
-        let mut endpoint = Self::new(system, field, token_url(server, tenant), trust)?;
-        endpoint.authorization_url = Some(authorization_url(server, tenant));
-        Ok(endpoint)
     }
 }
 
@@ -514,109 +428,6 @@ impl Flow {
             }
         }
     }
-
-    fn garbled(&self, message: &str) -> Failure {
-        Failure::Garbled {
-            message: message.to_owned(),
-            hint: self.not_authorisation(),
-            body: None,
-        }
-    }
-
-    fn not_authorisation(&self) -> &'static str {
-        if self.settings.halo {
-            "is this the authorisation server under Configuration > Integrations > Halo API (it usually ends in /auth)?"
-        } else {
-            "is this the token endpoint?"
-        }
-    }
-
-    /// What a status other than 200 from the token endpoint means.
-    fn refusal(&self, pace: &Pace, answer: &Answer, exchange: &Exchange<'_>) -> Failure {
-        let said = pace.redactor.line(&message_in(&answer.body));
-        let status = answer.status.as_u16();
-        let told = format!("the token endpoint gave status {status}: {said}");
-        let system = pace.system.clone();
-        let after = |headers: &HeaderMap| pace.retry_after(headers);
-        let code = oauth_error(&answer.body);
-        let halo = self.settings.halo;
-        let denied = |hint: &str| {
-            Failure::Final(ConnectorError::Denied {
-                system: system.clone(),
-                message: format!("{told}; {hint}"),
-            })
-        };
-        match (status, code.as_deref()) {
-            (429, _) => Failure::Throttled {
-                after: after(&answer.headers),
-                message: said,
-            },
-            (_, Some("invalid_client")) => denied(if halo {
-                "the client ID or the client secret is wrong, or the application is not registered for \"Client ID and \
-                 Secret (Services)\""
-            } else {
-                "the client ID or the client secret is wrong, or the server wants them in another place \
-                 (clientAuthentication)"
-            }),
-            (_, Some("invalid_scope")) => denied(if halo {
-                "a scope is unknown or not granted to the application. There is no read:users: reading people needs \
-                 read:customers"
-            } else {
-                "a scope is unknown or not granted to the application"
-            }),
-            (_, Some("invalid_grant")) => denied(match exchange {
-                Exchange::ClientCredentials => "the application may not use this grant",
-                Exchange::Password { .. } => "the user name or the password is wrong",
-                Exchange::Refresh(_) => {
-                    return Failure::Final(ConnectorError::Denied {
-                        system,
-                        message: format!(
-                            "the authorisation server refused the refresh token (`invalid_grant`, status {status}: \
-                             {said}): it has expired, was revoked, or was used before"
-                        ),
-                    });
-                }
-                Exchange::Code { .. } => {
-                    "the code has expired or was used before, or was made for another callback address or another \
-                     login; nothing was stored, log in again"
-                }
-            }),
-            (_, Some("unauthorized_client" | "unsupported_grant_type")) => denied(
-                "the application may not use this grant: compare `grant` with how the application is registered",
-            ),
-            // A wrong tenant stays wrong; two more attempts tell it from a server in trouble.
-            (500, _) if halo => Failure::Flaky {
-                after: after(&answer.headers),
-                message: told,
-                hint: "HaloITSM answers like this to a wrong tenant: compare with Configuration > Integrations > Halo \
-                       API, and leave the tenant out for a self-hosted instance",
-                retries: 2,
-            },
-            (500 | 502..=504, _) => Failure::Flaky {
-                after: after(&answer.headers),
-                message: told,
-                hint: "",
-                retries: 5,
-            },
-            (400 | 401 | 403, _) => denied(if halo {
-                "check the client ID, the client secret and the tenant"
-            } else {
-                "check the client ID, the client secret and what else the server wants (tokenRequest)"
-            }),
-            (300..=399, _) => Failure::Final(ConnectorError::Unavailable {
-                system,
-                message: format!(
-                    "the token endpoint sends us to {}; a client secret is not sent on: set the authorisation \
-                     server to where it is",
-                    pace.redirect_target(&answer.headers)
-                ),
-            }),
-            _ => Failure::Final(ConnectorError::Unavailable {
-                system,
-                message: format!("{told}; {}", self.not_authorisation()),
-            }),
-        }
-    }
 }
 
 /// Scopes fit to be shown. Whatever is no scope (RFC 6749 section 3.3), is longer than any or repeats a secret is left
@@ -639,43 +450,4 @@ fn tame<'a>(pace: &Pace, scopes: impl Iterator<Item = &'a str>) -> Vec<String> {
         kept.push(NOT_SHOWN.to_owned());
     }
     kept
-}
-
-fn oauth_error(body: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    Some(value.get("error")?.as_str()?.to_ascii_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_token_endpoint_lies_below_the_authorisation_server() {
-        for (server, tenant, expected) in [
-            (
-                "https://acme.haloitsm.example/auth",
-                Some("acme"),
-                "https://acme.haloitsm.example/auth/token?tenant=acme",
-            ),
-            (
-                "https://acme.haloitsm.example/auth/",
-                None,
-                "https://acme.haloitsm.example/auth/token",
-            ),
-            (
-                "https://auth.halo.example",
-                Some("a&b"),
-                "https://auth.halo.example/token?tenant=a%26b",
-            ),
-            (
-                "https://acme.haloitsm.example/auth/Token",
-                Some("  "),
-                "https://acme.haloitsm.example/auth/Token",
-            ),
-        ] {
-            let url = token_url(&Url::parse(server).unwrap(), tenant);
-            assert_eq!(url.as_str(), expected);
-        }
-    }
 }

@@ -10,7 +10,8 @@ use oauth2::TokenResponse as _;
 use oauth2::basic::BasicTokenResponse;
 use secrecy::SecretString;
 
-use super::oauth::{Exchange, Flow, TokenEndpoint};
+use super::endpoint::TokenEndpoint;
+use super::oauth::{Exchange, Flow};
 use super::settings::FirstToken;
 use super::store::{Holder, StoreError, StoredLogin, TokenStore, Unusable, blocking};
 use crate::connector::ConnectorError;

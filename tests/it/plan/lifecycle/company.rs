@@ -334,6 +334,19 @@ impl Company {
         group.attributes = Box::new([(member, Values::Many(members.into_boxed_slice()))]);
     }
 
+    /// A person's account is a member of a group besides.
+    pub(super) fn joins(&mut self, group: &str, key: &str) {
+        let dn = self.entry(key).dn.clone();
+        let member = self.id("member");
+        let mut groups = self.directory.objects.iter_mut();
+        let group = groups
+            .find(|entry| entry.kind == EntryKind::Group && entry.dn.rdn().value == group)
+            .unwrap();
+        let mut members = group.values(member).to_vec();
+        members.push(dn.as_str().into());
+        group.attributes = Box::new([(member, Values::Many(members.into_boxed_slice()))]);
+    }
+
     /// The same, in no group.
     pub(super) fn account_without_groups(&mut self, place: &str, key: &str) {
         let dn = Dn::parse(&format!("CN=User {key},{place},DC=corp,DC=example,DC=test")).unwrap();

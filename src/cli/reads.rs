@@ -1,0 +1,277 @@
+//! Both sides, as read: from the systems, all at the same time, or from a recording.
+//!
+//! Holds readers only (P3). Keeps that a recording whose lines are not those its proof was made of is no read.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use super::applied;
+use super::context::{Clock, Context};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::people;
+use super::project::Project;
+use super::recording;
+use super::resolve::{Access, Resolver};
+use super::sealed::{self, Keys, Seal};
+use crate::config::Config;
+use crate::connector::rest::RunSettings;
+use crate::connector::{DirectoryReader, ldap};
+use crate::intake::Intake;
+use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
+use crate::plan::{self};
+use crate::snapshot;
+
+/// Both sides, as read.
+pub(crate) struct Reads {
+    pub(crate) people: BTreeMap<Name, PeopleSnapshot>,
+    pub(crate) directories: BTreeMap<Name, DirectorySnapshot>,
+}
+
+impl Reads {
+    pub(crate) fn latest(&self) -> Option<jiff::Timestamp> {
+        let people = self.people.values().map(|read| read.header.read_at);
+        let directories = self.directories.values().map(|read| read.header.read_at);
+        people.chain(directories).max()
+    }
+}
+
+/// Reads every source and every target of the project, all at the same time.
+pub(crate) async fn read(
+    context: &Context,
+    project: &Project,
+    run: &RunSettings,
+) -> Result<Reads, Failure> {
+    read_for(context, project, &[], run).await
+}
+
+/// As [`read`]; of the directory also what other configurations need.
+pub(crate) async fn read_for(
+    context: &Context,
+    project: &Project,
+    others: &[&Config],
+    run: &RunSettings,
+) -> Result<Reads, Failure> {
+    let mut resolver = Resolver::new(&context.environment, &project.root);
+    let now = context.clock.clone();
+    let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
+    let zone = project.zone()?;
+    let mut sources = Vec::new();
+    for source in project.config.sources.values() {
+        let settings = resolver.source(source, clock.clone());
+        sources.extend(settings.map(|settings| (source, settings)));
+    }
+    let mut targets = Vec::new();
+    let mut requests = plan::requests(&project.config);
+    for (name, more) in others.iter().flat_map(|config| plan::requests(config)) {
+        if let Some(request) = requests.get_mut(&name) {
+            request.add(more);
+        }
+    }
+    for directory in project.config.directories.values() {
+        let settings = resolver.directory(directory, Access::Read);
+        targets.extend(settings.map(|settings| (directory.name.clone(), settings)));
+    }
+    resolver.finish()?;
+
+    let people =
+        futures::future::try_join_all(sources.into_iter().map(async |(source, settings)| {
+            let intake = Intake::compile(source, &zone).map_err(|_| {
+                Failure::new(
+                    Exit::InvalidConfiguration,
+                    "a source's fields cannot be compiled",
+                )
+            })?;
+            let settings = people::prepare(&project.config, source, &intake, settings);
+            let read = people::read(context, &source.name, &intake, settings, run).await?;
+            Ok::<_, Failure>((source.name.clone(), read))
+        }));
+    let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
+        let request = requests.remove(&name).unwrap_or_default();
+        let clock = clock.clone();
+        async move {
+            let started = Instant::now();
+            let reader = ldap::LdapReader::connect(settings, clock).await?;
+            let read = reader.read_directory(&request).await?;
+            context.printer.note(&format!(
+                "read {name}: {} objects in {:.1} s",
+                read.objects.len(),
+                started.elapsed().as_secs_f64()
+            ));
+            Ok::<_, Failure>((name, read))
+        }
+    }));
+    // Join, not try_join: when both systems fail, both are reported.
+    let (people, directories) = tokio::join!(people, directories);
+    match (people, directories) {
+        (Ok(people), Ok(directories)) => Ok(Reads {
+            people: people.into_iter().collect(),
+            directories: directories.into_iter().collect(),
+        }),
+        (Err(mut first), Err(second)) => {
+            first.messages.extend(second.messages);
+            first.help = first.help.or(second.help);
+            Err(first)
+        }
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+    }
+}
+
+/// Nobody judges a condition by fractions of a second, and reviewers read these moments.
+pub(crate) fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
+    let trunc = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Second)
+        .mode(jiff::RoundMode::Trunc);
+    moment.round(trunc).unwrap_or(moment)
+}
+
+/// Reads kept by `--record`.
+pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Result<Reads, Failure> {
+    let people = |name: &Name| {
+        let read = recorded_people(context, project, dir, name)?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
+    let directory = |name: &Name| {
+        let read = recorded_directory(context, project, dir, name)?;
+        Ok::<_, Failure>((name.clone(), read))
+    };
+    let (people, directories) = rayon::join(
+        || {
+            project
+                .config
+                .sources
+                .keys()
+                .map(people)
+                .collect::<Result<_, _>>()
+        },
+        || {
+            project
+                .config
+                .directories
+                .keys()
+                .map(directory)
+                .collect::<Result<_, _>>()
+        },
+    );
+    Ok(Reads {
+        people: people?,
+        directories: directories?,
+    })
+}
+
+/// The read of a directory kept by `--record`.
+pub(crate) fn recorded_directory(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    name: &Name,
+) -> Result<DirectorySnapshot, Failure> {
+    let path = dir.join(directory_file(name));
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
+    let read = snapshot::read_directory(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (distinct, objects) = (read.header.completeness.distinct, read.objects.len() as u64);
+    if distinct != objects {
+        return Err(shortened(&path, distinct, objects));
+    }
+    Ok(read)
+}
+
+/// The people of a recording.
+pub(crate) fn recorded_people(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    name: &Name,
+) -> Result<PeopleSnapshot, Failure> {
+    let path = dir.join(people_file(name));
+    let bytes = sealed::read(context, Keys::Of(project), &path)
+        .map_err(|failure| unrecorded(&path, failure))?;
+    let read = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
+    let (people, rejected) = (read.people.len() as u64, read.header.rejected.len() as u64);
+    let distinct = read.header.completeness.distinct;
+    if distinct < people || distinct > people + rejected {
+        return Err(shortened(&path, distinct, people + rejected));
+    }
+    Ok(read)
+}
+
+/// What to name where a file of a recording is not found.
+fn unrecorded(path: &Path, failure: Failure) -> Failure {
+    if path.is_file() {
+        return failure;
+    }
+    failure.help("name a directory that `halosync plan --record DIR` wrote for this project")
+}
+
+fn parse_failure(path: &Path, error: snapshot::SnapshotError) -> Failure {
+    Failure::new(
+        Exit::InvalidConfiguration,
+        format!("{}: {error}", path.display()),
+    )
+    .help("record the reads again with `halosync plan --record DIR`")
+}
+
+/// A recording whose lines are not those its proof was made of proves nothing.
+fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
+    Failure::new(
+        Exit::Unavailable,
+        format!(
+            "{}: its head proves a read of {proven}, and {found} stand in it; lines are missing or added",
+            path.display()
+        ),
+    )
+    .help("record the reads again with `halosync plan --record DIR`")
+}
+
+/// Before anything is read: whether a recording may be written there.
+pub(crate) fn check_recording(project: &Project, dir: &Path) -> Result<(), Failure> {
+    let people = project.config.sources.keys();
+    let people = people.map(|name| (people_file(name), snapshot::PEOPLE_FORMAT));
+    let directories = project.config.directories.keys();
+    let directories = directories.map(|name| (directory_file(name), snapshot::DIRECTORY_FORMAT));
+    let mut files: Vec<(String, &str)> = people.chain(directories).collect();
+    files.extend(applied::FILES.map(|(name, format)| (name.to_owned(), format)));
+    recording::check(project, dir, &files)
+}
+
+pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
+    for (name, read) in &reads.people {
+        record_file(&dir.join(people_file(name)), seal, |out| {
+            snapshot::write_people(read, out)
+        })?;
+    }
+    for (name, read) in &reads.directories {
+        record_file(&dir.join(directory_file(name)), seal, |out| {
+            snapshot::write_directory(read, out)
+        })?;
+    }
+    Ok(())
+}
+
+fn record_file(
+    path: &Path,
+    seal: Option<&Seal>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let written = (|| {
+        let mut out = std::io::BufWriter::new(super::files::private_file(path)?);
+        match seal {
+            Some(seal) => out = seal.stream(out, write)?,
+            None => write(&mut out)?,
+        }
+        out.flush()
+    })();
+    written.map_err(|error| Failure::file("write", path, &error))
+}
+
+fn people_file(name: &Name) -> String {
+    format!("{name}.people.jsonl")
+}
+
+fn directory_file(name: &Name) -> String {
+    format!("{name}.directory.jsonl")
+}
