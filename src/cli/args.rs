@@ -70,7 +70,7 @@ pub(crate) enum Verb {
     Demo(Demo),
     /// Keep embedded HaloITSM and directory simulators running, to try things on.
     Sandbox(Sandbox),
-    /// Print or write the JSON Schemas of configuration files and plans.
+    /// Print or write the JSON Schemas of configuration files, plans, reports and journals.
     Schema(Schema),
     /// Print completions for a shell.
     Completions(Completions),
@@ -566,7 +566,7 @@ pub(crate) struct Schema {
         required_unless_present = "kind"
     )]
     pub(crate) out: Option<PathBuf>,
-    /// The schema to print: a kind such as Mapping, or plan.
+    /// The schema to print: a kind such as Mapping, or plan, report, journal, verification, drift.
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<String>,
 }

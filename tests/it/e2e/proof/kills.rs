@@ -414,7 +414,11 @@ async fn killed_behind_the_last_line_of_the_journal() {
         });
         tokio::select! {
             watched = watched => watched.expect("it ends"),
-            ended = child.wait() => panic!("{ended:?}"),
+            // On a busy machine it was quicker than we were.
+            ended = child.wait() => {
+                assert!(ended.expect("it ends").success());
+                continue;
+            }
         }
         child.kill().await.expect("it is there");
         if !report(&lab) && lines(&lab.dir.path().join(JOURNAL)) == wanted {
