@@ -33,6 +33,7 @@ pub(super) fn foreign(plan: &Plan, config: &Config, bare: &HashSet<Guid>) -> For
         rules: rules(plan, config, &stated),
         of_targets: of_targets(config),
         absent: absent(config),
+        stamps: stamps(config),
         bare,
         adoptions: HashMap::new(),
         replaced: HashMap::new(),
@@ -74,6 +75,8 @@ struct Judge<'p, 'c> {
     of_targets: BTreeMap<&'c str, Vec<&'c str>>,
     /// Sources and targets where somebody who is missing becomes a leaver.
     absent: HashSet<(&'c str, &'c str)>,
+    /// The attribute of each target that keeps since when something holds.
+    stamps: BTreeMap<&'c str, &'c str>,
     bare: &'p HashSet<Guid>,
     adoptions: HashMap<Guid, Vec<&'p Change>>,
     /// Accounts a new one takes the place of, and whose.
@@ -168,7 +171,7 @@ impl<'p> Judge<'p, '_> {
             (None, None) => return,
         };
         // What an undo speaks of, the earlier plan has said: two people can have had one account after each other.
-        if !self.undoes() {
+        if !self.undoes() && !self.stamps_nobody(change) {
             self.one_each(change, which, person);
         }
         if let Some(guid) = account.guid {
@@ -287,9 +290,25 @@ impl<'p> Judge<'p, '_> {
         for what in told_of {
             self.tell(change, what);
         }
-        for (attribute, value) in kept {
-            self.carries(change, Account::Known(guid), person, &attribute, &value);
+        if !self.stamps_nobody(change) {
+            for (attribute, value) in kept {
+                self.carries(change, Account::Known(guid), person, &attribute, &value);
+            }
         }
+    }
+
+    /// True of a change that only says since when nobody has an account, or does so no more. Of two accounts with the anchor
+    /// of somebody missing neither is anybody's, and a planner may correct the stamp of each.
+    fn stamps_nobody(&self, change: &Change) -> bool {
+        let key = change.person.key.as_str().strip_prefix(ABSENT);
+        let stamp = self.stamps.get(change.target.as_str());
+        let (Some(stamp), Action::Modify { attributes }) = (stamp, &change.action) else {
+            return false;
+        };
+        key.is_some_and(|key| key.starts_with(':'))
+            && attributes
+                .iter()
+                .all(|one| one.name.eq_ignore_ascii_case(stamp))
     }
 
     /// What is never done to the account of somebody who is missing.
@@ -518,6 +537,16 @@ fn of_targets(config: &Config) -> BTreeMap<&str, Vec<&str>> {
         of_target.push(&spec.matching.anchor.attribute);
     }
     anchors
+}
+
+fn stamps(config: &Config) -> BTreeMap<&str, &str> {
+    let targets = config.directories.iter();
+    targets
+        .filter_map(|(name, target)| {
+            let stamp = target.spec.stamp.as_ref()?;
+            Some((name.as_str(), stamp.attribute.as_str()))
+        })
+        .collect()
 }
 
 fn absent(config: &Config) -> HashSet<(&str, &str)> {
