@@ -6,13 +6,14 @@
 //! break) or was never there; every line carries the hash of the one before it (see `chain`); a journal belongs to one
 //! plan and to one running apply at a time.
 //!
-//! A thread of its own writes. Lines that arrive while one flush is under way share the next one, so that many
-//! writes in flight cost few flushes.
+//! A thread of its own writes. Lines that arrive while one flush is under way, or within milliseconds when there are many,
+//! share the next one, so that many writes in flight cost few flushes.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -120,6 +121,13 @@ pub fn read_journal(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     }
     std::fs::read(path).map(Some).map_err(failed)
 }
+
+/// When one flush served so many lines, others are on their way: the next flush waits for them.
+const MANY: usize = 8;
+
+/// How long it waits. What is under way at once is worth several times as much, and every flush costs the disk, and whoever
+/// else writes to it.
+const GATHER: Duration = Duration::from_millis(5);
 
 struct Entry {
     /// The line, not yet linked to the one before it: which that is decides the order of writing.
@@ -341,9 +349,14 @@ fn write_entries(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
+    let mut many = false;
     while let Ok(first) = received.recv() {
+        if many {
+            std::thread::sleep(GATHER);
+        }
         let mut batch = vec![first];
         batch.extend(received.try_iter());
+        many = batch.len() >= MANY;
         if broken.is_none() {
             let written = batch
                 .iter()
