@@ -47,6 +47,11 @@ struct File {
     text: String,
 }
 
+/// Whether a recording has the plan that was made from it.
+pub(crate) fn has_plan(dir: &Path) -> bool {
+    dir.join(PLAN).exists()
+}
+
 /// Adds the configuration and the plan to the recording of its reads.
 pub(crate) fn record(
     project: &Project,

@@ -51,6 +51,14 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     let since = applied::load(context, &project, &verb.since)?;
     if let Some(dir) = &verb.record {
         reads::check_recording(&project, dir)?;
+        let since = verb.since.since.as_deref();
+        if since.is_some_and(|since| super::files::is_same(since, dir)) {
+            return Err(Failure::new(
+                Exit::Usage,
+                "--record and --since name the same directory, and a recording is needed until its plan's successor is applied",
+            )
+            .help("record into a new directory; nothing was read or written"));
+        }
     }
     let reads = match &verb.from {
         Some(dir) => reads::recorded(context, &project, dir)?,
@@ -63,7 +71,10 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
             reads::read_for(context, &project, &earlier, &run).await?
         }
     };
-    if let Some(dir) = &verb.record {
+    // At once, so that a plan that cannot be made leaves what it was to be made from; but not over a recording with a plan,
+    // which would be lost for nothing.
+    let replaces = verb.record.as_deref().filter(|dir| applied::has_plan(dir));
+    if let (Some(dir), None) = (&verb.record, replaces) {
         reads::record(&reads, dir, seal)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
@@ -107,6 +118,9 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     }
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
+    }
+    if let Some(dir) = replaces {
+        reads::record(&reads, dir, seal)?;
     }
     if let Some(dir) = &verb.record {
         applied::record(&project, dir, &file, seal)?;

@@ -33,6 +33,7 @@ codes! {
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
         ANCHORED_ELSEWHERE "anchored-elsewhere" "correct the anchor of the account, or the value that recognises it";
         ANCHOR_LOST "anchor-lost" "write the anchor back into the account; or let a Links document say whose it is, or under forbidden that it is not this person's, who then gets another";
+        ANCHOR_TAKEN "anchor-taken" "write the anchor of whoever had the account back into it; or let a Links document say that it is this person's now";
         ATTRIBUTE_READ_ONLY "attribute-read-only" "take the rule out, or say ifUnknown: warn in it";
         ATTRIBUTE_UNKNOWN "attribute-unknown" "extend the directory's schema, or say ifUnknown: warn in the rule";
         BAD_VALUE "bad-value" "correct the value in HaloITSM or the template";

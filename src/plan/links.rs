@@ -47,6 +47,14 @@ pub(super) struct Settled {
     pub(super) forbidden_rule: Option<RuleId>,
 }
 
+impl Settled {
+    /// Whether somebody wrote that an account is theirs.
+    pub(super) fn names(&self, object: u32) -> bool {
+        let own = self.account.as_ref().and_then(|(account, _, _)| *account);
+        own == Some(object) || self.beside.contains(&object)
+    }
+}
+
 impl Links {
     pub(super) fn compile<'d>(
         documents: impl Iterator<Item = &'d Document<kinds::Links>>,

@@ -45,7 +45,8 @@ pub struct Edits {
     unproven: HashSet<Name>,
     /// Everybody known then.
     known: HashSet<(Name, PersonKey)>,
-    /// Those of them who would be given an account or their anchor now, or of whom nothing is known.
+    /// Those of them whose account may be another one now: who would be given one or their anchor, whose account is not as
+    /// it was wanted, or of whom nothing is known.
     unaccounted: HashSet<PersonOf>,
     /// Whose account was whose then.
     pub(in crate::plan) owners: Owners,
@@ -135,18 +136,15 @@ impl Edits {
         edits.doubt(then, |held| {
             held.code != held::DRIFT_ASK.code && held.code != held::DRIFT_UNDETERMINED.code
         });
-        let made = now
-            .changes
-            .iter()
-            .filter(|change| matches!(change.action, Action::Create { .. } | Action::Adopt { .. }))
-            .map(|change| &change.person);
+        // Where two anchors were exchanged, neither account is as it was wanted for whoever it seems to be now.
+        let changed = now.changes.iter().map(|change| &change.person);
         // An account that values other than the anchor proposed may be the one they had, or not.
         let held = now
             .held
             .iter()
             .filter(|held| held.accounts.is_empty() || of_matching(&held.code));
         let held = held.filter_map(|held| held.person.as_ref());
-        edits.unaccounted = made
+        edits.unaccounted = changed
             .chain(held)
             .map(|person| (person.source.clone(), person.key.clone()))
             .filter(|who| edits.known.contains(who))
@@ -213,7 +211,7 @@ impl Edits {
         edits
     }
 
-    /// Those who were known then and would be given an account or their anchor now, or of whom nothing is known.
+    /// Those who were known then and whose account may be another one now.
     pub fn unaccounted(&self) -> &HashSet<PersonOf> {
         &self.unaccounted
     }

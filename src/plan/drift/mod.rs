@@ -18,7 +18,7 @@ pub use edits::{Applied, Edits};
 pub(super) use edits::{Edit, Finding};
 pub(super) use left::Left;
 pub(super) use members::MemberLeft;
-pub(super) use owners::Account;
+pub(super) use owners::{Account, Owner};
 pub use owners::{Owners, OwnersOf, PersonOf};
 pub use report::{
     DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, LastWritten, report,

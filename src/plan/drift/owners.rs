@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use super::super::build::{PlanError, PlanInput, with_targets};
 use super::super::changes::{change_id, object_text};
 use super::super::target::{Subject, Target};
-use super::super::{Action, PersonRef, PlanFile};
+use super::super::{Action, ObjectRef, PersonRef, PlanFile};
 use super::Evidence;
 use crate::matching::Found;
 use crate::model::{Dn, Guid, Name, PersonKey};
@@ -96,9 +96,25 @@ impl Owners {
             .filter(|change| matches!(change.action, Action::Adopt { .. }))
             .filter_map(|change| change.object.guid)
             .collect();
+        // Nor is an account theirs that only carried their anchor since somebody wrote it there.
+        let taken: HashSet<PersonOf> = plan
+            .content
+            .held
+            .iter()
+            .filter(|held| held.code == held::ANCHOR_TAKEN.code)
+            .filter_map(|held| held.person.as_ref())
+            .map(|person| (person.source.clone(), person.key.clone()))
+            .collect();
         let mut owners = Self::default();
         with_targets(input, |target| {
             for subject in &target.subjects {
+                if !taken.is_empty() {
+                    let side = target.side(subject);
+                    let key = side.person(subject.person).key.clone();
+                    if taken.contains(&(side.source.clone(), key)) {
+                        continue;
+                    }
+                }
                 let found = match &subject.found {
                     Found::Account(object) => Some(*object),
                     Found::Adopt { object, .. } => Some(*object)
@@ -163,16 +179,29 @@ impl Owners {
                 },
             );
         }
+        let left = plan.content.since.iter().flat_map(|since| &since.left);
+        let left: HashSet<(&Name, &PersonKey, Option<Guid>)> = left
+            .map(|left| (&left.person.source, &left.person.key, left.object.guid))
+            .collect();
         for held in &plan.content.held {
             // Who was held stays so until it is settled, though the read of then shows no owner any more.
             let record = if held.code == held::ANCHOR_LOST.code {
+                None
+            } else if held.code == held::ANCHOR_TAKEN.code {
                 None
             } else if held.code == held::SAME_PERSON_VANISHED.code {
                 Some("another record".to_owned())
             } else {
                 continue;
             };
-            let (Some(person), Some(account)) = (&held.person, held.accounts.first()) else {
+            let Some(person) = &held.person else { continue };
+            // Beside the account they had may stand the one that carried their anchor then; that it does was left as an edit.
+            let taken = held.code == held::ANCHOR_TAKEN.code;
+            let is_taken = |account: &&ObjectRef| {
+                taken && left.contains(&(&person.source, &person.key, account.guid))
+            };
+            let mut accounts = held.accounts.iter();
+            let Some(account) = accounts.find(|account| !is_taken(account)) else {
                 continue;
             };
             let Some(guid) = account.guid else { continue };

@@ -218,6 +218,7 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
             (DriftGroup::Configuration, _) => &mut counts.configuration,
         } += 1;
     }
+    let among = [held::DRIFT_ASK, held::ANCHOR_LOST, held::ANCHOR_TAKEN].map(|one| one.code);
     DriftReport {
         format: DRIFT_FORMAT.to_owned(),
         tool_version: plan.tool_version,
@@ -235,8 +236,8 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
         held: plan
             .held
             .into_iter()
-            // It is among the differences.
-            .filter(|held| held.code != held::DRIFT_ASK.code && held.code != held::ANCHOR_LOST.code)
+            // Those are among the differences.
+            .filter(|held| !among.contains(&held.code.as_str()))
             .collect(),
         rules: plan.rules,
     }

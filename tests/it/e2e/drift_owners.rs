@@ -266,6 +266,79 @@ pub(super) async fn an_overwritten_anchor_is_not_absence(lab: Lab) {
     assert!(jane.enabled() && jane.values("info").is_empty());
 }
 
+/// P2: an anchor written over somebody else's hands no account over, neither to a joiner nor in exchange, however many plans
+/// are made meanwhile; a link settles it.
+pub(super) async fn nobody_is_given_an_account_by_writing_their_anchor_over_another(lab: Lab) {
+    for (number, given, surname) in [
+        (1, "Jane", "Doe"),
+        (2, "Otto", "Ott"),
+        (3, "Ann", "Lee"),
+        (4, "Mia", "Moe"),
+    ] {
+        lab.hire(Joiner::new(number, given, surname));
+    }
+    apply(&lab, "first", &[]).await;
+    let settled = apply(
+        &lab,
+        "second",
+        &["--since", "first", "--last-apply", "first.report.json"],
+    )
+    .await;
+    assert!(kinds(&settled).is_empty(), "{:?}", kinds(&settled));
+    // Jane's account becomes a joiner's, and Ann's and Mia's change places.
+    lab.set("1", "employeeID", &["5"]).await;
+    lab.hire(Joiner::new(5, "Eve", "Ell"));
+    lab.set("3", "employeeID", &["none"]).await;
+    lab.set("4", "employeeID", &["3"]).await;
+    lab.set("none", "employeeID", &["4"]).await;
+
+    let expected = pairs(&[
+        ("Ann Lee", "anchor-taken"),
+        ("Eve Ell", "anchor-taken"),
+        ("Jane Doe", "anchor-lost"),
+        ("Mia Moe", "anchor-taken"),
+    ]);
+    let mut since = vec!["--since", "second", "--last-apply", "second.report.json"];
+    for recording in ["third", "fourth", "fifth"] {
+        let drift = [&["drift"], &since[..]].concat();
+        lab.run(&drift).await.expect(2).assert_tells(&[
+            "Eve Ell (5)  employeeID: found \"5\", wanted \"1\"",
+            "Ann Lee (3)  employeeID: found \"3\", wanted \"4\"",
+            "Mia Moe (4)  employeeID: found \"4\", wanted \"3\"",
+        ]);
+        let made = apply(&lab, recording, &since).await;
+        assert_eq!(held(&made), expected, "{recording}");
+        assert!(kinds(&made).is_empty(), "{:?}", kinds(&made));
+        since = vec!["--since", recording];
+    }
+    // Written back, or meant so.
+    lab.set("5", "employeeID", &["1"]).await;
+    lab.set("3", "employeeID", &["none"]).await;
+    lab.set("4", "employeeID", &["3"]).await;
+    lab.set("none", "employeeID", &["4"]).await;
+    let made = plan(&lab, "settled.json", &since).await;
+    assert!(held(&made).is_empty(), "{:?}", held(&made));
+    // For Eve, who is new.
+    assert_eq!(kinds(&made), ["create", "addMember", "addMember"]);
+}
+
+/// A recording is lost neither to a plan compared with it nor to one that cannot be made.
+pub(super) async fn a_recording_is_replaced_by_a_plan_only(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    apply(&lab, "first", &[]).await;
+    let since = ["--since", "first"];
+    let both = [&["plan", "--record", "first"], &since[..]].concat();
+    let refused = lab.run(&both).await.expect(64).stderr;
+    assert!(refused.contains("name the same directory"), "{refused}");
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.run(&["plan", "--record", "first", "--only", "nobody"])
+        .await
+        .expect(64);
+    plan(&lab, "next.json", &since).await;
+    plan(&lab, "again.json", &["--record", "first"]).await;
+    plan(&lab, "next.json", &since).await;
+}
+
 /// P10: somebody who takes the anchor off an account besides is asked about what else they edited: the recording knows
 /// whose account it was, however it is recognised now.
 pub(super) async fn edits_beside_a_wiped_anchor_are_asked_about(lab: Lab) {

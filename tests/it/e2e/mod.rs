@@ -281,5 +281,7 @@ owners_on_both!(
     a_leaver_without_anchor_is_told,
     a_vanished_record_makes_no_second_account,
     an_overwritten_anchor_is_not_absence,
+    nobody_is_given_an_account_by_writing_their_anchor_over_another,
+    a_recording_is_replaced_by_a_plan_only,
     edits_beside_a_wiped_anchor_are_asked_about,
 );
