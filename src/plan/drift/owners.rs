@@ -185,9 +185,8 @@ impl Owners {
             .collect();
         for held in &plan.content.held {
             // Who was held stays so until it is settled, though the read of then shows no owner any more.
-            let record = if held.code == held::ANCHOR_LOST.code {
-                None
-            } else if held.code == held::ANCHOR_TAKEN.code {
+            let taken = held.code == held::ANCHOR_TAKEN.code;
+            let record = if taken || held.code == held::ANCHOR_LOST.code {
                 None
             } else if held.code == held::SAME_PERSON_VANISHED.code {
                 Some("another record".to_owned())
@@ -196,7 +195,6 @@ impl Owners {
             };
             let Some(person) = &held.person else { continue };
             // Beside the account they had may stand the one that carried their anchor then; that it does was left as an edit.
-            let taken = held.code == held::ANCHOR_TAKEN.code;
             let is_taken = |account: &&ObjectRef| {
                 taken && left.contains(&(&person.source, &person.key, account.guid))
             };
