@@ -356,11 +356,13 @@ impl<'p> Judge<'p, '_> {
         );
         let (other, owner) = *self.anchors.entry(key).or_insert((account, person));
         if other != account {
-            let what = format!(
-                "leaves {attribute} {value:?} on two accounts, of which {} is one",
+            // Nobody can answer for that, not even in an undo: matching would know no account of theirs any more.
+            self.foreign.found.push(format!(
+                "change {} ({}) leaves {attribute} {value:?} on two accounts, of which {} is one",
+                change.id.0,
+                change.action.kind(),
                 account_of(change).dn
-            );
-            self.tell(change, what);
+            ));
         } else if owner != person {
             let what = format!(
                 "says {attribute} {value:?} is the anchor of {}, and another change says it is that of {} of {}",

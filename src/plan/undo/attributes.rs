@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::super::changes::change_id;
 use super::super::contents::plan_value;
-use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue, Risk};
+use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue, Risk, is_same_key};
 use super::Deed;
 use super::undoing::Undoing;
 use crate::mapping::is_same_value;
@@ -280,7 +280,7 @@ impl<'u> Undoing<'u, '_> {
             for released in attributes.iter().filter(|one| one.after.is_empty()) {
                 let took = made
                     .iter()
-                    .find(|one| one.name == released.name && one.after == released.before);
+                    .find(|one| one.name == released.name && is_same_anchor(one, released));
                 let Some(took) = took else { continue };
                 if let Back::Values(attribute) = self.attribute(entry, took, &[]) {
                     back.push(*attribute);
@@ -290,6 +290,22 @@ impl<'u> Undoing<'u, '_> {
         back.sort_by_cached_key(|attribute| attribute.name.to_ascii_lowercase());
         back
     }
+}
+
+/// Whether what one account was given is what another was released of, as matching compares anchors: an administrator may
+/// have written it in other letters.
+fn is_same_anchor(given: &AttributeChange, released: &AttributeChange) -> bool {
+    given.after.len() == released.before.len()
+        && given
+            .after
+            .iter()
+            .zip(&released.before)
+            .all(|pair| match pair {
+                (PlanValue::Text(one), PlanValue::Text(other)) => {
+                    is_same_key(&given.name, one, other)
+                }
+                (one, other) => one == other,
+            })
 }
 
 /// The form in which equal sets of values are equal.
