@@ -20,8 +20,8 @@ use crate::config::Config;
 use crate::connector::rest::RunSettings;
 use crate::connector::{DirectoryReader, ldap};
 use crate::intake::Intake;
-use crate::model::{DirectorySnapshot, Name, PeopleSnapshot};
-use crate::plan::{self};
+use crate::model::{DirectoryRequest, DirectorySnapshot, Name, PeopleSnapshot};
+use crate::plan;
 use crate::snapshot;
 
 /// Both sides, as read.
@@ -90,18 +90,7 @@ pub(crate) async fn read_for(
         }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
         let request = requests.remove(&name).unwrap_or_default();
-        let clock = clock.clone();
-        async move {
-            let started = Instant::now();
-            let reader = ldap::LdapReader::connect(settings, clock).await?;
-            let read = reader.read_directory(&request).await?;
-            context.printer.note(&format!(
-                "read {name}: {} objects in {:.1} s",
-                read.objects.len(),
-                started.elapsed().as_secs_f64()
-            ));
-            Ok::<_, Failure>((name, read))
-        }
+        directory(context, name, settings, request, clock.clone())
     }));
     // Join, not try_join: when both systems fail, both are reported.
     let (people, directories) = tokio::join!(people, directories);
@@ -125,6 +114,25 @@ pub(crate) fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
         .smallest(jiff::Unit::Second)
         .mode(jiff::RoundMode::Trunc);
     moment.round(trunc).unwrap_or(moment)
+}
+
+/// Reads one directory, and says how long that took.
+pub(crate) async fn directory(
+    context: &Context,
+    name: Name,
+    settings: ldap::Settings,
+    request: DirectoryRequest,
+    clock: Clock,
+) -> Result<(Name, DirectorySnapshot), Failure> {
+    let started = Instant::now();
+    let reader = ldap::LdapReader::connect(settings, clock).await?;
+    let read = reader.read_directory(&request).await?;
+    context.printer.note(&format!(
+        "read {name}: {} objects in {:.1} s",
+        read.objects.len(),
+        started.elapsed().as_secs_f64()
+    ));
+    Ok((name, read))
 }
 
 /// Reads kept by `--record`.

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,11 +15,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::plan::{exit_of, refusal, show};
 use super::project::{self, Project};
-use super::reads::{Reads, check_recording, record, recorded_directory, whole_seconds};
+use super::reads::{self, Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use crate::apply::{History, JournalError, Step};
-use crate::connector::{DirectoryReader, ldap};
 use crate::model::{DirectorySnapshot, Dn, Name};
 use crate::plan::{self, Action, ChangeId, Deed, Only, PlanFile, UndoError, UndoInput};
 
@@ -65,6 +63,16 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     let seal = seal.as_ref();
     if let Some(dir) = &verb.record {
         check_recording(&project, dir)?;
+        if super::applied::has_plan(dir) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "--record: {} is the recording of a plan, which would not belong to its reads any more",
+                    dir.display()
+                ),
+            )
+            .help("record into another directory; nothing was read or written"));
+        }
     }
     let directories = match &verb.from {
         Some(dir) => recorded(context, &project, dir, &undone)?,
@@ -252,18 +260,7 @@ async fn read(
     resolver.finish()?;
     let reads = wanted.into_iter().map(|(name, settings)| {
         let request = requests.remove(&name).unwrap_or_default();
-        let clock = clock.clone();
-        async move {
-            let started = Instant::now();
-            let reader = ldap::LdapReader::connect(settings, clock).await?;
-            let read = reader.read_directory(&request).await?;
-            context.printer.note(&format!(
-                "read {name}: {} objects in {:.1} s",
-                read.objects.len(),
-                started.elapsed().as_secs_f64()
-            ));
-            Ok::<_, Failure>((name, read))
-        }
+        reads::directory(context, name, settings, request, clock.clone())
     });
     Ok(futures::future::try_join_all(reads)
         .await?

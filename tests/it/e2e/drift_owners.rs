@@ -335,6 +335,10 @@ pub(super) async fn a_recording_is_replaced_by_a_plan_only(lab: Lab) {
         .await
         .expect(64);
     plan(&lab, "next.json", &since).await;
+    let undo = ["undo", "--plan", "first.plan.json", "--record", "first"];
+    let refused = lab.run(&undo).await.expect(64).stderr;
+    assert!(refused.contains("is the recording of a plan"), "{refused}");
+    plan(&lab, "next.json", &since).await;
     plan(&lab, "again.json", &["--record", "first"]).await;
     plan(&lab, "next.json", &since).await;
 }
