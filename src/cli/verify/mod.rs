@@ -4,8 +4,11 @@
 pub(crate) mod args;
 pub(crate) mod checks;
 mod configuration;
+pub(crate) mod content;
 mod journal;
+pub(crate) mod progress;
 mod remade;
+mod signed;
 pub(crate) mod told;
 
 use std::path::Path;
@@ -53,7 +56,7 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     // Nothing of it would be used: `apply` asks for it only when there is something to apply.
     if file.content.changes.is_empty() {
-        let found = match checks::all_held(&file) {
+        let found = match content::all_held(&file) {
             Some(refusal) => Err(refusal),
             None => Ok("the plan has no changes: there is nothing to apply".to_owned()),
         };
@@ -75,7 +78,7 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     )?;
     remade::add(context, verb, project.as_ref(), &file, &mut checks);
     let journal = journal_path(path, &file, verb.journal.as_deref());
-    checks.add(Name::Journal, checks::journal(&journal, &file));
+    checks.add(Name::Journal, progress::journal(&journal, &file));
     told(context, verb, &checks, Some(&file.digest))
 }
 
