@@ -22,6 +22,7 @@ mod files;
 mod lock;
 mod login;
 mod names;
+mod only;
 mod own_folder;
 mod people;
 mod plan;

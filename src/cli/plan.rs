@@ -11,15 +11,14 @@ use super::base::{self, Base};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::only::{concealed, narrowed};
 use super::project::{self, Project};
 use super::reads::{self, Reads, whole_seconds};
 use super::sealed::{self, Keys, Seal};
 use super::verify::checks;
 use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
-use crate::explain::{self, Who};
-use crate::model::Dn;
-use crate::plan::{self, Edits, Evidence, Only, PlanFile, PlanInput};
+use crate::plan::{self, Edits, Evidence, PlanFile, PlanInput};
 use crate::render;
 
 /// Runs the command.
@@ -129,27 +128,6 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     Ok(exit(verb, &file))
 }
 
-/// A failure that names nobody, where nobody is to be named: what people are called is in the messages after the first,
-/// and what an ambiguous word may mean is in the only one.
-fn concealed(failure: Failure, redact: bool) -> Failure {
-    if !redact {
-        return failure;
-    }
-    let mut failure = failure;
-    match failure.exit {
-        Exit::Held => failure.messages.truncate(1),
-        Exit::Usage => {
-            failure.messages =
-                vec!["--only: a word names nothing, or more than one person or account".to_owned()];
-        }
-        _ => return failure,
-    }
-    let help = failure.help.take().unwrap_or_default();
-    failure.help(format!(
-        "{help} (names are not shown where plans are sealed; --clear shows them)"
-    ))
-}
-
 /// What a run may spend, and where it keeps answers.
 pub(crate) fn run_settings(
     context: &Context,
@@ -161,67 +139,6 @@ pub(crate) fn run_settings(
         cache: cache.map(|dir| context.current_dir.join(dir)),
         forecast: None,
     }
-}
-
-/// The plan with nothing but what was asked for.
-fn narrowed(
-    project: &Project,
-    reads: &Reads,
-    words: &[String],
-    file: PlanFile,
-) -> Result<PlanFile, Failure> {
-    let mut only = Vec::with_capacity(words.len());
-    for word in words {
-        only.push(match Dn::parse(word.trim()) {
-            Ok(dn) => {
-                let key = dn.key();
-                let known = reads
-                    .directories
-                    .values()
-                    .flat_map(|read| &read.objects)
-                    .any(|object| object.dn.key() == key);
-                if !known {
-                    return Err(Failure::new(
-                        Exit::Usage,
-                        format!("--only {word}: no directory has this object"),
-                    )
-                    .help("correct the distinguished name"));
-                }
-                Only::Object(dn)
-            }
-            Err(_) => {
-                let found = explain::find(&project.config, &reads.people, &reads.directories, word)
-                    .map_err(|error| {
-                        Failure::new(Exit::Usage, format!("--only {word}: {error}")).help(
-                            "name a person by key, SOURCE/KEY or a unique value, anything else by distinguished name",
-                        )
-                    })?;
-                match found {
-                    // Nothing is planned for another record than the one that counts.
-                    Who::Person { source, key } => {
-                        let as_of = file.content.as_of;
-                        let input = input(project, &project.config, reads, None, as_of);
-                        let records = plan::records_of(&input, &source, &key).map_err(refusal)?;
-                        Only::Person {
-                            key: records.map_or(key, |records| records.primary.key),
-                            source,
-                        }
-                    }
-                    Who::Account { target, guid } => {
-                        let objects = &reads.directories[&target].objects;
-                        let found = objects.iter().find(|object| object.guid == guid);
-                        match found {
-                            Some(object) => Only::Object(object.dn.clone()),
-                            None => continue,
-                        }
-                    }
-                }
-            }
-        });
-    }
-    let mut content = file.content;
-    plan::narrow(&mut content, &only, words.to_vec());
-    Ok(plan::seal(content))
 }
 
 /// What a plan is made from.
