@@ -40,6 +40,8 @@ pub(crate) enum Name {
     Reach,
     /// The configuration is the one it was made from.
     Configuration,
+    /// Planning once more from its recording gives the same plan.
+    Remade,
     /// Everybody signed who must.
     Approvals,
     /// It is not applied yet, and its journal can be gone on with.
