@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::adopted::Adopted;
+use super::excepted::against_exceptions;
 use super::rule_groups::RuleGroups;
 use super::whose::foreign;
 use super::within::Reachable;
@@ -272,6 +273,8 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
     let bare = bare(plan);
     let foreign = foreign(plan, config, &bare);
     over.found.extend(foreign.found);
+    over.found
+        .extend(against_exceptions(&plan.changes, config, plan.as_of));
     over.given_back.extend(foreign.answered_for);
     let reachable: BTreeMap<&Name, Reachable> = plan
         .targets

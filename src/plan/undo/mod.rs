@@ -19,6 +19,7 @@ use super::assemble::settle_rules;
 use super::build::{moment, valid_until};
 use super::changes::index;
 use super::draft::Warnings;
+use super::excepted::Excepted;
 use super::guards::{self, Guards};
 use super::order;
 use super::requests::{outermost, requests};
@@ -159,6 +160,7 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
     let undone = &input.undone.content;
     let mut book = RuleBook::default();
     let mut warnings = Warnings::default();
+    let excepted = Excepted::of(config, input.as_of);
     let mut plan = blank(&input, valid_until(config, &moment)?);
     let rules: Vec<RuleIndex> = undone
         .rules
@@ -208,6 +210,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
         let guards = Guards::compile(config, name, &moment, &mut book);
         let undoing = Undoing::new(&input, &target, &rules, &mut warnings);
         let (changes, held) = undoing.run();
+        plan.held.extend(held);
+        let (changes, held) = excepted.spare(changes);
         plan.held.extend(held);
         let changes = changes.into_iter().map(|change| (NOBODY, change)).collect();
         let judged = guards::judge(&target, &guards, changes, None, &mut warnings);
