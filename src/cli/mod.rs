@@ -21,6 +21,7 @@ mod failure;
 mod files;
 mod lock;
 mod login;
+mod making;
 mod names;
 mod own_folder;
 mod people;

@@ -20,6 +20,7 @@ mod contradictions;
 mod counting;
 mod coverage;
 mod deletion;
+mod differences;
 mod draft;
 mod drift;
 mod evaluate;
@@ -85,6 +86,7 @@ pub use build::{
     owner, tables,
 };
 pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
+pub use differences::differences;
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
     Edits, Evidence, LastWritten, Owners, OwnersOf, PersonOf, causes, report,

@@ -33,6 +33,7 @@ async fn a_plan_nothing_speaks_against() {
         "ok          recount       the configuration has no guards for what it changes",
         "ok          project       acme",
         "ok          configuration 6 files as planned",
+        "not checked remade        no recording was given to plan from once more (--from)",
         "ok          approvals     nobody is asked",
         "ok          journal       none at ",
         "nothing speaks against applying the plan",
@@ -50,7 +51,7 @@ async fn a_plan_nothing_speaks_against() {
     assert_eq!(json["plan"], digest.as_str());
     assert_eq!(json["holds"], true);
     assert_eq!(json["exitCode"], 0);
-    assert_eq!(json["checks"].as_array().unwrap().len(), 12);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 13);
     super::as_the_schema_says(&json);
     let other = [
         "verify",
