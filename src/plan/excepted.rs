@@ -230,6 +230,7 @@ fn entry(change: &Change, code: Code, reason: String) -> Held {
     };
     Held {
         person: Some(change.person.clone()),
+        target: None,
         accounts: vec![account.clone()],
         code: code.code.to_owned(),
         reason,

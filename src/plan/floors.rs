@@ -64,7 +64,10 @@ impl Floors {
                 .iter()
                 .map(|attribute| {
                     let brought_back = change.object.guid.is_some_and(|it| self.bare.contains(&it));
+                    let given = floor.is_anchor(&attribute.name) && !attribute.after.is_empty();
                     match floor.written.has(&attribute.name) {
+                        // It gives the account to somebody. Only an undo may; see [`Overreach::given_back`].
+                        true if given && !brought_back => Risk::Irreversible,
                         true => self.attribute(floor, attribute),
                         false if brought_back => Risk::High,
                         // Only an undo may; see [`Overreach::given_back`].

@@ -22,7 +22,13 @@ impl<'u> Undoing<'u, '_> {
         let object = self.target.object(at);
         let now = object.dn.rdn().value;
         if now == before {
-            return self.count_already();
+            let action = Action::Rename {
+                before: after.to_owned(),
+                after: now,
+                rule: self.rule(rule),
+            };
+            self.done_before(change, object, action);
+            return self.count_already(change);
         }
         if now != after {
             let text = moved("cn", before, after, &now);
@@ -52,7 +58,13 @@ impl<'u> Undoing<'u, '_> {
             return self.gone(change, &change.object);
         };
         if now.key() == before.key() {
-            return self.count_already();
+            let action = Action::Move {
+                before: after.clone(),
+                after: now,
+                rule: self.rule(rule),
+            };
+            self.done_before(change, object, action);
+            return self.count_already(change);
         }
         if now.key() != after.key() {
             let text = moved("place", before.as_str(), after.as_str(), now.as_str());

@@ -1,11 +1,12 @@
 //! Undo: every golden plan is applied in memory and undone, and what is there then is what was there before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use halosync::config::Config;
 use halosync::model::{DirectorySnapshot, Entry, EntryKind, Guid, Name, Values};
 use halosync::plan::{
-    Action, Cause, Change, ChangeId, Deed, Plan, PlanFile, UndoInput, lint, seal, to_bytes, undo,
+    Action, Cause, Change, ChangeId, Deed, GuardKind, Only, Plan, PlanFile, UndoInput, lint, seal,
+    to_bytes, undo,
 };
 
 use super::applied::Directory;
@@ -61,12 +62,19 @@ fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
 }
 
 fn undone(config: &Config, applied: &Applied, read: DirectorySnapshot) -> Plan {
+    part_undone(config, applied, read, &[])
+}
+
+fn part_undone(config: &Config, applied: &Applied, read: DirectorySnapshot, only: &[Only]) -> Plan {
+    let words: Vec<String> = only.iter().map(|one| format!("{one:?}")).collect();
     let directories = BTreeMap::from([(Name::new("corp"), read)]);
     undo(UndoInput {
         config,
         undone: &applied.plan,
         deeds: &applied.deeds,
         journal: "sha256:00",
+        only,
+        words: &words,
         directories: &directories,
         as_of: "2026-11-23T11:00:00Z".parse().unwrap(),
         tool_version: "0.0.0-test",
@@ -190,6 +198,88 @@ fn nothing_is_undone_that_was_not_done_or_is_as_before() {
             case.name
         );
     }
+}
+
+/// One person's undo after the other's comes to what the whole comes to, tells of nobody else, and counts for the guards what
+/// was undone before.
+#[test]
+fn one_person_after_the_other_is_the_whole() {
+    let mut several = 0;
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let mut applied = applied(&plan, directory);
+        let whole = undone(
+            &case.config,
+            &applied,
+            applied.directory.read_with_deleted(),
+        );
+        if !whole.held.is_empty() {
+            continue;
+        }
+        let mut at_once = applied.directory.clone();
+        at_once.apply(whole.as_of, &whole.changes);
+        let people: BTreeSet<_> = whole.changes.iter().map(|change| &change.person).collect();
+        let limits = |plan: &Plan| -> BTreeMap<String, u64> {
+            let limits = plan
+                .guards
+                .iter()
+                .filter(|one| one.kind == GuardKind::Limit);
+            let all = limits.filter(|one| one.per.is_none() && one.counted > one.already);
+            all.map(|one| (one.guard.clone(), one.counted)).collect()
+        };
+        let mut last = whole.clone();
+        for person in &people {
+            let only = [Only::Person {
+                source: person.source.clone(),
+                key: person.key.clone(),
+            }];
+            let read = applied.directory.read_with_deleted();
+            last = part_undone(&case.config, &applied, read, &only);
+            lint(&last).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            assert!(last.held.is_empty(), "{}: {:#?}", case.name, last.held);
+            let of_undo = last
+                .warnings
+                .iter()
+                .filter(|one| one.code.starts_with("undo-"));
+            let told = of_undo.flat_map(|warning| &warning.examples);
+            for told in told {
+                let of = |change: &&Change| told.contains(&format!("({})", change.person.key));
+                assert!(
+                    last.changes.iter().any(|change| of(&change)),
+                    "{}: {told}",
+                    case.name
+                );
+            }
+            applied.directory.apply(last.as_of, &last.changes);
+        }
+        several += usize::from(people.len() > 2);
+        for (guard, counted) in limits(&last) {
+            assert_eq!(
+                limits(&whole).get(&guard),
+                Some(&counted),
+                "{}: {guard}",
+                case.name
+            );
+        }
+        assert_eq!(
+            shown(&at_once.read()),
+            shown(&applied.directory.read()),
+            "{}",
+            case.name
+        );
+        let read = applied.directory.read_with_deleted();
+        let nothing = undone(&case.config, &applied, read);
+        assert!(
+            nothing.changes.is_empty(),
+            "{}: {:#?}",
+            case.name,
+            nothing.changes
+        );
+    }
+    assert!(
+        several > 5,
+        "only {several} undo something of several people"
+    );
 }
 
 /// P8.
