@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use halosync::config::Config;
 use halosync::model::{DirectorySnapshot, Entry, EntryKind, Guid, Name, Values};
 use halosync::plan::{
-    Action, Cause, Change, ChangeId, Deed, GuardKind, Held, Only, Plan, PlanFile, UndoInput, lint, seal,
-    to_bytes, undo,
+    Action, Cause, Change, ChangeId, Deed, GuardKind, Held, Only, Plan, PlanFile, UndoInput, lint,
+    seal, to_bytes, undo,
 };
 
 use super::applied::Directory;
@@ -278,9 +278,8 @@ fn p6_whatever_part_was_done_is_undone() {
             let read = applied.directory.read_with_deleted();
             let back = undone(&case.config, &applied, read);
             lint(&back).unwrap_or_else(|error| panic!("{} at {done}: {error}", case.name));
-            let meant = |held: &Held| {
-                held.code.starts_with("guard-") || held.code == "undo-stopped"
-            };
+            let meant =
+                |held: &Held| held.code.starts_with("guard-") || held.code == "undo-stopped";
             if back.held.iter().any(meant) {
                 continue;
             }
