@@ -10,6 +10,7 @@ use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, nu
 use crate::apply::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
 };
+use crate::model::Name;
 use crate::plan::{Action, Change, ChangeId, PersonRef, PlanFile};
 
 /// Skipped and unreached changes named without full detail; the rest is counted.
@@ -143,6 +144,7 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
 /// Names people and says what a change was about.
 struct Labels<'a> {
     several_sources: bool,
+    several_targets: bool,
     changes: HashMap<&'a ChangeId, &'a Change>,
 }
 
@@ -152,6 +154,7 @@ impl<'a> Labels<'a> {
         let first = sources.next();
         Self {
             several_sources: sources.any(|source| Some(source) != first),
+            several_targets: plan.content.targets.len() > 1,
             changes: plan
                 .content
                 .changes
@@ -165,10 +168,19 @@ impl<'a> Labels<'a> {
         Label::person(person, self.several_sources)
     }
 
+    /// ` in corp`, where there are several targets.
+    fn within(&self, line: Line, target: Option<&Name>) -> Line {
+        match target.filter(|_| self.several_targets) {
+            Some(target) => line.own(" in ").code(target.as_str()),
+            None => line,
+        }
+    }
+
     /// `Jane Doe (1042) · modify CN=… · department, title`.
     fn line(&self, depth: usize, sign: Sign, change: &ChangeReport) -> Line {
-        let mut line = Line::new(depth, sign)
-            .name(self.person(&change.person))
+        let line = Line::new(depth, sign).name(self.person(&change.person));
+        let mut line = self
+            .within(line, Some(&change.target))
             .own(" · ")
             .strong(words(change.action))
             .own(" ")
@@ -444,8 +456,10 @@ fn leavers_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item
                 Some(_) => Sign::None,
                 None => Sign::Alarm,
             };
-            let line = Line::new(0, sign)
-                .name(labels.person(&leaver.person))
+            let line = Line::new(0, sign).name(labels.person(&leaver.person));
+            let change = labels.changes.get(&leaver.change);
+            let line = labels
+                .within(line, change.map(|change| &change.target))
                 .own(" · ");
             let line = match leaver.seconds {
                 Some(seconds) => line.strong(elapsed(seconds)),
@@ -483,8 +497,9 @@ fn shut_items(labels: &Labels<'_>, shut: &[&ChangeReport], full: bool) -> Vec<It
         .iter()
         .take(shown)
         .map(|change| {
-            let line = Line::new(0, Sign::None)
-                .name(labels.person(&change.person))
+            let line = Line::new(0, Sign::None).name(labels.person(&change.person));
+            let line = labels
+                .within(line, Some(&change.target))
                 .own("  ")
                 .code(change.dn.as_str());
             match labels.changes.get(&change.id) {

@@ -253,7 +253,12 @@ impl Plan {
 
     /// Whether nobody could be judged: every person in scope is wholly held, or the read of a directory is not proven
     /// complete, and nothing is left to do. It looks like a plan with nothing to do, and is the opposite of one.
+    ///
+    /// Of an undo, or a part of one, whether all that is left to undo is held.
     pub fn holds_everybody(&self) -> bool {
+        if self.inputs.undoes.is_some() {
+            return self.changes.is_empty() && !self.held.is_empty();
+        }
         if self.narrowed.is_some() || !self.changes.is_empty() || self.counts.people == 0 {
             return false;
         }

@@ -66,12 +66,14 @@ impl<'u> Undoing<'u, '_> {
             Some(_) => {}
         }
         let object = change.object.clone();
-        let Some(place) = object.dn.parent().and_then(|place| self.standing(&place)) else {
-            let text = format!(
-                "the place the account stood in does not exist any more: {}",
-                object.dn
-            );
-            return self.hold(change, code::PLACE_MISSING, text, Vec::new());
+        let none = (code::PLACE_MISSING, "is no place");
+        let place = object.dn.parent().map(|place| self.standing(&place));
+        let place = match place.unwrap_or(Err(none)) {
+            Ok(place) => place,
+            Err((code, why)) => {
+                let text = format!("the place that {} stood in {why}", object.dn);
+                return self.hold(change, code, text, Vec::new());
+            }
         };
         let rdn = object.dn.rdn();
         let mut object = ObjectRef {

@@ -9,6 +9,7 @@ mod accounts;
 mod attributes;
 mod deleted;
 mod groups;
+mod left;
 mod part;
 mod places;
 mod undoing;
@@ -226,7 +227,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             continue;
         }
         let guards = Guards::compile(config, name, &moment, &mut book);
-        let turned = Undoing::new(&input, &target, &rules).run(part.as_mut());
+        let turned =
+            Undoing::new(&input, &target, &rules).run(&left::stops(config, name), part.as_mut());
         let held_before = plan.held.len();
         plan.held
             .extend(turned.held.into_iter().map(|(_, held)| held));

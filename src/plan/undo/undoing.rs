@@ -14,6 +14,7 @@ use super::super::{
     Action, AttributeChange, Cause, Change, ChangeId, Held, ObjectRef, PlanValue, Reason, Recovery,
     Risk, RuleIndex, UnitId,
 };
+use super::left::Stops;
 use super::part::Part;
 use super::{Deed, UndoInput};
 use crate::matching::{Protection, Standing};
@@ -25,7 +26,7 @@ pub(super) struct Undoing<'u, 'a> {
     pub(super) target: &'u Target<'a>,
     pub(super) deeds: &'u StdMap<ChangeId, Deed>,
     /// Changes of the target in the order they were planned.
-    planned: Vec<&'u Change>,
+    pub(super) planned: Vec<&'u Change>,
     /// The digest of the plan that is undone, short.
     digest: String,
     /// Where rules of that plan stand in this one's.
@@ -180,7 +181,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
     }
 
     /// Turns every change round, and leaves nothing but the part that is asked for.
-    pub(super) fn run(mut self, part: Option<&mut Part<'_>>) -> Turned<'u> {
+    pub(super) fn run(mut self, stops: &Stops<'u>, part: Option<&mut Part<'_>>) -> Turned<'u> {
         let planned = self.planned.clone();
         for change in planned.into_iter().rev() {
             if let Some(deed) = self.deeds.get(&change.id) {
@@ -190,6 +191,9 @@ impl<'u, 'a> Undoing<'u, 'a> {
         self.settle_places();
         self.settle_units();
         self.wait_for_each_other();
+        self.keep_restored();
+        self.keep_stopped(stops);
+        self.drop_what_waits();
         let dropped = std::mem::take(&mut self.dropped);
         let gone: HashSet<ChangeId> = dropped
             .iter()
@@ -284,7 +288,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
             Action::Restore { .. } => self.hold(
                 change,
                 code::UNDO_IMPOSSIBLE,
-                "the account was brought back by the plan that is undone, and an undo deletes nothing".to_owned(),
+                "the account was brought back by the plan that is undone, and an undo deletes nothing: it stays as it is".to_owned(),
                 Vec::new(),
             ),
         }

@@ -106,6 +106,8 @@ fn moves(context: &Context<'_>, of: &OfPerson<'_>) -> Vec<Line> {
         } else if left.is_empty() {
             // What was to be left is held.
             head = head.strong("comes").own(" to ").pieces(entered);
+        } else if changes.iter().any(|change| change.cause == Cause::Undo) {
+            head = head.own("the move is undone: leaves what it had entered");
         } else {
             head = head.own("the end of an overlap");
         }

@@ -51,9 +51,13 @@ pub(super) fn title(file: &PlanFile) -> Line {
     if file.content.targets.is_empty() {
         line = line.own("no target");
     }
-    for (index, identity) in file.content.targets.values().enumerate() {
+    let several = file.content.targets.len() > 1;
+    for (index, (target, identity)) in file.content.targets.iter().enumerate() {
         if index > 0 {
             line = line.own(", ");
+        }
+        if several {
+            line = line.code(target.as_str()).own(" at ");
         }
         line = line.code(domain_name(&identity.naming_context));
     }
