@@ -4,12 +4,12 @@
 //! brings back what was without asking anybody's state, and a plan that somebody else made. Must not know reads. Invariant: of a
 //! plan the planner made with the same configuration nothing is said.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
 use super::build::moment;
-use super::{Action, Change, ChangeId, Held};
+use super::{Action, Change};
 use crate::config::kinds::{Everything, Exception, Exempt};
 use crate::config::{Config, Standing};
 use crate::lang::Tables;
@@ -113,46 +113,9 @@ impl<'c> Excepted<'c> {
         today.is_some_and(|today| exception.standing(today) != Standing::Expired)
     }
 
-    /// Takes out of changes what exceptions keep, with whatever waits for it; gives what is held.
-    pub(super) fn spare(&self, changes: Vec<Change>) -> (Vec<Change>, Vec<Held>) {
-        if self.of.is_empty() {
-            return (changes, Vec::new());
-        }
-        let mut held = Vec::new();
-        let mut gone: HashSet<ChangeId> = HashSet::new();
-        let mut left: Vec<Change> = Vec::with_capacity(changes.len());
-        for mut change in changes {
-            let Some(kept) = self.keeps(&change) else {
-                left.push(change);
-                continue;
-            };
-            held.push(self.held(&change, &kept));
-            if let (Action::Modify { attributes }, false) =
-                (&mut change.action, kept.attributes.is_empty())
-            {
-                attributes.retain(|one| !kept.attributes.contains(&one.name));
-                if !attributes.is_empty() {
-                    left.push(change);
-                    continue;
-                }
-            }
-            gone.insert(change.id);
-        }
-        let waiting = waiting(&left, gone);
-        let left = left
-            .into_iter()
-            .filter_map(|change| match waiting.get(&change.id) {
-                Some(needed) => {
-                    held.push(waits(&change, needed));
-                    None
-                }
-                None => Some(change),
-            })
-            .collect();
-        (left, held)
-    }
-
-    fn held(&self, change: &Change, kept: &Kept<'_>) -> Held {
+    /// Of a change what is left alone: its attributes where they are not all of it, the code and the reason.
+    pub(super) fn leaves(&self, change: &Change) -> Option<(Vec<String>, Code, String)> {
+        let kept = self.keeps(change)?;
         let Exception {
             owner,
             reason,
@@ -170,34 +133,10 @@ impl<'c> Excepted<'c> {
             some => some.join(", "),
         };
         let why = kept.why;
-        entry(
-            change,
-            code,
-            format!("{what}: an exception {why}, {until} {expires}: {reason} ({owner}, {ticket})"),
-        )
+        let text =
+            format!("{what}: an exception {why}, {until} {expires}: {reason} ({owner}, {ticket})");
+        Some((kept.attributes, code, text))
     }
-}
-
-/// Which changes wait for one that is gone, directly or not, each with the one it waits for.
-fn waiting(changes: &[Change], gone: HashSet<ChangeId>) -> HashMap<ChangeId, ChangeId> {
-    let mut followers: HashMap<&ChangeId, Vec<&ChangeId>> = HashMap::new();
-    for change in changes {
-        for needed in &change.depends_on {
-            followers.entry(needed).or_default().push(&change.id);
-        }
-    }
-    let mut found: HashMap<ChangeId, ChangeId> = HashMap::new();
-    let mut open: Vec<ChangeId> = gone.into_iter().collect();
-    open.sort_unstable();
-    while let Some(needed) = open.pop() {
-        for next in followers.get(&needed).into_iter().flatten() {
-            if !found.contains_key(*next) {
-                found.insert((*next).clone(), needed.clone());
-                open.push((*next).clone());
-            }
-        }
-    }
-    found
 }
 
 /// Attributes of an existing account that a change writes and an exception leaves alone.
@@ -209,37 +148,6 @@ fn spared(change: &Change, names: &[String]) -> Vec<String> {
     let is_spared = |written: &str| names.iter().any(|name| name.eq_ignore_ascii_case(written));
     let spared = written.into_iter().filter(|name| is_spared(name));
     spared.map(str::to_owned).collect()
-}
-
-fn waits(change: &Change, needed: &ChangeId) -> Held {
-    entry(
-        change,
-        code::EXEMPT,
-        format!(
-            "{} waits for change {}, which an exception keeps from being done",
-            change.action.kind(),
-            needed.0
-        ),
-    )
-}
-
-fn entry(change: &Change, code: Code, reason: String) -> Held {
-    let account = match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member,
-        _ => &change.object,
-    };
-    Held {
-        person: Some(change.person.clone()),
-        target: None,
-        accounts: vec![account.clone()],
-        code: code.code.to_owned(),
-        reason,
-        help: code.help.to_owned(),
-        rule: None,
-        partial: false,
-        guard: None,
-        waits: Vec::new(),
-    }
 }
 
 /// Changes of a plan that exceptions of the configuration keep from being done; a sentence each.

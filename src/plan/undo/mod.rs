@@ -227,8 +227,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             continue;
         }
         let guards = Guards::compile(config, name, &moment, &mut book);
-        let turned =
-            Undoing::new(&input, &target, &rules).run(&left::stops(config, name), part.as_mut());
+        let stops = left::stops(config, name);
+        let turned = Undoing::new(&input, &target, &rules).run(&stops, &excepted, part.as_mut());
         let held_before = plan.held.len();
         plan.held
             .extend(turned.held.into_iter().map(|(_, held)| held));
@@ -238,9 +238,7 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
                 None => warnings.note(noted.code, noted.message, 1),
             }
         }
-        let (changes, held) = excepted.spare(turned.changes);
-        plan.held.extend(held);
-        let changes = changes.into_iter();
+        let changes = turned.changes.into_iter();
         let changes = changes.map(|change| (NOBODY, change)).collect();
         let before = Some(Before(&turned.before));
         let judged = guards::judge(&target, &guards, changes, None, before, &mut warnings);
