@@ -48,11 +48,12 @@ pub enum PasswordError {
         message: String,
     },
     /// The folder does not take files.
-    #[error("the folder {} for initial passwords cannot be used: {source}", path.display())]
+    #[error("the folder {} for initial passwords cannot be used", path.display())]
     Folder {
         /// Which folder.
         path: PathBuf,
         /// The cause.
+        #[source]
         source: std::io::Error,
     },
     /// The file cannot be written.

@@ -14,7 +14,7 @@ use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::refusal;
-use super::plan::{exit_of, show};
+use super::plan::{concealed, exit_of, show};
 use super::project::{self, Project};
 use super::reads::{self, Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
@@ -101,7 +101,8 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     };
     let mut made = plan::undo(input).map_err(not_undone)?;
     if !verb.only.is_empty() {
-        let only = only(&undone, &verb.only)?;
+        let only = only(&undone, &verb.only)
+            .map_err(|failure| concealed(failure, seal.is_some() && !verb.clear))?;
         plan::narrow(&mut made, &only, verb.only.clone());
     }
     let file = plan::seal(made);
