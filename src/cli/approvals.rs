@@ -153,7 +153,9 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let facts = std::fs::metadata(path).map_err(|error| {
         let is_link = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
         match error.kind() {
-            std::io::ErrorKind::NotFound if is_link => "it is a link that leads to nothing".to_owned(),
+            std::io::ErrorKind::NotFound if is_link => {
+                "it is a link that leads to nothing".to_owned()
+            }
             _ => format!("it cannot be read: {error}"),
         }
     })?;

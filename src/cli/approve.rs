@@ -94,8 +94,14 @@ pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failu
 
 /// Refuses a name under which nobody would ever find the signature.
 fn check_name(plan: &Path, signature: &Path) -> Result<(), Failure> {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let (plan, file) = (name(plan).unwrap_or_default(), name(signature).unwrap_or_default());
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let (plan, file) = (
+        name(plan).unwrap_or_default(),
+        name(signature).unwrap_or_default(),
+    );
     if approvals::is_named_like(&plan, &file) {
         return Ok(());
     }

@@ -152,7 +152,11 @@ fn hold(root: &Path, files: &[(String, &String)]) -> Option<bool> {
     let asked: String = files.iter().map(|(path, _)| format!("{path}\n")).collect();
     let hashes = git(root, &["hash-object", "--stdin-paths"], asked.as_bytes())?;
     let hashes = String::from_utf8(hashes).ok()?;
-    Some(hashes.lines().eq(files.iter().map(|(_, hash)| hash.as_str())))
+    Some(
+        hashes
+            .lines()
+            .eq(files.iter().map(|(_, hash)| hash.as_str())),
+    )
 }
 
 /// Whether these objects are links that lead there.

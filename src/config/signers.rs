@@ -193,8 +193,13 @@ fn signer(line: &str, number: usize) -> Result<AllowedSigner, String> {
         after
     };
     let more = ["namespaces=", "valid-", "cert-authority"];
-    if more.iter().any(|option| key.trim_start().to_ascii_lowercase().starts_with(option)) {
-        return Err("options stand in one word: write a comma between them, and no space".to_owned());
+    if more
+        .iter()
+        .any(|option| key.trim_start().to_ascii_lowercase().starts_with(option))
+    {
+        return Err(
+            "options stand in one word: write a comma between them, and no space".to_owned(),
+        );
     }
     signer.key = PublicKey::from_openssh(key.trim())
         .map_err(|error| format!("no public key as OpenSSH writes it ({error})"))?
@@ -287,7 +292,9 @@ fn in_quotes<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
         .strip_prefix('"')
         .and_then(|value| value.strip_suffix('"'))
         .filter(|value| !value.contains(['"', '\\']))
-        .ok_or_else(|| format!("the value of {name} stands in no quotation marks: write {name}=\"…\""))
+        .ok_or_else(|| {
+            format!("the value of {name} stands in no quotation marks: write {name}=\"…\"")
+        })
 }
 
 /// `20261231`, `202612312359` or `20261231235900`, each with or without `Z`. Taken as UTC either way, so that it means

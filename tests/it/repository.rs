@@ -32,9 +32,10 @@ async fn planned(folder: &Path, environment: &[(&str, &Path)]) -> serde_json::Va
         .iter()
         .map(|(name, path)| ((*name).to_owned(), path.display().to_string()))
         .collect();
-    let arguments = [
-        "plan", "--from", "reads", "--base", "HEAD", "--format", "json",
-    ];
+    let mut arguments = vec!["plan", "--from", "reads", "--format", "json"];
+    if !environment.is_empty() {
+        arguments.extend(["--base", "HEAD"]);
+    }
     let plan = halosync(folder, &environment, &arguments).await.expect(0);
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     plan["content"].clone()

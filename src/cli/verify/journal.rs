@@ -90,8 +90,16 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
 /// Whether what is printed is to name nobody: the project has its files sealed, or one of these is, or nobody can tell
 /// because the project's configuration is not valid.
 fn is_concealed(context: &Context, verb: &VerifyJournal) -> bool {
-    let named = [Some(&verb.journal), verb.plan.as_ref(), verb.report.as_ref()];
-    if named.into_iter().flatten().any(|path| sealed::is_sealed_file(path)) {
+    let named = [
+        Some(&verb.journal),
+        verb.plan.as_ref(),
+        verb.report.as_ref(),
+    ];
+    if named
+        .into_iter()
+        .flatten()
+        .any(|path| sealed::is_sealed_file(path))
+    {
         return true;
     }
     let Ok(workspace) = project::open(context, &verb.project) else {
@@ -344,10 +352,7 @@ fn complete(
             let (kind, why) = (change.action.kind(), why(change)?);
             Some(match numbers.get(&change.id) {
                 Some(number) if redact => format!("{kind} (change {number}){why}"),
-                _ => format!(
-                    "{kind} {} ({}){why}",
-                    change.object.dn, change.person.label
-                ),
+                _ => format!("{kind} {} ({}){why}", change.object.dn, change.person.label),
             })
         })
         .collect();

@@ -125,7 +125,7 @@ pub(crate) fn rejected(error: &ApplyError) -> Failure {
     }
     let exit = match error {
         ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
-        ApplyError::Passwords(PasswordError::Folder { source, .. }) if is_misnamed(source) => {
+        ApplyError::Passwords(PasswordError::Folder { cause, .. }) if is_misnamed(cause) => {
             return Failure::new(Exit::Usage, message)
                 .help("name a folder that exists and can be written with --passwords; nothing was written");
         }

@@ -143,7 +143,10 @@ mod tests {
     #[test]
     fn a_pattern_speaks_for_whoever_fits_it() {
         let found = people(&[
-            ("*@corp.example.com,!root@corp.example.com,jane@example.com", 1),
+            (
+                "*@corp.example.com,!root@corp.example.com,jane@example.com",
+                1,
+            ),
             ("sam@corp.example.com", 2),
         ]);
         let jane = found.person("jane@example.com").unwrap();

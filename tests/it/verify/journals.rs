@@ -198,7 +198,14 @@ async fn where_plans_are_sealed_a_journal_names_nobody_unless_asked() {
         "{told}"
     );
     let journal = path.display().to_string();
-    let clear = ["verify", "journal", &journal, "--plan", "plan.json", "--clear"];
+    let clear = [
+        "verify",
+        "journal",
+        &journal,
+        "--plan",
+        "plan.json",
+        "--clear",
+    ];
     let told = desk.run(&clear).await.expect(4).stdout;
     assert!(told.contains(label) && told.contains(&dn), "{told}");
     // `verify` of a plan takes no folder that apply would refuse.
