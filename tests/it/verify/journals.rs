@@ -180,6 +180,9 @@ async fn complete_interrupted_and_foreign_journals_are_told_apart() {
 #[tokio::test]
 async fn where_plans_are_sealed_a_journal_names_nobody_unless_asked() {
     let desk = Desk::new("leaver", 0).await;
+    // `verify` of a plan takes no folder that apply would refuse.
+    let nowhere = desk.refused(64, &["--journal", "nowhere/x.jsonl"]).await;
+    assert!(nowhere.contains("folder"), "{nowhere}");
     let (file, path) = (desk.file(), desk.journal_path());
     written(&path, &file, &[end(0, 0)]);
     let label = &file.content.changes[0].person.label;
@@ -208,9 +211,6 @@ async fn where_plans_are_sealed_a_journal_names_nobody_unless_asked() {
     ];
     let told = desk.run(&clear).await.expect(4).stdout;
     assert!(told.contains(label) && told.contains(&dn), "{told}");
-    // `verify` of a plan takes no folder that apply would refuse.
-    let nowhere = desk.refused(64, &["--journal", "nowhere/x.jsonl"]).await;
-    assert!(nowhere.contains("folder"), "{nowhere}");
 }
 
 /// A report that ends where the journal does.
