@@ -51,7 +51,9 @@ async fn exceptions_keep_what_a_plan_would_do() {
     desk.verify(0).await;
     desk.forge(|plan| {
         plan.changes = without.changes;
-        plan.rules = without.rules;
+        let mut rules = without.rules;
+        rules.extend(plan.rules.iter().skip(rules.len()).cloned());
+        plan.rules = rules;
         for change in &mut plan.changes {
             // And the account that security shut is opened.
             if change.person.key.as_str() == "2004" {
