@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::project::Project;
 use super::reads::{Reads, recorded_directory, recorded_people};
 use super::sealed::{self, Keys, Seal};
+use super::sorts::{self, Sort};
 use crate::apply::Outcome;
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
 use crate::model::{DirectorySnapshot, Guid, Name, PeopleSnapshot};
@@ -127,13 +128,10 @@ pub(crate) fn load(
         )
     })?;
     let plan = plan::read(&bytes).map_err(|error| {
-        let what = super::files::foreign(&bytes);
+        let other = sorts::other_than(Sort::Plan, &bytes);
         altered(
             &path,
-            &what.map_or_else(
-                || error.to_string(),
-                |what| format!("this is no plan: {what}"),
-            ),
+            &other.map_or_else(|| error.to_string(), |other| other.message()),
         )
     })?;
     if plan.content.project != project.config.project.name {
@@ -260,6 +258,10 @@ fn achieved(
         false => failure,
     })?;
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
+        if let Some(other) = sorts::other_than(Sort::Report, &bytes) {
+            let message = format!("--last-apply: {}: {}", path.display(), other.message());
+            return Failure::new(Exit::Usage, message).help(other.help());
+        }
         Failure::new(
             Exit::Usage,
             format!("--last-apply: {}: {error}", path.display()),
