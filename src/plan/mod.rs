@@ -85,7 +85,7 @@ pub use build::{
     PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
     owner, tables,
 };
-pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
+pub use contradictions::{Against, Contradiction, Stamps, past_guards, unasked, unproven};
 pub use differences::differences;
 pub use drift::{
     Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,

@@ -219,7 +219,7 @@ pub(crate) fn of_changes(
         }
         return Ok(());
     };
-    checks.add(Name::Proof, content::proof(file, &stamps));
+    checks.add(Name::Proof, content::proof(project, file));
     checks.add(Name::Guards, content::guards(file, &stamps));
     checks.add(Name::Recount, content::recount(project, file));
     checks.add(Name::Project, of_project(project, file));

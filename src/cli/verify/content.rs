@@ -50,8 +50,19 @@ pub(super) fn stamps(project: &Project) -> plan::Stamps {
         .collect()
 }
 
-pub(super) fn proof(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
+pub(super) fn proof(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
     let content = &file.content;
+    let unasked = plan::unasked(content, &project.config);
+    if !unasked.is_empty() {
+        let sentence =
+            "the plan does not say of its reads what the configuration asks of them".to_owned();
+        return Err(Refusal {
+            messages: std::iter::once(sentence).chain(some(unasked)).collect(),
+            help: Some("halosync makes no such plan with this configuration: find out what made this one, and plan again".to_owned()),
+            exit: Exit::Rejected,
+        });
+    }
+    let stamps = &stamps(project);
     let found = plan::unproven(content, stamps);
     if found.is_empty() {
         return Ok(if content.removals_held {
@@ -219,10 +230,10 @@ pub(crate) fn all_held(file: &PlanFile) -> Option<Refusal> {
     messages.extend(holding(file).map(held_words));
     Some(Refusal {
         messages,
-        help: Some(
-            "see to what brings this about, or let it pass once with a Waiver; then plan again"
-                .to_owned(),
-        ),
+        help: Some(format!(
+            "see to what brings this about, or let it pass once with a Waiver; then {}",
+            content.made_again()
+        )),
         exit: Exit::Held,
     })
 }
