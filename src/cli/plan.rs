@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::applied;
 use super::args::{Plan, PlanFormat};
 use super::base::{self, Base};
+use super::carried;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -95,7 +96,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
             None => None,
         },
     };
-    let mut made = asked.made().map_err(|failure| concealed(failure, redact))?;
+    let (mut made, compared) = asked.made().map_err(|failure| concealed(failure, redact))?;
     if let (Some(since), Some(edits)) = (&since, &asked.edits) {
         let last_good = asked.last_good;
         applied::tell(
@@ -111,11 +112,22 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     if let Some(base) = &base {
         asked.compare(context, base, &mut made);
     }
-    let mut file = plan::seal(made);
+    let mut open = plan::open(&made, !verb.only.is_empty());
     if !verb.only.is_empty() {
-        file = narrowed(&project, &reads, &verb.only, file)
+        narrow(&project, &reads, &verb.only, &mut made)
             .map_err(|failure| concealed(failure, redact))?;
+        for change in &made.changes {
+            open.planned(&change.id);
+        }
     }
+    let carried = match &asked.edits {
+        Some(edits) => carried::Text::new(&edits.carry(&compared, &open, &reads.directories))?,
+        None => None,
+    };
+    if let Some(since) = &mut made.since {
+        since.carried = carried.as_ref().map(carried::Text::digest);
+    }
+    let file = plan::seal(made);
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
@@ -123,7 +135,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         reads::record(&reads, dir, seal)?;
     }
     if let Some(dir) = &verb.record {
-        applied::record(&project, dir, &file, seal)?;
+        applied::record(&project, dir, &file, carried.as_ref(), seal)?;
     }
     print(context, verb, &file, seal)?;
     Ok(exit(verb, &file))
@@ -163,13 +175,13 @@ pub(crate) fn run_settings(
     }
 }
 
-/// The plan with nothing but what was asked for.
-fn narrowed(
+/// Leaves out of a plan what was not asked for.
+fn narrow(
     project: &Project,
     reads: &Reads,
     words: &[String],
-    file: PlanFile,
-) -> Result<PlanFile, Failure> {
+    plan: &mut plan::Plan,
+) -> Result<(), Failure> {
     let mut only = Vec::with_capacity(words.len());
     for word in words {
         only.push(match Dn::parse(word.trim()) {
@@ -199,7 +211,7 @@ fn narrowed(
                 match found {
                     // Nothing is planned for another record than the one that counts.
                     Who::Person { source, key } => {
-                        let as_of = file.content.as_of;
+                        let as_of = plan.as_of;
                         let input = input(project, &project.config, reads, None, as_of);
                         let records = plan::records_of(&input, &source, &key).map_err(refusal)?;
                         Only::Person {
@@ -219,9 +231,8 @@ fn narrowed(
             }
         });
     }
-    let mut content = file.content;
-    plan::narrow(&mut content, &only, words.to_vec());
-    Ok(plan::seal(content))
+    plan::narrow(plan, &only, words.to_vec());
+    Ok(())
 }
 
 /// What a plan is made from.
@@ -262,10 +273,21 @@ impl Asked<'_> {
         }
     }
 
-    fn made(&self) -> Result<plan::Plan, Failure> {
-        let mut made = self.build(&self.project.config).map_err(refusal)?;
+    fn made(&self) -> Result<(plan::Plan, plan::Compared), Failure> {
+        let config = &self.project.config;
+        let (mut made, compared) = match &self.edits {
+            Some(edits) => {
+                let input = input(self.project, config, self.reads, self.last_good, self.as_of);
+                let known = Evidence::Known(edits);
+                plan::build_compared(input, known, true).map_err(refusal)?
+            }
+            None => {
+                let built = self.build(config).map_err(refusal)?;
+                (built, plan::Compared::default())
+            }
+        };
         made.inputs.author.clone_from(&self.project.author);
-        Ok(made)
+        Ok((made, compared))
     }
 
     /// Plans once more from the same reads, as the earlier commit would have.
