@@ -9,11 +9,12 @@ use std::sync::PoisonError;
 use futures::FutureExt;
 
 use super::control::Finish;
-use super::execute::{Reached, Run, Tries, overtaken, with_causes};
+use super::execute::{Reached, Run, overtaken, with_causes};
 use super::history::{Line, Step, StepResult, StepState};
 use super::look::{Eyes, Goal};
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::{NewPassword, generate};
+use super::patience::Tries;
 use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::Guid;
 use crate::plan::{AttributeChange, Change, ChangeId, PasswordPolicy, PlanValue};

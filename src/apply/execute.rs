@@ -6,10 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 
 use super::expected::Expected;
 use super::history::{Line, Step, StepResult, StepState};
@@ -17,6 +15,7 @@ use super::journal::Journal;
 use super::look::{Eyes, Goal, Look, Operation, Write};
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::PasswordSink;
+use super::patience::{Tries, is_passing};
 use super::{Events, Options};
 use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::{Guid, Name};
@@ -24,10 +23,6 @@ use crate::plan::{Action, Change, ChangeId, ObjectRef, Plan};
 
 /// How often a compare-and-set that lost a race is tried again.
 const RACES: u32 = 2;
-/// After so many changes in a row that ended because a target did not answer, it is given up.
-const FAILURES_IN_A_ROW: u32 = 5;
-/// The longest a system may ask us to wait.
-const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 
 /// One apply of one plan.
 pub(super) struct Run<'a, W> {
@@ -38,7 +33,7 @@ pub(super) struct Run<'a, W> {
     pub(super) journal: &'a Journal,
     pub(super) passwords: Option<Arc<dyn PasswordSink>>,
     pub(super) created: Mutex<HashMap<ChangeId, Guid>>,
-    over: Mutex<Over>,
+    pub(super) over: Mutex<Over>,
     /// True once a write has, or may have, taken effect.
     wrote: AtomicBool,
     /// What the plan says objects are, and makes of that.
@@ -47,15 +42,15 @@ pub(super) struct Run<'a, W> {
 
 /// What has come to an end early.
 #[derive(Default)]
-struct Over {
+pub(super) struct Over {
     journal: Option<String>,
-    targets: BTreeMap<Name, String>,
+    pub(super) targets: BTreeMap<Name, String>,
     /// Why nobody follows the first wave.
     wave: Option<String>,
     /// Changes that ended one after the other because their target did not answer.
-    in_a_row: BTreeMap<Name, u32>,
+    pub(super) in_a_row: BTreeMap<Name, u32>,
     /// What was last told about a target that cannot be reached.
-    told: BTreeMap<Name, String>,
+    pub(super) told: BTreeMap<Name, String>,
 }
 
 /// How a goal was reached, or not.
@@ -68,13 +63,6 @@ pub(super) enum Reached {
     Not(ChangeOutcome),
     /// Another apply's password is in force on the account.
     Overtaken { finished: bool },
-}
-
-/// Patience with one change.
-#[derive(Default)]
-pub(super) struct Tries {
-    failures: u32,
-    unanswered: u32,
 }
 
 impl<'a, W: DirectoryWriter> Run<'a, W> {
@@ -204,26 +192,6 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         let outcome = self.attempt(change).await;
         self.count_silence(change, &outcome);
         outcome
-    }
-
-    /// Gives a target up that has left several changes in a row without an answer.
-    fn count_silence(&self, change: &Change, outcome: &ChangeOutcome) {
-        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        let ChangeOutcome::Failed {
-            kind: FailureKind::Transient | FailureKind::Unavailable | FailureKind::Unsettled,
-            message,
-        } = outcome
-        else {
-            over.in_a_row.remove(&change.target);
-            return;
-        };
-        let in_a_row = over.in_a_row.entry(change.target.clone()).or_default();
-        *in_a_row += 1;
-        if *in_a_row >= FAILURES_IN_A_ROW {
-            over.targets
-                .entry(change.target.clone())
-                .or_insert_with(|| message.clone());
-        }
     }
 
     /// True when a change is about the very account this program works as (P9).
@@ -548,124 +516,6 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         self.note_outcome(change, step, result, None, Some(error.to_string()))
             .await;
     }
-
-    /// Reads with the usual patience.
-    pub(super) async fn patiently<'f, T>(
-        &self,
-        change: &Change,
-        read: impl Fn() -> BoxFuture<'f, Result<T, ConnectorError>>,
-    ) -> Result<T, ChangeOutcome> {
-        let mut tries = Tries::default();
-        loop {
-            match read().await {
-                Ok(value) => return Ok(value),
-                Err(error) => {
-                    if !self.wait(change, &mut tries, &error).await {
-                        return Err(self.give_up(change, &error));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Waits before another attempt; false when there is to be none.
-    pub(super) async fn wait(
-        &self,
-        change: &Change,
-        tries: &mut Tries,
-        error: &ConnectorError,
-    ) -> bool {
-        if !is_passing(error) {
-            return false;
-        }
-        tries.failures += 1;
-        if matches!(error, ConnectorError::Unknown { .. }) {
-            tries.unanswered += 1;
-        }
-        let retry = self.options.retry;
-        // A write that got no answer twice is not sent a third time.
-        if tries.failures > retry.retries || tries.unanswered > 1 {
-            return false;
-        }
-        // Another change has found out meanwhile that there is no use.
-        if self.is_given_up(&change.target) {
-            return false;
-        }
-        self.tell_of_retry(change, error);
-        let doubled = 2_u32.saturating_pow(tries.failures - 1);
-        let own = retry
-            .first_wait
-            .saturating_mul(doubled)
-            .min(retry.longest_wait);
-        let asked = match error {
-            ConnectorError::Transient {
-                retry_after: Some(asked),
-                ..
-            } => (*asked).min(LONGEST_ASKED_WAIT),
-            _ => Duration::ZERO,
-        };
-        tokio::select! {
-            () = tokio::time::sleep(own.max(asked)) => !self.is_given_up(&change.target),
-            () = self.options.cancel.cancelled() => false,
-        }
-    }
-
-    pub(super) fn is_given_up(&self, target: &Name) -> bool {
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        over.targets.contains_key(target)
-    }
-
-    /// That a target cannot be reached is told once and not for every change that meets it.
-    pub(super) fn tell_of_retry(&self, change: &Change, error: &ConnectorError) {
-        let why = error.to_string();
-        if matches!(error, ConnectorError::Unavailable { .. }) {
-            let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-            if over.told.get(&change.target) == Some(&why) {
-                return;
-            }
-            over.told.insert(change.target.clone(), why.clone());
-        }
-        self.events.retrying(change, &why);
-    }
-
-    /// The outcome of a change the system had the last word on. A target that cannot be reached is given up.
-    pub(super) fn give_up(&self, change: &Change, error: &ConnectorError) -> ChangeOutcome {
-        let kind = match error {
-            ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
-            ConnectorError::Denied { .. } => FailureKind::Denied,
-            ConnectorError::Invalid { .. } | ConnectorError::Setup { .. } => FailureKind::Refused,
-            // What the new place needs may be missing there; else it is an object of the plan that is gone.
-            ConnectorError::NotFound { .. } => match change.action {
-                Action::Create { .. }
-                | Action::Move { .. }
-                | Action::Rename { .. }
-                | Action::Restore { .. } => FailureKind::Missing,
-                _ => return ChangeOutcome::conflict(error.to_string()),
-            },
-            ConnectorError::Transient { .. } | ConnectorError::OverBudget { .. } => {
-                FailureKind::Transient
-            }
-            ConnectorError::Unknown { .. } => FailureKind::Unsettled,
-            ConnectorError::Unavailable { .. } => {
-                let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-                over.targets
-                    .entry(change.target.clone())
-                    .or_insert_with(|| error.to_string());
-                FailureKind::Unavailable
-            }
-        };
-        ChangeOutcome::failed(kind, error.to_string())
-    }
-}
-
-/// True when trying again may help.
-pub(super) fn is_passing(error: &ConnectorError) -> bool {
-    matches!(
-        error,
-        ConnectorError::Transient { .. }
-            | ConnectorError::Unavailable { .. }
-            | ConnectorError::Unknown { .. }
-    )
 }
 
 pub(super) fn overtaken(finished: bool) -> ChangeOutcome {

@@ -6,7 +6,8 @@
 //! side as far as their order allows; one that fails stops only those that need it (P11).
 //!
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
-//! a change to its goal, and `create` the steps of a new account; `look` says, for each goal, what is there and what to send; `verify` reads everything back.
+//! a change to its goal, and `create` the steps of a new account; `patience` when it is tried again; `look` (with `creation`, `restoring` and
+//! `deletion`) says, for each goal, what is there and what to send; `verify` reads everything back.
 
 mod audit;
 mod bounds;
@@ -14,6 +15,7 @@ mod chain;
 mod compare;
 mod control;
 mod create;
+mod creation;
 mod deletion;
 mod execute;
 mod expected;
@@ -23,7 +25,9 @@ pub mod lock;
 mod look;
 mod outcome;
 mod password;
+mod patience;
 mod reset;
+mod restoring;
 mod schedule;
 mod selection;
 mod verify;

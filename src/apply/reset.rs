@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 
 use super::control::{UAC, is_disabled, number};
-use super::execute::{Run, Tries};
+use super::execute::Run;
 use super::history::{Line, Step, StepResult, StepState};
 use super::look::is_protected;
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::generate;
+use super::patience::Tries;
 use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::Guid;
 use crate::plan::{Change, PasswordPolicy};

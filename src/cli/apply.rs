@@ -19,6 +19,7 @@ use super::project;
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use super::verify::checks::{self, Checks};
+use super::verify::{content, progress};
 use crate::apply::lock::{Place, Timing};
 use crate::apply::{
     self, AgeFiles, Cancel, Journal, Options, Outcome, PasswordSink, Selection, Verdict,
@@ -47,7 +48,10 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         verb.expect_digest.is_some(),
         &mut checks,
     )?;
-    checks.add(checks::Name::Journal, checks::journal(&journal_path, &file));
+    checks.add(
+        checks::Name::Journal,
+        progress::journal(&journal_path, &file),
+    );
     checks.pass()?;
     let settings = settings(context, &project, &file)?;
     let seal = reports_seal(&project, &verb.plan)?;
@@ -101,7 +105,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         Ok(journal) => journal,
         Err(error) => {
             locks.release(context).await;
-            return Err(checks::journal_failure(&journal_path, error));
+            return Err(progress::journal_failure(&journal_path, error));
         }
     };
     let mut options = Options::new(context.clock.clone());
@@ -118,7 +122,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         Progress::new(context.printer, file.content.changes.len()).redacted(seal.is_some());
     let outcome = apply::run(&file, &writers, &journal, passwords, &options, &progress).await;
     locks.release(context).await;
-    let outcome = outcome.map_err(|error| checks::rejected(&error))?;
+    let outcome = outcome.map_err(|error| progress::rejected(&error))?;
     progress.done();
 
     let shown = super::show::text_options(context, false);
@@ -161,7 +165,7 @@ fn reports_seal(project: &project::Project, plan: &Path) -> Result<Option<Seal>,
 /// What a plan without changes comes to: nothing, unless guards hold all there was. A report that was asked for is written
 /// all the same, for the recording of this plan is the next one's `--since`.
 fn nothing_to_do(context: &Context, verb: &Apply, file: &PlanFile) -> Result<Exit, Failure> {
-    let held = checks::all_held(file);
+    let held = content::all_held(file);
     let report = match &verb.report {
         Some(path) => {
             let project = project::load(context, &verb.project)?;

@@ -11,6 +11,7 @@ use super::base;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::making;
 use super::plan as planning;
 use super::project::{self, Project};
 use super::reads::{self, Reads, whole_seconds};
@@ -49,8 +50,8 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
         None => None,
     };
     let evidence = edits.as_ref().map_or(Evidence::Unasked, Evidence::Known);
-    let input = planning::input(project, &project.config, &reads, None, as_of);
-    let mut plan = plan::build_unguarded(input, evidence).map_err(planning::refusal)?;
+    let input = making::input(project, &project.config, &reads, None, as_of);
+    let mut plan = plan::build_unguarded(input, evidence).map_err(making::refusal)?;
     if let (Some(since), Some(edits)) = (&since, &edits) {
         applied::tell(
             context,
@@ -63,7 +64,7 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
         );
     }
     let proposed = proposed.and_then(|working| {
-        let input = planning::input(working, &working.config, &reads, None, as_of);
+        let input = making::input(working, &working.config, &reads, None, as_of);
         match plan::build_unguarded(input, evidence) {
             Ok(plan) => Some(plan),
             Err(error) => {

@@ -6,7 +6,7 @@ use super::args::{Explain, ExplainFormat};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{plan, project, reads};
+use super::{making, plan, project, reads};
 use crate::explain::{self, NotFound};
 use crate::plan::PlanInput;
 use crate::render;
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failu
         commit: project.commit.clone(),
         uncommitted: project.uncommitted,
     };
-    let told = explain::explain(input, &who).map_err(plan::refusal)?;
+    let told = explain::explain(input, &who).map_err(making::refusal)?;
     let text = match verb.format {
         ExplainFormat::Text => {
             render::explanation(&told, &super::show::text_options(context, true))

@@ -22,6 +22,7 @@ mod failure;
 mod files;
 mod lock;
 mod login;
+mod making;
 mod names;
 mod own_folder;
 mod people;

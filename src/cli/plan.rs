@@ -7,20 +7,17 @@ use std::sync::Arc;
 
 use super::applied;
 use super::args::{Plan, PlanFormat};
-use super::base::{self, Base};
-use super::carried;
+use super::base;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::making::{Making, Origin};
 use super::project::{self, Project};
-use super::reads::{self, Reads, whole_seconds};
+use super::reads::{self, whole_seconds};
 use super::sealed::{self, Keys, Seal};
 use super::verify::checks;
-use crate::config::Config;
 use crate::connector::rest::{Budget, RunSettings};
-use crate::explain::{self, Who};
-use crate::model::Dn;
-use crate::plan::{self, Edits, Evidence, Only, PlanFile, PlanInput};
+use crate::plan::{self, PlanFile};
 use crate::render;
 
 /// Runs the command.
@@ -86,48 +83,19 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| whole_seconds(context.now()));
-    let asked = Asked {
+    let making = Making {
         project: &project,
+        origin: Origin::of(&project),
         reads: &reads,
         last_good: last_good.as_ref(),
+        since: since.as_ref(),
+        base: base.as_ref(),
         as_of,
-        edits: match &since {
-            Some(since) => Some(since.edits(context, &project, &reads)?),
-            None => None,
-        },
+        only: &verb.only,
     };
-    let (mut made, compared) = asked.made().map_err(|failure| concealed(failure, redact))?;
-    if let (Some(since), Some(edits)) = (&since, &asked.edits) {
-        let last_good = asked.last_good;
-        applied::tell(
-            context,
-            since,
-            edits,
-            &project.config,
-            &reads,
-            last_good,
-            &mut made,
-        );
-    }
-    if let Some(base) = &base {
-        asked.compare(context, base, &mut made);
-    }
-    let mut open = plan::open(&made, !verb.only.is_empty());
-    if !verb.only.is_empty() {
-        narrow(&project, &reads, &verb.only, &mut made)
-            .map_err(|failure| concealed(failure, redact))?;
-        for change in &made.changes {
-            open.planned(&change.id);
-        }
-    }
-    let carried = match &asked.edits {
-        Some(edits) => carried::Text::new(&edits.carry(&compared, &open, &reads.directories))?,
-        None => None,
-    };
-    if let Some(since) = &mut made.since {
-        since.carried = carried.as_ref().map(carried::Text::digest);
-    }
-    let file = plan::seal(made);
+    let (file, carried) = making
+        .made(context)
+        .map_err(|failure| concealed(failure, redact))?;
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
@@ -175,200 +143,18 @@ pub(crate) fn run_settings(
     }
 }
 
-/// Leaves out of a plan what was not asked for.
-fn narrow(
-    project: &Project,
-    reads: &Reads,
-    words: &[String],
-    plan: &mut plan::Plan,
-) -> Result<(), Failure> {
-    let mut only = Vec::with_capacity(words.len());
-    for word in words {
-        only.push(match Dn::parse(word.trim()) {
-            Ok(dn) => {
-                let key = dn.key();
-                let known = reads
-                    .directories
-                    .values()
-                    .flat_map(|read| &read.objects)
-                    .any(|object| object.dn.key() == key);
-                if !known {
-                    return Err(Failure::new(
-                        Exit::Usage,
-                        format!("--only {word}: no directory has this object"),
-                    )
-                    .help("correct the distinguished name"));
-                }
-                Only::Object(dn)
-            }
-            Err(_) => {
-                let found = explain::find(&project.config, &reads.people, &reads.directories, word)
-                    .map_err(|error| {
-                        Failure::new(Exit::Usage, format!("--only {word}: {error}")).help(
-                            "name a person by key, SOURCE/KEY or a unique value, anything else by distinguished name",
-                        )
-                    })?;
-                match found {
-                    // Nothing is planned for another record than the one that counts.
-                    Who::Person { source, key } => {
-                        let as_of = plan.as_of;
-                        let input = input(project, &project.config, reads, None, as_of);
-                        let records = plan::records_of(&input, &source, &key).map_err(refusal)?;
-                        Only::Person {
-                            key: records.map_or(key, |records| records.primary.key),
-                            source,
-                        }
-                    }
-                    Who::Account { target, guid } => {
-                        let objects = &reads.directories[&target].objects;
-                        let found = objects.iter().find(|object| object.guid == guid);
-                        match found {
-                            Some(object) => Only::Object(object.dn.clone()),
-                            None => continue,
-                        }
-                    }
-                }
-            }
-        });
-    }
-    plan::narrow(plan, &only, words.to_vec());
-    Ok(())
-}
-
-/// What a plan is made from.
-pub(crate) fn input<'a>(
-    project: &Project,
-    config: &'a Config,
-    reads: &'a Reads,
-    last_good: Option<&'a PlanFile>,
-    as_of: jiff::Timestamp,
-) -> PlanInput<'a> {
-    PlanInput {
-        config,
-        people: &reads.people,
-        directories: &reads.directories,
-        last_good,
-        as_of,
-        tool_version: env!("CARGO_PKG_VERSION"),
-        commit: project.commit.clone(),
-        uncommitted: project.uncommitted,
-    }
-}
-
-/// A plan that is asked for, with what is known of edits in the directory.
-struct Asked<'a> {
-    project: &'a Project,
-    reads: &'a Reads,
-    last_good: Option<&'a PlanFile>,
-    as_of: jiff::Timestamp,
-    edits: Option<Edits>,
-}
-
-impl Asked<'_> {
-    fn build(&self, config: &Config) -> Result<plan::Plan, plan::PlanError> {
-        let input = input(self.project, config, self.reads, self.last_good, self.as_of);
-        match &self.edits {
-            Some(edits) => plan::build_known(input, edits),
-            None => plan::build(input),
-        }
-    }
-
-    fn made(&self) -> Result<(plan::Plan, plan::Compared), Failure> {
-        let config = &self.project.config;
-        let (mut made, compared) = match &self.edits {
-            Some(edits) => {
-                let input = input(self.project, config, self.reads, self.last_good, self.as_of);
-                let known = Evidence::Known(edits);
-                plan::build_compared(input, known, true).map_err(refusal)?
-            }
-            None => {
-                let built = self.build(config).map_err(refusal)?;
-                (built, plan::Compared::default())
-            }
-        };
-        made.inputs.author.clone_from(&self.project.author);
-        Ok((made, compared))
-    }
-
-    /// Plans once more from the same reads, as the earlier commit would have.
-    fn compare(&self, context: &Context, base: &Base, plan: &mut plan::Plan) {
-        let earlier = match &base.config {
-            Some(config) => self.build(config),
-            // There was no configuration, so nothing would have been done.
-            None => Ok(plan::Plan {
-                changes: Vec::new(),
-                ..plan.clone()
-            }),
-        };
-        match earlier {
-            Ok(earlier) => {
-                plan::against(plan, &earlier, base.commit.clone());
-                if plan.guards.iter().any(plan::GuardOutcome::is_breached) {
-                    self.compare_held(base, plan);
-                }
-            }
-            Err(error) => context.printer.note(&format!(
-                "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
-                base.commit
-            )),
-        }
-    }
-}
-
-impl Asked<'_> {
-    /// What guards hold of it is in neither plan: both are made once more, without.
-    fn compare_held(&self, base: &Base, plan: &mut plan::Plan) {
-        let whole = |config: &Config| {
-            let input = input(self.project, config, self.reads, self.last_good, self.as_of);
-            let evidence = match &self.edits {
-                Some(edits) => Evidence::Known(edits),
-                None => Evidence::Missing,
-            };
-            plan::build_unguarded(input, evidence).ok()
-        };
-        let Some(now) = whole(&self.project.config) else {
-            return;
-        };
-        let earlier = match &base.config {
-            Some(config) => whole(config),
-            None => Some(plan::Plan {
-                changes: Vec::new(),
-                ..now.clone()
-            }),
-        };
-        if let Some(earlier) = earlier {
-            plan::held_against(plan, &now, &earlier);
-        }
-    }
-}
-
 /// The plan that tells of the last good reads.
-fn last_good(context: &Context, project: &Project, path: &Path) -> Result<PlanFile, Failure> {
+pub(crate) fn last_good(
+    context: &Context,
+    project: &Project,
+    path: &Path,
+) -> Result<PlanFile, Failure> {
     let bytes = sealed::read(context, Keys::Of(project), path)?;
     plan::read(&bytes).map_err(|error| {
         super::show::refused(path, &bytes, &error).help(
             "--last-good takes a plan as `halosync plan --out` wrote it; leave the option out to plan without comparing",
         )
     })
-}
-
-/// Why there is no plan.
-pub(crate) fn refusal(error: plan::PlanError) -> Failure {
-    let plan::PlanError::Stopped { count, people } = error else {
-        return Failure::new(Exit::Unexpected, error.to_string());
-    };
-    let (who, breaks) = if count == 1 {
-        ("1 person".to_owned(), "breaks")
-    } else {
-        (format!("{count} people"), "break")
-    };
-    let mut failure = Failure::new(
-        Exit::Held,
-        format!("no plan is made: {who} {breaks} a rule whose severity is `stop`"),
-    )
-    .help("correct the values in HaloITSM, or change the rule in a reviewed commit");
-    failure.messages.extend(people);
-    failure
 }
 
 fn print(

@@ -5,13 +5,15 @@
 //! deliberately not the planner's own code: it judges from the finished plan alone, and where that does not tell (parts
 //! made by a field of people), it says nothing rather than refuse what is right.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     Action, AttributeChange, Change, GuardKind, GuardOutcome, GuardVerdict, ObjectRef, OnBreach,
     Plan, PlanValue, ReadOfPeople, Risk,
 };
+use crate::config::Config;
 use crate::model::{CheckOutcome, CompletenessCheck, Guid, Name, PersonKey};
+use crate::policy::{ToldRead, left_out};
 
 /// A change that should not be in the plan it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,40 @@ pub fn unproven<'p>(plan: &'p Plan, stamps: &Stamps) -> Vec<Contradiction<'p>> {
         .filter_map(|change| {
             let against = against(change)?;
             Some(Contradiction { change, against })
+        })
+        .collect()
+}
+
+/// What the sources' rules ask of reads and the plan does not say of them; a sentence each. Nobody's record is read for an
+/// undo, so of one nothing is asked.
+pub fn unasked(plan: &Plan, config: &Config) -> Vec<String> {
+    if plan.inputs.undoes.is_some() {
+        return Vec::new();
+    }
+    let reads = plan.inputs.people.iter();
+    reads
+        .filter_map(|(name, read)| Some((name, read, config.sources.get(name)?)))
+        .flat_map(|(name, read, source)| {
+            let told = ToldRead {
+                people: read.people,
+                checks: &read.checks,
+                parts: &read.parts,
+                last_good: plan.inputs.last_good.is_some(),
+            };
+            let mappings = config.mappings.values();
+            let targets: BTreeSet<&Name> = mappings
+                .filter(|mapping| mapping.spec.source == name.as_str())
+                .filter_map(|mapping| {
+                    let target = config
+                        .directories
+                        .get_key_value(mapping.spec.target.as_str());
+                    target.map(|(target, _)| target)
+                })
+                .collect();
+            let targets: Vec<&Name> = targets.into_iter().collect();
+            left_out(&source.spec.completeness, told, &targets)
+                .into_iter()
+                .map(move |found| format!("the read of {name}: {found}"))
         })
         .collect()
 }

@@ -20,6 +20,7 @@ mod contradictions;
 mod counting;
 mod coverage;
 mod deletion;
+mod differences;
 mod draft;
 mod drift;
 mod evaluate;
@@ -84,7 +85,8 @@ pub use build::{
     PlanError, PlanInput, build, build_compared, build_explained, build_known, build_traced,
     build_unguarded, owner, tables,
 };
-pub use contradictions::{Against, Contradiction, Stamps, past_guards, unproven};
+pub use contradictions::{Against, Contradiction, Stamps, past_guards, unasked, unproven};
+pub use differences::differences;
 pub use drift::{
     Applied, ApplyTold, Carried, Compared, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup,
     DriftInput, DriftReport, Earlier, Edits, Evidence, LastWritten, Open, Owners, OwnersOf,

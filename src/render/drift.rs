@@ -352,6 +352,9 @@ fn held_item(held: &Held, several: Several) -> Item {
         (None, Some(account)) => line.code(account.dn.to_string()),
         (None, None) => line.own("everybody"),
     };
+    if let Some(target) = &held.target {
+        line = line.own(" in ").code(target.to_string());
+    }
     line = line.own("  ").sentence(held.reason.clone());
     let help = Line::new(1, Sign::None)
         .own("→ ")

@@ -4,11 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Run, halosync};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::{Run, halosync, root};
 
 /// A golden folder as a project and a recording, where no repository is.
 pub(crate) fn recorded(name: &str) -> tempfile::TempDir {

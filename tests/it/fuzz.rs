@@ -1,13 +1,13 @@
 //! The fuzz targets without a fuzzer: their seeds replayed, among them inputs that once made something crash, and
 //! seeds with a few things changed.
 
-use std::path::Path;
-
 use halosync::fuzzing;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::schema::files_below;
+
+use crate::support::root;
 
 const TARGETS: [&str; 5] = [
     "configuration",
@@ -19,10 +19,6 @@ const TARGETS: [&str; 5] = [
 
 /// Files by name.
 type Files = Vec<(String, Vec<u8>)>;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn run(target: &str, bytes: &[u8], others: &[(String, Vec<u8>)]) {
     match target {

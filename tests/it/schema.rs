@@ -4,15 +4,13 @@
 //! difference before committing it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use halosync::cli::schema;
 use halosync::config::{self, DataError, InputFile, Loaded};
 use halosync::render::diagnostics::{self, Format};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::root;
 
 fn blessing() -> bool {
     std::env::var_os("BLESS").is_some()

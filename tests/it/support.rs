@@ -5,6 +5,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+/// Folder of the package.
+pub(crate) fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// How a run of the binary ended.
 pub(crate) struct Run {
     pub(crate) code: i32,

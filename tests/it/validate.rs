@@ -1,7 +1,6 @@
 //! Validating whole configurations: nothing is echoed that is secret, nothing panics, every code is documented.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use halosync::config::{self, DataError, InputFile, codes};
 use halosync::render::diagnostics::{self, Format};
@@ -9,9 +8,7 @@ use proptest::prelude::*;
 
 use crate::schema::{files_below, load};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::root;
 
 #[test]
 fn p4_no_literal_secret_is_shown_in_any_format() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::args::ProjectArgs;
+use crate::cli::args::{ProjectArgs, SinceArgs};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -20,6 +20,14 @@ pub(crate) struct Verify {
     /// Also check that the plan has this digest: the one that was approved.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_digest: Option<String>,
+    /// Also plan once more from this recording (`plan --record`), as the plan says it was made, and compare all of it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// The plan that was named with --last-good, when the plan was made with one.
+    #[arg(long, value_name = "PLAN", requires = "from")]
+    pub(crate) last_good: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) since: SinceArgs,
     /// The journal `apply` would go on with. Default: the plan's name with the first digits of its digest and
     /// `.journal.jsonl`.
     #[arg(long, value_name = "FILE")]

@@ -7,18 +7,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::configuration;
-use crate::apply::{self, ApplyError, Completed, History, JournalError};
-use crate::cli::approvals;
+use super::{configuration, content, signed};
+use crate::apply::ApplyError;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::project::Project;
-use crate::plan::{self, Against, Contradiction, GuardOutcome, PlanFile};
-use crate::render;
-
-/// Changes and files named in a refusal; the rest is counted.
-const NAMED: usize = 10;
+use crate::plan::PlanFile;
 
 /// One thing that must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -45,6 +40,8 @@ pub(crate) enum Name {
     Reach,
     /// The configuration is the one it was made from.
     Configuration,
+    /// Planning once more from its recording gives the same plan.
+    Remade,
     /// Everybody signed who must.
     Approvals,
     /// It is not applied yet, and its journal can be gone on with.
@@ -86,7 +83,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn new(message: impl Into<String>, help: &str) -> Self {
+    pub(super) fn new(message: impl Into<String>, help: &str) -> Self {
         Self {
             messages: vec![message.into()],
             help: Some(help.to_owned()),
@@ -205,8 +202,8 @@ pub(crate) fn of_changes(
     expected: bool,
     checks: &mut Checks,
 ) -> Result<(), Failure> {
-    checks.add(Name::Consistency, consistency(file));
-    let stamps = project.map(stamps).unwrap_or_default();
+    checks.add(Name::Consistency, content::consistency(file));
+    let stamps = project.map(content::stamps).unwrap_or_default();
     let Some(project) = project else {
         let why = "the project is not at hand (--project)";
         for name in [
@@ -222,16 +219,19 @@ pub(crate) fn of_changes(
         }
         return Ok(());
     };
-    checks.add(Name::Proof, proof(file, &stamps));
-    checks.add(Name::Guards, guards(file, &stamps));
-    checks.add(Name::Recount, recount(project, file));
+    checks.add(Name::Proof, content::proof(project, file));
+    checks.add(Name::Guards, content::guards(file, &stamps));
+    checks.add(Name::Recount, content::recount(project, file));
     checks.add(Name::Project, of_project(project, file));
-    checks.add(Name::Reach, reach(project, file, expected));
+    checks.add(Name::Reach, content::reach(project, file, expected));
     checks.add(
         Name::Configuration,
         configuration::same(project, &file.content),
     );
-    checks.add(Name::Approvals, signed(context, project, path, file)?);
+    checks.add(
+        Name::Approvals,
+        signed::signed(context, project, path, file)?,
+    );
     Ok(())
 }
 
@@ -290,242 +290,6 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
     Ok(format!("made {as_of}, to be applied until {not_after}"))
 }
 
-fn consistency(file: &PlanFile) -> Result<String, Refusal> {
-    let twice = plan::twice(&file.content);
-    if !twice.is_empty() {
-        let sentence = "the plan contradicts itself, or says the same twice";
-        let mut messages = vec![sentence.to_owned()];
-        messages.extend(some(twice));
-        let help =
-            "halosync makes no such plan: find out what made this one, and plan again".to_owned();
-        return Err(Refusal {
-            messages,
-            help: Some(help),
-            exit: Exit::Rejected,
-        });
-    }
-    match apply::hangs_together(file) {
-        Ok(()) => Ok(format!(
-            "{} changes with their dependencies and identities",
-            file.content.changes.len()
-        )),
-        Err(error) => Err(Refusal::new(
-            error.to_string(),
-            "make the plan again with `halosync plan --out`; a plan is never edited",
-        )),
-    }
-}
-
-fn stamps(project: &Project) -> plan::Stamps {
-    project
-        .config
-        .directories
-        .iter()
-        .filter_map(|(name, directory)| {
-            let stamp = directory.spec.stamp.as_ref()?;
-            Some((name.clone(), stamp.attribute.clone()))
-        })
-        .collect()
-}
-
-fn proof(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
-    let content = &file.content;
-    let found = plan::unproven(content, stamps);
-    if found.is_empty() {
-        return Ok(if content.removals_held {
-            "a read was not proven complete, and the plan takes nothing away on it".to_owned()
-        } else {
-            "every read was proven complete".to_owned()
-        });
-    }
-    Err(Refusal {
-        messages: told(
-            "the plan takes away what a read that was not proven complete cannot justify",
-            &found,
-        ),
-        help: Some(
-            "halosync makes no such plan: find out what made this one, and plan again".to_owned(),
-        ),
-        exit: Exit::Rejected,
-    })
-}
-
-fn reach(project: &Project, file: &PlanFile, expected: bool) -> Result<String, Refusal> {
-    let over = plan::overreach(&file.content, &project.config);
-    let mut messages = Vec::new();
-    let mut help = Vec::new();
-    if !over.found.is_empty() {
-        messages.push("the plan writes what no rule of the project writes".to_owned());
-        messages.extend(some(over.found));
-        help.push("halosync makes no such plan with this configuration: find out what made this one, and plan again");
-    }
-    // Anybody can call a plan an undo. Somebody has to answer for what no rule explains.
-    let signed = |target: &crate::model::Name| {
-        let asked = plan::approvals_with(&file.content, &project.config);
-        asked
-            .iter()
-            .any(|asked| asked.risk == plan::Risk::Irreversible && asked.target == *target)
-    };
-    let back = over.given_back.len();
-    let unsigned: Vec<String> = over
-        .given_back
-        .into_iter()
-        .filter(|(target, _)| !expected && !signed(target))
-        .map(|(_, told)| told)
-        .collect();
-    if !unsigned.is_empty() {
-        messages.push(
-            "the plan gives back what no rule writes any more, and nobody answers for it"
-                .to_owned(),
-        );
-        messages.extend(some(unsigned));
-        help.push("apply it with --expect-digest and the digest that was reviewed, have Guards.approvals ask for signatures (irreversible), or undo before the rules are taken back");
-    }
-    if messages.is_empty() {
-        return Ok(match back {
-            0 => "no attribute that no rule of the project writes".to_owned(),
-            back => format!(
-                "{back} attributes come back that no rule writes any more; {}",
-                if expected {
-                    "the digest is the one expected"
-                } else {
-                    "they need the signatures of irreversible changes"
-                }
-            ),
-        });
-    }
-    Err(Refusal {
-        messages,
-        help: Some(help.join("; ")),
-        exit: Exit::Rejected,
-    })
-}
-
-/// The first of some, and how many more there are.
-fn some(mut all: Vec<String>) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    if more > 0 {
-        all.push(format!("and {more} more"));
-    }
-    all
-}
-
-/// The guards of the configuration at hand, whatever the plan says of them.
-fn recount(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
-    let recount = plan::recount(&file.content, &project.config);
-    if recount.found.is_empty() {
-        let stated = match recount.stated.as_slice() {
-            [] => String::new(),
-            some => format!(
-                "; of {} only the plan tells how many accounts there are",
-                some.join(", ")
-            ),
-        };
-        return Ok(match recount.guards {
-            0 => "the configuration has no guards for what it changes".to_owned(),
-            1 => format!("1 guard as the configuration has it, counted again{stated}"),
-            some => format!("{some} guards as the configuration has them, counted again{stated}"),
-        });
-    }
-    let sentence =
-        "the plan's guards are not what the configuration and the plan's own changes give";
-    let mut messages = vec![sentence.to_owned()];
-    messages.extend(some(recount.found));
-    Err(Refusal {
-        messages,
-        help: Some(
-            "halosync makes no such plan with this configuration: find out what made this one, and plan again"
-                .to_owned(),
-        ),
-        exit: Exit::Rejected,
-    })
-}
-
-fn guards(file: &PlanFile, stamps: &plan::Stamps) -> Result<String, Refusal> {
-    let content = &file.content;
-    let found = plan::past_guards(content, stamps);
-    if !found.is_empty() {
-        return Err(Refusal {
-            messages: told("the plan has changes that its own guards hold", &found),
-            help: Some(
-                "halosync makes no such plan: find out what made this one, and plan again"
-                    .to_owned(),
-            ),
-            exit: Exit::Rejected,
-        });
-    }
-    let holding: Vec<&GuardOutcome> = holding(file).collect();
-    Ok(match holding.as_slice() {
-        [] => "no guard holds anything".to_owned(),
-        some => format!(
-            "{}; what waits is not in the plan",
-            some.iter()
-                .map(|guard| held_words(guard))
-                .collect::<Vec<_>>()
-                .join("; ")
-        ),
-    })
-}
-
-fn holding(file: &PlanFile) -> impl Iterator<Item = &GuardOutcome> {
-    file.content.guards.iter().filter(|guard| guard.held > 0)
-}
-
-fn held_words(guard: &GuardOutcome) -> String {
-    let part = guard
-        .part()
-        .map_or_else(String::new, |part| format!(" in {part}"));
-    format!(
-        "guard {} of {}{part}: {} {}, {} allowed, {} changes wait",
-        guard.guard, guard.target, guard.counted, guard.counts, guard.allowed, guard.held
-    )
-}
-
-/// A plan that has no changes because guards hold them is not one with nothing to do.
-pub(crate) fn all_held(file: &PlanFile) -> Option<Refusal> {
-    let content = &file.content;
-    let waits = content.held.iter().any(|held| held.guard.is_some());
-    if !content.changes.is_empty() || !waits {
-        return None;
-    }
-    let mut messages = vec!["the plan has no changes: guards hold all of them".to_owned()];
-    messages.extend(holding(file).map(held_words));
-    Some(Refusal {
-        messages,
-        help: Some(
-            "see to what brings this about, or let it pass once with a Waiver; then plan again"
-                .to_owned(),
-        ),
-        exit: Exit::Held,
-    })
-}
-
-/// A sentence, and the changes it is about.
-fn told(sentence: &str, found: &[Contradiction<'_>]) -> Vec<String> {
-    let mut messages = vec![sentence.to_owned()];
-    messages.extend(found.iter().take(NAMED).map(|one| {
-        let change = one.change;
-        let why = match &one.against {
-            Against::People(source) => format!("the read of {source} is not proven complete"),
-            Against::Directory => {
-                format!("the read of {} is not proven complete", change.target)
-            }
-            Against::Guard(guard) => format!("guard {} holds it", guard.guard),
-        };
-        format!(
-            "{} {} ({}): {why}",
-            change.action.kind(),
-            change.object.dn,
-            change.person.label
-        )
-    }));
-    if found.len() > NAMED {
-        messages.push(format!("and {} more changes", found.len() - NAMED));
-    }
-    messages
-}
-
 /// Two projects may manage one directory; each plan is for the project whose reviewers approved it.
 fn of_project(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
     let here = &project.config.project.name;
@@ -565,139 +329,4 @@ pub(crate) fn check_project(project: &Project, file: &PlanFile) -> Result<(), Fa
     let mut checks = Checks::default();
     checks.add(Name::Project, of_project(project, file));
     checks.pass()
-}
-
-/// Whether everybody signed who must.
-fn signed(
-    context: &Context,
-    project: &Project,
-    path: &Path,
-    file: &PlanFile,
-) -> Result<Result<String, Refusal>, Failure> {
-    let approvals = approvals::judge(context, project, path, file)?;
-    let told = render::approvals_text(&approvals.signatures, &approvals.requirements);
-    let lines = told.lines().map(str::to_owned);
-    if !approvals.are_enough() {
-        let mut messages = vec!["the plan is not approved".to_owned()];
-        messages.extend(lines);
-        return Ok(Err(Refusal {
-            messages,
-            help: Some("`halosync approve` signs it; `halosync show` says who has".to_owned()),
-            exit: Exit::Rejected,
-        }));
-    }
-    if approvals.requirements.is_empty() {
-        return Ok(Ok("nobody is asked".to_owned()));
-    }
-    Ok(Ok(lines.collect::<Vec<_>>().join("; ")))
-}
-
-/// Whether the plan is still to be applied, by its journal.
-pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
-    let shown = path.display();
-    let history = apply::read_journal(path)
-        .and_then(|bytes| {
-            bytes
-                .map(|bytes| History::read(&bytes, &file.digest))
-                .transpose()
-        })
-        .map_err(|error| Refusal::from(journal_failure(path, error)))?;
-    let Some(history) = history.filter(|history| history.runs() > 0) else {
-        return Ok(format!("none at {shown}: not applied yet"));
-    };
-    let changes = file.content.changes.len();
-    let completed = history.completed(file);
-    if let Completed::At { at, found } = completed {
-        let found = match found {
-            0 => String::new(),
-            found => format!(" ({found} of them found as desired, of which it has no lines)"),
-        };
-        return Err(Refusal {
-            messages: vec![format!(
-                "the plan was applied completely at {at}, all {changes} changes{found}; so says {shown}"
-            )],
-            help: Some(
-                "nothing is left to do; to see whether everything still is so, plan again"
-                    .to_owned(),
-            ),
-            exit: Exit::AppliedAlready,
-        });
-    }
-    let (done, open) = history.progress();
-    let unfounded = match completed {
-        Completed::Unfounded { claimed, done } => format!(
-            "; its last line says that {claimed} were written, and its other lines bear out {done}, so it is not believed"
-        ),
-        Completed::No | Completed::At { .. } => String::new(),
-    };
-    Ok(format!(
-        "begun, {done} of {changes} changes written{}{unfounded}; apply goes on with {shown}",
-        match open {
-            0 => String::new(),
-            open => format!(", {open} to be settled by looking"),
-        }
-    ))
-}
-
-/// Why a journal cannot be used, and the way out.
-pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {
-    let (exit, help) = match &error {
-        JournalError::Locked { .. } => (
-            Exit::Unavailable,
-            "wait for the other apply of this plan to end",
-        ),
-        JournalError::OtherPlan { .. } | JournalError::NotAJournal { .. } => (
-            Exit::Usage,
-            "name another file with --journal, or leave the option out",
-        ),
-        JournalError::NotAFile { .. } => (
-            Exit::Usage,
-            "name the journal of an apply, or a file that is yet to be made",
-        ),
-        JournalError::Io {
-            source: Some(source),
-            ..
-        } if is_misnamed(source) => (
-            Exit::Usage,
-            "name a file that can be written, in a folder that exists, with --journal",
-        ),
-        JournalError::Damaged { .. } => (
-            Exit::Rejected,
-            "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
-        ),
-        _ => (
-            Exit::Unexpected,
-            "name a file that can be written with --journal",
-        ),
-    };
-    let mut failure = rejected(&ApplyError::Journal(error)).help(help);
-    failure.exit = exit;
-    for message in &mut failure.messages {
-        *message = format!("{}: {message}", path.display());
-    }
-    failure
-}
-
-/// Whether it is the name of a file that is wrong.
-fn is_misnamed(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
-    )
-}
-
-/// An error of apply with its causes.
-pub(crate) fn rejected(error: &ApplyError) -> Failure {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    let exit = match error {
-        ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
-        _ => Exit::Rejected,
-    };
-    Failure::new(exit, message)
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::args::VerifyJournal;
-use super::checks::{Checks, Name, Refusal, journal_failure};
+use super::checks::{Checks, Name, Refusal};
+use super::progress::journal_failure;
 use super::told::{Of, Told};
 use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;

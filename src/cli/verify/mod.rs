@@ -4,7 +4,11 @@
 pub(crate) mod args;
 pub(crate) mod checks;
 mod configuration;
+pub(crate) mod content;
 mod journal;
+pub(crate) mod progress;
+mod remade;
+mod signed;
 pub(crate) mod told;
 
 use std::path::Path;
@@ -17,7 +21,7 @@ use super::apply::journal_path;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::project;
+use super::project::{self, Project};
 use super::sealed::{self, Keys};
 use crate::plan;
 
@@ -32,6 +36,13 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<Exit, Failure> {
 
 /// Everything `apply` would refuse the plan for.
 fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failure> {
+    if verb.from.is_none() && verb.since.since.is_some() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "--since is for planning once more, and no recording to plan from is named",
+        )
+        .help("name the recording of the plan itself as well (--from DIR)"));
+    }
     let bytes = sealed::read(context, Keys::At(&verb.project), path)?;
     let mut checks = Checks::default();
     let file = match plan::read(&bytes) {
@@ -45,14 +56,35 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     checks::always(context, &file, verb.expect_digest.as_deref(), &mut checks);
     // Nothing of it would be used: `apply` asks for it only when there is something to apply.
     if file.content.changes.is_empty() {
-        let found = match checks::all_held(&file) {
+        let found = match content::all_held(&file) {
             Some(refusal) => Err(refusal),
             None => Ok("the plan has no changes: there is nothing to apply".to_owned()),
         };
         checks.add(Name::Guards, found);
+        if verb.from.is_some() {
+            let project = loaded(context, verb, &mut checks);
+            remade::add(context, verb, project.as_ref(), &file, &mut checks);
+        }
         return told(context, verb, &checks, Some(&file.digest));
     }
-    let project = match project::load(context, &verb.project) {
+    let project = loaded(context, verb, &mut checks);
+    checks::of_changes(
+        context,
+        project.as_ref(),
+        path,
+        &file,
+        verb.expect_digest.is_some(),
+        &mut checks,
+    )?;
+    remade::add(context, verb, project.as_ref(), &file, &mut checks);
+    let journal = journal_path(path, &file, verb.journal.as_deref());
+    checks.add(Name::Journal, progress::journal(&journal, &file));
+    told(context, verb, &checks, Some(&file.digest))
+}
+
+/// The project, or why it is not at hand.
+fn loaded(context: &Context, verb: &Verify, checks: &mut Checks) -> Option<Project> {
+    match project::load(context, &verb.project) {
         Ok(project) => Some(project),
         Err(failure) => {
             let mut refusal = Refusal::from(failure);
@@ -63,18 +95,7 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
             checks.add(Name::Project, Err(refusal));
             None
         }
-    };
-    checks::of_changes(
-        context,
-        project.as_ref(),
-        path,
-        &file,
-        verb.expect_digest.is_some(),
-        &mut checks,
-    )?;
-    let journal = journal_path(path, &file, verb.journal.as_deref());
-    checks.add(Name::Journal, checks::journal(&journal, &file));
-    told(context, verb, &checks, Some(&file.digest))
+    }
 }
 
 fn told(

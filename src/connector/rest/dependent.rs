@@ -12,11 +12,12 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use super::cache::{Cache, Entry, digest};
+use super::endpoint::Endpoint;
 use super::envelope;
 use super::http::Answer;
 use super::message;
 use super::reader::Reader;
-use super::request::{Endpoint, PageRef, Prepared};
+use super::request::{PageRef, Prepared};
 use super::settings::Dependent;
 use crate::config::pattern::{plain, refused};
 use crate::connector::ConnectorError;

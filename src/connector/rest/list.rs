@@ -10,12 +10,13 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use url::Url;
 
+use super::endpoint::{Endpoint, same_origin};
 use super::envelope::{self, NextPage, NoPage, Page, Shape};
 use super::http::Answer;
 use super::message;
 use super::pass::{Next, Pass, Rows};
 use super::reader::Reader;
-use super::request::{Endpoint, PageRef, same_origin};
+use super::request::PageRef;
 use super::retry::Failure;
 use crate::config::kinds::{AnswerType, RepeatBy};
 use crate::connector::ConnectorError;

@@ -14,6 +14,7 @@ mod budget;
 mod cache;
 mod dependent;
 mod echo;
+mod endpoint;
 mod envelope;
 mod http;
 mod joined;

@@ -10,8 +10,8 @@ use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
+use super::endpoint::Endpoint;
 use super::envelope::{NextPage, Page, attribute_like, row_id};
-use super::request::Endpoint;
 use super::settings::PagingSettings;
 use crate::config::kinds::RepeatBy;
 use crate::lang::Record;

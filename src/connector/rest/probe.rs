@@ -12,11 +12,11 @@ use hashbrown::HashSet;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
+use super::endpoint::Endpoint;
 use super::envelope::row_id;
 use super::list::Pager;
 use super::pass::{Next, Pass, Rows};
 use super::reader::Reader;
-use super::request::Endpoint;
 use super::{ReadReport, Settings, Timekeeper, TokenFacts};
 use crate::connector::ConnectorError;
 

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::auth::{Authoriser, Credential};
+use super::endpoint::Endpoint;
 use super::http::{Answer, NoAnswer, Trust, check_address, client, is_loopback, send};
 use super::invalid;
 use super::pace::Pace;
-use super::request::{Endpoint, Prepared};
+use super::request::Prepared;
 use super::retry::Failure;
 use super::settings::{EndpointSettings, Settings};
 use crate::connector::ConnectorError;

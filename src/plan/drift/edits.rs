@@ -166,9 +166,11 @@ impl Edits {
             let Some(person) = &held.person else { continue };
             let who = (person.source.clone(), person.key.clone());
             let accounts = held.accounts.iter().filter_map(|account| account.guid);
-            // An entry names no target, and no two have an account of one identity.
+            // An entry names its target where there are several, and no two have an account of one identity.
             for (target, account) in accounts.flat_map(|guid| {
                 let targets = then.targets.keys();
+                let is = |target: &&Name| held.target.as_ref().is_none_or(|of| of == *target);
+                let targets = targets.filter(is);
                 targets.map(move |target| (target.clone(), guid))
             }) {
                 edits.left.entry((target, account)).or_insert(who.clone());

@@ -376,6 +376,7 @@ fn settles(
             halosync::plan::recount(&next, config).found,
             Vec::<String>::new()
         );
+        assert_eq!(halosync::plan::unasked(&next, config), Vec::<String>::new());
         let over = halosync::plan::overreach(&next, config);
         assert_eq!((over.found, over.given_back), (Vec::new(), Vec::new()));
         assert_eq!(halosync::plan::twice(&next), Vec::<String>::new());

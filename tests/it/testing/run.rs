@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Run, halosync};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::{Run, halosync, root};
 
 /// The project of failing and passing tests, copied to where no repository is.
 pub(super) fn project() -> tempfile::TempDir {

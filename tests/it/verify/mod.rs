@@ -6,6 +6,7 @@ mod guards;
 mod journals;
 mod plans;
 mod reach;
+mod remade;
 mod tamper;
 mod whose;
 
@@ -28,11 +29,7 @@ impl Desk {
     }
 
     async fn plan(&self, exit: i32) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the binary looks at the clock, too"
-        )]
-        let now = jiff::Timestamp::now().to_string();
+        let now = now();
         let plan = ["plan", "--from", "reads", "--out", "plan.json", "--as-of"];
         self.run(&[&plan[..], &[&now]].concat()).await.expect(exit);
     }
@@ -88,6 +85,14 @@ impl Desk {
         let short = &digest["sha256:".len()..][..12];
         self.path().join(format!("plan.{short}.journal.jsonl"))
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary looks at the clock, too"
+)]
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
 }
 
 /// A journal as an apply would have written it.

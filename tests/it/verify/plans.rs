@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use halosync::apply::{Counts, Line};
 use halosync::model::{Completeness, Verdict};
-use halosync::plan::{Action, GuardVerdict};
+use halosync::plan::{Action, GuardVerdict, ReadOfPeople};
 
 use super::{Desk, written};
 
@@ -33,6 +33,7 @@ async fn a_plan_nothing_speaks_against() {
         "ok          recount       the configuration has no guards for what it changes",
         "ok          project       acme",
         "ok          configuration 6 files as planned",
+        "not checked remade        no recording was given to plan from once more (--from)",
         "ok          approvals     nobody is asked",
         "ok          journal       none at ",
         "nothing speaks against applying the plan",
@@ -50,7 +51,7 @@ async fn a_plan_nothing_speaks_against() {
     assert_eq!(json["plan"], digest.as_str());
     assert_eq!(json["holds"], true);
     assert_eq!(json["exitCode"], 0);
-    assert_eq!(json["checks"].as_array().unwrap().len(), 12);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 13);
     super::as_the_schema_says(&json);
     let other = [
         "verify",
@@ -288,6 +289,60 @@ async fn removals_on_an_unproven_read_are_refused() {
     );
 }
 
+/// What is asked of a read stands in the plan, and is what the plan's own numbers give.
+#[tokio::test]
+async fn checks_the_configuration_asks_for_are_not_left_out() {
+    type Forgery = (fn(&mut ReadOfPeople), &'static str);
+    let forgeries: [Forgery; 9] = [
+        (without::<0>, "the check `total` is not in it"),
+        (without::<1>, "the check `reading` is not in it"),
+        (without::<2>, "the check `floor` is not in it"),
+        (without::<3>, "the check `sentinels` is not in it"),
+        (without::<4>, "the check `parts by department` is not in it"),
+        (
+            without::<5>,
+            "the check `fall of accounts in corp` is not in it",
+        ),
+        (
+            |read| read.people = 1,
+            "the check `floor` passed with 1 read, and the floor is 2",
+        ),
+        (
+            |read| read.checks[3].found = "2 visible".to_owned(),
+            "the check `sentinels` passed with \"2 visible\", and the configuration names 1",
+        ),
+        (
+            |read| read.parts.clear(),
+            "the check `parts by department` passed with fewer than 1 of \"Sales\"",
+        ),
+    ];
+    for (forge, says) in forgeries {
+        let desk = Desk(crate::explain::recorded("leaver"));
+        let source = desk.path().join("source.yaml");
+        let mut text = std::fs::read_to_string(&source).unwrap();
+        let at = text.find("  completeness:").unwrap_or(text.len());
+        text.truncate(at);
+        text.push_str("  completeness: {floor: 2, maxFall: 90%, sentinels: [1042], parts: [{field: department, present: [Sales]}]}\n");
+        std::fs::write(&source, text).unwrap();
+        desk.plan(0).await;
+        desk.verify(0).await;
+        desk.forge(|plan| plan.inputs.people.values_mut().for_each(forge));
+        let told = desk.refused(6, &[]).await;
+        assert!(
+            told.contains("REFUSED     proof         the plan does not say of its reads what"),
+            "{told}"
+        );
+        assert!(
+            told.contains(&format!("the read of people: {says}")),
+            "{says}\n{told}"
+        );
+    }
+}
+
+fn without<const AT: usize>(read: &mut ReadOfPeople) {
+    read.checks.remove(AT);
+}
+
 #[tokio::test]
 async fn changes_a_guard_holds_are_refused() {
     let desk = Desk::new("guards-waiver", 3).await;
@@ -368,6 +423,8 @@ fn planned_plans_do_not_contradict_themselves() {
             Vec::<String>::new(),
             "{path:?}"
         );
+        let unasked = halosync::plan::unasked(&file.content, &config);
+        assert_eq!(unasked, Vec::<String>::new(), "{path:?}");
         let over = halosync::plan::overreach(&file.content, &config);
         let found = [over.found, halosync::plan::twice(&file.content)].concat();
         assert_eq!(found, Vec::<String>::new(), "{path:?}");

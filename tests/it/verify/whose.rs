@@ -12,7 +12,9 @@ async fn all_refused(forgeries: &[Forgery]) {
     for (golden, forge, says) in forgeries {
         let desk = Desk(crate::explain::recorded(golden));
         let plan = ["plan", "--from", "reads", "--out", "plan.json"];
-        let planned = desk.run(&[&plan[..], &["--as-of", &now()]].concat()).await;
+        let planned = desk
+            .run(&[&plan[..], &["--as-of", &super::now()]].concat())
+            .await;
         assert!(
             matches!(planned.code, 0 | 3),
             "{golden}: {}",
@@ -23,14 +25,6 @@ async fn all_refused(forgeries: &[Forgery]) {
         let told = desk.refused(6, &[]).await;
         assert!(told.contains(says), "{golden}: {says}\n---\n{told}");
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the binary looks at the clock, too"
-)]
-fn now() -> String {
-    jiff::Timestamp::now().to_string()
 }
 
 /// Every object a change writes or makes a member.

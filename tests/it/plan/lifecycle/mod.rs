@@ -5,6 +5,7 @@ mod absent;
 mod calendar;
 mod company;
 mod conversion;
+mod decided;
 mod decisions;
 mod inactive;
 mod returns;

@@ -1,0 +1,121 @@
+//! The check of how far a plan is applied, by its journal, and why a journal cannot be used.
+//!
+//! Reads the journal only; `verify journal` judges one line by line, and `apply` goes on with it.
+
+use std::path::Path;
+
+use super::checks::Refusal;
+use crate::apply::{self, ApplyError, Completed, History, JournalError};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::plan::PlanFile;
+
+/// Whether the plan is still to be applied, by its journal.
+pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
+    let shown = path.display();
+    let history = apply::read_journal(path)
+        .and_then(|bytes| {
+            bytes
+                .map(|bytes| History::read(&bytes, &file.digest))
+                .transpose()
+        })
+        .map_err(|error| Refusal::from(journal_failure(path, error)))?;
+    let Some(history) = history.filter(|history| history.runs() > 0) else {
+        return Ok(format!("none at {shown}: not applied yet"));
+    };
+    let changes = file.content.changes.len();
+    let completed = history.completed(file);
+    if let Completed::At { at, found } = completed {
+        let found = match found {
+            0 => String::new(),
+            found => format!(" ({found} of them found as desired, of which it has no lines)"),
+        };
+        return Err(Refusal {
+            messages: vec![format!(
+                "the plan was applied completely at {at}, all {changes} changes{found}; so says {shown}"
+            )],
+            help: Some(
+                "nothing is left to do; to see whether everything still is so, plan again"
+                    .to_owned(),
+            ),
+            exit: Exit::AppliedAlready,
+        });
+    }
+    let (done, open) = history.progress();
+    let unfounded = match completed {
+        Completed::Unfounded { claimed, done } => format!(
+            "; its last line says that {claimed} were written, and its other lines bear out {done}, so it is not believed"
+        ),
+        Completed::No | Completed::At { .. } => String::new(),
+    };
+    Ok(format!(
+        "begun, {done} of {changes} changes written{}{unfounded}; apply goes on with {shown}",
+        match open {
+            0 => String::new(),
+            open => format!(", {open} to be settled by looking"),
+        }
+    ))
+}
+
+/// Why a journal cannot be used, and the way out.
+pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {
+    let (exit, help) = match &error {
+        JournalError::Locked { .. } => (
+            Exit::Unavailable,
+            "wait for the other apply of this plan to end",
+        ),
+        JournalError::OtherPlan { .. } | JournalError::NotAJournal { .. } => (
+            Exit::Usage,
+            "name another file with --journal, or leave the option out",
+        ),
+        JournalError::NotAFile { .. } => (
+            Exit::Usage,
+            "name the journal of an apply, or a file that is yet to be made",
+        ),
+        JournalError::Io {
+            source: Some(source),
+            ..
+        } if is_misnamed(source) => (
+            Exit::Usage,
+            "name a file that can be written, in a folder that exists, with --journal",
+        ),
+        JournalError::Damaged { .. } => (
+            Exit::Rejected,
+            "keep the file for an inquiry and name another with --journal: every write compares first, so nothing is done twice",
+        ),
+        _ => (
+            Exit::Unexpected,
+            "name a file that can be written with --journal",
+        ),
+    };
+    let mut failure = rejected(&ApplyError::Journal(error)).help(help);
+    failure.exit = exit;
+    for message in &mut failure.messages {
+        *message = format!("{}: {message}", path.display());
+    }
+    failure
+}
+
+/// Whether it is the name of a file that is wrong.
+fn is_misnamed(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+    )
+}
+
+/// An error of apply with its causes.
+pub(crate) fn rejected(error: &ApplyError) -> Failure {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let exit = match error {
+        ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
+        _ => Exit::Rejected,
+    };
+    Failure::new(exit, message)
+}

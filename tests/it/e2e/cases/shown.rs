@@ -1,0 +1,89 @@
+//! What is shown, and what never is.
+
+use super::super::lab::{Joiner, Lab};
+
+/// P4: no secret in any output, file or argument list.
+pub(in crate::e2e) async fn secrets_appear_nowhere(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    let mut told = String::new();
+    for run in [
+        lab.plan().await,
+        lab.show("text").await,
+        lab.show("json").await,
+        lab.apply().await,
+    ] {
+        let run = run.expect(0);
+        told.push_str(&run.stdout);
+        told.push_str(&run.stderr);
+    }
+    for secret in lab.secrets() {
+        assert!(!told.contains(&secret), "a secret was printed");
+        lab.assert_no_file_contains(&secret);
+    }
+    // Initial passwords stand in the encrypted file, and only there.
+    for password in lab.passwords() {
+        assert!(!told.contains(&password), "an initial password was printed");
+        lab.assert_no_file_contains(&password);
+    }
+}
+
+/// P4: a probe shows what a directory holds, and neither who is in it nor what opens it.
+pub(in crate::e2e) async fn probing_shows_the_directory_and_nobody_in_it(lab: Lab) {
+    lab.hire(Joiner::new(7301, "Zbigniewa", "Quartermaine").phone("+44 20 7946 0123"));
+    lab.hire(Joiner::new(7302, "Xanthippe", "Vanderbilt"));
+    lab.settle().await;
+    let (found, printed) = lab.probe().await;
+    for canary in ["Zbig", "Quar", "Xant", "Vand", "7946"] {
+        assert!(!printed.contains(canary), "{canary} in\n{printed}");
+    }
+    for secret in lab.secrets() {
+        assert!(!printed.contains(&secret), "a secret in\n{printed}");
+    }
+    assert_eq!(
+        found["server"]["namingContext"],
+        "DC=corp,DC=example,DC=test"
+    );
+    assert!(found["server"]["domainLevel"].is_string(), "{printed}");
+    assert!(found["tls"]["version"].is_string(), "{printed}");
+    assert!(
+        found["tls"]["certificateDays"].as_i64() > Some(0),
+        "{printed}"
+    );
+    assert!(found["bind"]["account"].is_string(), "{printed}");
+    assert_eq!(
+        found["bind"]["privilegedGroups"],
+        serde_json::Value::Null,
+        "{printed}"
+    );
+    assert_ne!(found["recycleBin"], "notVisible", "{printed}");
+    assert_eq!(found["sampled"], 2, "{printed}");
+    let places = found["scope"].as_array().expect("places");
+    assert!(
+        places.iter().all(|place| place["visible"] == true),
+        "{printed}"
+    );
+    let enabled: u64 = places
+        .iter()
+        .filter_map(|place| place["enabled"].as_u64())
+        .sum();
+    assert!(enabled >= 2, "{printed}");
+    assert_eq!(found["anchors"][0]["filled"], 2, "{printed}");
+    assert_eq!(found["anchors"][0]["sharedValues"], 0, "{printed}");
+    let schema = found["schema"].as_array().expect("attributes");
+    assert!(
+        schema.iter().all(|fact| fact["exists"] == true),
+        "{printed}"
+    );
+    let login = schema
+        .iter()
+        .find(|fact| fact["attribute"] == "sAMAccountName")
+        .expect("a login name is mapped");
+    assert_eq!(login["indexed"], true, "{printed}");
+    assert_eq!(login["rangeUpper"], 20, "{printed}");
+    let write = &found["writeBind"];
+    assert!(
+        !write["createsUsers"].as_array().expect("places").is_empty(),
+        "{printed}"
+    );
+    assert_eq!(write["notWritable"], serde_json::json!([]), "{printed}");
+}
