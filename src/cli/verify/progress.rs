@@ -35,8 +35,13 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
                 "the plan was applied completely at {at}, all {changes} changes{found}; so says {shown}"
             )],
             help: Some(
-                "nothing is left to do; to see whether everything still is so, plan again"
-                    .to_owned(),
+                match file.content.inputs.undoes {
+                    Some(_) => "nothing is left to do; to have again what it undid, undo the undo",
+                    None => {
+                        "nothing is left to do; to see whether everything still is so, plan again"
+                    }
+                }
+                .to_owned(),
             ),
             exit: Exit::AppliedAlready,
         });
