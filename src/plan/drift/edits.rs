@@ -44,7 +44,7 @@ pub struct Edits {
     /// Everything but attributes, by the change that would take it back.
     steps: HashMap<ChangeId, Edit>,
     /// Each account's differences: what, the group where it is a membership, and what became of them.
-    pub(super) differences: HashMap<(Name, Guid), Vec<(Part, Option<Guid>, Planned)>>,
+    pub(super) differences: HashMap<(Name, Guid), Vec<Judged>>,
     /// Those of whom not everything was judged then.
     doubts: HashMap<PersonOf, Doubt>,
     /// Those of whom not everything is judged of the directory as it is now.
@@ -65,6 +65,9 @@ pub struct Edits {
     /// Whose account was whose then.
     pub(in crate::plan) owners: Owners,
 }
+
+/// A difference of an account, the group where it is a membership, and what became of it.
+pub(super) type Judged = (Part, Option<Guid>, Planned);
 
 /// One difference between what was wanted then and what is there now.
 #[derive(Debug, Clone)]
