@@ -231,7 +231,7 @@ impl Chain<'_> {
             plan(self.lab, &format!("{recording}.plan.json"), &since).await
         };
         self.last = recording;
-        self.reported = applies && self.number % 2 == 0;
+        self.reported = applies && self.number.is_multiple_of(2);
         made
     }
 }
