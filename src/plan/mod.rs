@@ -24,6 +24,7 @@ mod differences;
 mod draft;
 mod drift;
 mod evaluate;
+mod excepted;
 mod exceptions;
 mod file;
 mod floors;

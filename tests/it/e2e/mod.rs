@@ -180,7 +180,9 @@ undo_on_both!(
     the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
+    exceptions_keep_what_an_undo_would_bring_back,
     deleted_accounts_come_back,
+    nobody_comes_back_beside_their_new_account,
     what_no_rule_names_any_more_comes_back_for_whoever_answers,
 );
 
@@ -204,6 +206,7 @@ macro_rules! forged_on_both {
 
 forged_on_both!(
     no_account_is_written_for_somebody_else,
+    nobody_gets_an_anchor_that_another_account_has_by_now,
     what_became_another_since_is_left_alone,
     words_for_an_account_are_no_proof,
 );
