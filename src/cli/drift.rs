@@ -24,6 +24,7 @@ use crate::render;
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure> {
     let working = project::load(context, &verb.project)?;
+    planning::check_cache(&working, verb.cache.as_deref())?;
     let approved = approved(context, &working, verb.approved.as_deref())?;
     let (project, proposed) = match &approved {
         Some(approved) if approved.config.files != working.config.files => {
@@ -75,7 +76,9 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
             }
         }
     });
-    let mut report = plan::report(plan, proposed.as_ref());
+    let outcomes = since.as_ref().map(applied::Since::outcomes);
+    let outcomes = outcomes.unwrap_or_default();
+    let mut report = plan::report(plan, proposed.as_ref(), edits.as_ref(), &outcomes);
     if verb.from.is_none() {
         date(context, project, &mut report).await?;
     }

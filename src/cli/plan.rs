@@ -12,6 +12,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::{Making, Origin};
+use super::places::Named;
 use super::project::{self, Project};
 use super::reads::{self, whole_seconds};
 use super::sealed::{self, Keys, Seal};
@@ -22,10 +23,12 @@ use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
-    if let Some(out) = &verb.out {
-        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
-    }
     let project = project::load(context, &verb.project)?;
+    if let Some(out) = &verb.out {
+        Named::new("--out", out).check_file(Some(&project))?;
+        sealed::check_replaceable(context, Keys::Of(&project), out, plan::FORMAT)?;
+    }
+    check_cache(&project, verb.cache.as_deref())?;
     let seal = Seal::of(&project)?;
     if verb.seal && seal.is_none() {
         return Err(Failure::new(
@@ -93,8 +96,8 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         as_of,
         only: &verb.only,
     };
-    let file = making
-        .plan(context)
+    let (file, carried) = making
+        .made(context)
         .map_err(|failure| concealed(failure, redact))?;
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
@@ -103,7 +106,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         reads::record(&reads, dir, seal)?;
     }
     if let Some(dir) = &verb.record {
-        applied::record(&project, dir, &file, seal)?;
+        applied::record(&project, dir, &file, carried.as_ref(), seal)?;
     }
     print(context, verb, &file, seal)?;
     Ok(exit(verb, &file))
@@ -128,6 +131,14 @@ pub(crate) fn concealed(failure: Failure, redact: bool) -> Failure {
     failure.help(format!(
         "{help} (names are not shown where plans are sealed; --clear shows them)"
     ))
+}
+
+/// Where answers are kept: a directory of its own.
+pub(crate) fn check_cache(project: &Project, cache: Option<&Path>) -> Result<(), Failure> {
+    match cache {
+        Some(dir) => Named::new("--cache", dir).check_dir_apart(project),
+        None => Ok(()),
+    }
 }
 
 /// What a run may spend, and where it keeps answers.
