@@ -83,6 +83,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         let reads = Reads {
             people: BTreeMap::new(),
             directories: directories.clone(),
+            earlier: None,
         };
         record(&reads, dir, seal)?;
     }
