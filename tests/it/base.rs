@@ -254,7 +254,7 @@ async fn of_a_recording_what_other_fields_would_have_given_is_said_not_to_be_kno
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(
         (told[0].0.as_str(), told[0].1.as_str()),
-        ("field department", "source.yaml:22")
+        ("field department", "source.yaml:24")
     );
     let uses = |change: &serde_json::Value| change.to_string().contains("\"department\":\"");
     let changes = content(&folder)["changes"].as_array().unwrap().clone();
@@ -278,7 +278,7 @@ async fn of_a_recording_what_other_fields_would_have_given_is_said_not_to_be_kno
     let told = not_compared(&folder);
     assert_eq!(
         told,
-        [("`include`".to_owned(), "source.yaml:14".to_owned(), 5)]
+        [("`include`".to_owned(), "source.yaml:16".to_owned(), 5)]
     );
     // What is asked of facts is judged twice.
     std::fs::write(&source, original.replace("unique: true", "unique: warn")).unwrap();
