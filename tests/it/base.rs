@@ -278,7 +278,7 @@ async fn of_a_recording_what_other_fields_would_have_given_is_said_not_to_be_kno
     let told = not_compared(&folder);
     assert_eq!(
         told,
-        [("`include`".to_owned(), "source.yaml:16".to_owned(), 5)]
+        [("`include`".to_owned(), "source.yaml:15".to_owned(), 5)]
     );
     // What is asked of facts is judged twice.
     std::fs::write(&source, original.replace("unique: true", "unique: warn")).unwrap();
