@@ -12,6 +12,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::{Making, Origin};
+use super::places::Named;
 use super::project::{self, Project};
 use super::reads::{self, whole_seconds};
 use super::sealed::{self, Keys, Seal};
@@ -22,10 +23,12 @@ use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
-    if let Some(out) = &verb.out {
-        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
-    }
     let project = project::load(context, &verb.project)?;
+    if let Some(out) = &verb.out {
+        Named::new("--out", out).check_file(Some(&project))?;
+        sealed::check_replaceable(context, Keys::Of(&project), out, plan::FORMAT)?;
+    }
+    check_cache(&project, verb.cache.as_deref())?;
     let seal = Seal::of(&project)?;
     if verb.seal && seal.is_none() {
         return Err(Failure::new(
@@ -128,6 +131,14 @@ pub(crate) fn concealed(failure: Failure, redact: bool) -> Failure {
     failure.help(format!(
         "{help} (names are not shown where plans are sealed; --clear shows them)"
     ))
+}
+
+/// Where answers are kept: a directory of its own.
+pub(crate) fn check_cache(project: &Project, cache: Option<&Path>) -> Result<(), Failure> {
+    match cache {
+        Some(dir) => Named::new("--cache", dir).check_dir_apart(project),
+        None => Ok(()),
+    }
 }
 
 /// What a run may spend, and where it keeps answers.
