@@ -89,6 +89,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         let reads = Reads {
             people: BTreeMap::new(),
             directories: directories.clone(),
+            earlier: None,
         };
         record(&reads, dir, seal)?;
     }
@@ -109,7 +110,14 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         author: project.author.as_deref(),
         uncommitted: project.uncommitted,
     };
-    let file = plan::seal(plan::undo(input).map_err(not_undone)?);
+    let file = plan::seal(plan::undo(input).map_err(|error| {
+        let failure = not_undone(error);
+        let of_a_word = failure
+            .messages
+            .iter()
+            .any(|one| one.starts_with("--only "));
+        concealed(failure, of_a_word && seal.is_some() && !verb.clear)
+    })?);
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
