@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
 use super::outcome::Counts;
+use super::torn::TornHead;
 use crate::model::Guid;
 use crate::plan::{Action, ChangeId, PlanFile};
 
@@ -231,6 +232,13 @@ impl History {
         let walked = walk(bytes, |number, line| {
             history.take(number, line?, plan_digest)
         })?;
+        if walked.end.lines == 0
+            && let Some(head) = TornHead::of(bytes)
+            && !head.may_be_of(plan_digest)
+        {
+            let found = head.plan().to_owned();
+            return Err(JournalError::OtherPlan { found });
+        }
         history.valid_bytes = walked.valid_bytes;
         history.torn = walked.torn;
         history.end = walked.end;

@@ -30,6 +30,7 @@ mod reset;
 mod restoring;
 mod schedule;
 mod selection;
+mod torn;
 mod verify;
 
 use std::collections::BTreeMap;
