@@ -104,7 +104,7 @@ pub enum Line {
     },
 }
 
-/// A write within a change. All but `create` have one.
+/// A write within a change. All but `create`, and `enable` with an initial password, have one.
 #[derive(
     Debug,
     Clone,
@@ -124,9 +124,9 @@ pub enum Step {
     Write,
     /// `create`: the object is added, disabled.
     Add,
-    /// `create`: the initial password is set. `resetPassword`: its only write.
+    /// `create`, and `enable` with an initial password: that is set. `resetPassword`: its only write.
     Password,
-    /// `create`: the account gets its final `userAccountControl`.
+    /// `create`, and `enable` with an initial password: the account gets its final `userAccountControl`.
     Finish,
 }
 
@@ -136,9 +136,12 @@ impl Step {
         match action {
             Action::Create { .. } => &[Self::Add, Self::Password, Self::Finish],
             Action::ResetPassword {} => &[Self::Password],
+            Action::Enable {
+                initial_password: Some(_),
+            } => &[Self::Password, Self::Finish],
             Action::Adopt { .. }
             | Action::Modify { .. }
-            | Action::Enable {}
+            | Action::Enable { .. }
             | Action::Disable {}
             | Action::Rename { .. }
             | Action::Move { .. }

@@ -13,6 +13,7 @@ mod audit;
 mod bounds;
 mod chain;
 mod compare;
+mod complete;
 mod control;
 mod create;
 mod creation;
@@ -55,7 +56,7 @@ pub use selection::Selection;
 
 use crate::connector::DirectoryWriter;
 use crate::model::{DirectoryIdentity, Name};
-use crate::plan::{self, Action, Change, PlanFile};
+use crate::plan::{self, Change, PlanFile};
 
 /// Why a plan is not applied at all. Nothing was written to any target.
 #[derive(Debug, thiserror::Error)]
@@ -339,7 +340,7 @@ async fn prepare(
     sink: &Arc<dyn PasswordSink>,
 ) -> Result<(), PasswordError> {
     let to_be_made = plan.content.changes.iter().any(|change| {
-        matches!(change.action, Action::Create { .. })
+        change.action.initial_password().is_some()
             && journal.history().step(&change.id, Step::Finish) != Some(StepState::Done)
     });
     if !to_be_made {

@@ -7,7 +7,12 @@
 use super::history::FORMAT;
 
 /// What stands between the values of a header, in the order in which they are written. A test compares it with what is written.
-const BETWEEN: [&str; 4] = ["\",\"plan\":\"", "\",\"toolVersion\":\"", "\",\"at\":\"", "\"}"];
+const BETWEEN: [&str; 4] = [
+    "\",\"plan\":\"",
+    "\",\"toolVersion\":\"",
+    "\",\"at\":\"",
+    "\"}",
+];
 /// What stands before the first value.
 const OPENING: &str = "{\"line\":\"header\",\"format\":\"";
 
@@ -93,7 +98,11 @@ mod tests {
         for cut in 0..=head.len() {
             let torn = TornHead::of(&head[..cut]).expect("is one");
             assert!(torn.may_be_of("sha256:3e03034e"), "cut at {cut}");
-            let told = cut > head.windows(7).position(|part| part == b"3e03034").expect("is there");
+            let told = cut
+                > head
+                    .windows(7)
+                    .position(|part| part == b"3e03034")
+                    .expect("is there");
             assert_eq!(torn.may_be_of("sha256:77777777"), !told, "cut at {cut}");
         }
     }
@@ -119,7 +128,12 @@ mod tests {
             &other_format,
             &escaped,
         ] {
-            assert_eq!(TornHead::of(bytes), None, "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                TornHead::of(bytes),
+                None,
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 }

@@ -166,6 +166,9 @@ fn deeds(
             let step = match change.action {
                 Action::Create { .. } => Step::Add,
                 Action::ResetPassword {} => Step::Password,
+                Action::Enable {
+                    initial_password: Some(_),
+                } => Step::Finish,
                 _ => Step::Write,
             };
             let before = history.written(&change.id, step)?.clone();

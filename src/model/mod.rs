@@ -43,3 +43,7 @@ pub use replication::{
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
 pub const ACCOUNTDISABLE: i64 = 0x2;
+
+/// The bit of `userAccountControl` that says that an account may be without a password ([MS-ADTS] 2.2.16). halosync sets it on
+/// an account whose creation is under way and clears it with the last step.
+pub const PASSWD_NOTREQD: i64 = 0x20;

@@ -124,7 +124,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
                     }
                 }
                 Action::Adopt { attribute, .. } => wanted.extend(references(attribute)),
-                Action::Enable {}
+                Action::Enable { .. }
                 | Action::Disable {}
                 | Action::ResetPassword {}
                 | Action::Rename { .. }
@@ -215,7 +215,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
                 self.attributes(change, std::slice::from_ref(attribute), deed);
             }
             Action::Modify { attributes } => self.attributes(change, attributes, deed),
-            Action::Enable {} => self.switch(change, false),
+            Action::Enable { .. } => self.switch(change, false),
             Action::Disable {} => self.switch(change, true),
             Action::ResetPassword {} => self.warnings.add(
                 warning::UNDO_PASSWORD,

@@ -9,7 +9,10 @@ use crate::render::report::{Item, Line, Piece, Sign};
 /// True for what takes something away from somebody.
 pub(super) fn is_removal(change: &Change) -> bool {
     // An undo has the risk of what it undoes, also where it only gives back.
-    let gives = matches!(change.action, Action::Enable {} | Action::AddMember { .. });
+    let gives = matches!(
+        change.action,
+        Action::Enable { .. } | Action::AddMember { .. }
+    );
     if gives && change.cause == Cause::Undo {
         return false;
     }
@@ -244,7 +247,18 @@ pub(super) fn summary(
             vec![Piece::Strong("disable".into()), own(" the account")],
             None,
         ),
-        Action::Enable {} => (Sign::Gain, vec![own("enable the account")], None),
+        Action::Enable {
+            initial_password: None,
+        } => (Sign::Gain, vec![own("enable the account")], None),
+        Action::Enable {
+            initial_password: Some(_),
+        } => (
+            Sign::Gain,
+            vec![own(
+                "give the account a new initial password, and enable it: none is required of it now (PASSWD_NOTREQD), as a create leaves it that was interrupted",
+            )],
+            None,
+        ),
         Action::RemoveMember { .. } => (
             Sign::Loss,
             vec![

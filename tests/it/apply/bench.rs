@@ -273,7 +273,13 @@ pub(crate) fn full_plan() -> PlanFile {
                 evidence: "mail = dee@example.com".to_owned(),
             },
         ),
-        change("enable-bob", bob(), Action::Enable {}),
+        change(
+            "enable-bob",
+            bob(),
+            Action::Enable {
+                initial_password: None,
+            },
+        ),
         change("disable-cy", cy(), Action::Disable {}),
         change(
             "rename-cy",

@@ -11,6 +11,7 @@ mod refusals;
 mod restorations;
 mod selection;
 mod silence;
+mod unfinished;
 mod world;
 
 use std::sync::Arc;

@@ -301,6 +301,10 @@ impl Lab {
         write("used.csv", used);
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     // -- halosync --------------------------------------------------------------------------------------------------
 
     pub(super) async fn run(&self, arguments: &[&str]) -> Run {
