@@ -9,6 +9,7 @@
 //! a change to its goal, and `create` the steps of a new account; `patience` when it is tried again; `look` (with `creation`, `restoring` and
 //! `deletion`) says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod agree;
 mod audit;
 mod bounds;
 mod chain;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use agree::contradictions;
 pub use audit::{Audit, RunSeen, Unsettled};
 pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};

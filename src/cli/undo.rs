@@ -160,6 +160,7 @@ fn deeds(
         };
         Failure::new(Exit::Usage, format!("{}: {error}", path.display())).help(help)
     })?;
+    super::verify::progress::agreeing(path, bytes, undone).map_err(Failure::from)?;
     let changes = undone.content.changes.iter();
     let deeds = changes
         .filter_map(|change| {

@@ -37,8 +37,8 @@ pub use people::{
 };
 pub use protection::denies_deletion;
 pub use replication::{
-    NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written,
-    last_written_at_all, written,
+    IS_DELETED, NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, as_it_is_since, attribute_type,
+    last_written, last_written_at_all, written,
 };
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).

@@ -201,8 +201,8 @@ pub enum Action {
     /// The account is deleted, by itself: never with anything that stands below it.
     #[serde(rename_all = "camelCase")]
     Delete {
-        /// When `userAccountControl` was last written: the account is disabled since then at the latest. Any other
-        /// moment at apply is a conflict.
+        /// When `userAccountControl` was last written, or the account brought back from among the deleted ones, whichever
+        /// is later: it is disabled since then at the latest. Any other moment at apply is a conflict.
         #[schemars(with = "String")]
         disabled_since: jiff::Timestamp,
         /// The anchor attribute, whose value is compared at apply.

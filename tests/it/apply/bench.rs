@@ -531,6 +531,10 @@ impl Bench {
             () = self.world.killed.notified() => None,
             result = apply::run(&file, &writers, &journal, sink, &options, &()) => Some(result),
         };
+        drop(journal);
+        // Whatever happens, nothing is written that an undo would have to refuse.
+        let told = apply::contradictions(&self.journal.lock().unwrap(), &file);
+        assert_eq!(told, Vec::<String>::new());
         // The journal's thread may have died so fast that the run saw its end first.
         let killed = self.world.killed.notified().now_or_never().is_some();
         result.filter(|_| !killed)

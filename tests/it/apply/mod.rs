@@ -3,6 +3,7 @@
 mod bench;
 mod bounds;
 mod deletions;
+mod forged;
 mod interruptions;
 mod lock;
 mod meanwhile;

@@ -409,6 +409,14 @@ impl Lab {
         self.write(&self.plan_file(), &text);
     }
 
+    /// The journal of the last plan.
+    pub(super) fn journal_file(&self) -> String {
+        let digest = self.last_plan().digest;
+        let short = &digest["sha256:".len()..][..12];
+        let plan = self.plan_file();
+        format!("{}.{short}.journal.jsonl", plan.trim_end_matches(".json"))
+    }
+
     /// Applies the last plan once more: refused while its journal is there, and without it nothing is done twice.
     pub(super) async fn apply_again(&self) {
         let again = self.apply().await.expect(8);

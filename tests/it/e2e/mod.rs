@@ -76,6 +76,11 @@ macro_rules! on_both {
                 super::deletion::leavers_are_deleted_when_disabled_long_enough(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn an_edited_journal_is_refused_wherever_it_is_read() {
+                let lab = super::Lab::embedded().await;
+                super::cases::an_edited_journal_is_refused_wherever_it_is_read(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn no_file_but_a_journal_is_taken_for_one() {
                 super::cases::no_file_but_a_journal_is_taken_for_one(super::Lab::embedded().await).await;
             }

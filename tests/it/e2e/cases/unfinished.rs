@@ -119,3 +119,73 @@ pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
     assert!(lab.read("torn.jsonl").contains("\"torn\":true"));
     lab.assert_converged().await;
 }
+
+/// A journal in which somebody has edited what was found, its chain made anew, is refused wherever it is read: an undo would
+/// give it back.
+pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    lab.settle().await;
+    lab.edit(1, |person| person.phone = "+44 20 7946 0001".into());
+    lab.settle().await;
+    lab.edit(1, |person| person.phone = "+44 20 7946 0002".into());
+    lab.settle().await;
+    let plan = lab.plan_file();
+    let journal = lab.journal_file();
+    let honest = lab.read(&journal);
+    let (from, to) = ("[\"+44 20 7946 0001\"]", "[\"+44 20 7946 6666\"]");
+    assert!(honest.contains(from), "{honest}");
+    let forged = rechained(&honest.replace(from, to));
+    lab.write("forged.jsonl", &forged);
+    for (arguments, code) in [
+        (
+            &["verify", "journal", "forged.jsonl", "--plan", &plan][..],
+            6,
+        ),
+        (&["verify", &plan, "--journal", "forged.jsonl"], 6),
+        (
+            &[
+                "undo",
+                "--plan",
+                &plan,
+                "--journal",
+                "forged.jsonl",
+                "--out",
+                "undo.json",
+            ],
+            6,
+        ),
+        (&["apply", &plan, "--journal", "forged.jsonl"], 6),
+    ] {
+        let run = lab.run(arguments).await.expect(code);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert!(
+            told.contains("telephoneNumber is not what the plan found"),
+            "{told}"
+        );
+        assert!(!told.contains("6666"), "{told}");
+        assert_eq!(lab.read("forged.jsonl"), forged, "{arguments:?}");
+    }
+    lab.run(&["verify", "journal", &journal, "--plan", &plan])
+        .await
+        .expect(0);
+    lab.undo(&[]).await.expect(0);
+}
+
+/// Gives every line the hash of the one before it.
+fn rechained(journal: &str) -> String {
+    use sha2::Digest as _;
+    let mut last: Option<String> = None;
+    let mut all = String::new();
+    for line in journal.lines() {
+        let line = match &last {
+            None => format!("{line}\n"),
+            Some(hash) => format!(
+                "{{\"previous\":\"{hash}{}\n",
+                &line["{\"previous\":\"".len() + 64..]
+            ),
+        };
+        last = Some(hex::encode(sha2::Sha256::digest(line.as_bytes())));
+        all.push_str(&line);
+    }
+    all
+}
