@@ -51,7 +51,7 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameGiven>,
     /// How long it took from the fact in the source to the disabled account, for every change of the plan that disables one, the longest
-    /// first.
+    /// first. Of an undo nobody: what it disables had been made or enabled by what it undoes, and nobody left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leavers: Vec<LeaverTime>,
     /// Where the journal ended when this was written. A journal that does not have this line has lost its end.

@@ -87,11 +87,14 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         record(&reads, dir, seal)?;
     }
     let latest = directories.values().map(|read| read.header.read_at).max();
+    let only = only(&undone, &verb.only)?;
     let input = UndoInput {
         config: &project.config,
         undone: &undone,
         deeds: &deeds,
         journal: &journal,
+        only: &only,
+        words: &verb.only,
         directories: &directories,
         as_of: latest.unwrap_or_else(|| whole_seconds(context.now())),
         tool_version: env!("CARGO_PKG_VERSION"),
@@ -99,12 +102,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         author: project.author.as_deref(),
         uncommitted: project.uncommitted,
     };
-    let mut made = plan::undo(input).map_err(not_undone)?;
-    if !verb.only.is_empty() {
-        let only = only(&undone, &verb.only)?;
-        plan::narrow(&mut made, &only, verb.only.clone());
-    }
-    let file = plan::seal(made);
+    let file = plan::seal(plan::undo(input).map_err(not_undone)?);
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
@@ -273,6 +271,12 @@ async fn read(
         .collect())
 }
 
+fn unknown(word: &str, why: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("--only {word}: {why}")).help(
+        "name a person of the plan by key, SOURCE/KEY or name, anything else by distinguished name",
+    )
+}
+
 /// Whom or what to undo, found in the plan that was applied.
 fn only(undone: &PlanFile, words: &[String]) -> Result<Vec<Only>, Failure> {
     let people: BTreeSet<_> = undone
@@ -281,11 +285,6 @@ fn only(undone: &PlanFile, words: &[String]) -> Result<Vec<Only>, Failure> {
         .iter()
         .map(|change| &change.person)
         .collect();
-    let unknown = |word: &str, why: &str| {
-        Failure::new(Exit::Usage, format!("--only {word}: {why}")).help(
-            "name a person of the plan by key, SOURCE/KEY or name, anything else by distinguished name",
-        )
-    };
     words
         .iter()
         .map(|word| {
@@ -325,6 +324,7 @@ fn only(undone: &PlanFile, words: &[String]) -> Result<Vec<Only>, Failure> {
 fn not_undone(error: UndoError) -> Failure {
     match error {
         UndoError::Plan(error) => refusal(error),
+        UndoError::NothingOf { word } => unknown(&word, "nothing in the plan was done to it"),
         UndoError::NoTarget { .. } | UndoError::OtherDirectory { .. } => {
             Failure::new(Exit::Rejected, error.to_string())
                 .help("undo it in the project and on the directory it was applied to (--project)")

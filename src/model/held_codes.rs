@@ -104,6 +104,8 @@ codes! {
         UNDO_CHANGED "undo-changed" "see who wrote it and why; set it by hand where the former value is the right one";
         UNDO_GONE "undo-gone" "see what became of the object; what was in it before stands in the journal";
         UNDO_IMPOSSIBLE "undo-impossible" "decide by hand what becomes of the account";
+        UNDO_STOPPED "undo-stopped" "take the exception out first, where the person is to have access again; or leave them out of the undo";
+        UNDO_WAITS "undo-waits" "settle first what it waits for, and make the undo again";
         UNKNOWN_TIME_ZONE "unknown-time-zone" "correct the value in HaloITSM, or give its IANA name in a table";
         UNMANAGED_MATCH "unmanaged-match" "move the account into the managed scope, or take the value that recognises it off it";
         UNMAPPED_VALUE "unmapped-value" "add the key to the table, or say what an unmapped key means";

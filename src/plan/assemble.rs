@@ -47,6 +47,7 @@ fn entry(target: &Target<'_>, person: Option<(u16, u32)>, draft: Draft) -> Held 
     Held {
         person: person.map(|(side, person)| target.sides[usize::from(side)].reference(person)),
         accounts,
+        target: None,
         code: draft.code.code.to_owned(),
         reason: draft.reason,
         help: draft.code.help.to_owned(),

@@ -18,7 +18,7 @@ use super::records;
 use super::sides::{Compiling, Judgements};
 use super::target::Target;
 use super::trace::Trace;
-use super::{Counts, Inputs, LastGoodPlan, Plan, PlanFile, RuleIndex, SinceApplied};
+use super::{Counts, Held, Inputs, LastGoodPlan, Plan, PlanFile, RuleIndex, SinceApplied};
 use crate::config::{Config, Document, kinds, parse_duration};
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{NotCompiled, RuleBook, RuleId};
@@ -305,6 +305,7 @@ fn make(
         targets: BTreeMap::new(),
         password_recipients: Vec::new(),
         counts: Counts::default(),
+        people_of_targets: BTreeMap::new(),
         removals_held: false,
         narrowed: None,
         base: None,
@@ -358,13 +359,22 @@ fn make(
         }
     }
     let watched = asked.as_ref().map(|asked| asked.watched);
+    let several = targets.len() > 1;
     for target in targets {
+        let name = target.target().name.clone();
         let planned = target.run(&proofs, watched, &mut warnings);
         plan.counts.people += planned.people;
         plan.counts.managed_accounts += planned.managed;
         plan.counts.unchanged += planned.unchanged;
         plan.changes.extend(planned.changes);
-        plan.held.extend(planned.held);
+        if several {
+            plan.people_of_targets.insert(name.clone(), planned.people);
+        }
+        let held = planned.held.into_iter().map(|held| Held {
+            target: several.then(|| name.clone()),
+            ..held
+        });
+        plan.held.extend(held);
         plan.calendar.extend(planned.calendar);
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);

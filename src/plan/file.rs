@@ -137,6 +137,7 @@ fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
         targets: plan.targets.clone(),
         password_recipients: plan.password_recipients.clone(),
         counts: plan.counts,
+        people_of_targets: plan.people_of_targets.clone(),
         removals_held: plan.removals_held,
         narrowed: plan.narrowed.clone(),
         base: plan.base.clone(),

@@ -2,12 +2,12 @@
 //!
 //! Everything was planned and judged as a whole before; narrowing only leaves changes out, never what one of those
 //! that stay depends on, never a part of a move across groups, and never one of the two changes by which a new account
-//! takes the place of an old one.
+//! takes the place of an old one. Of an undo the part is chosen by the same rules, before guards judge it.
 
 use hashbrown::{HashMap, HashSet};
 
 use super::assemble::visit;
-use super::{Action, Change, ChangeId, Narrowed, ObjectRef, Plan, RuleIndex, UnitId};
+use super::{Action, Change, ChangeId, Narrowed, PersonRef, Plan, RuleIndex, UnitId};
 use crate::model::{Dn, DnKey, Name, PersonKey};
 
 /// What a plan is narrowed to.
@@ -24,36 +24,75 @@ pub enum Only {
     Object(Dn),
 }
 
-/// Leaves out every change that none of `only` names and nothing named depends on. `words` say what was asked for.
-pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
-    let places: Vec<DnKey> = only
-        .iter()
-        .filter_map(|one| match one {
+/// What is asked for, ready to be compared with.
+pub(super) struct Asked<'o> {
+    only: &'o [Only],
+    places: Vec<DnKey>,
+}
+
+impl<'o> Asked<'o> {
+    pub(super) fn new(only: &'o [Only]) -> Self {
+        let places = only.iter().filter_map(|one| match one {
             Only::Object(dn) => Some(dn.key()),
             Only::Person { .. } => None,
-        })
-        .collect();
-    let below = |dn: &Dn| {
-        let mut at = Some(dn.clone());
+        });
+        Self {
+            only,
+            places: places.collect(),
+        }
+    }
+
+    /// Whether an object is asked for, or stands below one.
+    pub(super) fn is_below(&self, dn: &Dn) -> bool {
+        self.named_places(dn).next().is_some()
+    }
+
+    /// Which of the objects asked for it is, or stands below.
+    pub(super) fn named_places(&self, dn: &Dn) -> impl Iterator<Item = &DnKey> {
+        let mut above = Vec::new();
+        let mut at = Some(dn.clone()).filter(|_| !self.places.is_empty());
         while let Some(dn) = at {
-            if places.contains(&dn.key()) {
-                return true;
-            }
+            above.push(dn.key());
             at = dn.parent();
         }
-        false
-    };
-    let is = |source: &Name, key: &PersonKey| {
-        only.iter().any(|one| {
+        let places = self.places.iter();
+        places.filter(move |place| above.contains(place))
+    }
+
+    /// Whether a person is asked for.
+    pub(super) fn is_person(&self, person: &PersonRef) -> bool {
+        self.is(&person.source, &person.key)
+    }
+
+    fn is(&self, source: &Name, key: &PersonKey) -> bool {
+        self.only.iter().any(|one| {
             matches!(one, Only::Person { source: of, key: who } if of == source && who == key)
         })
-    };
-    let named = |change: &Change| {
-        is(&change.person.source, &change.person.key)
-            || objects(change).iter().any(|object| below(&object.dn))
-            || matches!(&change.action, Action::Move { after, .. } if below(after))
-    };
-    let kept = with_needed(&plan.changes, named);
+    }
+
+    /// Whether a change is for somebody or something asked for.
+    pub(super) fn names(&self, change: &Change) -> bool {
+        self.is_person(&change.person) || names_of(change).into_iter().any(|dn| self.is_below(dn))
+    }
+}
+
+/// The names of whatever a change is about, and of where it goes.
+pub(super) fn names_of(change: &Change) -> Vec<&Dn> {
+    let mut names = vec![&change.object.dn];
+    match &change.action {
+        Action::AddMember { member } | Action::RemoveMember { member } => names.push(&member.dn),
+        Action::Move { after, .. } => names.push(after),
+        _ => {}
+    }
+    names
+}
+
+/// Leaves out every change that none of `only` names and nothing named depends on. `words` say what was asked for.
+pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
+    let asked = Asked::new(only);
+    let is = |source: &Name, key: &PersonKey| asked.is(source, key);
+    let below = |dn: &Dn| asked.is_below(dn);
+    let kept = with_needed(&plan.changes, |change| asked.names(change));
     let held_stays: Vec<bool> = plan
         .held
         .iter()
@@ -90,7 +129,7 @@ pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
 }
 
 /// Places of the changes named, of all they depend on, and of the moves they are parts of.
-fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<usize> {
+pub(super) fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<usize> {
     let place: HashMap<&ChangeId, usize> = changes
         .iter()
         .enumerate()
@@ -136,14 +175,6 @@ fn with_needed(changes: &[Change], named: impl Fn(&Change) -> bool) -> HashSet<u
         }
     }
     kept
-}
-
-fn objects(change: &Change) -> Vec<&ObjectRef> {
-    let mut objects = vec![&change.object];
-    if let Action::AddMember { member } | Action::RemoveMember { member } = &change.action {
-        objects.push(member);
-    }
-    objects
 }
 
 /// A plan lists the rules it uses, and no others.

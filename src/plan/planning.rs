@@ -230,7 +230,7 @@ impl<'a> Planning<'a> {
             .filter(|(at, subject)| matches!(subject.found, Found::Account(_)) && !touched[*at])
             .count() as u64;
         let judged = match &self.guards {
-            Some(guards) => guards::judge(target, guards, changes, watched, warnings),
+            Some(guards) => guards::judge(target, guards, changes, watched, None, warnings),
             None => guards::unjudged(changes),
         };
         let mut edits = edits_left(target, &outcomes);

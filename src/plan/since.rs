@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Action, Change, Plan, PlanValue};
+use super::{Action, Cause, Change, Plan, PlanValue};
 use crate::lifecycle::Stamp;
 use crate::model::{Guid, Name};
 
@@ -22,7 +22,8 @@ pub struct Since {
     pub by: String,
 }
 
-/// Every change that disables an account, and since when there was reason to. `zone` is that in which days end.
+/// Every change that disables an account, and since when there was reason to. `zone` is that in which days end. An undo
+/// disables what was made or enabled before: nobody left.
 ///
 /// Of dates among the deciding facts the end of the day counts, or its beginning where it is not over yet; then the stamp
 /// of the account, where this plan writes it; then the moment people were read.
@@ -44,7 +45,7 @@ pub fn disabled_since<'p>(plan: &'p Plan, zone: &TimeZone) -> Vec<(&'p Change, S
     }
     plan.changes
         .iter()
-        .filter(|change| matches!(change.action, Action::Disable {}))
+        .filter(|change| matches!(change.action, Action::Disable {}) && change.cause != Cause::Undo)
         .map(|change| {
             let stamped = || {
                 let at = *stamps.get(&(&change.target, change.object.guid?))?;

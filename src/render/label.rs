@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::Dn;
+use crate::model::{Dn, Name};
 use crate::plan::{Action, ObjectRef, PersonRef, Plan};
 
 /// A name and, for people, the key that tells them apart.
@@ -34,6 +34,7 @@ impl Label {
 /// Calls people and groups in one plan by names that are unmistakable in it.
 pub(super) struct Labels {
     several_sources: bool,
+    several_targets: bool,
     /// Relative names that two groups of the plan share, in lower case.
     ambiguous: HashSet<String>,
 }
@@ -63,6 +64,7 @@ impl Labels {
         }
         Self {
             several_sources: plan.inputs.people.len() > 1,
+            several_targets: plan.targets.len() > 1,
             ambiguous,
         }
     }
@@ -70,6 +72,11 @@ impl Labels {
     /// A person: `Jane Doe (1042)`, with the source where there are several.
     pub(super) fn person(&self, person: &PersonRef) -> Label {
         Label::person(person, self.several_sources)
+    }
+
+    /// A target, where there are several.
+    pub(super) fn target<'t>(&self, target: &'t Name) -> Option<&'t str> {
+        self.several_targets.then(|| target.as_str())
     }
 
     /// A group: its relative name, its whole name where two share the relative one.

@@ -197,6 +197,10 @@ fn verdict_line(out: &mut String, line: &Line) {
         out.push('\n');
         return;
     }
+    // What follows a list without an empty line would be a part of its last item.
+    if out.ends_with('\n') && !out.ends_with("\n\n") {
+        out.push('\n');
+    }
     if line.sign == Sign::Alarm {
         out.push_str("⚠ ");
     }

@@ -10,6 +10,7 @@ use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, nu
 use crate::apply::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FailureKind, Outcome, Verdict,
 };
+use crate::model::Name;
 use crate::plan::{Action, Change, ChangeId, PersonRef, PlanFile};
 
 /// Skipped and unreached changes named without full detail; the rest is counted.
@@ -18,6 +19,11 @@ const NAMES: usize = 10;
 /// The whole report; `full` lists every change.
 pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
     let labels = Labels::new(outcome, plan);
+    // Whoever plans again after an undo does all of it again.
+    let again = match plan.content.inputs.undoes {
+        Some(_) => "make the undo again",
+        None => "plan again",
+    };
     let changes = |wanted: fn(&ChangeOutcome) -> bool| -> Vec<&ChangeReport> {
         outcome
             .changes
@@ -38,7 +44,7 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
             essential: true,
             items: failed
                 .iter()
-                .map(|change| failed_item(&labels, change))
+                .map(|change| failed_item(&labels, change, again))
                 .collect(),
         },
         Section {
@@ -90,6 +96,14 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
         essential: false,
         items: leavers_items(&labels, outcome, full),
     });
+    let shut = shut(outcome, plan);
+    sections.push(Section {
+        title: "Disabled by this undo: made or enabled by what it undoes, nobody left".into(),
+        size: count(number(shut.len()), "account", "accounts"),
+        items_are: "accounts",
+        essential: false,
+        items: shut_items(&labels, &shut, full),
+    });
     sections.push(Section {
         title: "Names given, not to be given again".into(),
         size: count(number(outcome.names.len()), "name", "names"),
@@ -98,7 +112,7 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
         items: names_items(&labels, outcome, full),
     });
     sections.retain(|section| !section.items.is_empty());
-    let mut next = next(outcome);
+    let mut next = next(outcome, plan);
     if !next.is_empty() {
         sections.push(Section {
             title: "What to do next".into(),
@@ -113,7 +127,10 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
     }
     Report {
         title: Line::head()
-            .own("halosync apply of plan ")
+            .own(match plan.content.inputs.undoes {
+                Some(_) => "halosync apply of undo ",
+                None => "halosync apply of plan ",
+            })
             .code(super::label::short_digest(&outcome.plan))
             .own(" for project ")
             .code(outcome.project.as_str()),
@@ -127,6 +144,7 @@ pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
 /// Names people and says what a change was about.
 struct Labels<'a> {
     several_sources: bool,
+    several_targets: bool,
     changes: HashMap<&'a ChangeId, &'a Change>,
 }
 
@@ -136,6 +154,7 @@ impl<'a> Labels<'a> {
         let first = sources.next();
         Self {
             several_sources: sources.any(|source| Some(source) != first),
+            several_targets: plan.content.targets.len() > 1,
             changes: plan
                 .content
                 .changes
@@ -149,10 +168,19 @@ impl<'a> Labels<'a> {
         Label::person(person, self.several_sources)
     }
 
+    /// ` in corp`, where there are several targets.
+    fn within(&self, line: Line, target: Option<&Name>) -> Line {
+        match target.filter(|_| self.several_targets) {
+            Some(target) => line.own(" in ").code(target.as_str()),
+            None => line,
+        }
+    }
+
     /// `Jane Doe (1042) · modify CN=… · department, title`.
     fn line(&self, depth: usize, sign: Sign, change: &ChangeReport) -> Line {
-        let mut line = Line::new(depth, sign)
-            .name(self.person(&change.person))
+        let line = Line::new(depth, sign).name(self.person(&change.person));
+        let mut line = self
+            .within(line, Some(&change.target))
             .own(" · ")
             .strong(words(change.action))
             .own(" ")
@@ -259,7 +287,7 @@ fn as_asked(counts: Counts) -> bool {
         && counts.done + counts.already_as_desired + counts.left_out == counts.total()
 }
 
-fn failed_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
+fn failed_item(labels: &Labels<'_>, change: &ChangeReport, again: &str) -> Item {
     let mut lines = vec![labels.line(0, Sign::Alarm, change)];
     if let ChangeOutcome::Failed { kind, message } = &change.outcome {
         lines.push(
@@ -268,7 +296,11 @@ fn failed_item(labels: &Labels<'_>, change: &ChangeReport) -> Item {
                 .own(": ")
                 .sentence(message.clone()),
         );
-        lines.push(Line::new(1, Sign::None).own("→ ").own(way_out(*kind)));
+        lines.push(
+            Line::new(1, Sign::None)
+                .own("→ ")
+                .own(way_out(*kind, again)),
+        );
     }
     Item { lines }
 }
@@ -287,24 +319,30 @@ fn kind_words(kind: FailureKind) -> &'static str {
     }
 }
 
-fn way_out(kind: FailureKind) -> &'static str {
+fn way_out(kind: FailureKind, again: &str) -> String {
     match kind {
-        FailureKind::Denied => "give the writing account this right, then apply the plan again",
-        FailureKind::Refused => {
-            "the directory will never accept this: correct the rule or the person's data, then plan again"
+        FailureKind::Denied => {
+            "give the writing account this right, then apply the plan again".to_owned()
         }
-        FailureKind::Missing => "create what is missing or correct the rule, then plan again",
+        FailureKind::Refused => format!(
+            "the directory will never accept this: correct the rule or the person's data, then {again}"
+        ),
+        FailureKind::Missing => {
+            format!("create what is missing or correct the rule, then {again}")
+        }
         FailureKind::Transient | FailureKind::Unavailable => {
-            "apply the plan again when the system answers"
+            "apply the plan again when the system answers".to_owned()
         }
         FailureKind::Unsettled => {
-            "apply the plan again: it reads back what happened before it does anything"
+            "apply the plan again: it reads back what happened before it does anything".to_owned()
         }
-        FailureKind::Unverified => "look at the object: something else changes it; then plan again",
-        FailureKind::Password => {
-            "no account is left enabled: see to the cause, then apply the plan again, or plan again with recipients"
+        FailureKind::Unverified => {
+            format!("look at the object: something else changes it; then {again}")
         }
-        FailureKind::Internal => "please report it, with this report",
+        FailureKind::Password => format!(
+            "no account is left enabled: see to the cause, then apply the plan again, or {again} with recipients"
+        ),
+        FailureKind::Internal => "please report it, with this report".to_owned(),
     }
 }
 
@@ -418,8 +456,10 @@ fn leavers_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item
                 Some(_) => Sign::None,
                 None => Sign::Alarm,
             };
-            let line = Line::new(0, sign)
-                .name(labels.person(&leaver.person))
+            let line = Line::new(0, sign).name(labels.person(&leaver.person));
+            let change = labels.changes.get(&leaver.change);
+            let line = labels
+                .within(line, change.map(|change| &change.target))
                 .own(" · ");
             let line = match leaver.seconds {
                 Some(seconds) => line.strong(elapsed(seconds)),
@@ -433,6 +473,42 @@ fn leavers_items(labels: &Labels<'_>, outcome: &Outcome, full: bool) -> Vec<Item
         })
         .collect();
     more(&mut lines, 0, all.len(), shown);
+    lines
+        .into_iter()
+        .map(|line| Item { lines: vec![line] })
+        .collect()
+}
+
+/// What an undo disabled, with the change that did it.
+fn shut<'o>(outcome: &'o Outcome, plan: &PlanFile) -> Vec<&'o ChangeReport> {
+    let reports = outcome.changes.iter();
+    let is_undo = plan.content.inputs.undoes.is_some();
+    reports
+        .filter(|change| {
+            is_undo && change.action == ActionKind::Disable && change.outcome.is_achieved()
+        })
+        .collect()
+}
+
+/// `Kim Lee (5) CN=… · undo of change c-… (create) of plan …: works here`.
+fn shut_items(labels: &Labels<'_>, shut: &[&ChangeReport], full: bool) -> Vec<Item> {
+    let shown = if full { shut.len() } else { NAMES };
+    let mut lines: Vec<Line> = shut
+        .iter()
+        .take(shown)
+        .map(|change| {
+            let line = Line::new(0, Sign::None).name(labels.person(&change.person));
+            let line = labels
+                .within(line, Some(&change.target))
+                .own("  ")
+                .code(change.dn.as_str());
+            match labels.changes.get(&change.id) {
+                Some(planned) => line.own(" · ").sentence(planned.because.text.clone()),
+                None => line,
+            }
+        })
+        .collect();
+    more(&mut lines, 0, shut.len(), shown);
     lines
         .into_iter()
         .map(|line| Item { lines: vec![line] })
@@ -485,8 +561,10 @@ fn more(lines: &mut Vec<Line>, depth: usize, all: usize, shown: usize) {
     }
 }
 
-fn next(outcome: &Outcome) -> Vec<Line> {
+fn next(outcome: &Outcome, plan: &PlanFile) -> Vec<Line> {
     let counts = outcome.counts;
+    let undoes = plan.content.inputs.undoes.as_ref();
+    let (is_undo, is_redo) = (undoes.is_some(), undoes.is_some_and(|undoes| undoes.redoes));
     let mut lines = Vec::new();
     if !outcome.password_files.is_empty() {
         lines.push(Line::head().own("hand over the initial passwords in the encrypted file below"));
@@ -504,17 +582,55 @@ fn next(outcome: &Outcome) -> Vec<Line> {
         );
     }
     if counts.conflicts > 0 {
-        lines.push(
-            Line::head().own("plan again: conflicting objects are read anew and decided again"),
-        );
+        lines.push(Line::head().own(if is_undo {
+            "make the undo again (halosync undo, the same plan and journal): conflicting objects are read anew and decided again"
+        } else {
+            "plan again: conflicting objects are read anew and decided again"
+        }));
     }
     if is_held(outcome) {
-        lines.push(Line::head().own(
-            "see to what brings this about, or let it pass once with a Waiver; then plan again",
-        ));
+        lines.push(Line::head().own(if is_undo {
+            "see to what brings this about, or let it pass once with a Waiver; then make the undo again"
+        } else {
+            "see to what brings this about, or let it pass once with a Waiver; then plan again"
+        }));
     }
-    if outcome.verdict == Verdict::Applied && counts.done > 0 {
-        lines.push(Line::head().own("plan again at any time: it should find nothing to do"));
+    let narrowed = plan.content.narrowed.as_ref();
+    let left_out = narrowed.filter(|narrowed| narrowed.changes_left_out > 0);
+    if is_redo {
+        if counts.done + counts.already_as_desired > 0 {
+            lines.push(Line::head().own(
+                "what had been undone stands again: plan again at any time, and what it finds is what rules and data ask for besides",
+            ));
+        }
+    } else if is_undo {
+        if counts.done + counts.already_as_desired > 0 {
+            lines.push(
+                Line::head()
+                    .strong("do not plan and apply yet")
+                    .own(": rules and data still ask for what was undone, and the next plan does it all again. First revert the commit that brought it about, correct the data in HaloITSM, or give the people concerned an exception; then plan, and see that nothing of it comes again"),
+            );
+        }
+        if left_out.is_some() {
+            lines.push(Line::head().own(
+                "this undid a part: the rest can be undone from the same journal, with the plan that was undone",
+            ));
+        }
+    } else if let Some(narrowed) = left_out {
+        lines.push(Line::head().own(format!(
+            "plan again: {} of the whole plan {} left out of this one",
+            count(narrowed.changes_left_out, "change", "changes"),
+            match narrowed.changes_left_out {
+                1 => "was",
+                _ => "were",
+            }
+        )));
+    } else if outcome.verdict == Verdict::Applied && counts.done > 0 {
+        let held = plan.content.held_counts();
+        lines.push(Line::head().own(match held.held + held.in_part {
+            0 => "plan again at any time: it should find nothing to do",
+            _ => "plan again at any time: it should find nothing to do but what was held",
+        }));
     }
     lines
 }

@@ -32,6 +32,9 @@ pub struct GuardOutcome {
     pub limit: String,
     /// To how many accounts (of a group: members) it would happen.
     pub counted: u64,
+    /// Of these, those to whom it has happened already: by what had been undone before of the apply that this plan undoes.
+    #[serde(default, skip_serializing_if = "super::is_none")]
+    pub already: u64,
     /// Of how many: the enabled, managed accounts of people in scope that the part has; of a group, its members.
     pub base: u64,
     /// How many are allowed.

@@ -46,6 +46,9 @@ pub struct Undone {
     pub as_of: jiff::Timestamp,
     /// Digest of the journal: `sha256:` and the lower-case hex SHA-256 of its whole lines.
     pub journal: String,
+    /// Whether the plan that is undone was an undo: then this does once more what that had taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redoes: bool,
 }
 
 /// A plan made from reads that were proven whole.

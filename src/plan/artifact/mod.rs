@@ -67,6 +67,10 @@ pub struct Plan {
     pub password_recipients: Vec<String>,
     /// How many people are in scope and how many accounts are managed.
     pub counts: Counts,
+    /// People in scope of each target, in a plan for several: of these `counts.people` is the sum. Of an undo, those to whom
+    /// something was done there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub people_of_targets: BTreeMap<Name, u64>,
     /// True when removals were held because a read was not proven complete.
     pub removals_held: bool,
     /// What the plan was narrowed to, when it was. Everything was judged before anything was left out.
@@ -184,6 +188,9 @@ pub struct Held {
     /// The account, when there is one (or several candidates).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<ObjectRef>,
+    /// The target, in a plan for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Name>,
     /// Stable kebab-case code, listed in `docs/held.md`.
     pub code: String,
     /// Why, for reviewers.
@@ -246,7 +253,12 @@ impl Plan {
 
     /// Whether nobody could be judged: every person in scope is wholly held, or the read of a directory is not proven
     /// complete, and nothing is left to do. It looks like a plan with nothing to do, and is the opposite of one.
+    ///
+    /// Of an undo, or a part of one, whether all that is left to undo is held.
     pub fn holds_everybody(&self) -> bool {
+        if self.inputs.undoes.is_some() {
+            return self.changes.is_empty() && !self.held.is_empty();
+        }
         if self.narrowed.is_some() || !self.changes.is_empty() || self.counts.people == 0 {
             return false;
         }

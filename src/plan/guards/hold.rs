@@ -8,14 +8,14 @@ use super::{Judgement, Judging, account_of, who};
 use crate::model::Guid;
 use crate::plan::target::NOBODY;
 use crate::plan::{
-    Action, Change, ChangeId, GuardKind, GuardVerdict, Held, OnBreach, WaiverInPlan,
+    Action, Change, ChangeId, GuardKind, GuardVerdict, Held, OnBreach, PersonRef, WaiverInPlan,
 };
 use crate::policy::held;
 
 impl Judging<'_, '_> {
     /// Whatever needs a change that waits waits too. Whose account was to be shut and is not has nothing else done to
     /// them: half a leaver is nobody's intention. Whoever enters no new group leaves no old one, unless the account is
-    /// shut, and of a move of which an addition waits all waits.
+    /// shut, and of a move of which an addition waits all waits. Of whose undo anything waits, all waits.
     pub(super) fn spread(&mut self) {
         if !self.breached() {
             return;
@@ -26,6 +26,13 @@ impl Judging<'_, '_> {
             .enumerate()
             .map(|(number, (_, change))| (&change.id, number))
             .collect();
+        // Half an undo is nobody's intention either: who is renamed back and keeps the other's addresses, or is enabled
+        // where leavers stand, is worse off than before.
+        let whole = self.undo.is_some();
+        let whose = |at: u32, change: &Change| match whole {
+            true => of(&change.person),
+            false => who(at, change),
+        };
         let mut followers: HashMap<usize, Vec<usize>> = HashMap::new();
         let mut of_person: HashMap<u64, Vec<usize>> = HashMap::new();
         for (number, (at, change)) in self.changes.iter().enumerate() {
@@ -34,7 +41,10 @@ impl Judging<'_, '_> {
                     followers.entry(*needed).or_default().push(number);
                 }
             }
-            of_person.entry(who(*at, change)).or_default().push(number);
+            of_person
+                .entry(whose(*at, change))
+                .or_default()
+                .push(number);
         }
         let shut = |numbers: &[usize]| {
             numbers
@@ -49,7 +59,7 @@ impl Judging<'_, '_> {
         while let Some((number, outcome)) = open.pop() {
             let (at, change) = &self.changes[number];
             let own = of_person
-                .get(&who(*at, change))
+                .get(&whose(*at, change))
                 .map_or(&[][..], Vec::as_slice);
             let (everything, leaving) = match &change.action {
                 Action::Disable {} => (true, false),
@@ -68,6 +78,7 @@ impl Judging<'_, '_> {
             let own = own.iter().filter(|other| {
                 let other = &self.changes[**other].1;
                 everything
+                    || whole
                     || leaving && matches!(other.action, Action::RemoveMember { .. })
                     || enters && other.unit.is_some() && other.unit == change.unit
                     // The old account is given up for the new one only.
@@ -110,7 +121,11 @@ impl Judging<'_, '_> {
                 }
             }
         }
-        let texts: Vec<(String, String)> = self.outcomes.iter().map(why).collect();
+        let texts: Vec<(String, String)> = self
+            .outcomes
+            .iter()
+            .map(|outcome| why(outcome, self.undo.is_some()))
+            .collect();
         for ((at, stranger, outcome), changes) in waiting {
             let Some(first) = changes.first() else {
                 continue;
@@ -129,6 +144,7 @@ impl Judging<'_, '_> {
             judgement.held.push(Held {
                 person: Some(first.person.clone()),
                 accounts,
+                target: None,
                 code: match judged.kind {
                     GuardKind::Limit => held::GUARD_LIMIT,
                     GuardKind::MinimumMembers => held::GUARD_MINIMUM_MEMBERS,
@@ -149,8 +165,14 @@ impl Judging<'_, '_> {
     }
 }
 
+/// Tells people apart, as [`who`] tells accounts.
+fn of(person: &PersonRef) -> u64 {
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((&person.source, &person.key))
+}
+
 /// Why a guard holds, and the way out.
-fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
+fn why(outcome: &crate::plan::GuardOutcome, undo: bool) -> (String, String) {
     let scope = match outcome.part() {
         Some(part) => format!(" in {part}"),
         None => String::new(),
@@ -163,7 +185,12 @@ fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
                 _ => "",
             };
             let waiver = format!(
-                "see to what brings this about, or let it pass once with a Waiver: guard {}{}, maximum {}",
+                "{}, or let it pass once with a Waiver: guard {}{}, maximum {}",
+                if undo {
+                    "undo only a part of it (--only)"
+                } else {
+                    "see to what brings this about"
+                },
                 outcome.guard,
                 match &outcome.scope {
                     Some(scope) if outcome.per.as_deref() != Some("placement") => {
@@ -175,9 +202,13 @@ fn why(outcome: &crate::plan::GuardOutcome) -> (String, String) {
             );
             (
                 format!(
-                    "limit {}: {}{}{scope} would be {}, {} allowed ({}){more}",
+                    "limit {}: {}{}{}{scope} would be {}, {} allowed ({}){more}",
                     outcome.guard,
                     outcome.counted,
+                    match outcome.already {
+                        0 => String::new(),
+                        already => format!(" ({already} of them undone before)"),
+                    },
                     // Whoever is deleted is none of the enabled accounts a share is of.
                     if outcome.counts == "deleted" {
                         String::new()

@@ -22,6 +22,7 @@ struct Nearest {
     per: Option<String>,
     scope: Option<String>,
     counted: u64,
+    already: u64,
     base: u64,
     allowed: u64,
 }
@@ -34,6 +35,11 @@ struct Counted {
     changes: Vec<usize>,
     /// Accounts that are nobody's among the people, and so not in the base yet.
     strangers: HashSet<u64>,
+    /// Whom an undo had done it to before, of the same apply.
+    before: HashSet<u64>,
+    /// By how many accounts, or members, that made the part smaller, and larger.
+    shrunk: u64,
+    grown: u64,
 }
 
 impl Judging<'_, '_> {
@@ -70,6 +76,7 @@ impl Judging<'_, '_> {
                 counted.strangers.insert(who);
             }
         }
+        self.count_before(limit, &fields, &mut parts);
         if parts.is_empty() && !matches!(limit.per, Per::Ou | Per::Group | Per::Field(_)) {
             parts.insert(String::new(), Counted::default());
         }
@@ -89,12 +96,15 @@ impl Judging<'_, '_> {
                     }
                 }
             };
-            let number = counted.who.len() as u64;
+            let base = (base + counted.shrunk).saturating_sub(counted.grown);
+            let already = counted.before.difference(&counted.who).count() as u64;
+            let number = counted.who.len() as u64 + already;
             let allowed = limit.allowance.allowed(base);
             let (per, scope) = limit.per.scope(counted.shown);
             let mut outcome = limit.judged(self.target);
             (outcome.per, outcome.scope) = (per.clone(), scope.clone());
             outcome.counted = number;
+            outcome.already = already;
             (outcome.base, outcome.allowed) = (base, allowed);
             let touches = self.touches(&counted.changes);
             if number <= allowed {
@@ -111,6 +121,7 @@ impl Judging<'_, '_> {
                         per,
                         scope,
                         counted: number,
+                        already,
                         base,
                         allowed,
                     });
@@ -139,6 +150,7 @@ impl Judging<'_, '_> {
         if let Some(nearest) = nearest {
             (outcome.per, outcome.scope) = (nearest.per, nearest.scope);
             outcome.counted = nearest.counted;
+            outcome.already = nearest.already;
             outcome.base = nearest.base;
             outcome.allowed = nearest.allowed;
             self.outcome(outcome);
@@ -149,6 +161,36 @@ impl Judging<'_, '_> {
         {
             // Nothing it counts happens in any part.
             self.outcome(outcome);
+        }
+    }
+
+    /// Counts with what is undone now what had been undone before of the same apply, in the parts that something happens in:
+    /// one part of an undo after the other is judged like all of them at once.
+    fn count_before(
+        &self,
+        limit: &Limit,
+        fields: &[Option<FieldIndex>],
+        parts: &mut BTreeMap<String, Counted>,
+    ) {
+        let before = self.undo.map_or(&[][..], |before| before.0);
+        for change in before {
+            let Some((key, _)) = part(self.target, &limit.per, fields, NOBODY, change) else {
+                continue;
+            };
+            let Some(counted) = parts.get_mut(&key) else {
+                continue;
+            };
+            match (&change.action, &limit.per) {
+                (Action::RemoveMember { .. }, Per::Group) => counted.shrunk += 1,
+                (Action::AddMember { .. }, Per::Group) => counted.grown += 1,
+                (_, Per::Group) => {}
+                (Action::Disable {}, _) => counted.shrunk += 1,
+                (Action::Enable { .. }, _) => counted.grown += 1,
+                _ => {}
+            }
+            if self.guards.counts(limit, change) {
+                counted.before.insert(who(NOBODY, change));
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A change that waits is not in the plan, nor is anything that needs it; who waits, and for which guard, is. Invariants:
 //! every limit is judged over all changes proposed, so that no order of limits matters; what waits is never chosen among
-//! people; whoever was to be shut and is not has nothing else done to them.
+//! people; whoever was to be shut and is not has nothing else done to them. What an undo does for one person goes on whole
+//! or waits whole, and what had been undone before of the same apply counts with what is undone now.
 
 mod compile;
 mod hold;
@@ -44,7 +45,12 @@ struct Judging<'j, 'a> {
     outcomes: Vec<GuardOutcome>,
     watched: Option<&'j PersonKey>,
     touching: Vec<GuardOutcome>,
+    undo: Option<Before<'j>>,
 }
+
+/// What had been undone of an apply before more of it is.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'j>(pub(super) &'j [Change]);
 
 /// Lets every change go on, where no company is concerned.
 pub(super) fn unjudged(changes: Vec<(u32, Change)>) -> Judgement {
@@ -54,12 +60,14 @@ pub(super) fn unjudged(changes: Vec<(u32, Change)>) -> Judgement {
     }
 }
 
-/// Judges the changes of a target. Of `watched` it is noted which limits count them.
+/// Judges the changes of a target. Of `watched` it is noted which limits count them. For an undo, `undo` is what had been
+/// undone before.
 pub(super) fn judge(
     target: &Target<'_>,
     guards: &Guards,
     changes: Vec<(u32, Change)>,
     watched: Option<&PersonKey>,
+    undo: Option<Before<'_>>,
     warnings: &mut Warnings,
 ) -> Judgement {
     if !guards.present {
@@ -77,6 +85,7 @@ pub(super) fn judge(
         outcomes: Vec::new(),
         watched,
         touching: Vec::new(),
+        undo,
     };
     judging.limits();
     judging.break_glass(warnings);
@@ -140,7 +149,8 @@ fn who(at: u32, change: &Change) -> u64 {
     use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
     let account = account_of(change);
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    hasher.hash_one((&account.guid, &account.dn)) | 1 << 63
+    let dn = Some(&account.dn).filter(|_| account.guid.is_none());
+    hasher.hash_one((&account.guid, dn)) | 1 << 63
 }
 
 /// A verdict with nothing in it yet.
@@ -155,6 +165,7 @@ fn blank(target: &Target<'_>, guard: &str, rule: RuleId) -> GuardOutcome {
         counts: String::new(),
         limit: String::new(),
         counted: 0,
+        already: 0,
         base: 0,
         allowed: 0,
         verdict: GuardVerdict::Passed,

@@ -16,12 +16,6 @@ impl<'u> Undoing<'u, '_> {
         let Some(shut) = self.is_shut(change, at) else {
             return;
         };
-        if shut != was_shut {
-            return self.count_already();
-        }
-        if was_shut && self.stays_unfinished(change, at) {
-            return;
-        }
         let action = if was_shut {
             Action::Enable {
                 initial_password: None,
@@ -29,6 +23,13 @@ impl<'u> Undoing<'u, '_> {
         } else {
             Action::Disable {}
         };
+        if shut != was_shut {
+            self.done_before(change, self.target.object(at), action);
+            return self.count_already(change);
+        }
+        if was_shut && self.stays_unfinished(change, at) {
+            return;
+        }
         self.push(change, "", self.target.object(at), action);
     }
 
@@ -83,7 +84,7 @@ impl<'u> Undoing<'u, '_> {
     ) {
         let Some(at) = self.made_by(change) else {
             // The answer to its making was lost, and it was not made; or it is gone.
-            return self.count_already();
+            return self.count_already(change);
         };
         let object = self.target.object(at);
         if self.account(change, &object).is_none() {
@@ -100,13 +101,16 @@ impl<'u> Undoing<'u, '_> {
                 vec![object],
             );
         }
-        self.warnings.add(
+        self.warn(
+            change,
             warning::UNDO_CREATED,
             "accounts that were made stay, disabled and out of the groups they were put in: an undo deletes nothing. Delete them by hand when nobody needs them, or leave that to the stages of leavers; their initial passwords are of no use any more",
             format!("{}: {}", self.shown(change), object.dn),
         );
         if !shut {
             self.push(change, "", object.clone(), Action::Disable {});
+        } else if enable {
+            self.done_before(change, object.clone(), Action::Disable {});
         }
         if let Action::Create {
             replaces: Some(former),

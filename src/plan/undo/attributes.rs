@@ -40,20 +40,30 @@ impl<'u> Undoing<'u, '_> {
         let entry = self.entry(at);
         let mut back = Vec::new();
         let mut changed = Vec::new();
+        let mut before = Vec::new();
         for attribute in attributes {
             // What was as desired already was not written.
             let Some(found) = deed.before.get(&attribute.name) else {
                 continue;
             };
             match self.attribute(entry, attribute, found) {
-                Back::Nothing => {}
+                Back::Nothing => before.push(AttributeChange {
+                    before: attribute.after.clone(),
+                    after: attribute.before.clone(),
+                    merge: attribute.merge,
+                    ..self.blank(attribute)
+                }),
                 Back::Values(attribute) => back.push(*attribute),
                 Back::Changed(why) => changed.push(why),
             }
         }
         let object = self.target.object(at);
         if back.is_empty() && changed.is_empty() {
-            self.count_already();
+            self.count_already(change);
+        }
+        if !before.is_empty() {
+            let action = Action::Modify { attributes: before };
+            self.done_before(change, object.clone(), action);
         }
         if !changed.is_empty() {
             let text = changed.join("; ");

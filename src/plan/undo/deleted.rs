@@ -56,16 +56,24 @@ impl<'u> Undoing<'u, '_> {
                 );
                 return self.hold(change, code::UNDO_GONE, text, Vec::new());
             }
-            Some(entry) if entry.kind != EntryKind::Deleted => return self.count_already(),
+            Some(entry) if entry.kind != EntryKind::Deleted => {
+                if let Some(at) = self.place(&change.object) {
+                    let object = self.target.object(at);
+                    self.done_before(change, object, Action::Restore { whole: false });
+                }
+                return self.count_already(change);
+            }
             Some(_) => {}
         }
         let object = change.object.clone();
-        let Some(place) = object.dn.parent().and_then(|place| self.standing(&place)) else {
-            let text = format!(
-                "the place the account stood in does not exist any more: {}",
-                object.dn
-            );
-            return self.hold(change, code::PLACE_MISSING, text, Vec::new());
+        let none = (code::PLACE_MISSING, "is no place");
+        let place = object.dn.parent().map(|place| self.standing(&place));
+        let place = match place.unwrap_or(Err(none)) {
+            Ok(place) => place,
+            Err((code, why)) => {
+                let text = format!("the place that {} stood in {why}", object.dn);
+                return self.hold(change, code, text, Vec::new());
+            }
         };
         let rdn = object.dn.rdn();
         let mut object = ObjectRef {
@@ -85,7 +93,8 @@ impl<'u> Undoing<'u, '_> {
         }
         let back = self.push(change, "", object.clone(), Action::Restore { whole });
         if !whole {
-            self.warnings.add(
+            self.warn(
+                change,
                 warning::UNDO_LOST,
                 "accounts come back from their tombstones: identity, SID and logon name are the old ones, and what the journal noted is written again; the password does not come back, nor what the directory keeps by itself, references of others to the account, and values the journal does not hold",
                 self.shown(change),

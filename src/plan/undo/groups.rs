@@ -28,7 +28,7 @@ impl<'u> Undoing<'u, '_> {
         if self.living(member).is_none() {
             if added {
                 // A membership ends with its member.
-                return self.count_already();
+                return self.count_already(change);
             }
             self.gone(change, member);
             return self.not_back(change, added);
@@ -48,16 +48,18 @@ impl<'u> Undoing<'u, '_> {
             self.hold(change, code::GROUP_UNREAD, text, vec![group]);
             return self.not_back(change, added);
         };
-        if is != added {
-            return self.count_already();
-        }
         let member = self.target.object(account);
         let action = if added {
             Action::RemoveMember { member }
         } else {
             Action::AddMember { member }
         };
-        let made = self.push(change, "", self.target.object(group), action);
+        let group = self.target.object(group);
+        if is != added {
+            self.done_before(change, group, action);
+            return self.count_already(change);
+        }
+        let made = self.push(change, "", group, action);
         if let Some(of) = &change.unit {
             let id = change_id(self.target.name, &of.0, "unit", "undo");
             self.changes[made].unit = Some(unit(&id));

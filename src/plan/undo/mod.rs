@@ -9,6 +9,8 @@ mod accounts;
 mod attributes;
 mod deleted;
 mod groups;
+mod left;
+mod part;
 mod places;
 mod undoing;
 
@@ -19,7 +21,8 @@ use super::assemble::settle_rules;
 use super::build::{moment, valid_until};
 use super::changes::index;
 use super::draft::Warnings;
-use super::guards::{self, Guards};
+use super::guards::{self, Before, Guards};
+use super::only::Only;
 use super::order;
 use super::requests::{outermost, requests};
 use super::target::{NOBODY, Target};
@@ -36,6 +39,7 @@ use crate::model::{
 };
 use crate::policy::{held as code, warning};
 use crate::snapshot::directory_digest;
+use part::Part;
 use undoing::Undoing;
 
 /// What a journal tells of one change: that it was written, or may have been. Only the directory tells which.
@@ -58,6 +62,10 @@ pub struct UndoInput<'a> {
     pub deeds: &'a HashMap<ChangeId, Deed>,
     /// Digest of the journal.
     pub journal: &'a str,
+    /// For whom, or of what, it is undone; everything when there is none.
+    pub only: &'a [Only],
+    /// How each of `only` was asked for.
+    pub words: &'a [String],
     /// What was read of each target now.
     pub directories: &'a BTreeMap<Name, DirectorySnapshot>,
     /// The moment the plan is for.
@@ -92,6 +100,12 @@ pub enum UndoError {
         planned: String,
         /// The domain that was read.
         found: String,
+    },
+    /// An object that nothing was done to.
+    #[error("nothing in the plan is about {word}, or anything below it")]
+    NothingOf {
+        /// As it was asked for.
+        word: String,
     },
     /// As for every plan.
     #[error(transparent)]
@@ -166,6 +180,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
         .map(|rule| index(book.add(rule.location.clone(), rule.text.clone())))
         .collect();
     let changed: BTreeSet<&Name> = undone.changes.iter().map(|one| &one.target).collect();
+    let several = changed.len() > 1;
+    let mut part = Part::new(input.only, input.words);
     for name in changed {
         let no_target = || UndoError::NoTarget {
             target: name.clone(),
@@ -202,27 +218,49 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             .count() as u64;
         if let Verdict::Unproven { reasons } = &header.completeness.verdict {
             plan.removals_held = true;
-            plan.held.push(unread(name, &reasons.join("; ")));
+            plan.held.push(Held {
+                target: several.then(|| name.clone()),
+                ..unread(name, &reasons.join("; "))
+            });
             continue;
         }
         let guards = Guards::compile(config, name, &moment, &mut book);
-        let undoing = Undoing::new(&input, &target, &rules, &mut warnings);
-        let (changes, held) = undoing.run();
-        plan.held.extend(held);
-        let changes = changes.into_iter().map(|change| (NOBODY, change)).collect();
-        let judged = guards::judge(&target, &guards, changes, None, &mut warnings);
+        let turned =
+            Undoing::new(&input, &target, &rules).run(&left::stops(config, name), part.as_mut());
+        let held_before = plan.held.len();
+        plan.held
+            .extend(turned.held.into_iter().map(|(_, held)| held));
+        for noted in turned.noted {
+            match noted.example {
+                Some(example) => warnings.add(noted.code, noted.message, example),
+                None => warnings.note(noted.code, noted.message, 1),
+            }
+        }
+        let changes = turned.changes.into_iter();
+        let changes = changes.map(|change| (NOBODY, change)).collect();
+        let before = Some(Before(&turned.before));
+        let judged = guards::judge(&target, &guards, changes, None, before, &mut warnings);
         plan.changes.extend(judged.changes);
         plan.held.extend(judged.held);
+        if several {
+            for held in &mut plan.held[held_before..] {
+                held.target = Some(name.clone());
+            }
+        }
         plan.guards.extend(judged.outcomes);
         plan.waivers.extend(judged.waivers);
     }
-    finish(&mut plan, &input, warnings);
+    if let Some(part) = &part {
+        let left_out = part.finish();
+        plan.narrowed = Some(left_out.map_err(|word| UndoError::NothingOf { word })?);
+    }
+    finish(&mut plan, &input, part.as_ref(), warnings);
     settle_rules(&mut plan, &book);
     Ok(plan)
 }
 
 /// Puts together what the targets came to.
-fn finish(plan: &mut Plan, input: &UndoInput<'_>, mut warnings: Warnings) {
+fn finish(plan: &mut Plan, input: &UndoInput<'_>, part: Option<&Part<'_>>, mut warnings: Warnings) {
     plan.changes = order::sort(std::mem::take(&mut plan.changes));
     // Of whoever something else goes on, only a part is held.
     let going: BTreeSet<_> = plan.changes.iter().map(|change| &change.person).collect();
@@ -249,10 +287,23 @@ fn finish(plan: &mut Plan, input: &UndoInput<'_>, mut warnings: Warnings) {
         .map(|change| &change.person)
         .collect();
     plan.counts.people = people.len() as u64;
+    if plan.targets.len() > 1 {
+        for target in plan.targets.keys() {
+            let of = undone
+                .changes
+                .iter()
+                .filter(|change| change.target == *target);
+            let of = of.filter(|change| input.deeds.contains_key(&change.id));
+            let of: BTreeSet<_> = of.map(|change| &change.person).collect();
+            plan.people_of_targets
+                .insert(target.clone(), of.len() as u64);
+        }
+    }
     let not_done = undone
         .changes
         .iter()
         .filter(|change| !input.deeds.contains_key(&change.id))
+        .filter(|change| part.is_none_or(|part| part.names(change)))
         .count() as u64;
     if not_done > 0 {
         warnings.note(
@@ -261,7 +312,7 @@ fn finish(plan: &mut Plan, input: &UndoInput<'_>, mut warnings: Warnings) {
             not_done,
         );
     }
-    if !plan.changes.is_empty() {
+    if !plan.changes.is_empty() && !redoes(undone) {
         warnings.note(
             warning::UNDO_COMES_AGAIN,
             "what is undone comes again with the next plan as long as the rules and the people's data ask for it: revert the commit that brought it about, give the people concerned an exception (Exceptions), or let Guards hold such changes, before anybody plans again",
@@ -294,6 +345,7 @@ fn blank(input: &UndoInput<'_>, not_after: jiff::Timestamp) -> Plan {
                 plan: input.undone.digest.clone(),
                 as_of: input.undone.content.as_of,
                 journal: input.journal.to_owned(),
+                redoes: redoes(&input.undone.content),
             }),
             people: BTreeMap::new(),
             directories: BTreeMap::new(),
@@ -301,6 +353,7 @@ fn blank(input: &UndoInput<'_>, not_after: jiff::Timestamp) -> Plan {
         targets: BTreeMap::new(),
         password_recipients: Vec::new(),
         counts: Counts::default(),
+        people_of_targets: BTreeMap::new(),
         removals_held: false,
         narrowed: None,
         base: None,
@@ -317,11 +370,18 @@ fn blank(input: &UndoInput<'_>, not_after: jiff::Timestamp) -> Plan {
     }
 }
 
+/// Whether undoing a plan does something once more: it is an undo, and not of an undo.
+fn redoes(undone: &Plan) -> bool {
+    let undoes = undone.inputs.undoes.as_ref();
+    undoes.is_some_and(|undoes| !undoes.redoes)
+}
+
 /// Nothing is undone on a read that is not whole.
 fn unread(target: &Name, reasons: &str) -> Held {
     Held {
         person: None,
         accounts: Vec::new(),
+        target: None,
         code: code::DIRECTORY_UNPROVEN.code.to_owned(),
         reason: format!("the read of {target} is not proven complete: {reasons}"),
         help: code::DIRECTORY_UNPROVEN.help.to_owned(),

@@ -6,7 +6,7 @@ use super::super::{Action, Change, RuleIndex};
 use super::attributes::told;
 use super::undoing::Undoing;
 use crate::model::{Dn, EntryKind};
-use crate::policy::held as code;
+use crate::policy::{Code, OutOfBounds, held as code};
 
 impl<'u> Undoing<'u, '_> {
     pub(super) fn rename(
@@ -22,7 +22,13 @@ impl<'u> Undoing<'u, '_> {
         let object = self.target.object(at);
         let now = object.dn.rdn().value;
         if now == before {
-            return self.count_already();
+            let action = Action::Rename {
+                before: after.to_owned(),
+                after: now,
+                rule: self.rule(rule),
+            };
+            self.done_before(change, object, action);
+            return self.count_already(change);
         }
         if now != after {
             let text = moved("cn", before, after, &now);
@@ -52,15 +58,24 @@ impl<'u> Undoing<'u, '_> {
             return self.gone(change, &change.object);
         };
         if now.key() == before.key() {
-            return self.count_already();
+            let action = Action::Move {
+                before: after.clone(),
+                after: now,
+                rule: self.rule(rule),
+            };
+            self.done_before(change, object, action);
+            return self.count_already(change);
         }
         if now.key() != after.key() {
             let text = moved("place", before.as_str(), after.as_str(), now.as_str());
             return self.hold(change, code::UNDO_CHANGED, text, vec![object]);
         }
-        let Some(place) = self.standing(before) else {
-            let text = format!("{before}, where the account stood, does not exist any more");
-            return self.hold(change, code::PLACE_MISSING, text, vec![object]);
+        let place = match self.standing(before) {
+            Ok(place) => place,
+            Err((code, why)) => {
+                let text = format!("{before}, where the account stood, {why}");
+                return self.hold(change, code, text, vec![object]);
+            }
         };
         let action = Action::Move {
             before: now,
@@ -71,11 +86,23 @@ impl<'u> Undoing<'u, '_> {
         self.relocates(at, made);
     }
 
-    /// A place as it is called now, when it exists.
-    pub(super) fn standing(&self, place: &Dn) -> Option<Dn> {
-        let at = self.target.index.by_key(&place.key())?;
-        let entry = self.entry(at);
-        (entry.kind == EntryKind::Container).then(|| entry.dn.clone())
+    /// A place as it is called now, when it exists and accounts may be put there; else why not.
+    pub(super) fn standing(&self, place: &Dn) -> Result<Dn, (Code, &'static str)> {
+        let key = place.key();
+        match self.target.scope.place(&key) {
+            Ok(()) => {}
+            Err(OutOfBounds::Outside) => {
+                return Err((code::OUTSIDE_SCOPE, "is outside the managed scope now"));
+            }
+            Err(OutOfBounds::Protected) => {
+                return Err((code::OUTSIDE_SCOPE, "is protected now"));
+            }
+        }
+        let entry = self.target.index.by_key(&key).map(|at| self.entry(at));
+        match entry.filter(|entry| entry.kind == EntryKind::Container) {
+            Some(entry) => Ok(entry.dn.clone()),
+            None => Err((code::PLACE_MISSING, "does not exist any more")),
+        }
     }
 
     fn relocates(&mut self, at: u32, made: usize) {

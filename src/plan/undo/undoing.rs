@@ -7,25 +7,26 @@ use std::collections::HashMap as StdMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::changes::change_id;
-use super::super::draft::Warnings;
 use super::super::nesting::Nesting;
+use super::super::only::names_of;
 use super::super::target::Target;
 use super::super::{
     Action, AttributeChange, Cause, Change, ChangeId, Held, ObjectRef, PlanValue, Reason, Recovery,
     Risk, RuleIndex, UnitId,
 };
+use super::left::Stops;
+use super::part::Part;
 use super::{Deed, UndoInput};
 use crate::matching::{Protection, Standing};
-use crate::model::{DnKey, Entry, EntryKind, Guid};
+use crate::model::{Dn, DnKey, Entry, EntryKind, Guid};
 use crate::policy::{Code, held as code, warning};
 
 /// One target and what is made of the changes it had.
 pub(super) struct Undoing<'u, 'a> {
     pub(super) target: &'u Target<'a>,
-    pub(super) warnings: &'u mut Warnings,
     pub(super) deeds: &'u StdMap<ChangeId, Deed>,
     /// Changes of the target in the order they were planned.
-    planned: Vec<&'u Change>,
+    pub(super) planned: Vec<&'u Change>,
     /// The digest of the plan that is undone, short.
     digest: String,
     /// Where rules of that plan stand in this one's.
@@ -40,7 +41,8 @@ pub(super) struct Undoing<'u, 'a> {
     pub(super) changes: Vec<Change>,
     /// Per change made, the one it undoes.
     pub(super) undoes: Vec<&'u Change>,
-    pub(super) held: Vec<Held>,
+    /// With the change of the plan each is about.
+    pub(super) held: Vec<(&'u Change, Held)>,
     /// Objects that get their former name or place back, with the changes that do it, in the order they were met.
     pub(super) relocated: Vec<(Guid, Vec<usize>)>,
     pub(super) relocated_at: HashMap<Guid, usize>,
@@ -50,7 +52,28 @@ pub(super) struct Undoing<'u, 'a> {
     pub(super) dropped: HashSet<usize>,
     /// Moves of which somebody cannot go back to a group.
     pub(super) incomplete: HashSet<&'u UnitId>,
-    already: u64,
+    noted: Vec<Noted<'u>>,
+    before: Vec<Change>,
+}
+
+/// Something to warn of, and the change of the plan it is about.
+pub(super) struct Noted<'u> {
+    pub(super) change: &'u Change,
+    pub(super) code: Code,
+    pub(super) message: &'static str,
+    /// Nothing where cases are only counted.
+    pub(super) example: Option<String>,
+}
+
+/// What the undo of one target comes to, before guards judge it.
+pub(super) struct Turned<'u> {
+    pub(super) changes: Vec<Change>,
+    /// Per change, the one it undoes.
+    pub(super) undoes: Vec<&'u Change>,
+    pub(super) held: Vec<(&'u Change, Held)>,
+    pub(super) noted: Vec<Noted<'u>>,
+    /// What would be done had it not been done before, in the places that things stood in then.
+    pub(super) before: Vec<Change>,
 }
 
 impl<'u, 'a> Undoing<'u, 'a> {
@@ -58,7 +81,6 @@ impl<'u, 'a> Undoing<'u, 'a> {
         input: &UndoInput<'u>,
         target: &'u Target<'a>,
         rules: &'u [RuleIndex],
-        warnings: &'u mut Warnings,
     ) -> Self {
         let changes = input.undone.content.changes.iter();
         let planned: Vec<&Change> = changes
@@ -66,7 +88,6 @@ impl<'u, 'a> Undoing<'u, 'a> {
             .collect();
         let mut undoing = Self {
             target,
-            warnings,
             deeds: input.deeds,
             digest: short(&input.undone.digest),
             rules,
@@ -82,7 +103,8 @@ impl<'u, 'a> Undoing<'u, 'a> {
             released: HashMap::new(),
             dropped: HashSet::new(),
             incomplete: HashSet::new(),
-            already: 0,
+            noted: Vec::new(),
+            before: Vec::new(),
             planned,
         };
         undoing.find_created();
@@ -158,8 +180,8 @@ impl<'u, 'a> Undoing<'u, 'a> {
             .collect();
     }
 
-    /// Turns every change round.
-    pub(super) fn run(mut self) -> (Vec<Change>, Vec<Held>) {
+    /// Turns every change round, and leaves nothing but the part that is asked for.
+    pub(super) fn run(mut self, stops: &Stops<'u>, part: Option<&mut Part<'_>>) -> Turned<'u> {
         let planned = self.planned.clone();
         for change in planned.into_iter().rev() {
             if let Some(deed) = self.deeds.get(&change.id) {
@@ -169,13 +191,9 @@ impl<'u, 'a> Undoing<'u, 'a> {
         self.settle_places();
         self.settle_units();
         self.wait_for_each_other();
-        if self.already > 0 {
-            self.warnings.note(
-                warning::UNDO_ALREADY,
-                "changes that were written and are as before again already: nothing is left to undo of them",
-                self.already,
-            );
-        }
+        self.keep_restored();
+        self.keep_stopped(stops);
+        self.drop_what_waits();
         let dropped = std::mem::take(&mut self.dropped);
         let gone: HashSet<ChangeId> = dropped
             .iter()
@@ -184,6 +202,11 @@ impl<'u, 'a> Undoing<'u, 'a> {
         let mut at = 0;
         let mut changes = std::mem::take(&mut self.changes);
         changes.retain(|_| {
+            at += 1;
+            !dropped.contains(&(at - 1))
+        });
+        let mut at = 0;
+        self.undoes.retain(|_| {
             at += 1;
             !dropped.contains(&(at - 1))
         });
@@ -203,7 +226,33 @@ impl<'u, 'a> Undoing<'u, 'a> {
                 change.risk = Risk::High;
             }
         }
-        (changes, self.held)
+        let mut turned = Turned {
+            changes,
+            undoes: self.undoes.clone(),
+            held: std::mem::take(&mut self.held),
+            noted: std::mem::take(&mut self.noted),
+            before: in_their_places(std::mem::take(&mut self.before)),
+        };
+        if let Some(part) = part {
+            for change in self.planned.clone() {
+                let now = self.names_now(change);
+                let mut names: Vec<&Dn> = now.iter().collect();
+                names.extend(names_of(change));
+                part.look(change, &names);
+            }
+            part.choose(&mut turned);
+        }
+        turned
+    }
+
+    /// What the objects of a change are called now.
+    fn names_now(&self, change: &'u Change) -> Vec<Dn> {
+        let mut objects = vec![self.living(&change.object), self.made_by(change)];
+        if let Action::AddMember { member } | Action::RemoveMember { member } = &change.action {
+            objects.push(self.living(member));
+        }
+        let objects = objects.into_iter().flatten();
+        objects.map(|at| self.entry(at).dn.clone()).collect()
     }
 
     fn turn_round(&mut self, change: &'u Change, deed: &'u Deed) {
@@ -217,7 +266,8 @@ impl<'u, 'a> Undoing<'u, 'a> {
             Action::Modify { attributes } => self.attributes(change, attributes, deed),
             Action::Enable { .. } => self.switch(change, false),
             Action::Disable {} => self.switch(change, true),
-            Action::ResetPassword {} => self.warnings.add(
+            Action::ResetPassword {} => self.warn(
+                change,
                 warning::UNDO_PASSWORD,
                 "passwords that were replaced do not come back, nor does pwdLastSet: give the person a new one where the account is to be used",
                 self.shown(change),
@@ -238,7 +288,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
             Action::Restore { .. } => self.hold(
                 change,
                 code::UNDO_IMPOSSIBLE,
-                "the account was brought back by the plan that is undone, and an undo deletes nothing".to_owned(),
+                "the account was brought back by the plan that is undone, and an undo deletes nothing: it stays as it is".to_owned(),
                 Vec::new(),
             ),
         }
@@ -283,8 +333,35 @@ impl<'u, 'a> Undoing<'u, 'a> {
 
     // -- what everything needs -------------------------------------------------------------------------------------
 
-    pub(super) fn count_already(&mut self) {
-        self.already += 1;
+    /// Nothing is left to undo of a change.
+    pub(super) fn count_already(&mut self, change: &'u Change) {
+        self.noted.push(Noted {
+            change,
+            code: warning::UNDO_ALREADY,
+            message: "changes that were written and are as before again already: nothing is left to undo of them",
+            example: None,
+        });
+    }
+
+    /// Notes what would be done had it not been done before: it counts with what is done now.
+    pub(super) fn done_before(&mut self, change: &'u Change, object: ObjectRef, action: Action) {
+        let made = self.turned(change, "", object, action);
+        self.before.push(made);
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        change: &'u Change,
+        code: Code,
+        message: &'static str,
+        example: String,
+    ) {
+        self.noted.push(Noted {
+            change,
+            code,
+            message,
+            example: Some(example),
+        });
     }
 
     pub(super) fn rule(&self, rule: RuleIndex) -> RuleIndex {
@@ -365,9 +442,10 @@ impl<'u, 'a> Undoing<'u, 'a> {
         reason: String,
         accounts: Vec<ObjectRef>,
     ) {
-        self.held.push(Held {
+        let held = Held {
             person: Some(change.person.clone()),
             accounts,
+            target: None,
             code: code.code.to_owned(),
             reason,
             help: code.help.to_owned(),
@@ -376,7 +454,8 @@ impl<'u, 'a> Undoing<'u, 'a> {
             partial: false,
             guard: None,
             waits: Vec::new(),
-        });
+        };
+        self.held.push((change, held));
     }
 
     /// Adds a change that undoes another, or a part of it; `part` tells several parts apart.
@@ -387,6 +466,13 @@ impl<'u, 'a> Undoing<'u, 'a> {
         object: ObjectRef,
         action: Action,
     ) -> usize {
+        let made = self.turned(change, part, object, action);
+        self.changes.push(made);
+        self.undoes.push(change);
+        self.changes.len() - 1
+    }
+
+    fn turned(&self, change: &'u Change, part: &str, object: ObjectRef, action: Action) -> Change {
         let made = Change {
             id: self.id(&change.id.0, part),
             person: change.person.clone(),
@@ -400,8 +486,11 @@ impl<'u, 'a> Undoing<'u, 'a> {
             depends_on: Vec::new(),
             because: Reason {
                 text: format!(
-                    "undo of change {} of plan {}: {}",
-                    change.id.0, self.digest, change.because.text
+                    "undo of change {} ({}) of plan {}: {}",
+                    change.id.0,
+                    kind(change),
+                    self.digest,
+                    change.because.text
                 ),
                 rule: self.rule(change.because.rule),
                 facts: change.because.facts.clone(),
@@ -412,14 +501,52 @@ impl<'u, 'a> Undoing<'u, 'a> {
             unit: None,
         };
         let risk = made.risk.max(made.least_risk());
-        self.changes.push(Change { risk, ..made });
-        self.undoes.push(change);
-        self.changes.len() - 1
+        Change { risk, ..made }
     }
 
     pub(super) fn id(&self, undone: &str, part: &str) -> ChangeId {
         change_id(self.target.name, undone, "undo", part)
     }
+}
+
+/// What the change that is undone did, in a word.
+fn kind(change: &Change) -> &'static str {
+    match change.action {
+        Action::AddMember { .. } => "add to a group",
+        Action::RemoveMember { .. } => "remove from a group",
+        Action::ResetPassword {} => "reset the password",
+        Action::Restore { .. } => "bring back",
+        Action::Create { .. }
+        | Action::Adopt { .. }
+        | Action::Modify { .. }
+        | Action::Enable { .. }
+        | Action::Disable {}
+        | Action::Rename { .. }
+        | Action::Move { .. }
+        | Action::Delete { .. } => change.action.kind(),
+    }
+}
+
+/// Accounts that have been moved back are counted where they had been moved from, as they would have been then.
+fn in_their_places(mut before: Vec<Change>) -> Vec<Change> {
+    let from = before.iter().filter_map(|change| match &change.action {
+        Action::Move { before, .. } => Some((change.object.guid?, before.clone())),
+        _ => None,
+    });
+    let from: HashMap<Guid, Dn> = from.collect();
+    let place = |object: &mut ObjectRef| {
+        if let Some(from) = object.guid.and_then(|guid| from.get(&guid)) {
+            let rdn = object.dn.rdn();
+            object.dn = from.child(&rdn.attribute, &rdn.value);
+        }
+    };
+    for change in &mut before {
+        match &mut change.action {
+            Action::AddMember { member } | Action::RemoveMember { member } => place(member),
+            _ => place(&mut change.object),
+        }
+    }
+    before
 }
 
 fn references(attribute: &AttributeChange) -> impl Iterator<Item = Guid> {

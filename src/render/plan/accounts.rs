@@ -6,30 +6,21 @@ use crate::plan::{
 };
 use crate::render::report::{Item, Line, Piece, Sign};
 
-/// True for what takes something away from somebody.
+/// True for what takes from somebody an account, a group, a password, or a value that decides who they are or what they
+/// may do. Other values that are cleared stand with the rest of their person.
 pub(super) fn is_removal(change: &Change) -> bool {
-    // An undo has the risk of what it undoes, also where it only gives back.
-    let gives = matches!(
-        change.action,
-        Action::Enable { .. } | Action::AddMember { .. }
-    );
-    if gives && change.cause == Cause::Undo {
-        return false;
-    }
-    matches!(
-        change.action,
-        Action::Disable {} | Action::RemoveMember { .. }
-    ) || change.risk >= Risk::High
+    change.takes_away() && change.risk >= Risk::High
+}
+
+/// True for what is dangerous and takes nothing away: rights, ways to sign in, whose account it is. An undo has the risk of
+/// what it undoes, also where it only gives back.
+pub(super) fn is_risky(change: &Change) -> bool {
+    change.risk >= Risk::High && change.cause != Cause::Undo
 }
 
 /// What a person loses, and everything else about somebody who is disabled. A reason all of it shares is given once.
 pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
-    let account = of.changes.iter().find_map(|change| match &change.action {
-        Action::RemoveMember { member } => Some(&member.dn),
-        Action::AddMember { .. } => None,
-        _ => Some(&change.object.dn),
-    });
-    let mut head = context.head(of.person, account);
+    let mut head = context.head(of.person, of.target, &of.account.dn);
     let (takes, rest): (Vec<&Change>, Vec<&Change>) = of
         .changes
         .iter()
@@ -51,6 +42,19 @@ pub(super) fn removals(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
     let single = |change: &&&Change| change.unit.is_none();
     for change in takes.iter().chain(&rest).filter(single) {
         lines.extend(change_lines(context, change, None, shared));
+    }
+    Item { lines }
+}
+
+/// What is dangerous and takes nothing away; a new account whole.
+pub(super) fn risky(context: &Context<'_>, of: &OfPerson<'_>) -> Item {
+    let creates = |change: &&Change| matches!(change.action, Action::Create { .. });
+    if of.changes.iter().any(creates) {
+        return create(context, of, true);
+    }
+    let mut lines = vec![context.head(of.person, of.target, &of.account.dn)];
+    for change in &of.changes {
+        lines.extend(change_lines(context, change, None, None));
     }
     Item { lines }
 }
@@ -102,6 +106,8 @@ fn moves(context: &Context<'_>, of: &OfPerson<'_>) -> Vec<Line> {
         } else if left.is_empty() {
             // What was to be left is held.
             head = head.strong("comes").own(" to ").pieces(entered);
+        } else if changes.iter().any(|change| change.cause == Cause::Undo) {
+            head = head.own("the move is undone: leaves what it had entered");
         } else {
             head = head.own("the end of an overlap");
         }
@@ -128,7 +134,7 @@ pub(super) fn create(context: &Context<'_>, of: &OfPerson<'_>, whole: bool) -> I
             lines.extend(change_lines(context, change, None, None));
             continue;
         };
-        let mut head = context.head(of.person, Some(&change.object.dn));
+        let mut head = context.head(of.person, of.target, &change.object.dn);
         head.sign = Sign::Gain;
         head = head.own(if *enable {
             format!(
@@ -175,24 +181,16 @@ pub(super) fn person(
     skip: &dyn Fn(&Change, Option<&AttributeChange>) -> bool,
 ) -> Option<Item> {
     let mut body = Vec::new();
-    let mut dn = None;
     for change in &of.changes {
         if skip(change, None) {
             continue;
         }
-        let lines = change_lines(context, change, Some(skip), None);
-        if !lines.is_empty() && dn.is_none() {
-            dn = Some(match &change.action {
-                Action::AddMember { member } | Action::RemoveMember { member } => &member.dn,
-                _ => &change.object.dn,
-            });
-        }
-        body.extend(lines);
+        body.extend(change_lines(context, change, Some(skip), None));
     }
     if body.is_empty() {
         return None;
     }
-    let mut lines = vec![context.head(of.person, dn)];
+    let mut lines = vec![context.head(of.person, of.target, &of.account.dn)];
     lines.append(&mut body);
     Some(Item { lines })
 }

@@ -45,6 +45,7 @@ fn item(context: &Context<'_>, first: &CalendarEntry, alike: &[&CalendarEntry]) 
     } else {
         head = names(context, head, alike);
     }
+    head = context.within(head, &first.target);
     head = head.own(": ").code(first.from.clone());
     if first.groups.is_empty() {
         if first.from != first.to {

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::accounts::{self, attribute_pieces};
-use super::{Context, Detail, OfPerson};
-use crate::model::{Name, PersonKey};
+use super::{Context, Detail, OfPerson, account};
+use crate::model::{Dn, Guid, Name, PersonKey};
 use crate::plan::{
     Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex, UnitId,
 };
@@ -23,6 +23,8 @@ pub(super) const NAMES: usize = 5;
 pub(super) struct Sorted<'a> {
     pub deletions: Vec<OfPerson<'a>>,
     pub removals: Vec<OfPerson<'a>>,
+    /// What is of high risk and takes nothing away.
+    pub risky: Vec<OfPerson<'a>>,
     pub creates: Vec<OfPerson<'a>>,
     /// Heading and people, for each cause that brings about anything.
     pub by_cause: Vec<ByCause<'a>>,
@@ -36,16 +38,33 @@ pub(super) struct ByCause<'a> {
     pub people: Vec<OfPerson<'a>>,
 }
 
-type Who<'a> = (&'a Name, &'a Name, &'a PersonKey);
+/// The person, and which of their accounts: a new one stands beside the one it replaces, and each target has its own.
+type Who<'a> = (
+    &'a Name,
+    &'a Name,
+    &'a PersonKey,
+    Option<Guid>,
+    Option<&'a Dn>,
+);
 
 fn who(change: &Change) -> Who<'_> {
-    (&change.target, &change.person.source, &change.person.key)
+    let account = account(change);
+    let new = account.guid.is_none().then_some(&account.dn);
+    let person = &change.person;
+    (
+        &change.target,
+        &person.source,
+        &person.key,
+        account.guid,
+        new,
+    )
 }
 
 /// Puts every change into exactly one section.
 pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     let mut disabled: HashSet<Who<'_>> = HashSet::new();
     let mut created: HashSet<Who<'_>> = HashSet::new();
+    let mut risky_creates: HashSet<Who<'_>> = HashSet::new();
     let mut moves: HashSet<&UnitId> = HashSet::new();
     let mut causes: HashSet<Cause> = HashSet::new();
     for change in &plan.changes {
@@ -55,6 +74,9 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
             }
             Action::Create { .. } => {
                 created.insert(who(change));
+                if accounts::is_risky(change) {
+                    risky_creates.insert(who(change));
+                }
             }
             Action::RemoveMember { .. } => moves.extend(&change.unit),
             _ => {}
@@ -63,8 +85,11 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     }
     let mut deletions = People::default();
     let mut removals = People::default();
+    let mut risky = People::default();
     let mut creates = People::default();
     let mut others: BTreeMap<usize, (&'static str, People<'_>)> = BTreeMap::new();
+    let undoes = plan.inputs.undoes.as_ref();
+    let redoes = undoes.is_some_and(|undoes| undoes.redoes);
     for change in &plan.changes {
         let of = who(change);
         // A move is shown as one, with what it takes.
@@ -74,10 +99,12 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
             deletions.push(change);
         } else if accounts::is_removal(change) || disabled.contains(&of) || moves {
             removals.push(change);
+        } else if accounts::is_risky(change) || risky_creates.contains(&of) {
+            risky.push(change);
         } else if created.contains(&of) {
             creates.push(change);
         } else {
-            let (order, title) = heading(change.cause, causes.len() > 1);
+            let (order, title) = heading(change.cause, causes.len() > 1, redoes);
             others
                 .entry(order)
                 .or_insert_with(|| (title, People::default()))
@@ -88,6 +115,7 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     Sorted {
         deletions: deletions.finish(),
         removals: removals.finish(),
+        risky: risky.finish(),
         creates: creates.finish(),
         by_cause: others
             .into_iter()
@@ -100,11 +128,12 @@ pub(super) fn sort(plan: &Plan) -> Sorted<'_> {
     }
 }
 
-fn heading(cause: Cause, several: bool) -> (usize, &'static str) {
+fn heading(cause: Cause, several: bool, redoes: bool) -> (usize, &'static str) {
     match cause {
         Cause::Config => (0, "Caused by changed rules"),
         Cause::Source => (1, "Caused by the people's data"),
         Cause::Drift => (2, "Drift: edited in the directory"),
+        Cause::Undo if redoes => (UNDONE, "Done again as it was before the undo"),
         Cause::Undo => (UNDONE, "Brought back as it was before"),
         Cause::Undetermined if several => (3, "Other changes of existing accounts"),
         Cause::Undetermined => (3, "Changes of existing accounts"),
@@ -125,6 +154,8 @@ impl<'a> People<'a> {
         if at == next {
             self.people.push(OfPerson {
                 person: &change.person,
+                target: &change.target,
+                account: account(change),
                 changes: Vec::new(),
             });
         }
@@ -133,7 +164,7 @@ impl<'a> People<'a> {
 
     fn finish(mut self) -> Vec<OfPerson<'a>> {
         self.people
-            .sort_by_cached_key(|of| (of.person.label.to_lowercase(), of.person));
+            .sort_by_cached_key(|of| (of.person.label.to_lowercase(), of.person, of.target));
         self.people
     }
 }
@@ -281,8 +312,10 @@ fn shared_item(
             (sign, pieces, shared.change.because.rule)
         }
     };
-    let mut head = Line::new(0, sign)
-        .strong(count(number(shared.people.len()), "person", "people"))
+    let mut head =
+        Line::new(0, sign).strong(count(number(shared.people.len()), "person", "people"));
+    head = context
+        .within(head, &shared.change.target)
         .own(": ")
         .pieces(pieces);
     let sets = shared

@@ -70,7 +70,7 @@ fn item(context: &Context<'_>, change: &Change) -> Option<Item> {
     else {
         return None;
     };
-    let mut head = context.head(&change.person, Some(&change.object.dn));
+    let mut head = context.head(&change.person, &change.target, &change.object.dn);
     head.sign = Sign::Loss;
     head = head.own(" · ").sentence(change.because.text.clone());
     let days = context

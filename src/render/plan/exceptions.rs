@@ -17,8 +17,9 @@ fn item(context: &Context<'_>, exception: &PlannedException) -> Item {
         ExceptionStanding::Expired => (Sign::Alarm, " · is over and held until it is cleaned up"),
         ExceptionStanding::UnknownPerson => (Sign::Alarm, " · nobody of the read has this key"),
     };
-    let head = Line::new(0, sign)
-        .name(context.labels.person(&exception.person))
+    let head = Line::new(0, sign).name(context.labels.person(&exception.person));
+    let head = context
+        .within(head, &exception.target)
         .own(" · ")
         .sentence(exception.what.clone())
         .own(format!(" until {}{note}", exception.expires))

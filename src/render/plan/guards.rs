@@ -22,7 +22,7 @@ pub(super) fn alarms(context: &Context<'_>) -> Vec<Line> {
     ];
     lines.extend(breached.iter().map(|outcome| {
         let line = Line::new(1, Sign::Alarm);
-        numbers(line, outcome).origin(origin(context, outcome.rule))
+        numbers(context, line, outcome).origin(origin(context, outcome.rule))
     }));
     lines
 }
@@ -45,9 +45,18 @@ fn origin(context: &Context<'_>, rule: RuleIndex) -> Vec<Piece> {
     context.origin(rule, [])
 }
 
+/// `disables`, and of which target where there are several.
+fn guard(context: &Context<'_>, line: Line, outcome: &GuardOutcome) -> Line {
+    let line = line.code(outcome.guard.clone());
+    match context.labels.target(&outcome.target) {
+        Some(target) => line.own(" of ").code(target),
+        None => line,
+    }
+}
+
 /// `disables in department Sales: 3 of 3 would be disabled, 0 allowed (at most 10%)`.
-fn numbers(line: Line, outcome: &GuardOutcome) -> Line {
-    let mut line = line.code(outcome.guard.clone());
+fn numbers(context: &Context<'_>, line: Line, outcome: &GuardOutcome) -> Line {
+    let mut line = guard(context, line, outcome);
     if let Some(part) = outcome.part() {
         line = line.own(" in ").sentence(part);
     }
@@ -67,6 +76,12 @@ fn numbers(line: Line, outcome: &GuardOutcome) -> Line {
         .strong(grouped(outcome.counted))
         .own(format!("{of} would be "))
         .sentence(outcome.counts.clone());
+    if outcome.already > 0 {
+        line = line.own(format!(
+            ", {} of them undone before",
+            grouped(outcome.already)
+        ));
+    }
     line.own(format!(", {} allowed (", grouped(outcome.allowed)))
         .sentence(outcome.limit.clone())
         .own(")")
@@ -86,14 +101,14 @@ fn item(context: &Context<'_>, outcome: &GuardOutcome) -> Item {
         GuardVerdict::Passed => line.own("passed · "),
     };
     line = if outcome.parts == 0 {
-        line.code(outcome.guard.clone())
+        guard(context, line, outcome)
             .own(": nobody would be ")
             .sentence(outcome.counts.clone())
             .own(" (")
             .sentence(outcome.limit.clone())
             .own(")")
     } else {
-        numbers(line, outcome)
+        numbers(context, line, outcome)
     };
     if outcome.parts > 1 {
         line = line.own(format!(
@@ -106,11 +121,14 @@ fn item(context: &Context<'_>, outcome: &GuardOutcome) -> Item {
     }
     if outcome.is_breached() {
         line = line.own(match outcome.on_breach {
+            _ if outcome.held == 0 => " · what it holds is held by another already",
             Some(OnBreach::HoldRemovals) => " · holds these and all removals: ",
             Some(OnBreach::HoldAll) => " · holds everything: ",
             _ => " · holds ",
         });
-        line = line.own(count(outcome.held, "change", "changes"));
+        if outcome.held > 0 {
+            line = line.own(count(outcome.held, "change", "changes"));
+        }
     }
     Item {
         lines: vec![line.origin(origin(context, outcome.rule))],

@@ -15,14 +15,15 @@ mod guards;
 mod quality;
 mod verdict;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::label::Labels;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::model::held_codes::{self, Code, warning};
-use crate::model::{Dn, Location};
+use crate::model::{Dn, Location, Name};
 use crate::plan::{
-    Cause, Change, ChangeId, Held, HeldCounts, PersonRef, Plan, PlanFile, RuleIndex, Warning,
+    Action, Cause, Change, ChangeId, Held, HeldCounts, ObjectRef, PersonRef, Plan, PlanFile,
+    RuleIndex, Warning,
 };
 
 /// How much is told of what many people share.
@@ -61,9 +62,11 @@ struct Context<'a> {
     detail: Detail,
 }
 
-/// Changes of one person on one target, in the plan's order.
+/// Changes of one account of a person, in the plan's order.
 struct OfPerson<'a> {
     person: &'a PersonRef,
+    target: &'a Name,
+    account: &'a ObjectRef,
     changes: Vec<&'a Change>,
 }
 
@@ -109,7 +112,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     sections.extend([
         Section {
             title: "ACCOUNTS TO BE DELETED".into(),
-            size: people(sorted.deletions.len()),
+            size: accounts_of(&sorted.deletions),
             items_are: "people whose accounts are deleted",
             essential: true,
             items: sorted
@@ -120,7 +123,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
         },
         Section {
             title: "Removals and disables".into(),
-            size: people(sorted.removals.len()),
+            size: accounts_of(&sorted.removals),
             items_are: "people who lose something",
             essential: true,
             items: sorted
@@ -130,8 +133,23 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
                 .collect(),
         },
         Section {
+            title: if sorted.removals.is_empty() {
+                "Changes of high risk".into()
+            } else {
+                "Other changes of high risk".into()
+            },
+            size: accounts_of(&sorted.risky),
+            items_are: "people whose rights, logon or identity change",
+            essential: true,
+            items: sorted
+                .risky
+                .iter()
+                .map(|of| accounts::risky(&context, of))
+                .collect(),
+        },
+        Section {
             title: "New accounts".into(),
-            size: people(sorted.creates.len()),
+            size: accounts_of(&sorted.creates),
             items_are: "new accounts",
             essential: false,
             items: sorted
@@ -144,7 +162,7 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     for of in &sorted.by_cause {
         sections.push(Section {
             title: of.title.into(),
-            size: people(of.people.len()),
+            size: accounts_of(&of.people),
             items_are: "entries",
             essential: of.essential,
             items: changes::section(&context, &of.people),
@@ -218,6 +236,27 @@ pub(super) fn report(file: &PlanFile, detail: Detail) -> Report {
     }
 }
 
+/// `3 people`, or `2 people, 3 accounts`.
+fn accounts_of(list: &[OfPerson<'_>]) -> String {
+    let persons: HashSet<_> = list.iter().map(|of| of.person).collect();
+    let told = people(persons.len());
+    if persons.len() == list.len() {
+        return told;
+    }
+    format!(
+        "{told}, {}",
+        count(number(list.len()), "account", "accounts")
+    )
+}
+
+/// The account a change is for: the member where a group is written.
+fn account(change: &Change) -> &ObjectRef {
+    match &change.action {
+        Action::AddMember { member } | Action::RemoveMember { member } => member,
+        _ => &change.object,
+    }
+}
+
 fn people(of: usize) -> String {
     count(number(of), "person", "people")
 }
@@ -251,11 +290,16 @@ impl Context<'_> {
         pieces
     }
 
-    /// `Jane Doe (1042)  CN=Jane Doe,OU=…`.
-    fn head(&self, person: &PersonRef, dn: Option<&Dn>) -> Line {
+    /// `Jane Doe (1042)  CN=Jane Doe,OU=…`, with the target where there are several.
+    fn head(&self, person: &PersonRef, target: &Name, dn: &Dn) -> Line {
         let line = Line::head().name(self.labels.person(person));
-        match dn {
-            Some(dn) => line.own("  ").code(dn.as_str()),
+        self.within(line, target).own("  ").code(dn.as_str())
+    }
+
+    /// ` in corp`, where there are several targets.
+    fn within(&self, line: Line, target: &Name) -> Line {
+        match self.labels.target(target) {
+            Some(target) => line.own(" in ").code(target),
             None => line,
         }
     }
@@ -285,7 +329,10 @@ fn held_items(context: &Context<'_>, held: &[Held]) -> Vec<Item> {
         let at = match context.detail {
             Detail::Full => next,
             Detail::Short => {
-                let why = (&one.code, &one.reason, &one.help, one.rule, one.partial);
+                let why = (
+                    (&one.code, &one.reason, &one.help),
+                    (one.rule, one.partial, &one.target),
+                );
                 *known.entry(why).or_insert(next)
             }
         };
@@ -324,6 +371,10 @@ fn why_held(context: &Context<'_>, line: Line, held: &Held) -> Line {
         origin.push(Piece::Own(" · ".into()));
         origin.extend(context.origin(rule, []));
     }
+    let line = match &held.target {
+        Some(target) => context.within(line, target),
+        None => line,
+    };
     line.own(if held.partial {
         " · held in part: "
     } else {

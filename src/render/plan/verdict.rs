@@ -51,9 +51,13 @@ pub(super) fn title(file: &PlanFile) -> Line {
     if file.content.targets.is_empty() {
         line = line.own("no target");
     }
-    for (index, identity) in file.content.targets.values().enumerate() {
+    let several = file.content.targets.len() > 1;
+    for (index, (target, identity)) in file.content.targets.iter().enumerate() {
         if index > 0 {
             line = line.own(", ");
+        }
+        if several {
+            line = line.code(target.as_str()).own(" at ");
         }
         line = line.code(domain_name(&identity.naming_context));
     }
@@ -64,6 +68,7 @@ pub(super) fn title(file: &PlanFile) -> Line {
 pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
     let plan = context.plan;
     let mut lines = vec![summary(plan)];
+    lines.extend(of_targets(plan));
     lines.extend(counts(plan));
     lines.extend(undo(plan));
     lines.extend(deletions::alarm(plan));
@@ -72,8 +77,15 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         for (index, to) in narrowed.to.iter().enumerate() {
             line = line.own(if index > 0 { ", " } else { "" }).code(to.clone());
         }
+        let (whole, judged) = match plan.inputs.undoes {
+            Some(_) => (
+                "undo",
+                "guards judged this part, with what had been undone of the same apply before",
+            ),
+            None => ("plan", "everything was judged as a whole"),
+        };
         lines.push(line.own(format!(
-            ": {} and {} of the whole plan are left out; everything was judged as a whole",
+            ": {} and {} of the whole {whole} are left out; {judged}",
             count(narrowed.changes_left_out, "change", "changes"),
             count(narrowed.held_left_out, "held entry", "held entries"),
         )));
@@ -131,6 +143,8 @@ fn undo(plan: &Plan) -> Option<Line> {
         ));
     Some(if plan.changes.is_empty() {
         line
+    } else if undone.redoes {
+        line.own("; that plan was an undo itself, so this does again what it took back")
     } else {
         line.own("; ").strong(
             "the next plan does it all again unless rules, data or exceptions are changed first",
@@ -163,22 +177,19 @@ fn approval(asked: &ApprovalAsked) -> Line {
 fn summary(plan: &Plan) -> Line {
     let mut line = Line::head();
     if plan.changes.is_empty() && plan.inputs.undoes.is_some() {
-        line = line.strong(if plan.holds_everybody() {
-            "NOTHING IS UNDONE: everything is held"
+        line = line.strong(if !plan.held.is_empty() {
+            "NOTHING IS UNDONE: all that is left to undo is held"
         } else {
             "Nothing to undo"
         });
     } else if plan.holds_everybody() {
         line = line
             .strong("EVERYBODY IS HELD, and nothing is done")
-            .own(format!(
-                ": {} in scope",
-                count(plan.counts.people, "person", "people"),
-            ));
+            .own(format!(": {} in scope", scope(plan)));
     } else if plan.changes.is_empty() {
         line = line.strong("Nothing to do").own(format!(
             ": {} in scope, {} already as desired",
-            count(plan.counts.people, "person", "people"),
+            scope(plan),
             count(plan.counts.unchanged, "account", "accounts"),
         ));
     } else {
@@ -189,11 +200,17 @@ fn summary(plan: &Plan) -> Line {
             .collect();
         line = line
             .strong(count(number(plan.changes.len()), "change", "changes"))
-            .own(format!(
-                " for {} of {}",
-                grouped(number(people.len())),
-                count(plan.counts.people, "person", "people"),
-            ));
+            .own(match plan.people_of_targets.len() {
+                0 | 1 => format!(
+                    " for {} of {}",
+                    grouped(number(people.len())),
+                    count(plan.counts.people, "person", "people"),
+                ),
+                targets => format!(
+                    " for {} in {targets} targets",
+                    count(number(people.len()), "person", "people"),
+                ),
+            });
     }
     for words in super::held_words(plan.held_counts()) {
         line = line.own(" · ").strong(words);
@@ -205,6 +222,43 @@ fn summary(plan: &Plan) -> Line {
         line = line.own(" · no approval asked for");
     }
     line
+}
+
+/// `29 people`, or `29 people of corp, 12 people of branch`.
+fn scope(plan: &Plan) -> String {
+    let told = |number: u64| count(number, "person", "people");
+    if plan.people_of_targets.is_empty() {
+        return told(plan.counts.people);
+    }
+    let targets = plan.people_of_targets.iter();
+    let targets = targets.map(|(target, number)| format!("{} of {target}", told(*number)));
+    targets.collect::<Vec<_>>().join(", ")
+}
+
+/// Of several targets, what happens in each: `corp: 38 changes for 19 of 29 people`.
+fn of_targets(plan: &Plan) -> Vec<Line> {
+    let several = plan
+        .people_of_targets
+        .iter()
+        .filter(|_| !plan.changes.is_empty());
+    let lines = several.map(|(target, scope)| {
+        let changes = plan
+            .changes
+            .iter()
+            .filter(|change| change.target == *target);
+        let (mut number_of, mut people) = (0, HashSet::new());
+        for change in changes {
+            number_of += 1;
+            people.insert((&change.person.source, &change.person.key));
+        }
+        Line::new(1, Sign::None).code(target.as_str()).own(format!(
+            ": {} for {} of {}",
+            count(number_of, "change", "changes"),
+            grouped(number(people.len())),
+            count(*scope, "person", "people"),
+        ))
+    });
+    lines.collect()
 }
 
 /// How many values are cleared and memberships, accounts and passwords taken away.

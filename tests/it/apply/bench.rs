@@ -132,6 +132,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> PlanFile {
             targets: BTreeMap::from([(Name::new("corp"), identity())]),
             password_recipients: Vec::new(),
             counts: Counts::default(),
+            people_of_targets: BTreeMap::new(),
             removals_held: false,
             narrowed: None,
             base: None,

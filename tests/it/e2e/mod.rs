@@ -183,6 +183,8 @@ macro_rules! undo_on_both {
 }
 
 undo_on_both!(
+    whom_an_exception_stops_gets_nothing_back,
+    a_part_is_judged_by_itself_and_with_what_was_undone_before,
     everything_comes_back_but_what_is_named,
     the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,

@@ -19,6 +19,7 @@ enum Held {
 type Object = (Dn, EntryKind, BTreeMap<AttributeId, Vec<Held>>);
 
 /// A directory that plans are applied to, one after the other.
+#[derive(Clone)]
 pub(super) struct Directory {
     header: DirectoryHeader,
     objects: BTreeMap<Guid, Object>,

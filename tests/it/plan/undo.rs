@@ -1,11 +1,12 @@
 //! Undo: every golden plan is applied in memory and undone, and what is there then is what was there before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use halosync::config::Config;
 use halosync::model::{DirectorySnapshot, Entry, EntryKind, Guid, Name, Values};
 use halosync::plan::{
-    Action, Cause, Change, ChangeId, Deed, Plan, PlanFile, UndoInput, lint, seal, to_bytes, undo,
+    Action, Cause, Change, ChangeId, Deed, GuardKind, Held, Only, Plan, PlanFile, UndoInput, lint,
+    seal, to_bytes, undo,
 };
 
 use super::applied::Directory;
@@ -31,10 +32,15 @@ struct Applied {
 }
 
 /// Applies a plan and notes what a journal would.
-fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
+fn applied(plan: &PlanFile, directory: Directory) -> Applied {
+    applied_in_part(plan, directory, plan.content.changes.len())
+}
+
+/// Applies so many changes of a plan and sends one more, which takes no effect and gets no answer.
+fn applied_in_part(plan: &PlanFile, mut directory: Directory, done: usize) -> Applied {
     let mut deeds = HashMap::new();
     directory.apply(plan.content.as_of, &[]);
-    for change in &plan.content.changes {
+    for (at, change) in plan.content.changes.iter().enumerate().take(done + 1) {
         let mut before = BTreeMap::new();
         match &change.action {
             Action::Modify { attributes } => {
@@ -49,7 +55,9 @@ fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
             }
             _ => {}
         }
-        directory.change(change);
+        if at < done {
+            directory.change(change);
+        }
         let created = directory.made.get(change.id.0.as_str()).copied();
         deeds.insert(change.id.clone(), Deed { before, created });
     }
@@ -61,12 +69,19 @@ fn applied(plan: &PlanFile, mut directory: Directory) -> Applied {
 }
 
 fn undone(config: &Config, applied: &Applied, read: DirectorySnapshot) -> Plan {
+    part_undone(config, applied, read, &[])
+}
+
+fn part_undone(config: &Config, applied: &Applied, read: DirectorySnapshot, only: &[Only]) -> Plan {
+    let words: Vec<String> = only.iter().map(|one| format!("{one:?}")).collect();
     let directories = BTreeMap::from([(Name::new("corp"), read)]);
     undo(UndoInput {
         config,
         undone: &applied.plan,
         deeds: &applied.deeds,
         journal: "sha256:00",
+        only,
+        words: &words,
         directories: &directories,
         as_of: "2026-11-23T11:00:00Z".parse().unwrap(),
         tool_version: "0.0.0-test",
@@ -133,7 +148,8 @@ fn p6_what_every_plan_does_is_undone() {
         }
         // What a guard holds was meant to be held.
         let held: Vec<_> = back.held.iter().map(|held| held.code.as_str()).collect();
-        if held.iter().any(|code| code.starts_with("guard-")) {
+        let meant = |code: &&str| code.starts_with("guard-") || *code == "undo-stopped";
+        if held.iter().any(meant) {
             continue;
         }
         assert!(held.is_empty(), "{}: {:#?}", case.name, back.held);
@@ -190,6 +206,180 @@ fn nothing_is_undone_that_was_not_done_or_is_as_before() {
             case.name
         );
     }
+}
+
+/// The same plan comes again after an undo; and the undo of the undo, and of that, go there and back.
+#[test]
+fn there_and_back_again() {
+    let (mut planned, mut chained) = (0, 0);
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let was = shown(&directory.read());
+        let once = applied(&plan, directory);
+        let then = shown(&once.directory.read());
+        let read = once.directory.read_with_deleted();
+        let back = undone(&case.config, &once, read);
+        let stays = |change: &Change| {
+            matches!(
+                change.action,
+                Action::Create { .. } | Action::Delete { .. } | Action::ResetPassword {}
+            )
+        };
+        if !back.held.is_empty() || plan.content.changes.iter().any(stays) {
+            continue;
+        }
+        let twice = applied(&seal(back), once.directory);
+        assert_eq!(shown(&twice.directory.read()), was, "{}", case.name);
+        let again = super::plan(&case.config, &case.people, &twice.directory.read());
+        assert_eq!(again.changes, plan.content.changes, "{}", case.name);
+        assert_eq!(again.held, plan.content.held, "{}", case.name);
+        planned += usize::from(!again.changes.is_empty());
+        let read = twice.directory.read_with_deleted();
+        let redone = undone(&case.config, &twice, read);
+        let undoes = redone.inputs.undoes.as_ref().expect("an undo");
+        assert!(undoes.redoes, "{}", case.name);
+        let told = |plan: &Plan| {
+            plan.warnings
+                .iter()
+                .any(|one| one.code == "undo-comes-again")
+        };
+        assert!(!told(&redone), "{}", case.name);
+        let held: Vec<_> = redone.held.iter().map(|held| held.code.as_str()).collect();
+        if held.iter().any(|code| code.starts_with("guard-")) {
+            continue;
+        }
+        assert!(held.is_empty(), "{}: {:#?}", case.name, redone.held);
+        let thrice = applied(&seal(redone), twice.directory);
+        assert_eq!(shown(&thrice.directory.read()), then, "{}", case.name);
+        let read = thrice.directory.read_with_deleted();
+        let last = undone(&case.config, &thrice, read);
+        assert_eq!(told(&last), !last.changes.is_empty(), "{}", case.name);
+        if last.held.is_empty() {
+            let four = applied(&seal(last), thrice.directory);
+            assert_eq!(shown(&four.directory.read()), was, "{}", case.name);
+            chained += 1;
+        }
+    }
+    assert!(
+        planned > 10 && chained > 10,
+        "{planned} planned again, {chained} there and back"
+    );
+}
+
+/// Whatever change an apply was stopped at, and whether that took effect, what was done is undone.
+#[test]
+fn p6_whatever_part_was_done_is_undone() {
+    let mut stopped = 0;
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let was = shown(&directory.read());
+        for done in 0..plan.content.changes.len() {
+            let mut applied = applied_in_part(&plan, directory.clone(), done);
+            let read = applied.directory.read_with_deleted();
+            let back = undone(&case.config, &applied, read);
+            lint(&back).unwrap_or_else(|error| panic!("{} at {done}: {error}", case.name));
+            let meant =
+                |held: &Held| held.code.starts_with("guard-") || held.code == "undo-stopped";
+            if back.held.iter().any(meant) {
+                continue;
+            }
+            assert!(
+                back.held.is_empty(),
+                "{} at {done}: {:#?}",
+                case.name,
+                back.held
+            );
+            applied.directory.apply(back.as_of, &back.changes);
+            let is = shown(&applied.directory.read());
+            for (guid, before) in &was {
+                assert_eq!(is.get(guid), Some(before), "{} at {done}", case.name);
+            }
+            stopped += 1;
+        }
+    }
+    assert!(stopped > 100, "only {stopped}");
+}
+
+/// One person's undo after the other's comes to what the whole comes to, tells of nobody else, and counts for the guards what
+/// was undone before.
+#[test]
+fn one_person_after_the_other_is_the_whole() {
+    let mut several = 0;
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let mut applied = applied(&plan, directory);
+        let whole = undone(
+            &case.config,
+            &applied,
+            applied.directory.read_with_deleted(),
+        );
+        if !whole.held.is_empty() {
+            continue;
+        }
+        let mut at_once = applied.directory.clone();
+        at_once.apply(whole.as_of, &whole.changes);
+        let people: BTreeSet<_> = whole.changes.iter().map(|change| &change.person).collect();
+        let limits = |plan: &Plan| -> BTreeMap<String, u64> {
+            let limits = plan
+                .guards
+                .iter()
+                .filter(|one| one.kind == GuardKind::Limit);
+            let all = limits.filter(|one| one.per.is_none() && one.counted > one.already);
+            all.map(|one| (one.guard.clone(), one.counted)).collect()
+        };
+        let mut last = whole.clone();
+        for person in &people {
+            let only = [Only::Person {
+                source: person.source.clone(),
+                key: person.key.clone(),
+            }];
+            let read = applied.directory.read_with_deleted();
+            last = part_undone(&case.config, &applied, read, &only);
+            lint(&last).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            assert!(last.held.is_empty(), "{}: {:#?}", case.name, last.held);
+            let of_undo = last
+                .warnings
+                .iter()
+                .filter(|one| one.code.starts_with("undo-"));
+            let told = of_undo.flat_map(|warning| &warning.examples);
+            for told in told {
+                let of = |change: &&Change| told.contains(&format!("({})", change.person.key));
+                assert!(
+                    last.changes.iter().any(|change| of(&change)),
+                    "{}: {told}",
+                    case.name
+                );
+            }
+            applied.directory.apply(last.as_of, &last.changes);
+        }
+        several += usize::from(people.len() > 2);
+        for (guard, counted) in limits(&last) {
+            assert_eq!(
+                limits(&whole).get(&guard),
+                Some(&counted),
+                "{}: {guard}",
+                case.name
+            );
+        }
+        assert_eq!(
+            shown(&at_once.read()),
+            shown(&applied.directory.read()),
+            "{}",
+            case.name
+        );
+        let read = applied.directory.read_with_deleted();
+        let nothing = undone(&case.config, &applied, read);
+        assert!(
+            nothing.changes.is_empty(),
+            "{}: {:#?}",
+            case.name,
+            nothing.changes
+        );
+    }
+    assert!(
+        several > 5,
+        "only {several} undo something of several people"
+    );
 }
 
 /// P8.

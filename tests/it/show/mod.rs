@@ -6,6 +6,7 @@
 mod acme;
 mod example;
 mod goldens;
+mod headings;
 mod hostile;
 mod length;
 mod outcomes;

@@ -109,6 +109,7 @@ pub(super) fn empty() -> Plan {
             unchanged: 1_203,
             ..Counts::default()
         },
+        people_of_targets: BTreeMap::new(),
         removals_held: false,
         narrowed: None,
         base: None,
@@ -488,6 +489,7 @@ pub(super) fn everything() -> Plan {
                 someone(1, "Maria Garcia", "Sales").account,
                 someone(2, "Maria Garcia (old)", "Operations").account,
             ],
+            target: None,
             code: "ambiguous-account".into(),
             reason: "two accounts have mail maria.garcia@example.com".into(),
             help: "give one of them employeeID E1024".into(),
@@ -499,6 +501,7 @@ pub(super) fn everything() -> Plan {
         Held {
             person: None,
             accounts: vec![someone(3, "Rita Lowe", "Operations").account],
+            target: None,
             code: "absent-person".into(),
             reason: "employeeID E0999 belongs to nobody in people".into(),
             help: "disable it by hand, or give the person an end date".into(),
@@ -648,6 +651,7 @@ pub(super) fn hostile(text: &str) -> Plan {
     plan.held = vec![Held {
         person: Some(other.person.clone()),
         accounts: vec![leaver.account.clone()],
+        target: None,
         code: text.to_owned(),
         reason: text.to_owned(),
         help: format!("{text} "),

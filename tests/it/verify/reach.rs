@@ -172,6 +172,7 @@ async fn accounts_made_otherwise_than_the_configuration_says_are_refused() {
 /// The way an undo looks, made by somebody else.
 fn call_it_an_undo(plan: &mut Plan) {
     plan.inputs.undoes = Some(Undone {
+        redoes: false,
         plan: format!("sha256:{}", "0".repeat(64)),
         as_of: plan.as_of,
         journal: format!("sha256:{}", "1".repeat(64)),

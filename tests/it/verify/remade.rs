@@ -211,6 +211,7 @@ async fn there_is_a_way_out_of_every_refusal() {
             plan: "sha256:0".to_owned(),
             as_of: plan.as_of,
             journal: "sha256:0".to_owned(),
+            redoes: false,
         });
     });
     let told = again(&desk, &[]).await.stdout;

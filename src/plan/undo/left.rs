@@ -1,0 +1,125 @@
+//! What is left alone although it could be undone: of people whom an exception stops, of accounts that stay because no undo
+//! deletes them, and whatever waits for a change that does not happen.
+//!
+//! Runs when every change has been turned round. Keeps that nothing goes on whose condition is held, and that nobody whose
+//! account was shut for what happened with it gets it back by an undo of something else.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::super::{Action, Change, ChangeId};
+use super::undoing::Undoing;
+use crate::config::Config;
+use crate::model::{Guid, Name};
+use crate::policy::held as code;
+
+/// People whom an exception stops, as source and key, with the ticket. One that is over counts too: until it is taken out,
+/// plans hold the person.
+pub(super) type Stops<'u> = HashMap<(&'u str, String), &'u str>;
+
+/// The stops of a target.
+pub(super) fn stops<'u>(config: &'u Config, target: &Name) -> Stops<'u> {
+    let documents = config.exceptions.values();
+    let documents = documents.filter(|one| one.spec.target == target.as_str());
+    documents
+        .flat_map(|document| {
+            let stops = document.spec.exceptions.iter().filter(|one| one.stop);
+            stops.map(|one| {
+                let who = (document.spec.source.as_str(), one.person.to_string());
+                (who, one.ticket.as_str())
+            })
+        })
+        .collect()
+}
+
+impl<'u> Undoing<'u, '_> {
+    /// Accounts that the plan brought back stay, so what it gave back to them stays with them.
+    pub(super) fn keep_restored(&mut self) {
+        let restored = self.planned.iter().filter(|change| {
+            matches!(change.action, Action::Restore { .. }) && self.deeds.contains_key(&change.id)
+        });
+        let restored: HashSet<Guid> = restored.filter_map(|change| change.object.guid).collect();
+        for at in 0..self.changes.len() {
+            let account = account(&self.changes[at]);
+            if account.is_some_and(|guid| restored.contains(&guid)) {
+                self.dropped.insert(at);
+            }
+        }
+    }
+
+    /// Nobody whom an exception stops is given anything.
+    pub(super) fn keep_stopped(&mut self, stops: &Stops<'u>) {
+        if stops.is_empty() {
+            return;
+        }
+        let mut of: BTreeMap<(&'u str, &'u str), Vec<usize>> = BTreeMap::new();
+        for (at, undone) in self.undoes.iter().enumerate() {
+            let person = &undone.person;
+            let who = (person.source.as_str(), person.key.as_str());
+            if !self.dropped.contains(&at) {
+                of.entry(who).or_default().push(at);
+            }
+        }
+        for ((source, key), changes) in of {
+            let Some(ticket) = stops.get(&(source, key.to_owned())) else {
+                continue;
+            };
+            let gives = |at: &&usize| {
+                matches!(
+                    self.changes[**at].action,
+                    Action::Enable { .. } | Action::AddMember { .. } | Action::Restore { .. }
+                )
+            };
+            let Some(first) = changes.iter().find(gives).copied() else {
+                continue;
+            };
+            let text = format!(
+                "an exception stops the person ({ticket}), and the undo would give access back to them"
+            );
+            self.hold(self.undoes[first], code::UNDO_STOPPED, text, Vec::new());
+            self.dropped.extend(changes);
+        }
+    }
+
+    /// What waits for a change that does not happen does not happen either.
+    pub(super) fn drop_what_waits(&mut self) {
+        if self.dropped.is_empty() {
+            return;
+        }
+        let place: HashMap<ChangeId, usize> = (0..self.changes.len())
+            .map(|at| (self.changes[at].id.clone(), at))
+            .collect();
+        let mut waiting: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (at, change) in self.changes.iter().enumerate() {
+            let needs = change.depends_on.iter().filter_map(|id| place.get(id));
+            for needed in needs {
+                waiting.entry(*needed).or_default().push(at);
+            }
+        }
+        let mut open: Vec<usize> = self.dropped.iter().copied().collect();
+        open.sort_unstable();
+        while let Some(at) = open.pop() {
+            for next in waiting.get(&at).into_iter().flatten() {
+                if self.dropped.insert(*next) {
+                    open.push(*next);
+                    let needed = &self.undoes[at];
+                    let text = format!(
+                        "it waits for the undo of change {} for {}, which is held",
+                        needed.id.0,
+                        self.shown(needed)
+                    );
+                    self.hold(self.undoes[*next], code::UNDO_WAITS, text, Vec::new());
+                }
+            }
+        }
+    }
+}
+
+/// The account a change is for.
+fn account(change: &Change) -> Option<Guid> {
+    match &change.action {
+        Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
+        _ => change.object.guid,
+    }
+}
