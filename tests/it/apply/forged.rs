@@ -54,8 +54,8 @@ fn what_was_found_is_what_the_plan_had_found() {
             "employeeID",
         ),
         (
-            "\"cn\":[\"Eve\"]",
-            "\"cn\":[\"Mallory\"]",
+            "\"CN\":[\"Eve\"]",
+            "\"CN\":[\"Mallory\"]",
             "rename-eve",
             "the name",
         ),
