@@ -63,7 +63,7 @@ pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
     lab.plan().await.expect(0);
     let plan = lab.plan_file();
     let digest = lab.last_plan().digest;
-    let other = r#"{"line":"header","format":"halosync/journal/v2","plan":"sha256:0"#;
+    let other = r#"{"line":"header","format":"halosync/journal/v2","plan":"sha256:none"#;
     for (name, text) in [
         ("secret.json", r#"{"token":"my only copy of a secret"}"#),
         ("key.txt", "AGE-SECRET-KEY-1XXXX"),
