@@ -81,7 +81,7 @@ pub enum ApplyError {
         stated: String,
     },
     /// The plan is too old.
-    #[error("the plan expired at {not_after} and it is {now}; plan again")]
+    #[error("the plan expired at {not_after} and it is {now}; make a new one")]
     Expired {
         /// When it stopped being appliable.
         not_after: jiff::Timestamp,

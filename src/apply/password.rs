@@ -48,12 +48,12 @@ pub enum PasswordError {
         message: String,
     },
     /// The folder does not take files.
-    #[error("the folder {} for initial passwords cannot be used: {source}", path.display())]
+    #[error("the folder {} for initial passwords cannot be used: {cause}", path.display())]
     Folder {
         /// Which folder.
         path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
+        /// The cause, told already.
+        cause: std::io::Error,
     },
     /// The file cannot be written.
     #[error("the file {} with initial passwords cannot be written", path.display())]
@@ -331,9 +331,9 @@ impl PasswordSink for AgeFiles {
             probe.as_file().sync_all()?;
             probe.close()
         })();
-        probed.map_err(|source| PasswordError::Folder {
+        probed.map_err(|cause| PasswordError::Folder {
             path: self.folder.clone(),
-            source,
+            cause,
         })
     }
 

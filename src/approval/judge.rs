@@ -1,9 +1,9 @@
 //! Whether the signatures of a plan are enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Approval;
-use crate::config::matches_signer_pattern;
+use crate::config::{PersonIndex, SignerPeople, matches_signer_pattern};
 use crate::model::Name;
 use crate::plan::{ApprovalAsked, Floors, Plan, Risk};
 
@@ -34,54 +34,72 @@ impl Requirement {
     }
 }
 
-/// Judges each of these requirements that a plan has to meet and that looks into this file of signers.
+/// The people who signed, each with the names the lines of their keys have.
+type Signed<'a> = BTreeMap<PersonIndex, BTreeSet<&'a str>>;
+
+/// Judges each of these requirements that a plan has to meet and that looks into this file of signers. `people` are those
+/// of all files: whoever is one person there is one here. `author` is who wrote the plan's commit, by the repository: the
+/// plan may have been made to name another.
 pub fn judge(
     plan: &Plan,
     asked: &[ApprovalAsked],
     floors: &Floors,
     signers: &str,
+    people: &SignerPeople,
+    author: Option<&str>,
     approvals: &[Approval],
 ) -> Vec<Requirement> {
-    let people: BTreeSet<&String> = approvals
-        .iter()
-        .filter_map(|approval| approval.verdict.as_ref().ok())
-        .collect();
+    let mut signed = Signed::new();
+    for approval in approvals {
+        if let Ok(name) = &approval.verdict
+            && let Some(person) = people.person(name)
+        {
+            signed.entry(person).or_default().insert(name);
+        }
+    }
     let inputs = &plan.inputs;
     let known = inputs.commit.is_some() && !inputs.uncommitted;
-    let author = inputs.author.as_deref().filter(|_| known);
+    let named = inputs.author.as_deref();
+    let authors: Vec<&str> = named.into_iter().chain(author).filter(|_| known).collect();
     plan.approvals_needed(asked, floors)
         .filter(|asked| asked.signers == signers)
-        .map(|asked| requirement(asked, &people, author))
+        .map(|asked| requirement(asked, &signed, people, &authors))
         .collect()
 }
 
 fn requirement(
     asked: &ApprovalAsked,
-    people: &BTreeSet<&String>,
-    author: Option<&str>,
+    signed: &Signed<'_>,
+    people: &SignerPeople,
+    authors: &[&str],
 ) -> Requirement {
-    let can = |person: &str| {
+    let can = |name: &str| {
         asked.from.is_empty()
             || asked
                 .from
                 .iter()
-                .any(|pattern| matches_signer_pattern(pattern, person))
+                .any(|pattern| matches_signer_pattern(pattern, name))
     };
-    let is_author = |person: &str| author.is_some_and(|author| author.eq_ignore_ascii_case(person));
-    let (own, others): (Vec<&str>, Vec<&str>) = people
+    let is_author = |person: PersonIndex| {
+        let mut authors = authors.iter();
+        authors.any(|author| people.has_address(person, author))
+    };
+    // Each person by the first of their names that can.
+    let (own, others): (Vec<_>, Vec<_>) = signed
         .iter()
-        .map(|person| person.as_str())
-        .filter(|person| can(person))
-        .partition(|person| !asked.author && is_author(person));
-    let unknown_author = !asked.author && author.is_none();
+        .filter_map(|(person, names)| Some((*person, *names.iter().find(|name| can(name))?)))
+        .partition(|(person, _)| !asked.author && is_author(*person));
+    let unknown_author = !asked.author && authors.is_empty();
+    let mut by: Vec<String> = others.iter().map(|(_, name)| (*name).to_owned()).collect();
+    by.sort_unstable();
     Requirement {
         target: asked.target.clone(),
         risk: asked.risk,
         // Anybody may be the author, so one of those who sign may not count.
         people: asked.people + u32::from(unknown_author),
         from: asked.from.clone(),
-        by: others.into_iter().map(str::to_owned).collect(),
-        author: own.first().map(|person| (*person).to_owned()),
+        by,
+        author: own.first().map(|(_, name)| (*name).to_owned()),
         unknown_author,
     }
 }

@@ -4,7 +4,7 @@
 //! line break, so that `jq -r .digest plan.json | ssh-keygen -Y verify …` says the same. Pure: files, agents and clocks
 //! are others' business.
 //!
-//! Invariant: whoever signs twice, also with two keys, is one person.
+//! Invariant: whoever signs twice, also with two keys or under two names, is one person.
 
 mod judge;
 
@@ -22,6 +22,15 @@ pub fn message(digest: &str) -> Vec<u8> {
     format!("{digest}\n").into_bytes()
 }
 
+/// What stands beside a plan under the name of a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Name of the file.
+    pub file: String,
+    /// What it holds, or why that cannot be read.
+    pub bytes: Result<Vec<u8>, String>,
+}
+
 /// One file with a signature, and what it is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
@@ -36,6 +45,14 @@ pub struct Approval {
 /// Why a signature does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// There are no bytes to look at.
+    #[error("{0}")]
+    NoFile(String),
+    /// It was made with a certificate.
+    #[error(
+        "it was made with an SSH certificate, and those are not taken: sign with the key itself, whose line stands among the allowed signers"
+    )]
+    Certificate,
     /// The file is something else.
     #[error("this is no OpenSSH signature: {0}")]
     NoSignature(String),
@@ -61,17 +78,20 @@ pub enum Refusal {
 
 /// Says of each signature whose it is, or why it does not count.
 pub fn read(
-    files: &[(String, Vec<u8>)],
+    files: &[Found],
     digest: &str,
     signers: &AllowedSigners,
     now: jiff::Timestamp,
 ) -> Vec<Approval> {
     files
         .iter()
-        .map(|(file, bytes)| {
-            let parsed = parse(bytes);
+        .map(|found| {
+            let parsed = match &found.bytes {
+                Ok(bytes) => parse(bytes),
+                Err(why) => Err(Refusal::NoFile(why.clone())),
+            };
             Approval {
-                file: file.clone(),
+                file: found.file.clone(),
                 key: parsed
                     .as_ref()
                     .ok()
@@ -86,8 +106,10 @@ pub fn read(
 /// everybody, or a file could be changed without anybody noticing.
 fn parse(bytes: &[u8]) -> Result<SshSig, Refusal> {
     let wrong = |why: &str| Refusal::NoSignature(why.to_owned());
-    let signature =
-        SshSig::from_pem(bytes).map_err(|error| Refusal::NoSignature(error.to_string()))?;
+    let signature = SshSig::from_pem(bytes).map_err(|error| match is_by_certificate(bytes) {
+        true => Refusal::Certificate,
+        false => Refusal::NoSignature(error.to_string()),
+    })?;
     let written = signature.to_pem(LineEnding::LF);
     let written = written.map_err(|error| Refusal::NoSignature(error.to_string()))?;
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not text"))?;
@@ -97,6 +119,26 @@ fn parse(bytes: &[u8]) -> Result<SshSig, Refusal> {
         return Err(wrong("it is not as OpenSSH writes it"));
     }
     Ok(signature)
+}
+
+/// Whether the key in a signature file is a certificate: its kind is then the first text after `SSHSIG` and the version
+/// (PROTOCOL.sshsig), and ends so (PROTOCOL.certkeys).
+fn is_by_certificate(bytes: &[u8]) -> bool {
+    use base64::Engine as _;
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let lines = text.lines().map(str::trim);
+    let body: String = lines.filter(|line| !line.starts_with('-')).collect();
+    let Ok(blob) = base64::engine::general_purpose::STANDARD.decode(body) else {
+        return false;
+    };
+    // "SSHSIG", the version, the length of the key, the length of its kind.
+    let kind = blob.strip_prefix(b"SSHSIG").and_then(|rest| {
+        let (length, rest) = rest.get(8..)?.split_first_chunk::<4>()?;
+        rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+    });
+    kind.is_some_and(|kind| kind.ends_with(b"-cert-v01@openssh.com"))
 }
 
 fn whose(
@@ -185,7 +227,10 @@ mod tests {
 
     fn verdict(signature: &str, digest: &str, signers: &str) -> Result<String, Refusal> {
         let signers = AllowedSigners::parse(signers).unwrap();
-        let files = [("plan.json.a.sig".to_owned(), signature.as_bytes().to_vec())];
+        let files = [Found {
+            file: "plan.json.a.sig".to_owned(),
+            bytes: Ok(signature.as_bytes().to_vec()),
+        }];
         let now = "2026-11-27T08:00:00Z".parse().unwrap();
         read(&files, digest, &signers, now).remove(0).verdict
     }
@@ -205,15 +250,19 @@ mod tests {
         assert_eq!(verdict(&signed, DIGEST, &others), Err(Refusal::Unknown));
         for (options, found) in [
             (
-                "valid-before=20261127",
+                "valid-before=\"20261127\"",
                 Refusal::NotNow("jane@example.com".into()),
             ),
             (
-                "valid-after=20261128",
+                "valid-after=\"20261128\"",
                 Refusal::NotNow("jane@example.com".into()),
             ),
             (
                 "namespaces=\"git\"",
+                Refusal::OtherNamespace("jane@example.com".into()),
+            ),
+            (
+                "namespaces=\"*,!halosync-plan\"",
                 Refusal::OtherNamespace("jane@example.com".into()),
             ),
         ] {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::git;
 use super::project::Project;
-use crate::approval::{self, Approval, Requirement};
-use crate::config::AllowedSigners;
+use crate::approval::{self, Approval, Found, Requirement};
+use crate::config::{AllowedSigners, SignerPeople};
 use crate::plan::{self, Floors, PlanFile};
 
 /// More files than this are not looked at.
@@ -49,12 +50,27 @@ pub(crate) fn judge(
     paths.sort_unstable();
     paths.dedup();
     let nobody = AllowedSigners::default();
+    let people = SignerPeople::of(project.config.signers.values());
+    // Where the repository has the commit, it says who wrote it.
+    let commit = file.content.inputs.commit.as_deref();
+    let commit = commit.filter(|commit| commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let author = commit
+        .filter(|_| !paths.is_empty())
+        .and_then(|commit| git::author_of(&project.root, commit));
     let mut signatures: Vec<Approval> = Vec::new();
     let mut requirements = Vec::new();
     for path in &paths {
         let signers = project.config.signers.get(*path).unwrap_or(&nobody);
         let read = approval::read(&files, &file.digest, signers, now);
-        requirements.extend(approval::judge(&file.content, &asked, &floors, path, &read));
+        requirements.extend(approval::judge(
+            &file.content,
+            &asked,
+            &floors,
+            path,
+            &people,
+            author.as_deref(),
+            &read,
+        ));
         merge(&mut signatures, read);
     }
     if paths.is_empty() {
@@ -86,8 +102,16 @@ pub(crate) fn any(plan: &Path) -> bool {
     signatures(plan).is_ok_and(|found| !found.is_empty())
 }
 
+/// Whether a file of this name counts for a plan of that name when it stands beside it.
+pub(crate) fn is_named_like(plan: &str, file: &str) -> bool {
+    let middle = file
+        .strip_prefix(plan)
+        .and_then(|rest| rest.strip_suffix(".sig"));
+    middle.is_some_and(|middle| middle.is_empty() || middle.starts_with('.'))
+}
+
 /// The files beside a plan that are named like it and end in `.sig`, by name.
-fn signatures(plan: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+fn signatures(plan: &Path) -> Result<Vec<Found>, Failure> {
     let failed = |error: std::io::Error| Failure::file("look into the folder of", plan, &error);
     let Some(name) = plan.file_name().and_then(|name| name.to_str()) else {
         return Ok(Vec::new());
@@ -98,24 +122,56 @@ fn signatures(plan: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
         let Ok(file) = entry.file_name().into_string() else {
             continue;
         };
-        let middle = file
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_suffix(".sig"));
-        if middle.is_some_and(|middle| middle.is_empty() || middle.starts_with('.')) {
+        if is_named_like(name, &file) {
             found.push((file, entry.path()));
         }
     }
     found.sort();
+    let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
-    Ok(found
+    let mut files: Vec<Found> = found
         .into_iter()
-        .map(|(file, path)| {
-            let facts = std::fs::metadata(&path);
-            let readable = facts.is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST);
-            let bytes = readable.then(|| std::fs::read(&path).unwrap_or_default());
-            (file, bytes.unwrap_or_default())
+        .map(|(file, path)| Found {
+            file,
+            bytes: bytes(&path),
         })
-        .collect())
+        .collect();
+    if more > 0 {
+        files.push(Found {
+            file: format!("{more} more"),
+            bytes: Err(format!(
+                "at most {MOST} files are looked at, the first by name: remove those that are no signatures"
+            )),
+        });
+    }
+    Ok(files)
+}
+
+/// What a file holds, or in words of ours what it is instead. Nothing else than a file is opened: opening a pipe waits
+/// for somebody to write.
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let facts = std::fs::metadata(path).map_err(|error| {
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+        match error.kind() {
+            std::io::ErrorKind::NotFound if is_link => {
+                "it is a link that leads to nothing".to_owned()
+            }
+            _ => format!("it cannot be read: {error}"),
+        }
+    })?;
+    if facts.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    if !facts.is_file() {
+        return Err("it is no file: a pipe, a socket or a device".to_owned());
+    }
+    if facts.len() > LARGEST {
+        return Err(format!(
+            "it is larger ({} bytes) than any signature",
+            facts.len()
+        ));
+    }
+    std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))
 }
 
 /// The folder a file stands in.

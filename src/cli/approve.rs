@@ -43,6 +43,9 @@ impl Key {
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failure> {
     let file = super::show::read(context, &verb.project, &verb.plan)?;
+    if let Some(signature) = &verb.signature {
+        check_name(&verb.plan, signature)?;
+    }
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &file)?;
     let signers = signers(&project, &file)?;
@@ -75,12 +78,49 @@ pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failu
         file.digest,
         path.display()
     ));
+    if !is_beside(&verb.plan, &path) {
+        context.printer.note(&format!(
+            "it counts once it stands in the folder of {}",
+            verb.plan.display()
+        ));
+    }
     let approvals = approvals::judge(context, &project, &verb.plan, &file)?;
     context.printer.result(&render::approvals_text(
         &approvals.signatures,
         &approvals.requirements,
     ))?;
     Ok(Exit::Success)
+}
+
+/// Refuses a name under which nobody would ever find the signature.
+fn check_name(plan: &Path, signature: &Path) -> Result<(), Failure> {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let (plan, file) = (
+        name(plan).unwrap_or_default(),
+        name(signature).unwrap_or_default(),
+    );
+    if approvals::is_named_like(&plan, &file) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        format!(
+            "--signature {}: a signature counts by its name, and of this plan only {plan}.sig and {plan}.….sig do",
+            signature.display()
+        ),
+    )
+    .help(format!(
+        "name it {plan}.NAME.sig, or leave the option out; nothing was signed"
+    )))
+}
+
+/// Whether two files stand in one folder.
+fn is_beside(one: &Path, other: &Path) -> bool {
+    let folder = |file: &Path| std::fs::canonicalize(approvals::folder(file)).ok();
+    folder(one).is_some_and(|one| Some(one) == folder(other))
 }
 
 /// Everybody whose signature can count for this plan.

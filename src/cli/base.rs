@@ -5,7 +5,8 @@ use std::path::{Component, Path};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::project::{Project, git};
+use super::git::{blob, git};
+use super::project::Project;
 use super::workspace::{PROJECT_FILE, Workspace};
 use crate::config::{Config, MAX_FILE_BYTES};
 use crate::render::diagnostics::{self, Format};
@@ -155,14 +156,4 @@ fn extract(
         std::fs::write(&file, bytes)?;
     }
     Ok(true)
-}
-
-/// One answer of `git cat-file --batch`: `HASH blob SIZE`, a line break, the bytes, a line break.
-fn blob<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
-    let head = std::str::from_utf8(&rest[..end]).ok()?;
-    let size: usize = head.rsplit(' ').next()?.parse().ok()?;
-    let bytes = rest.get(end + 1..end + 1 + size)?;
-    *rest = rest.get(end + 2 + size..)?;
-    Some(bytes)
 }

@@ -19,6 +19,7 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+mod git;
 mod lock;
 mod login;
 mod making;

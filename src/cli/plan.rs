@@ -111,7 +111,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
 
 /// A failure that names nobody, where nobody is to be named: what people are called is in the messages after the first,
 /// and what an ambiguous word may mean is in the only one.
-fn concealed(failure: Failure, redact: bool) -> Failure {
+pub(crate) fn concealed(failure: Failure, redact: bool) -> Failure {
     if !redact {
         return failure;
     }

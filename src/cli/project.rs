@@ -1,13 +1,12 @@
 //! A project as commands use it: found, loaded, validated, with what git knows of it.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
 use super::args::ProjectArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::git;
 use super::workspace::{Workspace, WorkspaceError};
 use crate::config::diagnostic::Severity;
 use crate::config::{Config, codes};
@@ -69,10 +68,10 @@ fn loaded(context: &Context, workspace: Workspace) -> Result<Project, Failure> {
         context.printer.complain(&summary);
         return Err(Failure::shown(Exit::InvalidConfiguration));
     };
-    let (commit, uncommitted) = git_state(&root, &config);
+    let (commit, uncommitted) = git::state(&root, &config);
     let author = commit
         .as_deref()
-        .and_then(|commit| author_of(&root, commit));
+        .and_then(|commit| git::author_of(&root, commit));
     Ok(Project {
         root,
         config,
@@ -101,56 +100,5 @@ pub(crate) fn open(context: &Context, arguments: &ProjectArgs) -> Result<Workspa
         };
         Failure::new(exit, message)
             .help("run in a project (a folder with halosync.yaml), or name one with --project; examples/acme is one to start from")
-    })
-}
-
-/// What git says of the project's files; nothing where there is no repository or no git.
-fn git_state(root: &Path, config: &Config) -> (Option<String>, bool) {
-    let Some(commit) = git(root, &["rev-parse", "--verify", "HEAD"], &[]) else {
-        return (None, false);
-    };
-    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
-    // Only files that belong to the project count: a plan written beside them changes nothing. Some at a time, because
-    // a command line is not endless.
-    let clean = config.files.chunks(100).all(|files| {
-        let mut arguments = vec![
-            "--literal-pathspecs",
-            "status",
-            "--porcelain",
-            "--ignored",
-            "--untracked-files=all",
-            "--",
-        ];
-        arguments.extend(files.iter().map(|file| &*file.path));
-        git(root, &arguments, &[]).is_some_and(|lines| lines.is_empty())
-    });
-    (Some(commit), !clean)
-}
-
-/// Mail address of a commit's author.
-fn author_of(root: &Path, commit: &str) -> Option<String> {
-    let shown = git(root, &["show", "--no-patch", "--format=%ae", commit], &[])?;
-    let address = String::from_utf8(shown).ok()?.trim().to_owned();
-    (!address.is_empty()).then_some(address)
-}
-
-/// Runs git and gives its output; `None` when it is missing or fails.
-pub(crate) fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
-    let mut child = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut to_git = child.stdin.take()?;
-    std::thread::scope(|scope| {
-        // git may answer before it has read everything: whoever only writes would wait for ever.
-        let written = scope.spawn(move || to_git.write_all(input));
-        let output = child.wait_with_output().ok()?;
-        written.join().ok()?.ok()?;
-        output.status.success().then_some(output.stdout)
     })
 }

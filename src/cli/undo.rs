@@ -14,7 +14,7 @@ use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::refusal;
-use super::plan::{exit_of, show};
+use super::plan::{concealed, exit_of, show};
 use super::project::{self, Project};
 use super::reads::{self, Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
@@ -87,7 +87,8 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         record(&reads, dir, seal)?;
     }
     let latest = directories.values().map(|read| read.header.read_at).max();
-    let only = only(&undone, &verb.only)?;
+    let only = only(&undone, &verb.only)
+        .map_err(|failure| concealed(failure, seal.is_some() && !verb.clear))?;
     let input = UndoInput {
         config: &project.config,
         undone: &undone,

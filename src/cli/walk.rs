@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::workspace::PROJECT_FILE;
 use crate::config::IncludePattern;
 
 /// Most files a project has.
@@ -39,15 +40,36 @@ pub(crate) fn loads(root: &Path, include: &[String], path: &Path) -> bool {
         .map(|part| part.as_os_str().to_str())
         .collect();
     let Some(parts) = parts else { return false };
-    let entered = parts
-        .iter()
-        .all(|part| !part.starts_with('.') && !matches!(*part, "target" | "node_modules"));
-    entered
-        && parts.len() <= MAX_FOLDERS + 1
+    is_entered(&parts)
         && include
             .iter()
             .filter_map(|pattern| glob(pattern))
             .any(|glob| glob.compile_matcher().is_match(parts.join("/")))
+}
+
+/// Which of these paths from the project's folder are among the project's files.
+pub(super) fn matching<'p>(
+    include: &[String],
+    paths: impl Iterator<Item = &'p str>,
+) -> Vec<&'p str> {
+    let mut set = GlobSetBuilder::new();
+    for glob in include.iter().filter_map(|pattern| glob(pattern)) {
+        set.add(glob);
+    }
+    let set = set.build().unwrap_or_else(|_| GlobSet::empty());
+    let looked_at = |path: &&str| {
+        let parts: Vec<&str> = path.split('/').collect();
+        *path == PROJECT_FILE || (is_entered(&parts) && set.is_match(path))
+    };
+    paths.filter(looked_at).collect()
+}
+
+/// Whether the way to a file leads through nothing that is left out.
+fn is_entered(parts: &[&str]) -> bool {
+    parts.len() <= MAX_FOLDERS + 1
+        && parts
+            .iter()
+            .all(|part| !part.starts_with('.') && !matches!(*part, "target" | "node_modules"))
 }
 
 /// Patterns that are none are left out; checking the project reports them.

@@ -129,6 +129,7 @@ codes! {
     SCOPE_CANNOT_READ = "scope-cannot-read";
     SCOPE_TOO_WIDE = "scope-too-wide";
     SEVERAL_PROJECTS = "several-projects";
+    SIGNERS_ARE_ONE = "signers-are-one";
     SIGNERS_FILE = "signers-file";
     SIGNER_UNUSABLE = "signer-unusable";
     SINGLE_VALUED = "single-valued";

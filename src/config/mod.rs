@@ -28,8 +28,8 @@ pub use effective::{Claim, Effective, effective};
 pub use expiry::{Expiring, SOON, Standing};
 pub use load::{IncludePattern, include_patterns, load, load_found};
 pub use signers::{
-    AllowedSigner, AllowedSigners, PLAN_NAMESPACE, SignersFault, fingerprint,
-    is_usable as is_usable_key, matches_pattern as matches_signer_pattern,
+    AllowedSigner, AllowedSigners, PLAN_NAMESPACE, PersonIndex, SignerPeople, SignersFault,
+    fingerprint, is_usable as is_usable_key, matches_pattern as matches_signer_pattern,
 };
 pub use yaml::{MAX_FILE_BYTES, too_large};
 

@@ -1,6 +1,11 @@
 //! Whose signatures count: OpenSSH's file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS).
 //!
 //! The same file that `git` and `ssh-keygen -Y verify` read. Knows no plan and no signature.
+//!
+//! Invariant: a line that OpenSSH refuses is refused here, too (sshsig.c, `sshsigopt_parse`), or a reviewer who tries the
+//! file with OpenSSH's programs learns something else than what counts.
+
+mod people;
 
 /// The namespace signatures of plans are made in: one made for anything else does not count.
 pub const PLAN_NAMESPACE: &str = "halosync-plan";
@@ -10,6 +15,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use ssh_key::public::{KeyData, PublicKey};
 use ssh_key::{Algorithm, EcdsaCurve, HashAlg};
+
+pub use people::{PersonIndex, SignerPeople};
 
 /// The file, read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,8 +28,10 @@ pub struct AllowedSigners {
 /// One line: a key, and who signs with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedSigner {
-    /// The first principal without a wildcard: who it is. All keys of one name are one person's.
+    /// The first principal without a wildcard: how the line calls who it is.
     pub person: String,
+    /// All principals, patterns among them.
+    pub names: Vec<String>,
     /// The public key.
     pub key: KeyData,
     /// Patterns of namespaces it may sign in; none for all.
@@ -87,11 +96,7 @@ impl AllowedSigner {
 
     /// Whether it may sign in this namespace.
     pub fn signs_in(&self, namespace: &str) -> bool {
-        self.namespaces.is_empty()
-            || self
-                .namespaces
-                .iter()
-                .any(|pattern| matches_pattern(pattern, namespace))
+        self.namespaces.is_empty() || matches_list(&self.namespaces, namespace)
     }
 }
 
@@ -111,6 +116,24 @@ pub fn is_usable(key: &KeyData) -> bool {
 /// `SHA256:…`, as `ssh-keygen -l` shows it.
 pub fn fingerprint(key: &KeyData) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
+}
+
+/// A list of OpenSSH's patterns (ssh_config(5), PATTERNS): one must match, and none of those that begin with `!`.
+fn matches_list(patterns: &[String], text: &str) -> bool {
+    let mut found = false;
+    for pattern in patterns {
+        match pattern.strip_prefix('!') {
+            Some(negated) if matches_pattern(negated, text) => return false,
+            Some(_) => {}
+            None => found |= matches_pattern(pattern, text),
+        }
+    }
+    found
+}
+
+/// Whether a principal is a name, and no pattern.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['*', '?', '!'])
 }
 
 /// OpenSSH's patterns (ssh_config(5), PATTERNS): `*` for any characters, `?` for one. Linear in text times stars.
@@ -144,14 +167,18 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
 
 fn signer(line: &str, number: usize) -> Result<AllowedSigner, String> {
     let (principals, rest) = word(line)?;
-    let person = principals
+    let names: Vec<String> = principals
         .split(',')
-        .map(str::trim)
-        .find(|name| !name.is_empty() && !name.contains(['*', '?', '!']))
+        .map(|name| name.trim().to_owned())
+        .collect();
+    let person = names
+        .iter()
+        .find(|name| is_plain(name) && matches_list(&names, name))
         .ok_or("no principal without a wildcard: nobody could tell whose signature it is")?
-        .to_owned();
+        .clone();
     let mut signer = AllowedSigner {
         person,
+        names,
         key: KeyData::Ed25519(ssh_key::public::Ed25519PublicKey([0; 32])),
         namespaces: Vec::new(),
         valid_after: None,
@@ -165,6 +192,15 @@ fn signer(line: &str, number: usize) -> Result<AllowedSigner, String> {
         options(&first, &mut signer)?;
         after
     };
+    let more = ["namespaces=", "valid-", "cert-authority"];
+    if more
+        .iter()
+        .any(|option| key.trim_start().to_ascii_lowercase().starts_with(option))
+    {
+        return Err(
+            "options stand in one word: write a comma between them, and no space".to_owned(),
+        );
+    }
     signer.key = PublicKey::from_openssh(key.trim())
         .map_err(|error| format!("no public key as OpenSSH writes it ({error})"))?
         .key_data()
@@ -209,22 +245,56 @@ fn options(written: &str, signer: &mut AllowedSigner) -> Result<(), String> {
         quoted ^= character == '"';
         character == ',' && !quoted
     });
+    let mut namespaces = None;
     for part in parts {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let value = value.trim_matches('"');
-        match name.to_ascii_lowercase().as_str() {
-            "namespaces" => {
-                signer.namespaces = value.split(',').map(str::to_owned).collect();
+        let (name, value) = part
+            .split_once('=')
+            .map_or((part, None), |(name, value)| (name, Some(value)));
+        let twice = |written: bool| match written {
+            true => Err(format!("{name:?} stands there twice: write it once")),
+            false => Ok(()),
+        };
+        match (name.to_ascii_lowercase().as_str(), value) {
+            ("namespaces", Some(value)) => {
+                twice(namespaces.is_some())?;
+                let patterns = in_quotes(name, value)?.split(',').map(str::to_owned);
+                namespaces = Some(patterns.collect());
             }
-            "valid-after" => signer.valid_after = Some(moment(value)?),
-            "valid-before" => signer.valid_before = Some(moment(value)?),
-            "cert-authority" => {
+            ("valid-after", Some(value)) => {
+                twice(signer.valid_after.is_some())?;
+                signer.valid_after = Some(moment(in_quotes(name, value)?)?);
+            }
+            ("valid-before", Some(value)) => {
+                twice(signer.valid_before.is_some())?;
+                signer.valid_before = Some(moment(in_quotes(name, value)?)?);
+            }
+            ("cert-authority", _) => {
                 return Err("certificate authorities are not supported: name each key".to_owned());
+            }
+            ("namespaces" | "valid-after" | "valid-before", None) => {
+                return Err(format!("{name} has no value: write {name}=\"…\""));
             }
             _ => return Err(format!("{name:?} is neither an option nor a key type")),
         }
     }
-    Ok(())
+    signer.namespaces = namespaces.unwrap_or_default();
+    match (signer.valid_after, signer.valid_before) {
+        (Some(after), Some(before)) if before <= after => {
+            Err("valid-before is not after valid-after: the line would never count".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A value without its quotation marks. OpenSSH takes none without.
+fn in_quotes<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
+    value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .filter(|value| !value.contains(['"', '\\']))
+        .ok_or_else(|| {
+            format!("the value of {name} stands in no quotation marks: write {name}=\"…\"")
+        })
 }
 
 /// `20261231`, `202612312359` or `20261231235900`, each with or without `Z`. Taken as UTC either way, so that it means
@@ -260,7 +330,7 @@ mod tests {
         assert_eq!((plain.person.as_str(), plain.line), ("jane@example.com", 3));
         assert!(plain.is_usable() && plain.signs_in("anything"));
         let full = one(&format!(
-            "*@example.com,jane@example.com namespaces=\"git,halosync-*\",valid-after=20260101Z,valid-before=\"202612312359\" {KEY}"
+            "*@example.com,jane@example.com namespaces=\"git,halosync-*\",valid-after=\"20260101Z\",valid-before=\"202612312359\" {KEY}"
         ));
         assert_eq!(full.person, "jane@example.com");
         assert!(full.signs_in("halosync-plan") && !full.signs_in("file"));
@@ -278,14 +348,46 @@ mod tests {
 
     #[test]
     fn every_line_that_is_wrong_is_told() {
-        let text = format!(
-            "jane@example.com\n*@example.com {KEY}\nsam@example.com cert-authority {KEY}\n\
-             sam@example.com ssh-ed25519 AAAA\nsam@example.com sudo=yes {KEY}\n\
-             sam@example.com valid-before=tomorrow {KEY}\n\"sam {KEY}\nsam@example.com valid-after=20269931 {KEY}"
-        );
-        let faults = AllowedSigners::parse(&text).unwrap_err();
+        let wrong = [
+            "jane@example.com",
+            "*@example.com KEY",
+            "jane@example.com,!jane@example.com KEY",
+            "sam@example.com cert-authority KEY",
+            "sam@example.com ssh-ed25519 AAAA",
+            "sam@example.com sudo=\"yes\" KEY",
+            "sam@example.com valid-before=\"tomorrow\" KEY",
+            "sam@example.com valid-before=20271231 KEY",
+            "sam@example.com valid-before KEY",
+            "sam@example.com namespaces=\"a\"b\"\" KEY",
+            "\"sam KEY",
+            "sam@example.com valid-after=\"20269931\" KEY",
+            "sam@example.com valid-before=\"20200101\",valid-before=\"20300101\" KEY",
+            "sam@example.com valid-after=\"20200101\",Valid-After=\"20200101\" KEY",
+            "sam@example.com namespaces=\"git\",namespaces=\"halosync-plan\" KEY",
+            "sam@example.com namespaces=\"git\" namespaces=\"halosync-plan\" KEY",
+            "sam@example.com valid-after=\"20300101\",valid-before=\"20300101\" KEY",
+            "sam@example.com namespaces=\"git\", KEY",
+        ];
+        let faults = AllowedSigners::parse(&wrong.join("\n").replace("KEY", KEY)).unwrap_err();
         let lines: Vec<usize> = faults.iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7, 8], "{faults:?}");
+        let all: Vec<usize> = (1..=wrong.len()).collect();
+        assert_eq!(lines, all, "{faults:?}");
+    }
+
+    #[test]
+    fn a_negated_pattern_refuses_whatever_else_matches() {
+        for (namespaces, fits) in [
+            ("*,!halosync-plan", false),
+            ("!halosync-plan,*", false),
+            ("!git,*", true),
+            ("!git", false),
+            ("", false),
+            ("git, halosync-plan", false),
+            ("HALOSYNC-PLAN", false),
+        ] {
+            let line = one(&format!("jane namespaces=\"{namespaces}\" {KEY}"));
+            assert_eq!(line.signs_in(PLAN_NAMESPACE), fits, "{namespaces}");
+        }
     }
 
     #[test]

@@ -20,10 +20,7 @@ const NAMES: usize = 10;
 pub(super) fn report(outcome: &Outcome, plan: &PlanFile, full: bool) -> Report {
     let labels = Labels::new(outcome, plan);
     // Whoever plans again after an undo does all of it again.
-    let again = match plan.content.inputs.undoes {
-        Some(_) => "make the undo again",
-        None => "plan again",
-    };
+    let again = plan.content.made_again();
     let changes = |wanted: fn(&ChangeOutcome) -> bool| -> Vec<&ChangeReport> {
         outcome
             .changes

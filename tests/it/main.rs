@@ -19,6 +19,7 @@ mod halo;
 mod house;
 mod plan;
 mod probe;
+mod repository;
 mod rest;
 mod samba;
 mod sandbox;

@@ -58,6 +58,9 @@ pub(crate) struct VerifyJournal {
     /// A report (JSON) of an apply: without it nobody knows whether the journal's end was cut off.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Print names although the project declares `sealing`, or one of the files is sealed.
+    #[arg(long)]
+    pub(crate) clear: bool,
     /// How it is written.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: VerifyFormat,

@@ -68,10 +68,10 @@ pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
     }
     Err(Refusal {
         messages,
-        help: Some(
-            "plan again and have that plan reviewed, or check out the files this one was made from"
-                .to_owned(),
-        ),
+        help: Some(format!(
+            "{} and have that plan reviewed, or check out the files this one was made from",
+            plan.made_again()
+        )),
         exit: Exit::Rejected,
     })
 }

@@ -226,10 +226,10 @@ pub(crate) fn all_held(file: &PlanFile) -> Option<Refusal> {
     messages.extend(holding(file).map(held_words));
     Some(Refusal {
         messages,
-        help: Some(
-            "see to what brings this about, or let it pass once with a Waiver; then plan again"
-                .to_owned(),
-        ),
+        help: Some(format!(
+            "see to what brings this about, or let it pass once with a Waiver; then {}",
+            content.made_again()
+        )),
         exit: Exit::Held,
     })
 }

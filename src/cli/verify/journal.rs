@@ -11,6 +11,7 @@ use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::project;
 use crate::cli::sealed::{self, Keys};
 use crate::plan::{Change, ChangeId, PlanFile};
 
@@ -62,7 +63,11 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
     checks.add(Name::Applies, applies(&audit));
     checks.add(Name::Outcomes, outcomes(&audit));
     match &plan {
-        Some(plan) => checks.add(Name::Complete, complete(&audit, plan, report.as_ref())),
+        Some(plan) => {
+            let redact = !verb.clear && is_concealed(context, verb);
+            let found = complete(&audit, plan, report.as_ref(), redact);
+            checks.add(Name::Complete, found);
+        }
         None => checks.skip(
             Name::Complete,
             "no plan was named (--plan): which changes there were is not known",
@@ -81,6 +86,28 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
     );
     context.printer.result(&told.written(verb.format)?)?;
     Ok(checks.exit())
+}
+
+/// Whether what is printed is to name nobody: the project has its files sealed, or one of these is, or nobody can tell
+/// because the project's configuration is not valid.
+fn is_concealed(context: &Context, verb: &VerifyJournal) -> bool {
+    let named = [
+        Some(&verb.journal),
+        verb.plan.as_ref(),
+        verb.report.as_ref(),
+    ];
+    if named
+        .into_iter()
+        .flatten()
+        .any(|path| sealed::is_sealed_file(path))
+    {
+        return true;
+    }
+    let Ok(workspace) = project::open(context, &verb.project) else {
+        return false;
+    };
+    let config = workspace.load().config;
+    config.is_none_or(|config| config.project.spec.sealing.is_some())
 }
 
 fn report(context: &Context, verb: &VerifyJournal, path: &Path) -> Result<Outcome, Failure> {
@@ -268,7 +295,12 @@ fn write(change: &ChangeId, step: Step) -> String {
 
 /// Whether every change of the plan is done or was found as desired. The journal alone cannot tell of each which: for
 /// what was found as desired nothing is written.
-fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<String, Refusal> {
+fn complete(
+    audit: &Audit,
+    plan: &PlanFile,
+    report: Option<&Outcome>,
+    redact: bool,
+) -> Result<String, Refusal> {
     let all = plan.content.changes.len();
     // What an earlier apply found as desired may be otherwise since.
     let report = report.filter(|report| later_runs(audit, report) == 0);
@@ -297,16 +329,22 @@ fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<
         Some(report) => Some(format!(": {}", report.outcome.kind())),
         None => Some(String::new()),
     };
+    // As a plan without personal data numbers them.
+    let numbers: HashMap<&ChangeId, usize> = plan
+        .content
+        .changes
+        .iter()
+        .enumerate()
+        .map(|(at, change)| (&change.id, at + 1))
+        .collect();
     let told: Vec<String> = not_done
         .iter()
         .filter_map(|change| {
-            Some(format!(
-                "{} {} ({}){}",
-                change.action.kind(),
-                change.object.dn,
-                change.person.label,
-                why(change)?
-            ))
+            let (kind, why) = (change.action.kind(), why(change)?);
+            Some(match numbers.get(&change.id) {
+                Some(number) if redact => format!("{kind} (change {number}){why}"),
+                _ => format!("{kind} {} ({}){why}", change.object.dn, change.person.label),
+            })
         })
         .collect();
     if told.is_empty() {
@@ -328,7 +366,11 @@ fn complete(audit: &Audit, plan: &PlanFile, report: Option<&Outcome>) -> Result<
     messages.extend(some(told, "changes"));
     Err(refusal(
         messages,
-        "apply the same plan again with this journal, or plan again if it has expired",
+        if redact {
+            "apply the same plan again with this journal, or plan again if it has expired (names are not shown where plans are sealed; --clear shows them)"
+        } else {
+            "apply the same plan again with this journal, or plan again if it has expired"
+        },
         Exit::Partial,
     ))
 }

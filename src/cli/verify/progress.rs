@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::checks::Refusal;
-use crate::apply::{self, ApplyError, Completed, History, JournalError};
+use crate::apply::{self, ApplyError, Completed, History, JournalError, PasswordError};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::plan::PlanFile;
@@ -13,6 +13,16 @@ use crate::plan::PlanFile;
 /// Whether the plan is still to be applied, by its journal.
 pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
     let shown = path.display();
+    if !crate::cli::approvals::folder(path).is_dir() {
+        return Err(Refusal {
+            messages: vec![format!("{shown}: its folder does not exist")],
+            help: Some(
+                "name a file that can be written, in a folder that exists, with --journal"
+                    .to_owned(),
+            ),
+            exit: Exit::Usage,
+        });
+    }
     let unusable = |error| Refusal::from(journal_failure(path, error));
     let bytes = apply::read_journal(path).map_err(unusable)?;
     let history = match &bytes {
@@ -38,8 +48,13 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
                 "the plan was applied completely at {at}, all {changes} changes{found}; so says {shown}"
             )],
             help: Some(
-                "nothing is left to do; to see whether everything still is so, plan again"
-                    .to_owned(),
+                match file.content.inputs.undoes {
+                    Some(_) => "nothing is left to do; to have again what it undid, undo the undo",
+                    None => {
+                        "nothing is left to do; to see whether everything still is so, plan again"
+                    }
+                }
+                .to_owned(),
             ),
             exit: Exit::AppliedAlready,
         });
@@ -158,6 +173,10 @@ pub(crate) fn rejected(error: &ApplyError) -> Failure {
     }
     let exit = match error {
         ApplyError::Journal(JournalError::Io { .. }) => Exit::Unexpected,
+        ApplyError::Passwords(PasswordError::Folder { cause, .. }) if is_misnamed(cause) => {
+            return Failure::new(Exit::Usage, message)
+                .help("name a folder that exists and can be written with --passwords; nothing was written");
+        }
         _ => Exit::Rejected,
     };
     Failure::new(exit, message)

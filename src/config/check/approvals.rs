@@ -1,14 +1,19 @@
 //! `approvals` of `Guards`: whether the people it asks for exist.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::tables::stays_inside;
 use super::{Entry, Report, Set};
 use crate::config::diagnostic::{list, quoted};
 use crate::config::kinds::{Approvals, Guards};
-use crate::config::signers::{AllowedSigners, SignersFault, matches_pattern};
+use crate::config::signers::{
+    AllowedSigner, AllowedSigners, PersonIndex, SignerPeople, SignersFault, matches_pattern,
+};
 use crate::config::yaml::join;
 use crate::config::{DataError, codes};
+
+/// Names of one person that are told; of more, how many.
+const SHOWN: usize = 8;
 
 /// Files of allowed signers, by the path they are named by.
 pub(crate) type SignerFiles =
@@ -87,12 +92,16 @@ fn one(guards: &Entry<Guards>, approvals: &Approvals, files: &SignerFiles, repor
             ),
         );
     }
-    let people: BTreeSet<&str> = signers
-        .signers
-        .iter()
-        .filter(|signer| signer.is_usable() && signer.signs_in(crate::config::PLAN_NAMESPACE))
-        .map(|signer| signer.person.as_str())
-        .collect();
+    let whole = SignerPeople::of(files.values().flatten().flatten());
+    let mut people: BTreeMap<PersonIndex, Vec<&AllowedSigner>> = BTreeMap::new();
+    for signer in &signers.signers {
+        if let Some(person) = whole.person(&signer.person) {
+            people.entry(person).or_default().push(signer);
+        }
+    }
+    for lines in people.values() {
+        several_names(guards, &approvals.signers, lines, report);
+    }
     let written = [
         ("low", &approvals.low),
         ("medium", &approvals.medium),
@@ -101,15 +110,21 @@ fn one(guards: &Entry<Guards>, approvals: &Approvals, files: &SignerFiles, repor
     ];
     for (class, rule) in written {
         let Some(rule) = rule else { continue };
+        let named = |name: &str| {
+            rule.from.is_empty()
+                || rule
+                    .from
+                    .iter()
+                    .any(|pattern| matches_pattern(pattern, name))
+        };
         let can: Vec<&str> = people
-            .iter()
-            .copied()
-            .filter(|person| {
-                rule.from.is_empty()
-                    || rule
-                        .from
-                        .iter()
-                        .any(|pattern| matches_pattern(pattern, person))
+            .values()
+            .filter_map(|lines| {
+                let mut lines = lines.iter().filter(|line| {
+                    line.is_usable() && line.signs_in(crate::config::PLAN_NAMESPACE)
+                });
+                let line = lines.find(|line| named(&line.person))?;
+                Some(line.person.as_str())
             })
             .collect();
         if can.len() < rule.people as usize {
@@ -137,6 +152,49 @@ fn one(guards: &Entry<Guards>, approvals: &Approvals, files: &SignerFiles, repor
             );
         }
     }
+}
+
+/// Lines that go by several names and are one person's all the same: whoever counts names counts too many people.
+fn several_names(
+    guards: &Entry<Guards>,
+    path: &str,
+    lines: &[&AllowedSigner],
+    report: &mut Report,
+) {
+    let mut named: BTreeMap<&str, &AllowedSigner> = BTreeMap::new();
+    for line in lines {
+        named.entry(&line.person).or_insert(line);
+    }
+    if named.len() < 2 {
+        return;
+    }
+    let mut named: Vec<&AllowedSigner> = named.into_values().collect();
+    named.sort_by_key(|line| line.line);
+    let shared = if named.iter().any(|line| line.key != named[0].key) {
+        "the lines share a name or a key, also by way of others"
+    } else {
+        "the key is the same"
+    };
+    let mut told: Vec<String> = named
+        .iter()
+        .take(SHOWN)
+        .map(|line| format!("{} (line {})", quoted(&line.person), line.line))
+        .collect();
+    match named.len() - told.len() {
+        0 => {}
+        more => told.push(format!("{more} more")),
+    }
+    let told = told.join(", ");
+    report.warn(
+        &guards.doc,
+        &join("/spec/approvals", "signers"),
+        codes::SIGNERS_ARE_ONE,
+        format!("{}: {told} are one person: {shared}", quoted(path)),
+        Some(
+            "one signature of theirs is all that counts; give each person a key and an address of their own, or write one name on all of their lines"
+                .to_owned(),
+        ),
+    );
 }
 
 /// The more dangerous, the more people: anything else is a slip.

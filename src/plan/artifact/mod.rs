@@ -230,6 +230,14 @@ pub struct Warning {
 }
 
 impl Plan {
+    /// What to do for another plan like it, in words. Whoever plans again after an undo does everything once more.
+    pub fn made_again(&self) -> &'static str {
+        match self.inputs.undoes {
+            Some(_) => "make the undo again",
+            None => "plan again",
+        }
+    }
+
     /// The approvals it needs, by its own word.
     pub fn approvals_asked(&self) -> impl Iterator<Item = &ApprovalAsked> {
         self.approvals_needed(&self.approvals, &Floors::default())

@@ -15,7 +15,7 @@ use crate::policy::held;
 impl Judging<'_, '_> {
     /// Whatever needs a change that waits waits too. Whose account was to be shut and is not has nothing else done to
     /// them: half a leaver is nobody's intention. Whoever enters no new group leaves no old one, unless the account is
-    /// shut, and of a move of which an addition waits all waits. Of whose undo anything waits, all waits.
+    /// shut, and of a move of which an addition waits all waits. Names are changed together. Of whose undo anything waits, all waits.
     pub(super) fn spread(&mut self) {
         if !self.breached() {
             return;
@@ -75,11 +75,21 @@ impl Judging<'_, '_> {
                 }
             );
             let enters = matches!(change.action, Action::AddMember { .. });
+            // A name is its account's, its address's and its person's: none of them changes alone.
+            let is_name = |change: &Change| {
+                matches!(change.action, Action::Rename { .. } | Action::Modify { .. })
+            };
+            let renames = |other: &&usize| {
+                let other = &self.changes[**other].1;
+                matches!(other.action, Action::Rename { .. }) && other.object == change.object
+            };
+            let named = is_name(change) && own.iter().any(|other| renames(&other));
             let own = own.iter().filter(|other| {
                 let other = &self.changes[**other].1;
                 everything
                     || whole
                     || leaving && matches!(other.action, Action::RemoveMember { .. })
+                    || named && is_name(other) && other.object == change.object
                     || enters && other.unit.is_some() && other.unit == change.unit
                     // The old account is given up for the new one only.
                     || replaces

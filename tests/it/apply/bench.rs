@@ -366,7 +366,7 @@ impl PasswordSink for Envelope {
         if self.unusable {
             return Err(PasswordError::Folder {
                 path: PathBuf::from("nowhere"),
-                source: std::io::ErrorKind::NotFound.into(),
+                cause: std::io::ErrorKind::NotFound.into(),
             });
         }
         Ok(())

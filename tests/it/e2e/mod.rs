@@ -266,6 +266,7 @@ catalogue!(
     exceptions_and_hard_stops {
         policies::exceptions_exempt_set_and_stop,
         policies::the_last_enabled_member_stays,
+        policies::who_is_renamed_is_renamed_whole,
         failures::the_service_account_in_the_removal_set,
     }
 );

@@ -151,3 +151,34 @@ pub(super) async fn the_last_enabled_member_stays(lab: &mut Lab) {
     assert_eq!(lab.members("Research").await.len(), 1);
     lab.assert_converged().await;
 }
+
+/// The name of an account and the names in its attributes change together, or neither does.
+pub(super) async fn who_is_renamed_is_renamed_whole(lab: &mut Lab) {
+    lab.hire(Joiner::new(1, "Emma", "Taylor"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.settle().await;
+    for limit in [
+        "{name: names, actions: [modify], attribute: sn, max: 0, onBreach: holdClass}",
+        "{name: names, actions: [rename], max: 0, onBreach: holdClass}",
+    ] {
+        lab.write(
+            "guards.yaml",
+            &format!("apiVersion: halosync/v1\nkind: Guards\nmetadata: {{name: corp}}\nspec:\n  target: corp\n  limits:\n    - {limit}\n"),
+        );
+        lab.edit(1, |person| person.surname = "Wright".into());
+        lab.edit(2, |person| person.title = "Clerk".into());
+        let plan = lab.plan().await.expect(3);
+        plan.assert_tells(&["change attributes, rename", "Modify 1"]);
+        let changes = lab.last_plan().content.changes;
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(changes[0].person.key.as_str(), "2");
+    }
+    lab.write("guards.yaml", "");
+    lab.settle().await;
+    let emma = lab.account("1").await.expect("an account");
+    assert_eq!(
+        (emma.one("sn"), emma.one("cn")),
+        ("Wright".into(), "Emma Wright".into())
+    );
+    lab.assert_converged().await;
+}

@@ -279,6 +279,14 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
             .await
             .expect(0),
     );
+    let nowhere = ["apply", "plan.json.age", "--passwords", "nowhere"];
+    let nowhere = silent(lab.run(&nowhere).await.expect(64));
+    assert!(
+        nowhere.stderr.matches("os error 2").count() == 1
+            && nowhere.stderr.contains("--passwords; nothing was written"),
+        "{}",
+        nowhere.stderr
+    );
     let apply = [
         "apply",
         "plan.json.age",
@@ -341,6 +349,12 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
     let undo = ["undo", "--plan", "plan.json.age", "--out", "undo.age"];
     let other = [&undo[..], &["--identity", &foreign]].concat();
     lab.run(&other).await.expect(77);
+    // A word that names nobody may be a name.
+    for word in ["Quentina Vanterpool II", "CN=Nobody"] {
+        let only = [&undo[..], &["--only", word]].concat();
+        let unknown = silent(lab.run(&only).await);
+        assert!(!unknown.stderr.contains(word), "{}", unknown.stderr);
+    }
     let undone = [&undo[..], &["--record", "undone"]].concat();
     let undone = silent(lab.run(&undone).await.expect(0));
     undone.assert_tells(&[

@@ -362,8 +362,7 @@ pub(super) async fn a_part_is_judged_by_itself_and_with_what_was_undone_before(l
     next.assert_tells(&["Enable 3", "Rename 1"]);
 }
 
-/// Nobody whom an exception stops gets anything back by an undo of something else, and nobody is put where accounts are not
-/// managed any more.
+/// Nobody whom an exception stops gets anything back by an undo of something else.
 pub(super) async fn whom_an_exception_stops_gets_nothing_back(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe"));
     lab.hire(Joiner::new(2, "Otto", "Ott"));

@@ -300,6 +300,39 @@ fn p6_whatever_part_was_done_is_undone() {
     assert!(stopped > 100, "only {stopped}");
 }
 
+/// P9: nobody is put where accounts are not managed any more.
+#[test]
+fn nobody_goes_back_to_a_place_outside_the_managed_scope() {
+    let mut held = 0;
+    for mut case in cases() {
+        let (plan, directory) = first(&case);
+        let applied = applied(&plan, directory);
+        let moves = plan
+            .content
+            .changes
+            .iter()
+            .filter_map(|change| match &change.action {
+                Action::Move { before, after, .. } => Some((change, before, after)),
+                _ => None,
+            });
+        for (change, before, after) in moves {
+            let document = case.config.directories.values_mut().next().unwrap();
+            document.spec.managed.under = vec![after.to_string()];
+            let read = applied.directory.read_with_deleted();
+            let back = undone(&case.config, &applied, read);
+            let there = |change: &Change| matches!(&change.action, Action::Move { after, .. } if after == before);
+            assert!(!back.changes.iter().any(there), "{}", case.name);
+            let told = |one: &&Held| {
+                one.code == "outside-scope"
+                    && one.person.as_ref() == Some(&change.person)
+                    && one.reason.contains("outside the managed scope now")
+            };
+            held += back.held.iter().filter(told).count().min(1);
+        }
+    }
+    assert!(held > 2, "only {held}");
+}
+
 /// One person's undo after the other's comes to what the whole comes to, tells of nobody else, and counts for the guards what
 /// was undone before.
 #[test]

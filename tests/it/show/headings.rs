@@ -275,6 +275,8 @@ fn where_there_are_several_targets_each_is_named() {
     for wanted in [
         "in 2 targets",
         "`branch`: 1 change for 1 of 29 people",
+        // A list ends before what follows it.
+        " people\n\nDisable ",
         "in `branch`  `CN=Jane Doe",
         "in `branch` · held",
     ] {

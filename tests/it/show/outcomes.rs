@@ -256,3 +256,61 @@ fn failures_and_conflicts_survive_any_limit() {
     assert!(markdown.contains("insufficient access rights"));
     assert!(markdown.contains("`department`"));
 }
+
+/// What is to be done next is true of the plan that was applied.
+#[test]
+fn what_is_next_depends_on_what_was_applied() {
+    use halosync::plan::{Narrowed, Undone};
+    let jane = plans::someone(1002, "Jane Doe", "Research");
+    let done = |action| {
+        let changes = vec![report(&jane, "a", action, ChangeOutcome::Done {})];
+        outcome(Verdict::Applied, changes)
+    };
+    let told = |outcome: &Outcome, plan: &PlanFile| {
+        let markdown = outcome_markdown(outcome, plan, &MarkdownOptions::default());
+        let text = outcome_text(outcome, plan, &TextOptions::default());
+        assert_eq!(
+            markdown.contains("plan again at any time"),
+            text.contains("plan again at any time")
+        );
+        text
+    };
+    let whole = planned("x");
+    let modified = done(ActionKind::Modify);
+    assert!(told(&modified, &whole).contains("it should find nothing to do\n"));
+    let mut held = whole.clone();
+    held.content.held = plans::everything().held;
+    assert!(told(&modified, &held).contains("nothing to do but what was held"));
+    let mut part = whole.clone();
+    part.content.narrowed = Some(Narrowed {
+        to: vec!["1002".into()],
+        changes_left_out: 3,
+        held_left_out: 0,
+    });
+    let text = told(&modified, &part);
+    assert!(
+        text.contains("plan again: 3 changes of the whole plan were left out"),
+        "{text}"
+    );
+    assert!(!text.contains("nothing to do"), "{text}");
+    let mut undo = part.clone();
+    undo.content.inputs.undoes = Some(Undone {
+        plan: "sha256:00".into(),
+        as_of: undo.content.as_of,
+        journal: "sha256:01".into(),
+        redoes: false,
+    });
+    let text = told(&done(ActionKind::Disable), &undo);
+    for wanted in [
+        "Disabled by this undo",
+        "do not plan and apply yet",
+        "the rest can be undone from the same journal",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    let mut redo = undo;
+    redo.content.inputs.undoes.as_mut().unwrap().redoes = true;
+    let text = told(&done(ActionKind::Disable), &redo);
+    assert!(text.contains("what had been undone stands again"), "{text}");
+    assert!(!text.contains("do not plan"), "{text}");
+}

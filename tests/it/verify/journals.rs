@@ -177,6 +177,42 @@ async fn complete_interrupted_and_foreign_journals_are_told_apart() {
     desk.run(&["verify"]).await.expect(64);
 }
 
+#[tokio::test]
+async fn where_plans_are_sealed_a_journal_names_nobody_unless_asked() {
+    let desk = Desk::new("leaver", 0).await;
+    // `verify` of a plan takes no folder that apply would refuse.
+    let nowhere = desk.refused(64, &["--journal", "nowhere/x.jsonl"]).await;
+    assert!(nowhere.contains("folder"), "{nowhere}");
+    let (file, path) = (desk.file(), desk.journal_path());
+    written(&path, &file, &[end(0, 0)]);
+    let label = &file.content.changes[0].person.label;
+    let dn = file.content.changes[0].object.dn.to_string();
+    let told = verified(&desk, 4).await;
+    assert!(told.contains(label) && told.contains(&dn), "{told}");
+
+    let project = desk.path().join("halosync.yaml");
+    let text = std::fs::read_to_string(&project).unwrap();
+    let sealing = "  sealing: {recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}\n";
+    std::fs::write(&project, text + sealing).unwrap();
+    let told = verified(&desk, 4).await;
+    assert!(!told.contains(label) && !told.contains(&dn), "{told}");
+    assert!(
+        told.contains("(change 1)") && told.contains("--clear shows them"),
+        "{told}"
+    );
+    let journal = path.display().to_string();
+    let clear = [
+        "verify",
+        "journal",
+        &journal,
+        "--plan",
+        "plan.json",
+        "--clear",
+    ];
+    let told = desk.run(&clear).await.expect(4).stdout;
+    assert!(told.contains(label) && told.contains(&dn), "{told}");
+}
+
 /// A report that ends where the journal does.
 fn report(desk: &Desk, file: &PlanFile) -> halosync::apply::Outcome {
     let journal = std::fs::read(desk.journal_path()).unwrap();

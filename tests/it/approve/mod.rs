@@ -1,5 +1,7 @@
 //! Signatures of plans, through the binary, with OpenSSH's own programs at the other end.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -169,7 +171,7 @@ async fn a_plan_is_applied_only_with_the_signatures_it_asks_for() {
         .lines()
         .map(
             |line| match line.strip_prefix("sam@identity.example.com ") {
-                Some(key) => format!("sam@identity.example.com valid-before=20260101 {key}\n"),
+                Some(key) => format!("sam@identity.example.com valid-before=\"20260101\" {key}\n"),
                 None => format!("{line}\n"),
             },
         )
