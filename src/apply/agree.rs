@@ -85,8 +85,14 @@ impl Judged<'_> {
             (Action::Create { .. }, _) => self.created.get(&self.change.id).copied(),
             _ => self.identity(&self.change.object),
         };
-        if known.is_some() && known != object {
+        if let (Some(known), Some(object)) = (known, object)
+            && known != object
+        {
             return Some("it is about another object than the plan's".to_owned());
+        }
+        // Nothing is claimed, so nothing is given back.
+        if before.is_empty() {
+            return None;
         }
         match action {
             Action::Create { .. }
@@ -126,9 +132,6 @@ impl Judged<'_> {
                 before: planned,
                 ..
             } => {
-                if before.is_empty() {
-                    return None;
-                }
                 let entry = LiveEntry {
                     guid: object?,
                     dn: self.change.object.dn.clone(),
@@ -180,9 +183,6 @@ fn not_written(name: &str) -> String {
 }
 
 fn of_attributes(attributes: &[AttributeChange], before: &Image) -> Option<String> {
-    if before.is_empty() {
-        return Some("it says of nothing what was found".to_owned());
-    }
     before.iter().find_map(|(name, found)| {
         match attributes.iter().find(|attribute| attribute.name == *name) {
             None => Some(not_written(name)),

@@ -337,8 +337,12 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
             } else {
                 "need not"
             };
+            let head = match change.action {
+                Action::Create { .. } => "makes an account whose first password has",
+                _ => "enables an account whose new password has",
+            };
             found.push(format!(
-                "change {id} gives an account a first password that has {} characters and {must} be changed at the first logon, and no mapping of {source} to {target} asks for that",
+                "change {id} {head} {} characters and {must} be changed at the first logon, and no mapping of {source} to {target} asks for that",
                 password.length
             ));
         }

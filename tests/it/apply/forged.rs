@@ -71,12 +71,6 @@ fn what_was_found_is_what_the_plan_had_found() {
             "vpn-cy",
             "the membership",
         ),
-        (
-            "\"before\":{\"member\":[]}",
-            "\"before\":{}",
-            "staff-ann",
-            "the membership",
-        ),
         (&about_ann, &about_eve, "modify-ann", "another object"),
         (
             "\"employeeID\":[\"E9\"]",
