@@ -105,6 +105,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
             created: &created,
             bounds: self.options.bounds.get(&change.target),
             expected: None,
+            anchors: None,
         };
         let unfinished = self
             .patiently(change, || eyes.unfinished(finish).boxed())
@@ -303,6 +304,7 @@ impl<W: DirectoryWriter> Run<'_, W> {
             created: &created,
             bounds: self.options.bounds.get(&change.target),
             expected: None,
+            anchors: None,
         };
         self.patiently(change, || eyes.password_stamp(guid).boxed())
             .await

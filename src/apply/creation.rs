@@ -52,6 +52,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         if let Some(why) = self.bounds.and_then(|bounds| bounds.forbid_name(dn)) {
             return Ok(Look::Settled(ChangeOutcome::conflict(why)));
         }
+        if let Some(taken) = self.taken(attributes, None).await? {
+            return Ok(taken);
+        }
         if !allowed {
             return Ok(Look::Settled(ChangeOutcome::failed(
                 FailureKind::Password,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 
+use super::anchors::Anchors;
 use super::expected::Expected;
 use super::history::{Line, Step, StepResult, StepState};
 use super::journal::Journal;
@@ -38,6 +39,7 @@ pub(super) struct Run<'a, W> {
     wrote: AtomicBool,
     /// What the plan says objects are, and makes of that.
     pub(super) expected: Expected,
+    pub(super) anchors: Anchors,
 }
 
 /// What has come to an end early.
@@ -74,6 +76,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         options: &'a Options,
         events: &'a dyn Events,
     ) -> Self {
+        let expected = Expected::of(plan, &options.bounds);
         Self {
             plan,
             options,
@@ -84,7 +87,8 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: Mutex::default(),
             over: Mutex::default(),
             wrote: AtomicBool::new(false),
-            expected: Expected::of(plan, &options.bounds),
+            anchors: Anchors::of(plan, expected.anchors()),
+            expected,
         }
     }
 
@@ -379,6 +383,7 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
             created: &created,
             bounds: self.options.bounds.get(&change.target),
             expected: Some((&self.expected, change)),
+            anchors: Some(&self.anchors),
         };
         let earlier = self.journal.history().step(&change.id, step);
         let mut tries = Tries::default();

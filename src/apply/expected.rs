@@ -71,6 +71,11 @@ impl Expected {
         expected
     }
 
+    /// The attributes that tell whose an account is, by target.
+    pub(super) fn anchors(&self) -> &BTreeMap<Name, Vec<String>> {
+        &self.anchors
+    }
+
     /// Adds to what is asked of an object whatever tells that it is the one a change speaks of.
     pub(super) fn ask(&self, change: &Change, guid: Guid, asked: &mut Vec<String>) {
         let mut add = |name: &str| {

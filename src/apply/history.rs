@@ -153,7 +153,7 @@ impl Step {
     }
 
     /// The write with which a change is done.
-    pub(super) fn last_of(action: &Action) -> Self {
+    pub fn last_of(action: &Action) -> Self {
         match Self::of(action) {
             [.., last] => *last,
             [] => Self::Write,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::anchors::Anchors;
 use super::bounds::Bounds;
 use super::compare::{self, Verdict};
 use super::control::{
@@ -159,6 +160,8 @@ pub(super) struct Eyes<'a, W> {
     pub(super) bounds: Option<&'a Bounds>,
     /// The change that is looked for, and what its plan says objects are.
     pub(super) expected: Option<(&'a Expected, &'a Change)>,
+    /// Who carries the anchors the plan gives; none where nothing is given.
+    pub(super) anchors: Option<&'a Anchors>,
 }
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
@@ -295,6 +298,21 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         expected.stranger(change, entry)
     }
 
+    /// Why an account is not given these values: another carries an anchor among them.
+    pub(super) async fn taken(
+        &self,
+        attributes: &[AttributeChange],
+        own: Option<Guid>,
+    ) -> Result<Option<Look>, ConnectorError> {
+        let (Some(anchors), Some((_, change))) = (self.anchors, self.expected) else {
+            return Ok(None);
+        };
+        let taken = anchors
+            .taken(self.writer, &change.target, attributes, own)
+            .await?;
+        Ok(taken.map(Look::Settled))
+    }
+
     /// The present names of all objects some attributes refer to.
     pub(super) async fn names(
         &self,
@@ -371,6 +389,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         }
         if parts.is_empty() {
             return Ok(Look::AsDesired(guid));
+        }
+        if let Some(taken) = self.taken(attributes, Some(guid)).await? {
+            return Ok(taken);
         }
         Ok(write(&entry, Operation::Modify(guid, parts), before))
     }

@@ -6,10 +6,11 @@
 //! side as far as their order allows; one that fails stops only those that need it (P11).
 //!
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
-//! a change to its goal, and `create` the steps of a new account; `patience` when it is tried again; `look` (with `creation`, `restoring` and
-//! `deletion`) says, for each goal, what is there and what to send; `verify` reads everything back.
+//! a change to its goal, and `create` the steps of a new account (`complete` those of one left half-made); `patience` when it is tried again; `look` (with `creation`, `restoring`,
+//! `deletion` and `anchors`) says, for each goal, what is there and what to send; `verify` reads everything back.
 
 mod agree;
+mod anchors;
 mod audit;
 mod bounds;
 mod chain;

@@ -26,7 +26,12 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
             ));
         }
         let keeps = |message: String| Ok(Look::Settled(ChangeOutcome::conflict(message)));
-        let Some(deleted) = self.writer.fetch_deleted(guid, &[UAC.to_owned()]).await? else {
+        let mut asked = vec![UAC.to_owned()];
+        let target = self.expected.map(|(_, change)| &change.target);
+        if let (Some(anchors), Some(target)) = (self.anchors, target) {
+            asked.extend_from_slice(anchors.names(target));
+        }
+        let Some(deleted) = self.writer.fetch_deleted(guid, &asked).await? else {
             return keeps(
                 "the deleted account is gone for good, or the right to see deleted objects is missing"
                     .to_owned(),
@@ -44,6 +49,14 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 "another object stands at {} ({})",
                 other.dn, other.guid
             ));
+        }
+        if let (Some(anchors), Some(target)) = (self.anchors, target) {
+            let taken = anchors
+                .taken_from_deleted(self.writer, target, &deleted)
+                .await?;
+            if let Some(outcome) = taken {
+                return Ok(Look::Settled(outcome));
+            }
         }
         let before = BTreeMap::from([
             ("isDeleted".to_owned(), vec!["TRUE".to_owned()]),

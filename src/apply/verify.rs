@@ -95,6 +95,7 @@ async fn object<W: DirectoryWriter>(
         created: &created,
         bounds: run.options.bounds.get(&first.target),
         expected: None,
+        anchors: None,
     };
     let mut asked: Vec<String> = changes
         .iter()

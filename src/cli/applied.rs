@@ -10,17 +10,19 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::args::SinceArgs;
+use super::carried;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::project::Project;
 use super::reads::{Reads, recorded_directory, recorded_people};
 use super::sealed::{self, Keys, Seal};
-use crate::apply::Outcome;
+use crate::apply::{ChangeOutcome, History, Outcome, Step, StepState};
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
 use crate::model::{DirectorySnapshot, Guid, Name, PeopleSnapshot};
 use crate::plan::{
-    self, Applied, ChangeId, Edits, Evidence, Owners, OwnersOf, PlanError, PlanFile, PlanInput,
+    self, Applied, ApplyTold, Carried, ChangeId, Edits, Evidence, Owners, OwnersOf, PlanError,
+    PlanFile, PlanInput,
 };
 use crate::policy::held;
 use crate::snapshot::{directory_digest, people_digest};
@@ -30,7 +32,11 @@ const FORMAT: &str = "halosync/configuration/v1";
 const CONFIGURATION: &str = "configuration.jsonl";
 const PLAN: &str = "plan.json";
 /// What stands in a recording besides the reads, and how it begins.
-pub(crate) const FILES: [(&str, &str); 2] = [(CONFIGURATION, FORMAT), (PLAN, plan::FORMAT)];
+pub(crate) const FILES: [(&str, &str); 3] = [
+    (CONFIGURATION, FORMAT),
+    (PLAN, plan::FORMAT),
+    (carried::FILE, carried::FORMAT),
+];
 
 /// First line of a recorded configuration.
 #[derive(Serialize, Deserialize)]
@@ -52,11 +58,12 @@ pub(crate) fn has_plan(dir: &Path) -> bool {
     dir.join(PLAN).exists()
 }
 
-/// Adds the configuration and the plan to the recording of its reads.
+/// Adds the configuration and the plan to the recording of its reads, and what is carried on from earlier ones.
 pub(crate) fn record(
     project: &Project,
     dir: &Path,
     file: &PlanFile,
+    carried: Option<&carried::Text>,
     seal: Option<&Seal>,
 ) -> Result<(), Failure> {
     let config = &project.config;
@@ -78,11 +85,12 @@ pub(crate) fn record(
     }
     let lines = sealed::written(seal, lines.into_bytes())?;
     super::files::write_new(&dir.join(CONFIGURATION), &lines)?;
+    carried::record(dir, carried, seal)?;
     let bytes = sealed::written(seal, plan::to_bytes(file))?;
     super::files::write_new(&dir.join(PLAN), &bytes)
 }
 
-fn line<T: Serialize>(item: &T) -> Result<String, Failure> {
+pub(super) fn line<T: Serialize>(item: &T) -> Result<String, Failure> {
     let mut line = serde_json::to_string(item)
         .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
     line.push('\n');
@@ -96,12 +104,15 @@ pub(crate) struct Since {
     pub(crate) config: Config,
     people: BTreeMap<Name, PeopleSnapshot>,
     report: Option<Report>,
+    carried: Vec<Carried>,
     dir: PathBuf,
 }
 
 /// What the report of an apply says.
 struct Report {
-    achieved: hashbrown::HashSet<ChangeId>,
+    achieved: BTreeMap<ChangeId, bool>,
+    /// What it says of the others.
+    outcomes: BTreeMap<ChangeId, ApplyTold>,
     /// The accounts it made.
     created: HashMap<ChangeId, Guid>,
     digest: String,
@@ -168,16 +179,18 @@ pub(crate) fn load(
         )?),
         None => None,
     };
+    let carried = carried::load(context, project, &dir, &plan)?;
     Ok(Some(Since {
         plan,
         config,
         people,
         report,
+        carried,
         dir,
     }))
 }
 
-fn altered(path: &Path, why: &str) -> Failure {
+pub(super) fn altered(path: &Path, why: &str) -> Failure {
     Failure::new(Exit::Rejected, format!("{}: {why}", path.display()))
         .help("use the recording as `halosync plan --record` wrote it; each plan needs a directory of its own")
 }
@@ -259,12 +272,15 @@ fn achieved(
         ),
         false => failure,
     })?;
+    if bytes.starts_with(b"{\"line\":\"header\"") {
+        return journal(path, &bytes, plan);
+    }
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(
             Exit::Usage,
             format!("--last-apply: {}: {error}", path.display()),
         )
-        .help("name the JSON report `halosync apply` wrote beside the plan (PLAN.….report.json)")
+        .help("name the JSON report `halosync apply` wrote beside the plan (PLAN.….report.json), or its journal (PLAN.….journal.jsonl)")
     })?;
     if report.plan != plan.digest {
         return Err(Failure::new(
@@ -279,9 +295,28 @@ fn achieved(
         .help("name the report of the apply of the plan that stands in the recording"));
     }
     let changes = report.changes.iter();
-    let achieved = changes.clone().filter(|one| one.outcome.is_achieved());
+    let done: hashbrown::HashSet<&ChangeId> = changes
+        .clone()
+        .filter(|one| one.outcome.is_achieved())
+        .map(|one| &one.id)
+        .collect();
+    // What it does not speak of it did not achieve.
+    let planned = plan.content.changes.iter();
+    let achieved = planned.map(|change| (change.id.clone(), done.contains(&change.id)));
+    let others = changes.clone().filter(|one| !one.outcome.is_achieved());
+    let outcomes = others.map(|change| {
+        let message = match &change.outcome {
+            ChangeOutcome::Conflict { message, .. } | ChangeOutcome::Failed { message, .. } => {
+                Some(message.clone())
+            }
+            _ => None,
+        };
+        let outcome = change.outcome.kind().to_owned();
+        (change.id.clone(), ApplyTold { outcome, message })
+    });
     Ok(Report {
-        achieved: achieved.map(|change| change.id.clone()).collect(),
+        achieved: achieved.collect(),
+        outcomes: outcomes.collect(),
         created: changes
             .filter_map(|change| Some((change.id.clone(), change.created?)))
             .collect(),
@@ -289,7 +324,48 @@ fn achieved(
     })
 }
 
+/// What a journal says: of an apply that was interrupted there is no report.
+fn journal(path: &Path, bytes: &[u8], plan: &PlanFile) -> Result<Report, Failure> {
+    let history = History::read(bytes, &plan.digest).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("--last-apply: {}: {error}", path.display()),
+        )
+        .help(
+            "name the report or the journal of the apply of the plan that stands in the recording",
+        )
+    })?;
+    // What was found as desired has no lines, and neither has what was not reached.
+    let silent = history.ended();
+    let silent = silent.is_none_or(|(_, counts)| counts.already_as_desired > 0);
+    let changes = plan.content.changes.iter();
+    let achieved = changes.clone().filter_map(|change| {
+        let done = match history.step(&change.id, Step::last_of(&change.action)) {
+            Some(StepState::Done) => true,
+            Some(StepState::Failed) => false,
+            Some(StepState::Open) => return None,
+            None if silent => return None,
+            None => false,
+        };
+        Some((change.id.clone(), done))
+    });
+    Ok(Report {
+        achieved: achieved.collect(),
+        outcomes: BTreeMap::new(),
+        created: changes
+            .filter_map(|change| Some((change.id.clone(), history.created(&change.id)?)))
+            .collect(),
+        digest: hex::encode(Sha256::digest(bytes)),
+    })
+}
+
 impl Since {
+    /// What the last apply says of the changes it did not achieve.
+    pub(crate) fn outcomes(&self) -> BTreeMap<ChangeId, ApplyTold> {
+        let report = self.report.as_ref();
+        report.map_or_else(BTreeMap::new, |report| report.outcomes.clone())
+    }
+
     /// What was edited in the directory since.
     pub(crate) fn edits(
         &self,
@@ -326,7 +402,8 @@ impl Since {
             )
             .help("read the directories again instead of planning from a recording (--from)")
         };
-        let now = plan::build_unguarded(then.clone(), Evidence::Unasked).map_err(incomparable)?;
+        let build = |input| plan::build_compared(input, Evidence::Unasked, false);
+        let (now, compared) = build(then.clone()).map_err(incomparable)?;
         // What nobody could tell then is no edit while it stands as it stood.
         let mut waited = self.plan.content.held.iter();
         let unasked = match waited.any(|held| held.code == held::DRIFT_UNDETERMINED.code) {
@@ -349,8 +426,10 @@ impl Since {
                 .as_ref()
                 .map(|report| (&report.achieved, report.digest.as_str())),
             people: &self.people,
+            carried: &self.carried,
+            directories: &reads.directories,
         };
-        let mut edits = Edits::new(&applied, &now);
+        let mut edits = Edits::new(&applied, &now, compared);
         let mut owners = Owners::default();
         if !edits.unaccounted().is_empty() {
             owners = self.owners(context, project, &then, edits.unaccounted())?;
@@ -362,6 +441,25 @@ impl Since {
             owners.add(others.map_err(incomparable)?);
         }
         edits.know(owners);
+        // What was wanted of an account without its anchor is seen where it has it.
+        let astray = edits.astray();
+        if !astray.is_empty() {
+            let mut directories = plan::restored(&then, &astray).map_err(incomparable)?;
+            if !directories.is_empty() {
+                for (name, read) in &reads.directories {
+                    if !directories.contains_key(name) {
+                        directories.insert(name.clone(), read.clone());
+                    }
+                }
+                let input = PlanInput {
+                    directories: &directories,
+                    ..then.clone()
+                };
+                let (now, compared) = build(input).map_err(incomparable)?;
+                let accounts = astray.into_keys().collect();
+                edits.restore(&applied, &now, &compared, &accounts);
+            }
+        }
         Ok(edits)
     }
 
@@ -376,7 +474,7 @@ impl Since {
         let (none, report) = (HashMap::new(), self.report.as_ref());
         let created = report.map_or(&none, |report| &report.created);
         let mut owners = Owners::told(&self.plan, people, created, |id| {
-            report.map(|report| report.achieved.contains(id))
+            report.and_then(|report| report.achieved.get(id).copied())
         });
         let directories = self.directories(context, project)?;
         let then = PlanInput {

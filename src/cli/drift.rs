@@ -75,7 +75,9 @@ pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure
             }
         }
     });
-    let mut report = plan::report(plan, proposed.as_ref());
+    let outcomes = since.as_ref().map(applied::Since::outcomes);
+    let outcomes = outcomes.unwrap_or_default();
+    let mut report = plan::report(plan, proposed.as_ref(), edits.as_ref(), &outcomes);
     if verb.from.is_none() {
         date(context, project, &mut report).await?;
     }

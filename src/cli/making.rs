@@ -5,6 +5,7 @@
 
 use super::applied::{self, Since};
 use super::base::Base;
+use super::carried;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -53,6 +54,14 @@ impl Making<'_> {
     /// # Errors
     /// When a rule of quality stops all, a recording is of other directories, or a word of `only` names nothing.
     pub(crate) fn plan(&self, context: &Context) -> Result<PlanFile, Failure> {
+        self.made(context).map(|(file, _)| file)
+    }
+
+    /// The same, with what its recording carries on from those before it.
+    pub(crate) fn made(
+        &self,
+        context: &Context,
+    ) -> Result<(PlanFile, Option<carried::Text>), Failure> {
         let edits = match self.since {
             Some(since) => Some(since.edits(context, self.project, self.reads)?),
             None => None,
@@ -61,7 +70,7 @@ impl Making<'_> {
             making: self,
             edits,
         };
-        let mut made = asked.made()?;
+        let (mut made, compared) = asked.made()?;
         if let (Some(since), Some(edits)) = (self.since, &asked.edits) {
             applied::tell(
                 context,
@@ -76,11 +85,24 @@ impl Making<'_> {
         if let Some(base) = self.base {
             asked.compare(context, base, &mut made);
         }
-        let file = plan::seal(made);
-        if self.only.is_empty() {
-            return Ok(file);
+        let mut open = plan::open(&made, !self.only.is_empty());
+        if !self.only.is_empty() {
+            self.narrow(&mut made)?;
+            for change in &made.changes {
+                open.planned(&change.id);
+            }
         }
-        self.narrowed(file)
+        let carried = match &asked.edits {
+            Some(edits) => {
+                let carried = edits.carry(&compared, &open, &self.reads.directories);
+                carried::Text::new(&carried)?
+            }
+            None => None,
+        };
+        if let Some(since) = &mut made.since {
+            since.carried = carried.as_ref().map(carried::Text::digest);
+        }
+        Ok((plan::seal(made), carried))
     }
 
     fn input<'b>(&'b self, config: &'b Config) -> PlanInput<'b> {
@@ -91,8 +113,8 @@ impl Making<'_> {
         }
     }
 
-    /// The plan with nothing but what was asked for.
-    fn narrowed(&self, file: PlanFile) -> Result<PlanFile, Failure> {
+    /// Leaves out of a plan what was not asked for.
+    fn narrow(&self, plan: &mut plan::Plan) -> Result<(), Failure> {
         let (project, reads, words) = (self.project, self.reads, self.only);
         let mut only = Vec::with_capacity(words.len());
         for word in words {
@@ -145,9 +167,8 @@ impl Making<'_> {
             }
         });
         }
-        let mut content = file.content;
-        plan::narrow(&mut content, &only, words.to_vec());
-        Ok(plan::seal(content))
+        plan::narrow(plan, &only, words.to_vec());
+        Ok(())
     }
 }
 
@@ -186,11 +207,21 @@ impl Asked<'_> {
         }
     }
 
-    fn made(&self) -> Result<plan::Plan, Failure> {
+    fn made(&self) -> Result<(plan::Plan, plan::Compared), Failure> {
         let making = self.making;
-        let mut made = self.build(&making.project.config).map_err(refusal)?;
+        let config = &making.project.config;
+        let built = match &self.edits {
+            Some(edits) => {
+                let known = Evidence::Known(edits);
+                plan::build_compared(making.input(config), known, true)
+            }
+            None => self
+                .build(config)
+                .map(|built| (built, plan::Compared::default())),
+        };
+        let (mut made, compared) = built.map_err(refusal)?;
         made.inputs.author.clone_from(&making.origin.author);
-        Ok(made)
+        Ok((made, compared))
     }
 
     /// Plans once more from the same reads, as the earlier commit would have.

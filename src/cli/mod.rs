@@ -8,6 +8,7 @@ mod approve;
 mod args;
 mod base;
 mod bounds;
+mod carried;
 mod check;
 mod company;
 mod completions;

@@ -93,8 +93,8 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         as_of,
         only: &verb.only,
     };
-    let file = making
-        .plan(context)
+    let (file, carried) = making
+        .made(context)
         .map_err(|failure| concealed(failure, redact))?;
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
@@ -103,7 +103,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         reads::record(&reads, dir, seal)?;
     }
     if let Some(dir) = &verb.record {
-        applied::record(&project, dir, &file, seal)?;
+        applied::record(&project, dir, &file, carried.as_ref(), seal)?;
     }
     print(context, verb, &file, seal)?;
     Ok(exit(verb, &file))

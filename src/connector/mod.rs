@@ -181,6 +181,14 @@ pub trait DirectoryWriter: Send + Sync {
         attributes: &[String],
     ) -> impl Future<Output = Result<Option<LiveEntry>, ConnectorError>> + Send;
 
+    /// The accounts that carry one of some values of an attribute, wherever in the domain, with that attribute. The directory
+    /// may have to read every account for it, so ask for many values at once.
+    fn carriers(
+        &self,
+        attribute: &str,
+        values: &[String],
+    ) -> impl Future<Output = Result<Vec<LiveEntry>, ConnectorError>> + Send;
+
     /// Whether an object is in the group's `member` now, whatever the group's size.
     fn is_member(
         &self,

@@ -52,7 +52,7 @@ codes! {
         DELETE_UNDATED "delete-undated" "let the reading account see replPropertyMetaData, and read the directory again with this configuration";
         DIRECTORY_UNPROVEN "directory-unproven" "read the directory again; without a whole read nothing is planned";
         DRIFT_ASK "drift-ask" "correct the value in HaloITSM or the rule, write the wanted value back by hand, name a member that is to stay in `keep`, let an exception spare the attribute, or change what drift says of it";
-        DRIFT_UNDETERMINED "drift-undetermined" "plan with --since and the recording of the last plan applied (and --last-apply with the report of its apply), or write the wanted value by hand";
+        DRIFT_UNDETERMINED "drift-undetermined" "plan with --since and the recording of the last plan applied (and --last-apply with the report of its apply); where that does not tell, write the wanted value by hand, correct the value in HaloITSM or the rule, or change what drift says of it";
         DUPLICATE_ADDRESS "duplicate-address" "give the account another address in the rule, or take the address off the other object";
         DUPLICATE_ANCHOR "duplicate-anchor" "give each of these people a value of their own in HaloITSM";
         DUPLICATE_VALUE "duplicate-value" "give each of these people a value of their own in HaloITSM";

@@ -110,8 +110,10 @@ pub(super) fn visit(plan: &mut Plan, each: &mut dyn FnMut(&mut RuleIndex)) {
     for exception in &mut plan.exceptions {
         each(&mut exception.rule);
     }
-    for left in plan.since.iter_mut().flat_map(|since| &mut since.left) {
-        each(&mut left.rule);
+    if let Some(since) = &mut plan.since {
+        for left in since.left.iter_mut().chain(&mut since.open) {
+            each(&mut left.rule);
+        }
     }
     for held in &mut plan.held {
         if let Some(rule) = &mut held.rule {

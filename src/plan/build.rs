@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::approvals;
 use super::assemble::settle_rules;
 use super::draft::Warnings;
-use super::drift::{Edits, Evidence};
+use super::drift::{Compared, Edits, Evidence, LeftThere};
 use super::guards::Guards;
 use super::order;
 use super::planning::Planning;
@@ -142,6 +142,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
         None,
         Evidence::Missing,
         true,
+        None,
     )
 }
 
@@ -152,7 +153,7 @@ pub fn build(input: PlanInput<'_>) -> Result<Plan, PlanError> {
 pub fn build_known(input: PlanInput<'_>, edits: &Edits) -> Result<Plan, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
     let known = Evidence::Known(edits);
-    make(&input, moment, RuleBook::default(), None, known, true)
+    make(&input, moment, RuleBook::default(), None, known, true, None)
 }
 
 /// Makes the plan without asking guards: everything that differs, for comparing and never for applying.
@@ -161,7 +162,25 @@ pub fn build_known(input: PlanInput<'_>, edits: &Edits) -> Result<Plan, PlanErro
 /// As for [`build`].
 pub fn build_unguarded(input: PlanInput<'_>, evidence: Evidence<'_>) -> Result<Plan, PlanError> {
     let moment = moment(input.config, input.as_of, tables(input.config))?;
-    make(&input, moment, RuleBook::default(), None, evidence, false)
+    let book = RuleBook::default();
+    make(&input, moment, book, None, evidence, false, None)
+}
+
+/// As [`build_known`] or, where `guarded` says so not, [`build_unguarded`]; with the accounts that were judged.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_compared(
+    input: PlanInput<'_>,
+    evidence: Evidence<'_>,
+    guarded: bool,
+) -> Result<(Plan, Compared), PlanError> {
+    let moment = moment(input.config, input.as_of, tables(input.config))?;
+    let mut compared = Compared::default();
+    let book = RuleBook::default();
+    let into = Some(&mut compared);
+    let plan = make(&input, moment, book, None, evidence, guarded, into)?;
+    Ok((plan, compared))
 }
 
 /// Makes the plan and tells what became of everybody on the way, and which rules were asked about `watched`. For
@@ -264,7 +283,7 @@ fn trace(
     } else {
         Evidence::Unasked
     };
-    let plan = make(input, moment, book, Some(asked), evidence, guarded)?;
+    let plan = make(input, moment, book, Some(asked), evidence, guarded, None)?;
     trace.rows = rows.rows();
     Ok((plan, trace))
 }
@@ -276,6 +295,7 @@ fn make(
     mut asked: Option<Asked<'_>>,
     evidence: Evidence<'_>,
     guarded: bool,
+    mut compared: Option<&mut Compared>,
 ) -> Result<Plan, PlanError> {
     let config = input.config;
     let not_after = valid_until(config, &moment)?;
@@ -314,7 +334,9 @@ fn make(
                 plan: edits.plan.clone(),
                 as_of: edits.as_of,
                 report: edits.report.clone(),
+                carried: None,
                 left: Vec::new(),
+                open: Vec::new(),
                 otherwise: Vec::new(),
             }),
             Evidence::Unasked | Evidence::Missing => None,
@@ -362,7 +384,7 @@ fn make(
     let several = targets.len() > 1;
     for target in targets {
         let name = target.target().name.clone();
-        let planned = target.run(&proofs, watched, &mut warnings);
+        let planned = target.run(&proofs, watched, &mut warnings, compared.as_deref_mut());
         plan.counts.people += planned.people;
         plan.counts.managed_accounts += planned.managed;
         plan.counts.unchanged += planned.unchanged;
@@ -380,7 +402,11 @@ fn make(
         plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
         if let Some(since) = &mut plan.since {
-            since.left.extend(planned.left);
+            let (open, left) = planned.left.into_iter().partition(|left| left.unclear);
+            let open: Vec<LeftThere> = open;
+            let left: Vec<LeftThere> = left;
+            since.open.extend(open.into_iter().map(|left| left.edit));
+            since.left.extend(left.into_iter().map(|left| left.edit));
         }
         if let Some(asked) = &mut asked {
             let located = planned.touching.into_iter().map(|outcome| {

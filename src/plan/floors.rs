@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::adopted::Adopted;
+use super::excepted::against_exceptions;
 use super::rule_groups::RuleGroups;
 use super::whose::foreign;
 use super::within::Reachable;
@@ -63,7 +64,10 @@ impl Floors {
                 .iter()
                 .map(|attribute| {
                     let brought_back = change.object.guid.is_some_and(|it| self.bare.contains(&it));
+                    let given = floor.is_anchor(&attribute.name) && !attribute.after.is_empty();
                     match floor.written.has(&attribute.name) {
+                        // It gives the account to somebody. Only an undo may; see [`Overreach::given_back`].
+                        true if given && !brought_back => Risk::Irreversible,
                         true => self.attribute(floor, attribute),
                         false if brought_back => Risk::High,
                         // Only an undo may; see [`Overreach::given_back`].
@@ -272,6 +276,8 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
     let bare = bare(plan);
     let foreign = foreign(plan, config, &bare);
     over.found.extend(foreign.found);
+    over.found
+        .extend(against_exceptions(&plan.changes, config, plan.as_of));
     over.given_back.extend(foreign.answered_for);
     let reachable: BTreeMap<&Name, Reachable> = plan
         .targets

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::changes::{Making, change_id, index, object_text};
 use super::draft::{Draft, Warnings};
-use super::drift::MemberLeft;
+use super::drift::{LeftThere, MemberLeft};
 use super::members::{holders, is_primary, keep, kept_in_states, members};
 use super::missing::Strip;
 use super::moves::{self, Leaving, Obstacle, Parts, Postponed};
@@ -22,7 +22,7 @@ use super::overlap::{self, Term};
 use super::strangers;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::{GroupRule, Wishes, held_back, wishes};
-use super::{Action, Cause, Change, EditLeft, Reason, Recovery, Risk};
+use super::{Action, Cause, Change, Reason, Recovery, Risk};
 use crate::config::kinds::{GroupMode, GroupsInState};
 use crate::matching::{Protection, Standing};
 use crate::policy::{held, warning};
@@ -40,7 +40,7 @@ pub(super) struct Memberships {
     /// What is left on a day to come.
     pub(super) postponed: Vec<Postponed>,
     /// What somebody gave or took by hand, and stays.
-    pub(super) edits: Vec<EditLeft>,
+    pub(super) edits: Vec<LeftThere>,
 }
 
 /// Compares memberships with the rules.
@@ -120,7 +120,7 @@ pub(super) fn memberships(
             found
                 .people
                 .extend(draft.map(|draft| (subject.side, subject.person, draft)));
-            found.edits.extend(left.edit);
+            found.edits.push(left.there);
         }
         for at in one.protected {
             *protected.entry(at).or_default() += 1;

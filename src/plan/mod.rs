@@ -24,6 +24,7 @@ mod differences;
 mod draft;
 mod drift;
 mod evaluate;
+mod excepted;
 mod exceptions;
 mod file;
 mod floors;
@@ -82,14 +83,15 @@ pub use approvals::approvals_with;
 pub use artifact::*;
 pub use base::{against, held_against};
 pub use build::{
-    PlanError, PlanInput, build, build_explained, build_known, build_traced, build_unguarded,
-    owner, tables,
+    PlanError, PlanInput, build, build_compared, build_explained, build_known, build_traced,
+    build_unguarded, owner, tables,
 };
 pub use contradictions::{Against, Contradiction, Stamps, past_guards, unasked, unproven};
 pub use differences::differences;
 pub use drift::{
-    Applied, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, Earlier,
-    Edits, Evidence, LastWritten, Owners, OwnersOf, PersonOf, causes, report,
+    Applied, ApplyTold, Carried, Compared, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup,
+    DriftInput, DriftReport, Earlier, Edits, Evidence, LastWritten, Open, Owners, OwnersOf,
+    PersonOf, causes, open, report, restored,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use floors::{Floors, Overreach, overreach};

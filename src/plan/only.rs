@@ -112,9 +112,9 @@ pub fn narrow(plan: &mut Plan, only: &[Only], words: Vec<String>) {
     let mut stays = held_stays.into_iter();
     plan.held.retain(|_| stays.next().unwrap_or(true));
     if let Some(since) = &mut plan.since {
-        since
-            .left
-            .retain(|left| is(&left.person.source, &left.person.key) || below(&left.object.dn));
+        for left in [&mut since.left, &mut since.open] {
+            left.retain(|left| is(&left.person.source, &left.person.key) || below(&left.object.dn));
+        }
         let kept: HashSet<&ChangeId> = plan.changes.iter().map(|change| &change.id).collect();
         since.otherwise.retain(|one| kept.contains(&one.change));
     }

@@ -14,7 +14,7 @@ use super::changes::Making;
 use super::coverage;
 use super::deletion::Prepared;
 use super::draft::{Draft, Warnings};
-use super::drift::Evidence;
+use super::drift::{Compared, Evidence, LeftThere};
 use super::evaluate::{After, Outcome, Unresolved, evaluate};
 use super::exceptions;
 use super::groups::memberships;
@@ -27,7 +27,7 @@ use super::order;
 use super::places::Places;
 use super::target::{HeldPerson, NOBODY, Target};
 use super::wishes::GroupRule;
-use super::{CalendarEntry, Change, EditLeft, GuardOutcome, Held, PlannedException, WaiverInPlan};
+use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverInPlan};
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
@@ -46,7 +46,7 @@ pub(super) struct Planned {
     pub(super) waivers: Vec<WaiverInPlan>,
     pub(super) exceptions: Vec<PlannedException>,
     /// Edits in the directory that stay.
-    pub(super) left: Vec<EditLeft>,
+    pub(super) left: Vec<LeftThere>,
     /// Limits that count the watched person's changes.
     pub(super) touching: Vec<GuardOutcome>,
     pub(super) people: u64,
@@ -136,6 +136,7 @@ impl<'a> Planning<'a> {
         proofs: &BTreeMap<Name, Proof>,
         watched: Option<&PersonKey>,
         warnings: &mut Warnings,
+        compared: Option<&mut Compared>,
     ) -> Planned {
         for side in &mut self.target.sides {
             side.proven = proofs.get(side.source).is_some_and(Proof::is_proven);
@@ -233,6 +234,9 @@ impl<'a> Planning<'a> {
             Some(guards) => guards::judge(target, guards, changes, watched, None, warnings),
             None => guards::unjudged(changes),
         };
+        if let Some(compared) = compared {
+            note_compared(target, &outcomes, compared);
+        }
         let mut edits = edits_left(target, &outcomes);
         edits.extend(memberships.edits);
         let mut held = held(target, people, objects);
@@ -530,7 +534,7 @@ fn collect_notes(
 }
 
 /// Edits that stay, of everybody nothing else is held of.
-fn edits_left(target: &Target<'_>, outcomes: &[Option<Box<Outcome<'_>>>]) -> Vec<EditLeft> {
+fn edits_left(target: &Target<'_>, outcomes: &[Option<Box<Outcome<'_>>>]) -> Vec<LeftThere> {
     let each = target.subjects.iter().zip(outcomes);
     each.filter_map(|(subject, outcome)| Some((subject, outcome.as_ref()?)))
         .flat_map(|(subject, outcome)| {
@@ -538,6 +542,31 @@ fn edits_left(target: &Target<'_>, outcomes: &[Option<Box<Outcome<'_>>>]) -> Vec
             left.filter_map(|left| left.told(target, subject))
         })
         .collect()
+}
+
+/// Notes the accounts that were compared with what is wanted of them, and whose they are.
+fn note_compared(
+    target: &Target<'_>,
+    outcomes: &[Option<Box<Outcome<'_>>>],
+    compared: &mut Compared,
+) {
+    for (subject, outcome) in target.subjects.iter().zip(outcomes) {
+        let side = target.side(subject);
+        let Found::Account(object) = subject.found else {
+            continue;
+        };
+        if outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.whole.is_some())
+            || target.is_left_alone(subject)
+            || side.exceptions.exempts(subject.person)
+            || target.standing[object as usize] != Standing::Managed
+        {
+            continue;
+        }
+        let who = (side.source.clone(), side.person(subject.person).key.clone());
+        compared.add(target.name, target.index.entry(object).guid, who);
+    }
 }
 
 /// Subjects with anything held.

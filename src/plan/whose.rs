@@ -470,11 +470,23 @@ impl<'p> Judge<'p, '_> {
                         .map(|value| (name.to_owned(), (*value).to_owned())),
                 ),
                 ([], _) if change.object.guid.is_some_and(|guid| self.replaced.get(&guid) == Some(&person)) => {}
-                _ if self.undoes() => given.extend(
-                    after
-                        .iter()
-                        .map(|value| (name.to_owned(), (*value).to_owned())),
-                ),
+                _ if self.undoes() => {
+                    // Whoever gives an account an anchor gives the account to somebody; nothing in a plan proves that it
+                    // was theirs. What comes back bare had its anchor taken by the directory.
+                    let bare = change.object.guid.is_some_and(|guid| self.bare.contains(&guid));
+                    if !after.is_empty() && !bare {
+                        told_of.push(format!(
+                            "gives {} back {name} {}, by which it is the account of whoever has that",
+                            change.object.dn,
+                            after.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
+                        ));
+                    }
+                    given.extend(
+                        after
+                            .iter()
+                            .map(|value| (name.to_owned(), (*value).to_owned())),
+                    );
+                }
                 _ => told_of.push(format!(
                     "writes {name} of {}, which only an adoption does, and the release of an account that a new one takes the place of",
                     change.object.dn

@@ -9,11 +9,18 @@ use super::label::{Label, domain_name, short_digest};
 use super::plan::cut;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::config::kinds::DriftPolicy;
-use crate::model::{Location, Verdict};
+use crate::model::{Location, Name, Verdict};
 use crate::plan::{Difference, DriftGroup, DriftReport, Held, PersonRef, PlanValue};
 
 /// How many people of one rule are named.
 const NAMES: usize = 5;
+
+/// Whether people and differences are told with where they are from and where they are.
+#[derive(Clone, Copy)]
+struct Several {
+    sources: bool,
+    targets: bool,
+}
 
 /// The whole report. With `full`, everything stands by itself.
 pub(super) fn report(told: &DriftReport, full: bool) -> Report {
@@ -35,7 +42,10 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         };
         told.differences.iter().filter(is).collect()
     };
-    let several = told.inputs.people.len() > 1;
+    let several = Several {
+        sources: told.inputs.people.len() > 1,
+        targets: told.targets.len() > 1,
+    };
     let each =
         |all: &[&Difference]| -> Vec<Item> { all.iter().map(|one| item(one, several)).collect() };
     let edited = of(DriftGroup::Edited, false);
@@ -45,7 +55,10 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         each(&edited),
         number(edited.len()),
     );
-    let undetermined = of(DriftGroup::Undetermined, false);
+    let undetermined = told.differences.iter();
+    let undetermined: Vec<&Difference> = undetermined
+        .filter(|one| one.group == DriftGroup::Undetermined)
+        .collect();
     section(
         "Undetermined: edited, or never written",
         false,
@@ -55,6 +68,13 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
             summed(&undetermined, several)
         },
         number(undetermined.len()),
+    );
+    let not_applied = of(DriftGroup::NotApplied, false);
+    section(
+        "Planned by the last plan, and not applied",
+        false,
+        each(&not_applied),
+        number(not_applied.len()),
     );
     let accepted = of(DriftGroup::Edited, true);
     section(
@@ -123,6 +143,10 @@ fn verdict(told: &DriftReport) -> Vec<Line> {
         (counts.ask, "to be settled"),
         (counts.undetermined, "undetermined"),
         (counts.accept, "accepted"),
+        (
+            counts.not_applied,
+            "planned by the last plan and not applied",
+        ),
         (counts.source, "from the source since the last apply"),
         (counts.configuration, "from configuration not applied yet"),
     ] {
@@ -189,15 +213,17 @@ fn footer(told: &DriftReport) -> Vec<Line> {
 }
 
 /// One difference by itself.
-fn item(one: &Difference, several: bool) -> Item {
+fn item(one: &Difference, several: Several) -> Item {
     let sign = match (one.found.is_empty(), one.wanted.is_empty()) {
         (true, false) => Sign::Loss,
         (false, true) => Sign::Gain,
         _ => Sign::Change,
     };
-    let mut line = Line::new(0, sign)
-        .name(Label::person(&one.person, several))
-        .own("  ");
+    let mut line = Line::new(0, sign).name(Label::person(&one.person, several.sources));
+    if several.targets {
+        line = line.own(" in ").code(one.target.to_string());
+    }
+    line = line.own("  ");
     line = match one.what.as_str() {
         "member" => {
             let group = one.object.dn.rdn().value;
@@ -228,9 +254,25 @@ fn item(one: &Difference, several: bool) -> Item {
             line = line.own(" on ").code(controller.clone());
         }
     }
+    if let Some(apply) = &one.apply {
+        line = match apply.outcome.as_str() {
+            "unknown" => line.own(" · the last plan was to change it"),
+            "conflict" => line.own(" · somebody else had changed it"),
+            "failed" => line.own(" · the apply failed"),
+            "skipped" => line.own(" · what it depends on was not achieved"),
+            "notReached" => line.own(" · the apply did not reach it"),
+            "leftOut" => line.own(" · the apply left it out"),
+            _ => line.own(" · the apply did not do it"),
+        };
+        if let Some(message) = &apply.message {
+            line = line.own(": ").sentence(message.clone());
+        }
+    }
+    let unclear = one.group == DriftGroup::Undetermined;
     line = line.own(match one.policy {
         Some(DriftPolicy::Revert) => " · the next plan writes it back",
         Some(DriftPolicy::Ask) => " · held until somebody settles it",
+        Some(DriftPolicy::Accept) if unclear => " · held until a plan can tell",
         Some(DriftPolicy::Accept) => " · stays until what is wanted changes",
         None if one.proposed => " · not approved yet",
         None => "",
@@ -260,30 +302,35 @@ fn values(mut line: Line, values: &[PlanValue]) -> Line {
 }
 
 /// Differences of one rule together: the next plan shows each.
-fn summed(all: &[&Difference], several: bool) -> Vec<Item> {
-    let mut by_rule: BTreeMap<(&Location, &str, bool), Vec<&PersonRef>> = BTreeMap::new();
+fn summed(all: &[&Difference], several: Several) -> Vec<Item> {
+    type Alike<'d> = (&'d Location, &'d str, bool, Option<&'d Name>);
+    let mut by_rule: BTreeMap<Alike<'_>, Vec<&PersonRef>> = BTreeMap::new();
     for one in all {
+        let target = several.targets.then_some(&one.target);
         by_rule
-            .entry((&one.rule, &one.what, one.proposed))
+            .entry((&one.rule, &one.what, one.proposed, target))
             .or_default()
             .push(&one.person);
     }
     by_rule
         .into_iter()
-        .map(|((rule, what, proposed), people)| {
+        .map(|((rule, what, proposed, target), people)| {
             let mut line = Line::new(0, Sign::Change)
                 .strong(count(number(people.len()), "difference", "differences"))
                 .own(" of ")
-                .code(what.to_owned())
-                .own(if proposed {
-                    ", not approved yet: "
-                } else {
-                    ": "
-                });
+                .code(what.to_owned());
+            if let Some(target) = target {
+                line = line.own(" in ").code(target.to_string());
+            }
+            line = line.own(if proposed {
+                ", not approved yet: "
+            } else {
+                ": "
+            });
             for (at, person) in people.iter().take(NAMES).enumerate() {
                 line = line
                     .own(if at > 0 { ", " } else { "" })
-                    .name(Label::person(person, several));
+                    .name(Label::person(person, several.sources));
             }
             if people.len() > NAMES {
                 line = line.own(format!(
@@ -298,13 +345,16 @@ fn summed(all: &[&Difference], several: bool) -> Vec<Item> {
         .collect()
 }
 
-fn held_item(held: &Held, several: bool) -> Item {
+fn held_item(held: &Held, several: Several) -> Item {
     let mut line = Line::new(0, Sign::Alarm);
     line = match (&held.person, held.accounts.first()) {
-        (Some(person), _) => line.name(Label::person(person, several)),
+        (Some(person), _) => line.name(Label::person(person, several.sources)),
         (None, Some(account)) => line.code(account.dn.to_string()),
         (None, None) => line.own("everybody"),
     };
+    if let Some(target) = &held.target {
+        line = line.own(" in ").code(target.to_string());
+    }
     line = line.own("  ").sentence(held.reason.clone());
     let help = Line::new(1, Sign::None)
         .own("→ ")

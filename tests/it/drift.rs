@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use halosync::model::Name;
+use halosync::plan::{DriftGroup, DriftReport};
+use halosync::render::{TextOptions, drift_text};
 use serde_json::{Value, json};
 
 use crate::explain::recorded;
@@ -88,7 +91,45 @@ async fn what_was_planned_and_not_reported_is_undetermined() {
     std::fs::write(folder.path().join("report.json"), report.to_string()).unwrap();
     let told = [&DRIFT[..], &["--last-apply", "report.json"]].concat();
     let none = run(folder.path(), &told).await.expect(0);
-    assert!(none.stdout.contains("No drift"), "{}", none.stdout);
+    none.assert_tells(&[
+        "No drift · 6 planned by the last plan and not applied",
+        "Planned by the last plan, and not applied (6)",
+        "New Person (4)  has no account · the apply did not do it",
+    ]);
+    let json = run(folder.path(), &[&told[..], &["--format", "json"]].concat()).await;
+    let json = json.expect(0).stdout;
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["counts"]["notApplied"], 6);
+    assert_eq!(report["counts"]["source"], 0);
+    let mut differences = report["differences"].as_array().unwrap().iter();
+    assert!(differences.all(|one| one["group"] == "notApplied"
+        && one["apply"]["outcome"] == "notDone"
+        && one["target"] == "corp"));
+    // With two directories each difference says which it is in.
+    let mut two: DriftReport = serde_json::from_str(&json).unwrap();
+    let (name, identity) = two.targets.first_key_value().unwrap();
+    assert_eq!(name.as_str(), "corp");
+    let identity = identity.clone();
+    two.targets.insert(Name::new("lab"), identity);
+    for full in [false, true] {
+        let options = TextOptions {
+            full,
+            ..TextOptions::default()
+        };
+        let text = drift_text(&two, &options);
+        assert!(
+            text.contains("New Person (4) in corp  has no account"),
+            "{text}"
+        );
+        for one in &mut two.differences {
+            one.group = DriftGroup::Source;
+        }
+    }
+    let text = drift_text(&two, &TextOptions::default());
+    assert!(
+        text.contains("1 difference of account in corp: New Person (4)"),
+        "{text}"
+    );
 }
 
 /// A recording is used whole or not at all.

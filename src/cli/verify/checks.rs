@@ -279,7 +279,8 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
     let inputs = &file.content.inputs;
     let people = inputs.people.values().map(|read| read.read_at);
     let directories = inputs.directories.values().map(|read| read.read_at);
-    if let Some(read) = people.chain(directories).max()
+    let read = people.chain(directories).max();
+    if let Some(read) = read
         && as_of + SKEW < read
     {
         // Waivers and exceptions that have expired would hold once more, and "since" would be told wrong.
@@ -295,6 +296,16 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
         return Err(Refusal::new(
             expired.to_string(),
             "people and accounts may have changed since it was made",
+        ));
+    }
+    // Whatever moment it is made for, it knows the world as it was read.
+    let valid_for = not_after.duration_since(as_of);
+    if let Some(read) = read.filter(|read| now > *read + valid_for + SKEW) {
+        return Err(Refusal::new(
+            format!(
+                "what the plan is made from was read {read}, longer ago than a plan is valid for ({valid_for:#})"
+            ),
+            "plan from a new read, without --from: people and accounts may have changed since",
         ));
     }
     Ok(format!("made {as_of}, to be applied until {not_after}"))

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
 
 use ldap3::controls::RawControl;
-use ldap3::{Ldap, LdapError, LdapResult, Mod, ldap_escape};
+use ldap3::{Ldap, LdapError, LdapResult, Mod, Scope, ldap_escape};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ use super::errors::{code, refused};
 use super::lease::{Lease, Permits, lock};
 use super::read::guid_dn;
 use super::values::{ranged, to_bytes, to_text};
-use super::wire::{PERMISSIVE_MODIFY, RawEntry, Session, exchange, shown};
+use super::wire::{PERMISSIVE_MODIFY, RawEntry, Search, Session, exchange, shown};
 use super::{Settings, deletion, schema};
 use crate::connector::{ConnectorError, DirectoryWriter, Examined, LiveEntry, Modification};
 use crate::model::{DirectoryIdentity, Dn, Guid, Rdn, Syntax, default_schema};
@@ -44,6 +44,9 @@ impl fmt::Debug for LdapWriter {
             .finish_non_exhaustive()
     }
 }
+
+/// Values asked for in one search. More make filters that servers evaluate slowly, fewer make more searches over everybody.
+const SEARCHED_AT_ONCE: usize = 200;
 
 impl LdapWriter {
     /// Finds the domain controller and binds. At most `connections` are open at a time; the others are opened when
@@ -301,6 +304,49 @@ impl DirectoryWriter for LdapWriter {
         self.live(&lease.session, dn.as_str(), attributes).await
     }
 
+    async fn carriers(
+        &self,
+        attribute: &str,
+        values: &[String],
+    ) -> Result<Vec<LiveEntry>, ConnectorError> {
+        let lease = self.lease().await?;
+        let what = format!("looking for who carries {attribute}");
+        let syntaxes = self
+            .syntaxes(&lease.session, std::iter::once(attribute))
+            .await?;
+        let asked = [attribute.to_owned(), "objectGUID".to_owned()];
+        let mut found = Vec::new();
+        for some in values.chunks(SEARCHED_AT_ONCE) {
+            let wire = self.wire_values(&syntaxes, &what, attribute, some)?;
+            let mut alternatives: Vec<String> = wire
+                .iter()
+                .map(|value| format!("({attribute}={})", filter_value(value)))
+                .collect();
+            alternatives.sort_unstable();
+            let alternatives = alternatives.concat();
+            let filter = format!("(&(objectCategory=person)(objectClass=user)(|{alternatives}))");
+            let search = Search {
+                base: self.server.identity.naming_context.as_str(),
+                scope: Scope::Subtree,
+                filter: &filter,
+                attributes: &asked,
+                show_deleted: false,
+                access_lists: false,
+            };
+            let mut raw = Vec::new();
+            let page_size = self.server.settings().page_size;
+            lease
+                .session
+                .all(&search, page_size, |entry| raw.push(entry))
+                .await?;
+            for entry in raw {
+                let dn = entry.dn.clone();
+                found.push(self.entry(&dn, entry, &syntaxes)?);
+            }
+        }
+        Ok(found)
+    }
+
     async fn is_member(&self, group: Guid, member: Guid) -> Result<bool, ConnectorError> {
         let lease = self.lease().await?;
         self.holds(&lease.session, group, member).await
@@ -551,6 +597,14 @@ impl LdapWriter {
                 })
             })
             .collect()
+    }
+}
+
+/// A value as it stands in a filter (RFC 4515 section 3): bytes that are no text are escaped one by one.
+fn filter_value(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) => ldap_escape(text).into_owned(),
+        Err(_) => value.iter().map(|byte| format!("\\{byte:02x}")).collect(),
     }
 }
 

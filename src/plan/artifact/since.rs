@@ -20,9 +20,16 @@ pub struct SinceApplied {
     /// SHA-256 of the report of its apply, when one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// SHA-256 of what the recording of this plan carries on of accounts that this plan does not judge, or not wholly: what
+    /// was wanted of them when that was last known. Absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<String>,
     /// Edits in the directory that nothing is done about: accepted ones, and those held until somebody settles them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<EditLeft>,
+    /// Differences that are held because nothing tells whether somebody edited the directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<EditLeft>,
     /// Attributes that another cause brought about than the rest of their change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub otherwise: Vec<OtherCause>,

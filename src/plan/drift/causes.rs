@@ -72,7 +72,8 @@ fn of<'r>(
                 attributes.any(|one| one.name == attribute.name && one.after == attribute.after)
             });
             let finding = place(attribute.rule).map_or(Finding::Unknown, |rule| {
-                edits.attribute(&change.target, guid, &attribute.name, person, rule)
+                let found = (attribute.name.as_str(), attribute.before.as_slice());
+                edits.attribute(&change.target, guid, found, person, rule)
             });
             causes.push((cause(known, &finding), &attribute.name));
         }
@@ -89,9 +90,8 @@ fn of<'r>(
         return (of_all, others.collect());
     }
     let known = earlier.map(|earlier| earlier.is_some_and(|one| same(&one.action, &change.action)));
-    let finding = place(change.because.rule).map_or(Finding::Unknown, |rule| {
-        edits.step(&change.id, (person.0, person.1), rule)
-    });
+    let finding = place(change.because.rule)
+        .map_or(Finding::Unknown, |rule| edits.change(change, person, rule));
     // What is said of a change of this kind without evidence does not count beside evidence that says nothing.
     (Some(cause(known, &finding)), Vec::new())
 }
@@ -100,8 +100,8 @@ fn cause(known: Option<bool>, finding: &Finding<'_>) -> Cause {
     match (known, finding) {
         (Some(false), _) => Cause::Config,
         (_, Finding::Edited(_)) => Cause::Drift,
-        (_, Finding::Unknown) | (None, Finding::Untouched) => Cause::Undetermined,
-        (Some(true), Finding::Untouched) => Cause::Source,
+        (_, Finding::Unknown) | (None, Finding::Untouched | Finding::Open) => Cause::Undetermined,
+        (Some(true), Finding::Untouched | Finding::Open) => Cause::Source,
     }
 }
 

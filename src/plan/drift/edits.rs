@@ -1,7 +1,8 @@
 //! Edits, by the account and attribute or by the change that would take them back.
 //!
 //! Knows two plans: the one that was applied, and the one that the same people and configuration give for the directory
-//! as it is now. Must not know how either was made. Linear in the changes of both.
+//! as it is now; and what is carried on of accounts the first did not judge. Must not know how either was made. Keeps that
+//! nothing is called untouched by anybody but what was judged. Linear in the changes of both.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +10,27 @@ use hashbrown::{HashMap, HashSet};
 
 use super::super::lost::of_matching;
 use super::super::{Action, Change, ChangeId, Held, Plan, PlanFile, PlanValue, RuleIndex};
+use super::carried::{Carried, Carry, Compared, Told, account_of, is_of_drift};
 use super::owners::{Owners, PersonOf};
+use super::report::{Part, parts};
 use super::waiting::Waiting;
-use crate::model::{Guid, Location, Name, PeopleSnapshot, PersonKey, Verdict};
-use crate::policy::held;
+use crate::model::{DirectorySnapshot, Guid, Location, Name, PeopleSnapshot, PersonKey, Verdict};
 
 /// The last plan that was applied, and what is known of its apply.
 #[derive(Debug, Clone, Copy)]
 pub struct Applied<'a> {
     /// The plan.
     pub plan: &'a PlanFile,
-    /// Its changes that were achieved, when a report says so, and the report's digest.
-    pub report: Option<(&'a HashSet<ChangeId>, &'a str)>,
+    /// Of its changes, whether they were achieved, where a report or journal says so, and that one's digest.
+    pub report: Option<(&'a BTreeMap<ChangeId, bool>, &'a str)>,
     /// The people it was made from.
     pub people: &'a BTreeMap<Name, PeopleSnapshot>,
     /// What it would have been, had nothing been asked about edits; where it held what nobody could tell.
     pub unasked: Option<&'a Plan>,
+    /// What its recording carries on of accounts that its people and configuration do not tell of.
+    pub carried: &'a [Carried],
+    /// The directories as they are now.
+    pub directories: &'a BTreeMap<Name, DirectorySnapshot>,
 }
 
 /// What is known of edits since a plan was applied.
@@ -37,8 +43,16 @@ pub struct Edits {
     attributes: HashMap<(Name, Guid), Vec<(String, Edit)>>,
     /// Everything but attributes, by the change that would take it back.
     steps: HashMap<ChangeId, Edit>,
-    /// Those of whom not everything was judged.
-    doubts: HashMap<(Name, PersonKey), Doubt>,
+    /// Each account's differences: what, the group where it is a membership, and what became of them.
+    pub(super) differences: HashMap<(Name, Guid), Vec<Judged>>,
+    /// Those of whom not everything was judged then.
+    doubts: HashMap<PersonOf, Doubt>,
+    /// Those of whom not everything is judged of the directory as it is now.
+    doubts_now: HashMap<PersonOf, Doubt>,
+    /// The accounts that were judged of the directory as it is now.
+    pub(super) compared: Compared,
+    /// What is known of others.
+    pub(super) carry: Carry,
     /// Whose accounts the last plan left something on as somebody had made it.
     left: HashMap<(Name, Guid), PersonOf>,
     /// Sources whose people then are not known to be all.
@@ -51,6 +65,9 @@ pub struct Edits {
     /// Whose account was whose then.
     pub(in crate::plan) owners: Owners,
 }
+
+/// A difference of an account, the group where it is a membership, and what became of it.
+pub(super) type Judged = (Part, Option<Guid>, Planned);
 
 /// One difference between what was wanted then and what is there now.
 #[derive(Debug, Clone)]
@@ -68,8 +85,10 @@ pub(in crate::plan) enum Planned {
     Edited,
     /// It was planned, the same stands there as then, and nobody says whether it was done.
     Unclear,
-    /// It was planned and not done, or waited for somebody to be able to tell, and the same stands there as then.
+    /// It was planned and not done, and the same stands there as then.
     NotDone,
+    /// It waited for somebody to be able to tell, and the same stands there as then.
+    Waited,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -84,14 +103,18 @@ pub(in crate::plan) enum Finding<'e> {
     Edited(&'e Edit),
     /// Nobody did: what stands there is what was wanted then, or was never written.
     Untouched,
+    /// Nothing says that somebody did, and nothing that nobody did: it was not judged when the last plan was made, or
+    /// waited then for somebody to be able to tell. Who wants to be asked is.
+    Open,
     /// The evidence does not tell.
     Unknown,
 }
 
 impl Edits {
     /// Compares what was wanted when a plan was applied with the directory as it is now. `now` is the plan that the same
-    /// people and configuration give for it, with nothing held by guards and edits not asked about.
-    pub fn new(applied: &Applied<'_>, now: &Plan) -> Self {
+    /// people and configuration give for it, with nothing held by guards and edits not asked about; `compared` are the
+    /// accounts it judged.
+    pub fn new(applied: &Applied<'_>, now: &Plan, compared: Compared) -> Self {
         let then = &applied.plan.content;
         let mut edits = Self {
             plan: applied.plan.digest.clone(),
@@ -99,7 +122,16 @@ impl Edits {
             report: applied.report.map(|(_, digest)| digest.to_owned()),
             attributes: HashMap::new(),
             steps: HashMap::new(),
+            differences: HashMap::new(),
             doubts: HashMap::new(),
+            doubts_now: HashMap::new(),
+            compared,
+            carry: Carry::new(
+                applied.carried,
+                then,
+                |id| applied.report.and_then(|(done, _)| done.get(id).copied()),
+                applied.directories,
+            ),
             left: HashMap::new(),
             unproven: HashSet::new(),
             known: HashSet::new(),
@@ -131,11 +163,25 @@ impl Edits {
                 edits.left.insert(key, who.clone());
             }
         }
-        edits.doubt(now, |_| true);
+        // What was asked about then is still: its account had not been anybody else's.
+        let asked = then.held.iter().filter(|held| is_of_drift(&held.code));
+        for held in asked {
+            let Some(person) = &held.person else { continue };
+            let who = (person.source.clone(), person.key.clone());
+            let accounts = held.accounts.iter().filter_map(|account| account.guid);
+            // An entry names its target where there are several, and no two have an account of one identity.
+            for (target, account) in accounts.flat_map(|guid| {
+                let targets = then.targets.keys();
+                let is = |target: &&Name| held.target.as_ref().is_none_or(|of| of == *target);
+                let targets = targets.filter(is);
+                targets.map(move |target| (target.clone(), guid))
+            }) {
+                edits.left.entry((target, account)).or_insert(who.clone());
+            }
+        }
+        doubt(&mut edits.doubts_now, now, |_| true);
         // An edit that was held then is one still.
-        edits.doubt(then, |held| {
-            held.code != held::DRIFT_ASK.code && held.code != held::DRIFT_UNDETERMINED.code
-        });
+        doubt(&mut edits.doubts, then, |held| !is_of_drift(&held.code));
         // Where two anchors were exchanged, neither account is as it was wanted for whoever it seems to be now.
         let changed = now.changes.iter().map(|change| &change.person);
         // An account that values other than the anchor proposed may be the one they had, or not.
@@ -149,6 +195,13 @@ impl Edits {
             .map(|person| (person.source.clone(), person.key.clone()))
             .filter(|who| edits.known.contains(who))
             .collect();
+        edits.compare(applied, now.changes.iter());
+        edits
+    }
+
+    /// Judges differences: changes that the same people and configuration would make now.
+    fn compare<'p>(&mut self, applied: &Applied<'_>, changes: impl Iterator<Item = &'p Change>) {
+        let then = &applied.plan.content;
         let before: HashMap<&ChangeId, &Change> = then
             .changes
             .iter()
@@ -158,19 +211,22 @@ impl Edits {
         let waiting = applied
             .unasked
             .map(|unasked| Waiting::new(&applied.plan.content, unasked));
-        for change in &now.changes {
+        for change in changes {
             let planned = before.get(&change.id).copied();
-            let done = applied.report.map(|(done, _)| done.contains(&change.id));
+            let done = applied
+                .report
+                .and_then(|(done, _)| done.get(&change.id).copied());
             let judge = |same: bool| match (same, done) {
                 (false, _) if narrowed && planned.is_none() => Planned::Unclear,
                 (false, _) | (true, Some(true)) => Planned::Edited,
                 (true, None) => Planned::Unclear,
                 (true, Some(false)) => Planned::NotDone,
             };
+            let mut judged: Vec<Planned> = Vec::new();
             match (&change.action, change.object.guid) {
                 (Action::Modify { attributes }, Some(guid)) => {
                     let earlier = planned.map(|planned| &planned.action);
-                    let found = edits
+                    let found = self
                         .attributes
                         .entry((change.target.clone(), guid))
                         .or_default();
@@ -187,10 +243,11 @@ impl Edits {
                         let edit = Edit {
                             wanted: attribute.after.clone(),
                             planned: match waited && !same {
-                                true => Planned::NotDone,
+                                true => Planned::Waited,
                                 false => judge(same),
                             },
                         };
+                        judged.push(edit.planned);
                         found.push((attribute.name.to_ascii_lowercase(), edit));
                     }
                 }
@@ -200,15 +257,63 @@ impl Edits {
                     let edit = Edit {
                         wanted: wanted(action),
                         planned: match waited && !same {
-                            true => Planned::NotDone,
+                            true => Planned::Waited,
                             false => judge(same),
                         },
                     };
-                    edits.steps.insert(change.id.clone(), edit);
+                    judged.push(edit.planned);
+                    self.steps.insert(change.id.clone(), edit);
                 }
             }
+            if let Some(account) = account_of(change) {
+                let key = (change.target.clone(), account);
+                let differences = self.differences.entry(key).or_default();
+                let each = parts(change).into_iter().zip(judged);
+                differences.extend(each.map(|(part, planned)| (part, change.object.guid, planned)));
+            }
         }
-        edits
+    }
+
+    /// Judges accounts that were somebody's and do not carry their anchor any more, as if they did: `now` and `compared`
+    /// are of a directory in which they do.
+    pub fn restore(
+        &mut self,
+        applied: &Applied<'_>,
+        now: &Plan,
+        compared: &Compared,
+        accounts: &HashSet<(Name, Guid)>,
+    ) {
+        for key in accounts {
+            self.attributes.remove(key);
+            self.differences.remove(key);
+        }
+        self.compared.take(compared, accounts);
+        let theirs: HashSet<&PersonOf> = accounts
+            .iter()
+            .filter_map(|(target, account)| compared.whose(target, *account))
+            .collect();
+        self.doubts_now.retain(|who, _| !theirs.contains(who));
+        let mut doubts = HashMap::new();
+        doubt(&mut doubts, now, |_| true);
+        doubts.retain(|who, _| theirs.contains(who));
+        self.doubts_now.extend(doubts);
+        let of = |change: &&Change| {
+            account_of(change)
+                .is_some_and(|account| accounts.contains(&(change.target.clone(), account)))
+        };
+        self.compare(applied, now.changes.iter().filter(of));
+    }
+
+    /// The accounts that were somebody's and are not judged as theirs now.
+    pub fn astray(&self) -> HashMap<(Name, Guid), PersonOf> {
+        let owners = self.owners.known();
+        owners
+            .filter(|(target, account, who)| {
+                self.compared.whose(target, *account) != Some(*who)
+                    && !self.carry.is_of(target, *account, who)
+            })
+            .map(|(target, account, who)| ((target.clone(), account), who.clone()))
+            .collect()
     }
 
     /// Those who were known then and whose account may be another one now.
@@ -219,24 +324,8 @@ impl Edits {
     /// Says whose account was whose.
     pub fn know(&mut self, owners: Owners) {
         self.owners = owners;
-    }
-
-    /// Notes of whom not everything was judged.
-    fn doubt(&mut self, plan: &Plan, counts: impl Fn(&Held) -> bool) {
-        let rule = |index: RuleIndex| {
-            let rule = plan.rules.get(usize::try_from(index.0).ok()?)?;
-            Some(rule.location.clone())
-        };
-        for held in plan.held.iter().filter(|held| counts(held)) {
-            let Some(person) = &held.person else { continue };
-            let doubt = self
-                .doubts
-                .entry((person.source.clone(), person.key.clone()))
-                .or_default();
-            match held.rule.and_then(rule) {
-                Some(rule) if held.partial && held.guard.is_none() => doubt.rules.push(rule),
-                _ => doubt.whole = true,
-            }
+        for (target, account, who) in self.carry.accounts() {
+            self.owners.carried(target, account, who);
         }
     }
 
@@ -245,32 +334,98 @@ impl Edits {
         &self,
         target: &Name,
         account: Guid,
-        attribute: &str,
+        (attribute, found): (&str, &[PlanValue]),
         person: (&Name, &PersonKey),
         rule: &Location,
     ) -> Finding<'_> {
-        let found = self.attributes.get(&(target.clone(), account));
-        let edit = found.and_then(|all| {
+        let all = self.attributes.get(&(target.clone(), account));
+        let edit = all.and_then(|all| {
             all.iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case(attribute))
         });
-        self.judged(edit.map(|(_, edit)| edit), person, rule)
+        let told = self.carry.of(target, account, person, attribute, found);
+        let about = (target, Some(account));
+        self.judged(told, edit.map(|(_, edit)| edit), about, person, rule)
     }
 
-    /// What is known of a difference that a change other than of attributes would take back.
+    /// What is known of a difference that a change other than of attributes would take back. `found` is what stands there,
+    /// by the word for it.
     pub(in crate::plan) fn step(
         &self,
+        (target, account): (&Name, Option<Guid>),
         id: &ChangeId,
+        (what, found): (&str, &[PlanValue]),
         person: (&Name, &PersonKey),
         rule: &Location,
     ) -> Finding<'_> {
-        self.judged(self.steps.get(id), person, rule)
+        let told = match account {
+            Some(account) => self.carry.of(target, account, person, what, found),
+            None => Told::Nothing,
+        };
+        self.judged(told, self.steps.get(id), (target, account), person, rule)
+    }
+
+    /// The same of the change itself.
+    pub(in crate::plan) fn change(
+        &self,
+        change: &Change,
+        person: (&Name, &PersonKey),
+        rule: &Location,
+    ) -> Finding<'_> {
+        let target = &change.target;
+        let account = account_of(change);
+        let told = match (&change.action, account, change.object.guid) {
+            (Action::AddMember { .. }, Some(account), Some(group)) => {
+                self.carry.of_member(target, account, person, group, true)
+            }
+            (Action::RemoveMember { .. }, Some(account), Some(group)) => {
+                self.carry.of_member(target, account, person, group, false)
+            }
+            (
+                Action::Enable { .. }
+                | Action::Disable {}
+                | Action::Rename { .. }
+                | Action::Move { .. },
+                Some(account),
+                _,
+            ) => match parts(change).first() {
+                Some(part) => {
+                    let carry = &self.carry;
+                    carry.of(target, account, person, &part.what, &part.found)
+                }
+                None => Told::Nothing,
+            },
+            _ => Told::Nothing,
+        };
+        let edit = self.steps.get(&change.id);
+        self.judged(told, edit, (target, account), person, rule)
+    }
+
+    /// What became of a difference that the last plan was to take back in the same way; nothing where it was not.
+    pub(super) fn planned(&self, change: &Change, part: &Part) -> Option<Planned> {
+        let edit = match (&change.action, change.object.guid) {
+            (Action::Modify { .. }, Some(guid)) => {
+                let all = self.attributes.get(&(change.target.clone(), guid))?;
+                let mut all = all.iter();
+                let (_, edit) = all.find(|(name, edit)| {
+                    name.eq_ignore_ascii_case(&part.what) && edit.wanted == part.wanted
+                })?;
+                edit
+            }
+            _ => self.steps.get(&change.id)?,
+        };
+        Some(edit.planned).filter(|planned| *planned != Planned::Edited)
     }
 
     /// Whether the last plan left something of a person's account as somebody had made it.
     pub(in crate::plan) fn was_left(&self, target: &Name, account: Guid, who: &PersonOf) -> bool {
         let left = self.left.get(&(target.clone(), account));
         left.is_some_and(|owner| owner == who)
+    }
+
+    /// Whether an account was the person's when somebody last judged it, and is not judged since.
+    pub(in crate::plan) fn is_carried(&self, target: &Name, account: Guid, who: &PersonOf) -> bool {
+        self.carry.is_of(target, account, who)
     }
 
     /// Whether somebody edited what a change would take back, whoever it concerns.
@@ -282,19 +437,39 @@ impl Edits {
 
     fn judged<'e>(
         &'e self,
+        told: Told<'e>,
         edit: Option<&'e Edit>,
+        (target, account): (&Name, Option<Guid>),
         (source, key): (&Name, &PersonKey),
         rule: &Location,
     ) -> Finding<'e> {
+        match told {
+            Told::Nothing => {}
+            Told::Edited(edit) => return Finding::Edited(edit),
+            Told::Untouched => return Finding::Untouched,
+            Told::Unknown => return Finding::Unknown,
+        }
         match edit.map(|edit| (edit, edit.planned)) {
             Some((edit, Planned::Edited)) if !self.doubtful(source, key, rule) => {
                 Finding::Edited(edit)
             }
             Some((_, Planned::NotDone)) => Finding::Untouched,
+            Some((_, Planned::Waited)) => Finding::Open,
             Some(_) => Finding::Unknown,
             None if self.doubtful(source, key, rule) => Finding::Unknown,
-            None => Finding::Untouched,
+            None => {
+                let whose = account.and_then(|account| self.compared.whose(target, account));
+                match whose.is_some_and(|(of, who)| (of, who) == (source, key)) {
+                    true => Finding::Untouched,
+                    false => Finding::Open,
+                }
+            }
         }
+    }
+
+    /// Whether everything of a person was judged, then and now.
+    pub(super) fn is_sure(&self, who: &PersonOf) -> bool {
+        !self.doubts.contains_key(who) && !self.doubts_now.contains_key(who)
     }
 
     fn doubtful(&self, source: &Name, key: &PersonKey, rule: &Location) -> bool {
@@ -303,9 +478,28 @@ impl Edits {
             // Of somebody who was not there nothing was wanted. Unless they only did not arrive.
             return self.unproven.contains(source);
         }
-        self.doubts
-            .get(&who)
-            .is_some_and(|doubt| doubt.whole || doubt.rules.contains(rule))
+        [&self.doubts, &self.doubts_now].iter().any(|doubts| {
+            let doubt = doubts.get(&who);
+            doubt.is_some_and(|doubt| doubt.whole || doubt.rules.contains(rule))
+        })
+    }
+}
+
+/// Notes of whom not everything was judged.
+fn doubt(doubts: &mut HashMap<PersonOf, Doubt>, plan: &Plan, counts: impl Fn(&Held) -> bool) {
+    let rule = |index: RuleIndex| {
+        let rule = plan.rules.get(usize::try_from(index.0).ok()?)?;
+        Some(rule.location.clone())
+    };
+    for held in plan.held.iter().filter(|held| counts(held)) {
+        let Some(person) = &held.person else { continue };
+        let doubt = doubts
+            .entry((person.source.clone(), person.key.clone()))
+            .or_default();
+        match held.rule.and_then(rule) {
+            Some(rule) if held.partial && held.guard.is_none() => doubt.rules.push(rule),
+            _ => doubt.whole = true,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::draft::Draft;
 use super::super::evaluate::{After, Evaluation};
 use super::super::target::{Subject, Target};
 use super::super::{EditLeft, PlanValue};
+use super::reading::alike;
 use super::{Edit, Evidence, Finding};
 use crate::config::kinds::DriftPolicy;
 use crate::lifecycle::RuleId;
@@ -32,6 +33,13 @@ pub(in crate::plan) struct Left {
     pub(in crate::plan) object: Option<u32>,
 }
 
+/// A difference that is left as it is, as a plan lists it.
+pub(in crate::plan) struct LeftThere {
+    pub(in crate::plan) edit: EditLeft,
+    /// Nothing tells whether somebody made it.
+    pub(in crate::plan) unclear: bool,
+}
+
 impl Left {
     /// Why the person is held in part for it.
     pub(in crate::plan) fn draft(&self, account: Option<u32>) -> Option<Draft> {
@@ -40,13 +48,14 @@ impl Left {
         Some(draft.accounts(account.into_iter().collect()))
     }
 
-    /// As a plan lists it; nothing where nobody can tell that it is an edit.
-    pub(in crate::plan) fn told(&self, target: &Target<'_>, subject: &Subject) -> Option<EditLeft> {
+    /// As a plan lists it.
+    pub(in crate::plan) fn told(
+        &self,
+        target: &Target<'_>,
+        subject: &Subject,
+    ) -> Option<LeftThere> {
         let unclear = |(code, _): &(Code, String)| code.code == held::DRIFT_UNDETERMINED.code;
-        if self.held.as_ref().is_some_and(unclear) {
-            return None;
-        }
-        Some(EditLeft {
+        let edit = EditLeft {
             person: target.side(subject).reference(subject.person),
             target: target.name.clone(),
             object: target.object(self.object.or_else(|| subject.account())?),
@@ -56,6 +65,10 @@ impl Left {
             wanted_then: self.then.clone(),
             policy: self.policy,
             rule: index(self.rule),
+        };
+        Some(LeftThere {
+            edit,
+            unclear: self.held.as_ref().is_some_and(unclear),
         })
     }
 }
@@ -72,7 +85,7 @@ struct Differing<'d> {
 impl<'a> Evaluation<'_, '_, 'a> {
     /// Whether an attribute is left as somebody made it, or held because nobody can tell.
     pub(in crate::plan) fn is_left(&mut self, rule: &AttributeRule, after: &After) -> bool {
-        if rule.drift == DriftPolicy::Revert || !self.is_own() {
+        if rule.drift == DriftPolicy::Revert || !self.may_be_own(rule.drift) {
             return false;
         }
         let Some(entry) = self.entry else {
@@ -83,6 +96,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
         let Some(wanted) = self.as_values(rule, after) else {
             return false;
         };
+        let values = self.told(rule, self.observed(rule));
         let found = match target.evidence {
             Evidence::Unasked => return false,
             Evidence::Missing => Finding::Unknown,
@@ -92,7 +106,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
                 edits.attribute(
                     target.name,
                     entry.guid,
-                    &rule.name,
+                    (&rule.name, &values),
                     (side.source, key),
                     &self.location(rule),
                 )
@@ -100,15 +114,14 @@ impl<'a> Evaluation<'_, '_, 'a> {
         };
         let differing = Differing {
             what: &rule.name,
-            found: self.told(rule, self.observed(rule)),
+            found: values,
             wanted,
             policy: rule.drift,
             rule: rule.rule,
         };
         self.stays(differing, &found, |one, other| match (one, other) {
             (PlanValue::Text(one), PlanValue::Text(other)) => equal(&rule.def, one, other),
-            (PlanValue::Object(one), PlanValue::Object(other)) => one.guid == other.guid,
-            (one, other) => one == other,
+            (one, other) => alike(one, other),
         })
     }
 
@@ -117,13 +130,12 @@ impl<'a> Evaluation<'_, '_, 'a> {
         let target = self.target;
         let policy = target.mapping(self.subject).drift.placement;
         let by_state = target.state(self.subject).placement.is_some();
-        if by_state || policy == DriftPolicy::Revert || !self.is_own() {
+        if by_state || policy == DriftPolicy::Revert || !self.may_be_own(policy) {
             return false;
         }
         let Some(here) = self.entry.and_then(|entry| entry.dn.parent()) else {
             return false;
         };
-        let finding = self.step("move", rule);
         let differing = Differing {
             what: "placement",
             found: vec![PlanValue::Text(here.to_string())],
@@ -131,17 +143,18 @@ impl<'a> Evaluation<'_, '_, 'a> {
             policy,
             rule,
         };
-        match finding {
+        match self.step("move", &differing) {
             None => false,
             Some(finding) => self.stays(differing, &finding, |one, other| one == other),
         }
     }
 
-    /// Whether an account stays disabled because somebody disabled it.
+    /// Whether an account stays disabled because somebody disabled it. Who wants to be asked is asked about one that is only
+    /// recognised, too: somebody disabled it, whoever's it was.
     pub(in crate::plan) fn stays_disabled(&mut self) -> bool {
         let target = self.target;
         let policy = target.mapping(self.subject).drift.disabled;
-        if policy == DriftPolicy::Revert || !self.is_own() {
+        if policy == DriftPolicy::Revert || !(self.is_own() || policy == DriftPolicy::Ask) {
             return false;
         }
         let rule = target.state(self.subject).rule;
@@ -152,13 +165,13 @@ impl<'a> Evaluation<'_, '_, 'a> {
             policy,
             rule,
         };
-        match self.step("enable", rule) {
+        match self.step("enable", &differing) {
             None => false,
             Some(finding) => self.stays(differing, &finding, |one, other| one == other),
         }
     }
 
-    fn step(&self, kind: &str, rule: RuleId) -> Option<Finding<'a>> {
+    fn step(&self, kind: &str, differing: &Differing<'_>) -> Option<Finding<'a>> {
         let target = self.target;
         Some(match target.evidence {
             Evidence::Unasked => return None,
@@ -167,8 +180,17 @@ impl<'a> Evaluation<'_, '_, 'a> {
                 let id = change_id(target.name, &object_text(target, self.subject), kind, "");
                 let side = target.side(self.subject);
                 let key = &side.person(self.subject.person).key;
-                let place = target.places.get(rule.0 as usize).cloned();
-                edits.step(&id, (side.source, key), &place.unwrap_or_else(nowhere))
+                let place = target.places.get(differing.rule.0 as usize).cloned();
+                let place = place.unwrap_or_else(nowhere);
+                let account = self.entry.map(|entry| entry.guid);
+                let found = (differing.what, differing.found.as_slice());
+                edits.step(
+                    (target.name, account),
+                    &id,
+                    found,
+                    (side.source, key),
+                    &place,
+                )
             }
         })
     }
@@ -182,7 +204,8 @@ impl<'a> Evaluation<'_, '_, 'a> {
     ) -> bool {
         let edit: &Edit = match finding {
             Finding::Untouched => return false,
-            Finding::Unknown => {
+            Finding::Open if differing.policy != DriftPolicy::Ask => return false,
+            Finding::Open | Finding::Unknown => {
                 let reason = format!(
                     "{} differs from what the rules want ({}, not {}), and nothing tells whether somebody edited it",
                     differing.what,
@@ -239,6 +262,11 @@ impl<'a> Evaluation<'_, '_, 'a> {
     /// Whether the account is the person's: what stands on one that is only recognised was never ours.
     fn is_own(&self) -> bool {
         self.target.is_own(self.subject)
+    }
+
+    /// The same, where it is known; without a recording nobody can tell, and who wants to be asked is.
+    fn may_be_own(&self, policy: DriftPolicy) -> bool {
+        self.target.may_be_own(self.subject, policy)
     }
 
     fn location(&self, rule: &AttributeRule) -> Location {

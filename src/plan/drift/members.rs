@@ -7,7 +7,7 @@ use super::super::changes::index;
 use super::super::draft::Draft;
 use super::super::target::Target;
 use super::super::{Action, Change, EditLeft, ObjectRef, PlanValue};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, LeftThere};
 use crate::config::kinds::DriftPolicy;
 use crate::lifecycle::RuleId;
 use crate::model::Location;
@@ -17,8 +17,8 @@ use crate::policy::held;
 pub(in crate::plan) struct MemberLeft {
     /// The subject.
     pub(in crate::plan) at: u32,
-    /// As a plan lists it; nothing where nobody can tell that it is an edit.
-    pub(in crate::plan) edit: Option<EditLeft>,
+    /// As a plan lists it.
+    pub(in crate::plan) there: LeftThere,
     /// Why the person is held in part for it, when they are.
     pub(in crate::plan) draft: Option<Draft>,
 }
@@ -34,7 +34,8 @@ impl MemberLeft {
     ) -> Option<Self> {
         let subject = target.subjects.get(at as usize)?;
         // What a new account, or one that is only recognised, is in was never ours.
-        if policy == DriftPolicy::Revert || change.privileged || !target.is_own(subject) {
+        if policy == DriftPolicy::Revert || change.privileged || !target.may_be_own(subject, policy)
+        {
             return None;
         }
         let (member, enters) = match &change.action {
@@ -54,19 +55,20 @@ impl MemberLeft {
                     line: 0,
                     column: 0,
                 });
-                edits.step(&change.id, (side.source, key), &place)
+                edits.change(change, (side.source, key), &place)
             }
         };
         let group = change.object.dn.rdn().value;
         let (code, reason) = match (finding, enters) {
             (Finding::Untouched, _) => return None,
-            (Finding::Unknown, true) => (
+            (Finding::Open, _) if policy != DriftPolicy::Ask => return None,
+            (Finding::Open | Finding::Unknown, true) => (
                 held::DRIFT_UNDETERMINED,
                 format!(
                     "the account is not in the group {group}, which the rules give, and nothing tells whether somebody took it out"
                 ),
             ),
-            (Finding::Unknown, false) => (
+            (Finding::Open | Finding::Unknown, false) => (
                 held::DRIFT_UNDETERMINED,
                 format!(
                     "the account is in the group {group}, which no rule gives, and nothing tells whether somebody put it in"
@@ -82,25 +84,27 @@ impl MemberLeft {
             ),
         };
         let known = code.code == held::DRIFT_ASK.code;
-        let edit = known.then(|| {
-            let value = |member: &ObjectRef| vec![PlanValue::Object(member.clone())];
-            let (found, wanted) = if enters {
-                (Vec::new(), value(member))
-            } else {
-                (value(member), Vec::new())
-            };
-            EditLeft {
-                person: change.person.clone(),
-                target: target.name.clone(),
-                object: change.object.clone(),
-                what: "member".to_owned(),
-                found,
-                wanted,
-                wanted_then: None,
-                policy,
-                rule: index(rule),
-            }
-        });
+        let value = |member: &ObjectRef| vec![PlanValue::Object(member.clone())];
+        let (found, wanted) = if enters {
+            (Vec::new(), value(member))
+        } else {
+            (value(member), Vec::new())
+        };
+        let edit = EditLeft {
+            person: change.person.clone(),
+            target: target.name.clone(),
+            object: change.object.clone(),
+            what: "member".to_owned(),
+            found,
+            wanted,
+            wanted_then: None,
+            policy,
+            rule: index(rule),
+        };
+        let there = LeftThere {
+            edit,
+            unclear: !known,
+        };
         let asked = !known || policy == DriftPolicy::Ask;
         let draft = asked.then(|| {
             Draft::new(code, reason)
@@ -108,11 +112,11 @@ impl MemberLeft {
                 .partial()
                 .accounts(subject.account().into_iter().collect())
         });
-        Some(Self { at, edit, draft })
+        Some(Self { at, there, draft })
     }
 
     /// Whether nobody can tell that it is an edit.
     pub(in crate::plan) fn is_unclear(&self) -> bool {
-        self.edit.is_none()
+        self.there.unclear
     }
 }

@@ -5,24 +5,30 @@
 //! was changed by somebody else, unless that plan itself did not get through. Keeps that what the evidence does not tell
 //! is called undetermined and never guessed (P10).
 
+mod carried;
 mod causes;
 mod edits;
 mod left;
 mod members;
 mod owners;
+mod reading;
 mod report;
+mod restored;
 mod waiting;
 
+pub use carried::{Carried, Compared, Open, open};
 pub use causes::{Earlier, causes};
 pub use edits::{Applied, Edits};
 pub(super) use edits::{Edit, Finding};
-pub(super) use left::Left;
+pub(super) use left::{Left, LeftThere};
 pub(super) use members::MemberLeft;
 pub(super) use owners::{Account, Owner};
 pub use owners::{Owners, OwnersOf, PersonOf};
 pub use report::{
-    DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport, LastWritten, report,
+    ApplyTold, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup, DriftInput, DriftReport,
+    LastWritten, report,
 };
+pub use restored::restored;
 
 /// What a plan is given to know edits by.
 #[derive(Debug, Clone, Copy)]

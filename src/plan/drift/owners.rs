@@ -11,6 +11,7 @@ use super::super::changes::{change_id, object_text};
 use super::super::target::{Subject, Target};
 use super::super::{Action, ObjectRef, PersonRef, PlanFile};
 use super::Evidence;
+use crate::config::kinds::DriftPolicy;
 use crate::matching::Found;
 use crate::model::{Dn, Guid, Name, PersonKey};
 use crate::policy::held;
@@ -65,7 +66,7 @@ impl Target<'_> {
         let who = (side.source.clone(), side.person(subject.person).key.clone());
         let guid = self.index.entry(object).guid;
         // What was asked about then still is, also where the plan that gave the anchor back did not get through.
-        if edits.was_left(self.name, guid, &who) {
+        if edits.was_left(self.name, guid, &who) || edits.is_carried(self.name, guid, &who) {
             return true;
         }
         let id = change_id(self.name, &object_text(self, subject), "adopt", "");
@@ -75,6 +76,15 @@ impl Target<'_> {
         };
         let owner = edits.owners.of(self.name, who);
         owner.is_some_and(|owner| owner.record.is_none() && theirs(owner)) && edits.is_edited(&id)
+    }
+}
+
+impl Target<'_> {
+    /// Whether an account is the person's, as far as a rule that says this of edits has to know: of one that is only
+    /// recognised nobody can tell without a recording, and who wants to be asked is.
+    pub(in crate::plan) fn may_be_own(&self, subject: &Subject, policy: DriftPolicy) -> bool {
+        let blind = matches!(self.evidence, Evidence::Missing) && policy == DriftPolicy::Ask;
+        self.is_own(subject) || blind && matches!(subject.found, Found::Adopt { .. })
     }
 }
 
@@ -215,6 +225,29 @@ impl Owners {
             }
         }
         owners
+    }
+
+    /// Adds whose account it was when somebody last judged it, where nothing newer is known.
+    pub(super) fn carried(&mut self, target: &Name, account: Guid, who: PersonOf) {
+        let account = Account::Known(account);
+        let owner = Owner {
+            account,
+            record: None,
+        };
+        self.0.entry((target.clone(), who)).or_insert(owner);
+    }
+
+    /// Accounts of known identity that carried their people's own anchors.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&Name, Guid, &PersonOf)> {
+        self.0
+            .iter()
+            .filter_map(|((target, who), owner)| match owner {
+                Owner {
+                    account: Account::Known(account),
+                    record: None,
+                } => Some((target, *account, who)),
+                _ => None,
+            })
     }
 
     /// Adds what others do not say.

@@ -12,6 +12,7 @@ use super::super::{
     Action, Cause, Change, ChangeId, EditLeft, Held, Inputs, ObjectRef, PersonRef, Plan, PlanValue,
     Rule, RuleIndex,
 };
+use super::edits::{Edits, Planned};
 use crate::config::kinds::DriftPolicy;
 use crate::model::{DirectoryIdentity, Location, Name};
 use crate::policy::held;
@@ -82,6 +83,9 @@ pub struct DriftCounts {
     pub source: u64,
     /// From configuration that is not applied yet.
     pub configuration: u64,
+    /// The last plan was to change it, and its apply did not.
+    #[serde(default)]
+    pub not_applied: u64,
     /// Nothing tells which.
     pub undetermined: u64,
 }
@@ -113,6 +117,8 @@ pub enum DriftGroup {
     Edited,
     /// Nothing tells which.
     Undetermined,
+    /// The last plan was to change it, and its apply did not: it failed, met somebody else's change, or was not reached.
+    NotApplied,
     /// Facts of the person, or the day, have changed since the last apply.
     Source,
     /// Configuration that is not applied yet.
@@ -140,17 +146,33 @@ pub struct Difference {
     /// What was wanted when the last plan was made, when that is known to be something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_then: Option<Vec<PlanValue>>,
-    /// What becomes of the edit; of edits only.
+    /// What becomes of the edit; of edits, and of what is held because it may be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<DriftPolicy>,
     /// When what stands there was last written; of edits and undetermined differences, where the directory tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<LastWritten>,
+    /// What became of it in the last apply, of what the last plan was to change; without a report or a journal that tells
+    /// `unknown`: either it was not achieved, or somebody put the former value back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyTold>,
     /// True for configuration that stands in the working tree and is not approved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proposed: bool,
     /// Where the rule stands.
     pub rule: Location,
+}
+
+/// What became of a change of the last plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApplyTold {
+    /// As the report of the apply calls it: `failed`, `conflict`, `skipped`, `notReached`, `leftOut`; `notDone` where only the
+    /// journal tells, `unknown` where nothing does.
+    pub outcome: String,
+    /// What the system said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A write in a directory.
@@ -166,8 +188,14 @@ pub struct LastWritten {
 }
 
 /// Tells differences apart. `plan` is that of the approved configuration, unguarded and with the causes of its changes;
-/// `proposed` that of a configuration not approved yet, from the same reads.
-pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
+/// `proposed` that of a configuration not approved yet, from the same reads. `edits` are those it was made with, and
+/// `outcomes` what the last apply says of the changes that it did not achieve.
+pub fn report(
+    plan: Plan,
+    proposed: Option<&Plan>,
+    edits: Option<&Edits>,
+    outcomes: &BTreeMap<ChangeId, ApplyTold>,
+) -> DriftReport {
     let mut differences = Vec::with_capacity(plan.changes.len());
     let others: HashMap<(&ChangeId, &str), Cause> = plan
         .since
@@ -189,11 +217,26 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
                 None => DriftGroup::Undetermined,
                 Some(_) => group,
             };
-            differences.extend(part.told(change, group, &plan.rules));
+            let planned = edits.and_then(|edits| edits.planned(change, &part));
+            let (group, apply) = match (group, planned) {
+                (DriftGroup::Source, Some(Planned::NotDone)) => {
+                    let told = outcomes.get(&change.id).cloned();
+                    (DriftGroup::NotApplied, Some(told.unwrap_or_else(not_done)))
+                }
+                (DriftGroup::Undetermined, Some(Planned::Unclear)) => (group, Some(unknown())),
+                (group, _) => (group, None),
+            };
+            let told = part.told(change, group, &plan.rules);
+            differences.extend(told.map(|one| Difference { apply, ..one }));
         }
     }
-    for left in plan.since.iter().flat_map(|since| &since.left) {
-        differences.extend(edit(left, &plan.rules));
+    if let Some(since) = &plan.since {
+        let left = since.left.iter().map(|left| (DriftGroup::Edited, left));
+        let open = since.open.iter();
+        let open = open.map(|left| (DriftGroup::Undetermined, left));
+        for (group, left) in left.chain(open) {
+            differences.extend(edit(group, left, &plan.rules));
+        }
     }
     if let Some(proposed) = proposed {
         differences.extend(only_proposed(&plan, proposed));
@@ -214,11 +257,19 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
             (DriftGroup::Edited, Some(DriftPolicy::Ask)) => &mut counts.ask,
             (DriftGroup::Edited, _) => &mut counts.revert,
             (DriftGroup::Undetermined, _) => &mut counts.undetermined,
+            (DriftGroup::NotApplied, _) => &mut counts.not_applied,
             (DriftGroup::Source, _) => &mut counts.source,
             (DriftGroup::Configuration, _) => &mut counts.configuration,
         } += 1;
     }
-    let among = [held::DRIFT_ASK, held::ANCHOR_LOST, held::ANCHOR_TAKEN].map(|one| one.code);
+    let mut among = vec![
+        held::DRIFT_ASK.code,
+        held::ANCHOR_LOST.code,
+        held::ANCHOR_TAKEN.code,
+    ];
+    if plan.since.is_some() {
+        among.push(held::DRIFT_UNDETERMINED.code);
+    }
     DriftReport {
         format: DRIFT_FORMAT.to_owned(),
         tool_version: plan.tool_version,
@@ -244,10 +295,11 @@ pub fn report(plan: Plan, proposed: Option<&Plan>) -> DriftReport {
 }
 
 /// One thing that differs.
-struct Part {
-    what: String,
-    found: Vec<PlanValue>,
-    wanted: Vec<PlanValue>,
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) what: String,
+    pub(super) found: Vec<PlanValue>,
+    pub(super) wanted: Vec<PlanValue>,
     rule: RuleIndex,
 }
 
@@ -264,6 +316,7 @@ impl Part {
             wanted_then: None,
             policy: (group == DriftGroup::Edited).then_some(DriftPolicy::Revert),
             written: None,
+            apply: None,
             proposed: false,
             rule: place(rules, self.rule)?,
         })
@@ -275,9 +328,23 @@ fn place(rules: &[Rule], index: RuleIndex) -> Option<Location> {
     Some(rule.location.clone())
 }
 
-fn edit(left: &EditLeft, rules: &[Rule]) -> Option<Difference> {
+fn unknown() -> ApplyTold {
+    ApplyTold {
+        outcome: "unknown".to_owned(),
+        message: None,
+    }
+}
+
+fn not_done() -> ApplyTold {
+    ApplyTold {
+        outcome: "notDone".to_owned(),
+        message: None,
+    }
+}
+
+fn edit(group: DriftGroup, left: &EditLeft, rules: &[Rule]) -> Option<Difference> {
     Some(Difference {
-        group: DriftGroup::Edited,
+        group,
         person: left.person.clone(),
         target: left.target.clone(),
         object: left.object.clone(),
@@ -287,6 +354,7 @@ fn edit(left: &EditLeft, rules: &[Rule]) -> Option<Difference> {
         wanted_then: left.wanted_then.clone(),
         policy: Some(left.policy),
         written: None,
+        apply: None,
         proposed: false,
         rule: place(rules, left.rule)?,
     })
@@ -320,7 +388,7 @@ fn only_proposed(plan: &Plan, proposed: &Plan) -> Vec<Difference> {
 }
 
 /// What a change is about, one by one.
-fn parts(change: &Change) -> Vec<Part> {
+pub(super) fn parts(change: &Change) -> Vec<Part> {
     let because = change.because.rule;
     let text = |text: String| vec![PlanValue::Text(text)];
     let flag = |value: bool| vec![PlanValue::Text(value.to_string())];

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::super::excepted::Excepted;
 use super::super::{Action, Change, ChangeId};
 use super::undoing::Undoing;
 use crate::config::Config;
@@ -79,6 +80,28 @@ impl<'u> Undoing<'u, '_> {
             );
             self.hold(self.undoes[first], code::UNDO_STOPPED, text, Vec::new());
             self.dropped.extend(changes);
+        }
+    }
+
+    /// What other exceptions leave alone stays as it is: whole accounts, or attributes of them.
+    pub(super) fn keep_excepted(&mut self, excepted: &Excepted<'_>) {
+        for at in 0..self.changes.len() {
+            if self.dropped.contains(&at) {
+                continue;
+            }
+            let Some((left, code, text)) = excepted.leaves(&self.changes[at]) else {
+                continue;
+            };
+            self.hold(self.undoes[at], code, text, Vec::new());
+            if let (Action::Modify { attributes }, false) =
+                (&mut self.changes[at].action, left.is_empty())
+            {
+                attributes.retain(|one| !left.contains(&one.name));
+                if !attributes.is_empty() {
+                    continue;
+                }
+            }
+            self.dropped.insert(at);
         }
     }
 

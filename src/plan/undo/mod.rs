@@ -21,6 +21,7 @@ use super::assemble::settle_rules;
 use super::build::{moment, valid_until};
 use super::changes::index;
 use super::draft::Warnings;
+use super::excepted::Excepted;
 use super::guards::{self, Before, Guards};
 use super::only::Only;
 use super::order;
@@ -173,6 +174,7 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
     let undone = &input.undone.content;
     let mut book = RuleBook::default();
     let mut warnings = Warnings::default();
+    let excepted = Excepted::of(config, input.as_of);
     let mut plan = blank(&input, valid_until(config, &moment)?);
     let rules: Vec<RuleIndex> = undone
         .rules
@@ -225,8 +227,8 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             continue;
         }
         let guards = Guards::compile(config, name, &moment, &mut book);
-        let turned =
-            Undoing::new(&input, &target, &rules).run(&left::stops(config, name), part.as_mut());
+        let stops = left::stops(config, name);
+        let turned = Undoing::new(&input, &target, &rules).run(&stops, &excepted, part.as_mut());
         let held_before = plan.held.len();
         plan.held
             .extend(turned.held.into_iter().map(|(_, held)| held));

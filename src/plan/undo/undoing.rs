@@ -7,6 +7,7 @@ use std::collections::HashMap as StdMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::changes::change_id;
+use super::super::excepted::Excepted;
 use super::super::nesting::Nesting;
 use super::super::only::names_of;
 use super::super::target::Target;
@@ -181,7 +182,12 @@ impl<'u, 'a> Undoing<'u, 'a> {
     }
 
     /// Turns every change round, and leaves nothing but the part that is asked for.
-    pub(super) fn run(mut self, stops: &Stops<'u>, part: Option<&mut Part<'_>>) -> Turned<'u> {
+    pub(super) fn run(
+        mut self,
+        stops: &Stops<'u>,
+        excepted: &Excepted<'_>,
+        part: Option<&mut Part<'_>>,
+    ) -> Turned<'u> {
         let planned = self.planned.clone();
         for change in planned.into_iter().rev() {
             if let Some(deed) = self.deeds.get(&change.id) {
@@ -193,6 +199,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
         self.wait_for_each_other();
         self.keep_restored();
         self.keep_stopped(stops);
+        self.keep_excepted(excepted);
         self.drop_what_waits();
         let dropped = std::mem::take(&mut self.dropped);
         let gone: HashSet<ChangeId> = dropped

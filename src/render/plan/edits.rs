@@ -29,13 +29,24 @@ fn item(context: &Context<'_>, left: &EditLeft) -> Item {
     };
     let mut line = Line::new(0, if asked { Sign::Alarm } else { Sign::None })
         .name(context.labels.person(&left.person))
-        .own(" · ")
-        .code(left.what.clone())
-        .own(": ");
-    line = nothing(line, &left.found).own(" stands there, wanted is ");
-    line = nothing(line, &left.wanted);
-    if let Some(then) = &left.wanted_then {
-        line = nothing(line.own(", before "), then);
+        .own(" · ");
+    if left.what == "member" {
+        let group = context.labels.group(&left.object);
+        let (is, because) = match left.found.is_empty() {
+            true => ("not in the group ", ", which the rules give"),
+            false => ("in the group ", ", which no rule gives"),
+        };
+        line = line.own(is).name(group).own(because);
+    } else {
+        line = line.code(left.what.clone()).own(": ");
+        line = nothing(line, &left.found).own(" stands there, wanted is ");
+        line = nothing(line, &left.wanted);
+        if let Some(then) = &left.wanted_then {
+            line = nothing(line.own(", before "), then);
+        }
+    }
+    if context.plan.targets.len() > 1 {
+        line = line.own(" · in ").code(left.target.to_string());
     }
     line = line.own(if asked {
         " · held until somebody settles it"

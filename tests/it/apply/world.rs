@@ -552,6 +552,24 @@ impl DirectoryWriter for World {
             .await
     }
 
+    async fn carriers(
+        &self,
+        attribute: &str,
+        values: &[String],
+    ) -> Result<Vec<LiveEntry>, ConnectorError> {
+        let asked = [attribute.to_owned()];
+        self.read(|state| {
+            let entries = state.objects.keys();
+            let entries = entries.filter_map(|guid| state.entry(*guid, &asked));
+            let carries = |entry: &LiveEntry| {
+                let mut found = entry.values(attribute).iter();
+                found.any(|found| values.iter().any(|one| one.eq_ignore_ascii_case(found)))
+            };
+            entries.filter(carries).collect()
+        })
+        .await
+    }
+
     async fn is_member(&self, group: Guid, member: Guid) -> Result<bool, ConnectorError> {
         self.read(|state| state.objects[&group].members.contains(&member))
             .await

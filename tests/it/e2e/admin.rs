@@ -116,6 +116,18 @@ impl Lab {
             .expect("the administrator may");
     }
 
+    /// Gives a user another name by its account name, as an administrator would.
+    pub(super) async fn rename_user(&self, name: &str, cn: &str) {
+        let user = self.user(name).await;
+        let rdn = format!("CN={cn}");
+        self.admin
+            .clone()
+            .modifydn(&user.dn, &rdn, true, None)
+            .await
+            .and_then(ldap3::LdapResult::success)
+            .expect("the administrator may");
+    }
+
     /// Sets an attribute of a user by its account name, as an administrator would.
     pub(super) async fn set_user(&self, name: &str, attribute: &str, value: &str) {
         let user = self.user(name).await;
@@ -128,7 +140,8 @@ impl Lab {
             .expect("the administrator may");
     }
 
-    async fn user(&self, name: &str) -> Account {
+    /// The account with this account name.
+    pub(super) async fn user(&self, name: &str) -> Account {
         let filter = format!("(&(objectClass=user)(sAMAccountName={name}))");
         let mut found = self.find(&filter).await;
         assert_eq!(found.len(), 1, "{name}: {found:?}");

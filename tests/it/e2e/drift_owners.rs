@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::lab::{Joiner, Lab};
 
 /// Person and code of everybody held, sorted.
-fn held(plan: &Value) -> Vec<(String, String)> {
+pub(super) fn held(plan: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let all = plan["held"].as_array().expect("a list").iter();
     let mut held: Vec<_> = all
@@ -16,14 +16,14 @@ fn held(plan: &Value) -> Vec<(String, String)> {
     held
 }
 
-fn kinds(plan: &Value) -> Vec<&str> {
+pub(super) fn kinds(plan: &Value) -> Vec<&str> {
     let changes = plan["changes"].as_array().expect("a list").iter();
     changes
         .map(|one| one["action"]["kind"].as_str().expect("a kind"))
         .collect()
 }
 
-async fn plan(lab: &Lab, file: &str, more: &[&str]) -> Value {
+pub(super) async fn plan(lab: &Lab, file: &str, more: &[&str]) -> Value {
     let arguments = [&["plan", "--out", file], more].concat();
     lab.run(&arguments).await.expect(0);
     let plan: Value = serde_json::from_str(&lab.read(file)).expect("JSON");
@@ -31,7 +31,7 @@ async fn plan(lab: &Lab, file: &str, more: &[&str]) -> Value {
 }
 
 /// Plans, keeps what it was made from, and applies.
-async fn apply(lab: &Lab, recording: &str, since: &[&str]) -> Value {
+pub(super) async fn apply(lab: &Lab, recording: &str, since: &[&str]) -> Value {
     let file = format!("{recording}.plan.json");
     let made = plan(lab, &file, &[&["--record", recording], since].concat()).await;
     let report = format!("{recording}.report.json");
@@ -65,7 +65,7 @@ spec:
 }
 
 /// Accounts are recognised by nothing but their anchor.
-fn by_anchor_only(lab: &Lab) {
+pub(super) fn by_anchor_only(lab: &Lab) {
     let mapping = lab.read("employees.yaml");
     let adopt = mapping
         .lines()

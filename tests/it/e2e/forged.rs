@@ -112,6 +112,51 @@ pub(super) async fn what_became_another_since_is_left_alone(lab: Lab) {
     assert_eq!(title("3").await, "Clerk");
 }
 
+/// Between plan and apply somebody else got the anchor: by another plan, or by hand.
+pub(super) async fn nobody_gets_an_anchor_that_another_account_has_by_now(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    lab.hire(Joiner::new(3, "Sam", "Patel"));
+    let sales = "OU=Sales,OU=People";
+    let mail = [
+        ("sAMAccountName", "sam"),
+        ("mail", "sam.patel3@example.com"),
+    ];
+    lab.add_account("Sam Patel", sales, &mail).await;
+    lab.plan().await.expect(0);
+    let kinds: Vec<&str> = ["create", "adopt"].into();
+    let planned = lab.last_plan().content;
+    for kind in kinds {
+        let mut changes = planned.changes.iter();
+        assert!(changes.any(|one| one.action.kind() == kind), "{kind}");
+    }
+    lab.add_account(
+        "Old Otto",
+        sales,
+        &[("sAMAccountName", "otto"), ("employeeID", "2")],
+    )
+    .await;
+    lab.add_account(
+        "Old Sam",
+        sales,
+        &[("sAMAccountName", "old"), ("employeeID", "3")],
+    )
+    .await;
+    let told = lab.apply().await.expect(5);
+    for line in [
+        "another account carries employeeID \"2\" by now: CN=Old Otto,OU=Sales,OU=People,DC=corp,DC=example,DC=test",
+        "another account carries employeeID \"3\" by now: CN=Old Sam,",
+    ] {
+        assert!(told.stdout.contains(line), "{line}\n---\n{}", told.stdout);
+    }
+    assert_eq!(lab.find("(employeeID=2)").await.len(), 1);
+    assert_eq!(lab.find("(employeeID=3)").await.len(), 1);
+    // The next plan finds them, and nobody is held.
+    lab.settle().await;
+    assert!(lab.last_plan().content.held.is_empty());
+}
+
 /// Whoever could have any account adopted, or made anybody's manager, would need no name at all.
 pub(super) async fn words_for_an_account_are_no_proof(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe"));

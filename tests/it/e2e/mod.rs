@@ -7,6 +7,7 @@ mod admin;
 mod cases;
 mod deletion;
 mod drift;
+mod drift_asked;
 mod drift_owners;
 mod failures;
 mod forged;
@@ -189,7 +190,9 @@ undo_on_both!(
     the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,
     only_what_was_done_is_undone,
+    exceptions_keep_what_an_undo_would_bring_back,
     deleted_accounts_come_back,
+    nobody_comes_back_beside_their_new_account,
     what_no_rule_names_any_more_comes_back_for_whoever_answers,
 );
 
@@ -213,6 +216,7 @@ macro_rules! forged_on_both {
 
 forged_on_both!(
     no_account_is_written_for_somebody_else,
+    nobody_gets_an_anchor_that_another_account_has_by_now,
     what_became_another_since_is_left_alone,
     words_for_an_account_are_no_proof,
 );
@@ -297,4 +301,32 @@ owners_on_both!(
     nobody_is_given_an_account_by_writing_their_anchor_over_another,
     a_recording_is_replaced_by_a_plan_only,
     edits_beside_a_wiped_anchor_are_asked_about,
+);
+
+/// What is asked about, on both.
+macro_rules! asked_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod asked_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_asked::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod asked_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_asked::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+asked_on_both!(
+    whoever_wants_to_be_asked_is,
+    whoever_wants_to_be_asked_is_after_an_adoption,
+    whatever_is_accepted_stays,
+    whatever_is_reverted_is_written_back,
+    an_account_edited_while_its_person_is_away_is_asked_about,
+    what_is_carried_on_is_bound_by_the_plan,
+    what_the_last_apply_did_not_do_is_told_apart,
 );

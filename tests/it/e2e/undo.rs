@@ -166,7 +166,14 @@ pub(super) async fn everything_comes_back_but_what_is_named(lab: Lab) {
     // The undo of the undo: everything is as it was applied.
     let again = lab.undo(&[]).await.expect(0);
     assert!(again.stdout.contains("Undo of plan"), "{}", again.stdout);
-    lab.apply().await.expect(0);
+    // It gives an account an anchor, so somebody has to answer for it.
+    let refused = lab.apply().await.expect(6);
+    let why = "back employeeID \"6\", by which it is the account of whoever has that";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    let digest = lab.last_plan().digest;
+    lab.apply_with(&["--expect-digest", &digest])
+        .await
+        .expect(0);
     let found = differences(&applied, &dump(&lab).await);
     assert!(found.is_empty(), "{found:#?}");
     lab.assert_converged().await;
@@ -483,6 +490,82 @@ pub(super) async fn deleted_accounts_come_back(mut lab: Lab) {
     again.assert_tells(&["NOTHING IS UNDONE"]);
     assert!(again.stdout.contains("undo-impossible"), "{}", again.stdout);
     assert!(!again.stdout.contains("DELETE"), "{}", again.stdout);
+}
+
+/// Somebody who was deleted came back and has another account by now.
+pub(super) async fn nobody_comes_back_beside_their_new_account(mut lab: Lab) {
+    lab.sign_in_as_administrator();
+    super::deletion::three_leavers(&lab).await;
+    lab.edit(3, |person| person.ends_on = None);
+    let whole = lab.hands().is_some();
+    lab.settle().await;
+    if !whole {
+        let terms = Some("disabledFor: 30d, withoutRecycleBin: true");
+        lab.write("lifecycle.yaml", &leaving::lifecycle("groups: keep", terms));
+    }
+    leaving::plan_of_later(&lab).await;
+    if whole {
+        lab.apply().await.expect(0);
+    } else {
+        leaving::apply_without_the_project(&lab).await;
+    }
+    // The undo is made before she is back.
+    lab.undo(&[]).await.expect(0);
+    let undo = lab.last_plan();
+    lab.edit(1, |person| person.ends_on = None);
+    lab.settle().await;
+    let jane = lab.account("1").await.expect("an account");
+    lab.replace_plan(&undo);
+    let told = lab.apply().await.expect(5);
+    told.assert_tells(&["another account carries employeeID \"1\" by now"]);
+    assert_eq!(lab.account("1").await.expect("one account"), jane);
+    assert_eq!(lab.find("(employeeID=1)").await.len(), 1);
+    assert!(lab.account("2").await.is_some());
+}
+
+/// An undo asks nobody's state, but exceptions hold.
+pub(super) async fn exceptions_keep_what_an_undo_would_bring_back(lab: Lab) {
+    for (number, given) in [(1, "Jane"), (2, "Otto"), (3, "Ida"), (4, "Kim")] {
+        lab.hire(Joiner::new(number, given, "Doe"));
+    }
+    lab.settle().await;
+    for number in 1..=3 {
+        lab.edit(number, |person| person.inactive = true);
+    }
+    lab.edit(4, |person| {
+        person.title = "Clerk".into();
+        person.phone = "1234".into();
+    });
+    lab.settle().await;
+    let otto = lab.account("2").await.expect("an account");
+    let exception = |number: u32, what: &str| {
+        format!(
+            "    - {{person: {number}, {what}, owner: Iris Moss, reason: under investigation, ticket: INC0042, expires: \"2099-12-31\"}}\n"
+        )
+    };
+    lab.write(
+        "exceptions.yaml",
+        &format!(
+            "apiVersion: halosync/v1\nkind: Exceptions\nmetadata: {{name: people}}\nspec:\n  source: people\n  target: corp\n  exceptions:\n{}{}{}",
+            exception(1, "stop: true"),
+            exception(2, "exempt: everything"),
+            exception(4, "exempt: [title]")
+        ),
+    );
+    let told = lab.undo(&[]).await.expect(0);
+    told.assert_tells(&[
+        "undo-stopped",
+        "an exception leaves the whole account alone",
+        "title: an exception leaves attributes alone, until 2099-12-31: under investigation (Iris Moss, INC0042)",
+    ]);
+    lab.verify_plan().await.expect(0);
+    lab.apply().await.expect(0);
+    assert!(!lab.account("1").await.expect("an account").enabled());
+    assert_eq!(lab.account("2").await.expect("an account"), otto);
+    assert!(lab.account("3").await.expect("an account").enabled());
+    let kim = lab.account("4").await.expect("an account");
+    assert_eq!(kim.one("title"), "Clerk");
+    assert!(kim.values("telephoneNumber").is_empty());
 }
 
 /// A journal of another plan, none, a damaged one; another project; nothing written.

@@ -264,6 +264,15 @@ async fn a_plan_for_another_moment_is_not_offered_for_applying() {
         let refused = desk.run(&["apply", "other.json"]).await.expect(6);
         assert!(refused.stderr.contains(why), "{}", refused.stderr);
     }
+    // Of a read that is days old nobody says at this moment that it is true.
+    let old = Desk(crate::explain::recorded("leaver"));
+    let now = super::now();
+    let plan = ["plan", "--from", "reads", "--out", "plan.json", "--as-of"];
+    let made = old.run(&[&plan[..], &[&now]].concat()).await.expect(0);
+    let why = "longer ago than a plan is valid for";
+    assert!(made.stderr.contains(why), "{}", made.stderr);
+    let told = old.refused(6, &[]).await;
+    assert!(told.contains(why), "{told}");
     let now = desk
         .run(&[
             "plan",

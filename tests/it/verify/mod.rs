@@ -29,9 +29,23 @@ impl Desk {
     }
 
     async fn plan(&self, exit: i32) {
-        let now = now();
+        let now = self.read_now();
         let plan = ["plan", "--from", "reads", "--out", "plan.json", "--as-of"];
         self.run(&[&plan[..], &[&now]].concat()).await.expect(exit);
+    }
+
+    /// Makes the recording one of this moment, and says when that is.
+    fn read_now(&self) -> String {
+        let now = now();
+        for entry in std::fs::read_dir(self.path().join("reads")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (head, rest) = text.split_once('\n').unwrap();
+            let mut head: serde_json::Value = serde_json::from_str(head).unwrap();
+            head["readAt"] = now.as_str().into();
+            std::fs::write(&path, format!("{head}\n{rest}")).unwrap();
+        }
+        now
     }
 
     fn path(&self) -> &Path {

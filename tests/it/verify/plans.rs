@@ -138,6 +138,11 @@ async fn old_future_newer_and_other_plans_are_refused_each_in_its_words() {
     desk.forge(|plan| {
         plan.as_of -= day * 2;
         plan.not_after = plan.as_of + day;
+        let inputs = &mut plan.inputs;
+        let people = inputs.people.values_mut().map(|read| &mut read.read_at);
+        let directories = inputs.directories.values_mut();
+        let directories = directories.map(|read| &mut read.read_at);
+        people.chain(directories).for_each(|at| *at -= day * 2);
     });
     let told = desk.refused(6, &[]).await;
     assert!(told.contains("the plan expired at"), "{told}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use halosync::plan::{Action, AttributeChange, Cause, Plan, PlanValue, RuleIndex, Undone};
+use halosync::plan::{Action, AttributeChange, Cause, Plan, PlanValue, Risk, RuleIndex, Undone};
 
 use super::Desk;
 
@@ -229,6 +229,37 @@ async fn what_an_undo_never_does_is_refused() {
         told.contains("is a restore, which nothing but an undo does"),
         "{told}"
     );
+}
+
+/// Whoever gives an account an anchor gives the account away.
+#[tokio::test]
+async fn an_undo_that_gives_anchors_needs_somebody_who_answers() {
+    let desk = Desk::new("leaver", 0).await;
+    let file = desk.forge(|plan| {
+        let mut changes = plan.changes.iter();
+        let change = changes.find(|change| matches!(change.action, Action::Modify { .. }));
+        let mut change = change.expect("a change of attributes").clone();
+        let Action::Modify { attributes } = &mut change.action else {
+            unreachable!()
+        };
+        attributes.truncate(1);
+        attributes[0].name = "employeeID".to_owned();
+        let carried = change.object.anchor["employeeID"].clone();
+        attributes[0].before = vec![PlanValue::Text(carried)];
+        attributes[0].after = vec![PlanValue::Text("E7".to_owned())];
+        attributes[0].facts.clear();
+        change.depends_on.clear();
+        change.risk = Risk::High;
+        plan.changes = vec![change];
+        call_it_an_undo(plan);
+    });
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains("back employeeID \"E7\", by which it is the account of whoever has that"),
+        "{told}"
+    );
+    let expected = ["verify", "plan.json", "--expect-digest", &file.digest];
+    desk.run(&expected).await.expect(0);
 }
 
 /// Anybody can call a plan an undo. What an undo gives back may have been written under other rules, so somebody must

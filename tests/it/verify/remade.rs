@@ -106,7 +106,7 @@ async fn what_the_plan_was_made_with_is_named_again() {
         desk.path().join("earlier.json"),
     )
     .unwrap();
-    let now = super::now();
+    let now = desk.read_now();
     let plan = [
         "plan",
         "--from",
@@ -154,7 +154,7 @@ async fn a_part_and_a_pull_request_are_made_again() {
     );
     std::fs::write(&mapping, text).unwrap();
     git(&["commit", "-q", "-a", "-m", "two"]);
-    let now = super::now();
+    let now = desk.read_now();
     let plan = [
         "plan",
         "--from",

@@ -13,7 +13,7 @@ async fn all_refused(forgeries: &[Forgery]) {
         let desk = Desk(crate::explain::recorded(golden));
         let plan = ["plan", "--from", "reads", "--out", "plan.json"];
         let planned = desk
-            .run(&[&plan[..], &["--as-of", &super::now()]].concat())
+            .run(&[&plan[..], &["--as-of", &desk.read_now()]].concat())
             .await;
         assert!(
             matches!(planned.code, 0 | 3),
@@ -25,6 +25,53 @@ async fn all_refused(forgeries: &[Forgery]) {
         let told = desk.refused(6, &[]).await;
         assert!(told.contains(says), "{golden}: {says}\n---\n{told}");
     }
+}
+
+/// What would be done without the exceptions is not done with them, whoever wrote it into a plan.
+#[tokio::test]
+async fn exceptions_keep_what_a_plan_would_do() {
+    let desk = Desk(crate::explain::recorded("exceptions"));
+    let document = desk.path().join("exceptions.yaml");
+    let text = std::fs::read_to_string(&document).unwrap();
+    std::fs::remove_file(&document).unwrap();
+    let now = desk.read_now();
+    let plan = [
+        "plan",
+        "--from",
+        "reads",
+        "--out",
+        "plan.json",
+        "--as-of",
+        &now,
+    ];
+    desk.run(&plan).await;
+    let without = desk.file().content;
+    std::fs::write(&document, text).unwrap();
+    desk.run(&plan).await;
+    desk.verify(0).await;
+    desk.forge(|plan| {
+        plan.changes = without.changes;
+        plan.rules = without.rules;
+        for change in &mut plan.changes {
+            // And the account that security shut is opened.
+            if change.person.key.as_str() == "2004" {
+                change.action = Action::Enable {
+                    initial_password: None,
+                };
+            }
+        }
+    });
+    let verified = desk.run(&["verify", "plan.json", "--format", "json"]).await;
+    let told = verified.expect(6).stdout;
+    for says in [
+        "of whom an exception leaves the whole account alone (CHG0100)",
+        "of title) is about",
+        "of whom an exception leaves attributes alone (CHG0100)",
+        "of whom an exception keeps an account from being made (CHG0100)",
+    ] {
+        assert!(told.contains(says), "{says}\n---\n{told}");
+    }
+    desk.run(&["apply", "plan.json"]).await.expect(6);
 }
 
 /// Every object a change writes or makes a member.
