@@ -35,6 +35,8 @@ impl<W: DirectoryWriter> Run<'_, W> {
             created: &created,
             bounds: self.options.bounds.get(&change.target),
             expected: Some((&self.expected, change)),
+            // It gives no anchor.
+            anchors: None,
         };
         let asked = [UAC, PWD_LAST_SET, "sAMAccountName", "displayName"];
         let found = self
