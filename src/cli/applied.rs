@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::project::Project;
 use super::reads::{Reads, recorded_directory, recorded_people};
 use super::sealed::{self, Keys, Seal};
+use super::sorts::{self, Sort};
 use crate::apply::{ChangeOutcome, History, Outcome, Step, StepState};
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
 use crate::model::{DirectorySnapshot, Guid, Name, PeopleSnapshot};
@@ -138,13 +139,10 @@ pub(crate) fn load(
         )
     })?;
     let plan = plan::read(&bytes).map_err(|error| {
-        let what = super::files::foreign(&bytes);
+        let other = sorts::other_than(Sort::Plan, &bytes);
         altered(
             &path,
-            &what.map_or_else(
-                || error.to_string(),
-                |what| format!("this is no plan: {what}"),
-            ),
+            &other.map_or_else(|| error.to_string(), |other| other.message()),
         )
     })?;
     if plan.content.project != project.config.project.name {
@@ -276,6 +274,10 @@ fn achieved(
         return journal(path, &bytes, plan);
     }
     let report: Outcome = serde_json::from_slice(&bytes).map_err(|error| {
+        if let Some(other) = sorts::other_than(Sort::Report, &bytes) {
+            let message = format!("--last-apply: {}: {}", path.display(), other.message());
+            return Failure::new(Exit::Usage, message).help(other.help());
+        }
         Failure::new(
             Exit::Usage,
             format!("--last-apply: {}: {error}", path.display()),

@@ -4,6 +4,7 @@
 //! to whom stands in the plan (P1). What a plan is refused for is judged by the list of checks `verify` tells, too.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lock::{self, Claim, Locks, Stop, Wanted};
 use super::names::NamesFile;
+use super::places::Named;
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
@@ -39,6 +41,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         return nothing_to_do(context, verb, &file);
     }
     let project = project::load(context, &verb.project)?;
+    check_places(&project, verb)?;
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
     checks::of_changes(
         context,
@@ -53,7 +56,6 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         progress::journal(&journal_path, &file),
     );
     checks.pass()?;
-    let settings = settings(context, &project, &file)?;
     let seal = reports_seal(&project, &verb.plan)?;
     let seal = seal.as_ref();
 
@@ -69,6 +71,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         Some(path) => Some(NamesFile::open(path, &project)?),
         None => None,
     };
+    let settings = settings(context, &project, &file)?;
     let folder = verb
         .passwords
         .clone()
@@ -116,8 +119,8 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     options.bounds = super::bounds::of(&project);
     options.selection = Selection {
         classes: verb.only_class.iter().copied().collect(),
-        max_changes: verb.max_changes,
-        wave: verb.wave,
+        max_changes: verb.max_changes.and_then(NonZeroU64::new),
+        wave: verb.wave.and_then(NonZeroU64::new),
     };
     let progress =
         Progress::new(context.printer, file.content.changes.len()).redacted(seal.is_some());
@@ -150,6 +153,38 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     Ok(exit(outcome.verdict))
 }
 
+/// Every place that was named, before anything is asked of a directory.
+fn check_places(project: &project::Project, verb: &Apply) -> Result<(), Failure> {
+    if let Some(path) = &verb.journal {
+        Named::new("--journal", path).check_file(Some(project))?;
+    }
+    if let Some(path) = &verb.report {
+        let place = Named::new("--report", path);
+        place.check_file(Some(project))?;
+        // The summary stands beside it.
+        let summary = path.with_extension("md");
+        if summary == *path {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "--report: {} is the name of the summary that is written beside it",
+                    path.display()
+                ),
+            )
+            .help("name a file that ends in .json; nothing was read or written"));
+        }
+        Named::new("--report", &summary).check_file(Some(project))?;
+        super::files::check_replaceable(&summary, "halosync apply")?;
+    }
+    if let Some(path) = &verb.names {
+        Named::new("--names", path).check_names(project)?;
+    }
+    if let Some(dir) = &verb.passwords {
+        Named::new("--passwords", dir).check_standing_dir()?;
+    }
+    Ok(())
+}
+
 /// Whom the report is sealed to: somebody, where the plan is.
 fn reports_seal(project: &project::Project, plan: &Path) -> Result<Option<Seal>, Failure> {
     let seal = Seal::of(project)?;
@@ -170,6 +205,7 @@ fn nothing_to_do(context: &Context, verb: &Apply, file: &PlanFile) -> Result<Exi
     let report = match &verb.report {
         Some(path) => {
             let project = project::load(context, &verb.project)?;
+            check_places(&project, verb)?;
             let seal = reports_seal(&project, &verb.plan)?;
             sealed::check_replaceable(context, Keys::Of(&project), path, apply::OUTCOME_FORMAT)?;
             let why = held.as_ref().map(|_| "guards hold all there was to do");

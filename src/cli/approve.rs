@@ -14,6 +14,7 @@ use super::args::Approve;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::places::Named;
 use super::{files, project};
 use crate::approval;
 use crate::config::{AllowedSigners, fingerprint, is_usable_key};
@@ -48,6 +49,10 @@ pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failu
     }
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &file)?;
+    if let Some(path) = &verb.signature {
+        Named::new("--signature", path).check_file(Some(&project))?;
+        files::check_replaceable(path, "BEGIN SSH SIGNATURE")?;
+    }
     let signers = signers(&project, &file)?;
     let key = match &verb.key {
         Some(path) => read_key(path)?,

@@ -1,6 +1,5 @@
 //! The command line's grammar.
 
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -144,7 +143,7 @@ pub(crate) struct Test {
     pub(crate) out: Option<PathBuf>,
     /// Refuse to send more requests than this to all sources together, tokens and repetitions included. What is
     /// known to be needed is refused before it is begun.
-    #[arg(long, value_name = "N", requires = "record", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "record", conflicts_with = "from", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) max_requests: Option<u64>,
     /// Use and keep answers about single people in this directory, as `plan --cache` does.
     #[arg(long, value_name = "DIR", requires = "record", conflicts_with = "from")]
@@ -153,7 +152,7 @@ pub(crate) struct Test {
     #[arg(long, value_name = "NAME", requires = "record")]
     pub(crate) name: Option<String>,
     /// Fail when tests cover less than this share of the rules.
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) min_coverage: Option<u8>,
 }
 
@@ -188,7 +187,8 @@ pub(crate) struct Plan {
     /// Print names and values although the project declares `sealing`. Files are sealed all the same.
     #[arg(long)]
     pub(crate) clear: bool,
-    /// Also record what was read in this directory, to plan from again.
+    /// Also record what was read in this directory, to plan from again. It is a new or an empty one, or holds an earlier
+    /// recording, which is replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
     /// Plan from recorded reads instead of the network.
@@ -219,7 +219,7 @@ pub(crate) struct Plan {
     pub(crate) detailed_exitcode: bool,
     /// Refuse to send more requests than this to all sources together, tokens and repetitions included. What is
     /// known to be needed is refused before it is begun.
-    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "from", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) max_requests: Option<u64>,
     /// Keep answers about single people in this directory, to be confirmed instead of sent again next time. They are
     /// personal data; the files are readable by their owner alone.
@@ -260,7 +260,7 @@ pub(crate) struct Drift {
     #[arg(long)]
     pub(crate) full: bool,
     /// Refuse to send more requests than this to all sources together.
-    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "from", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) max_requests: Option<u64>,
     /// Use and keep answers about single people in this directory, as `plan --cache` does.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
@@ -295,19 +295,31 @@ const EARLIEST: i16 = 2000;
 const LATEST: i16 = 2200;
 
 fn as_of(text: &str) -> Result<AsOf, String> {
+    let far = |year: i16| !(EARLIEST..=LATEST).contains(&year);
+    let years = || format!("a plan is made for a day of the years {EARLIEST} to {LATEST}");
+    // The last days there are begin in no time zone, and are no less a date for that.
+    let date: Option<jiff::civil::Date> = text.trim().parse().ok();
+    if date.is_some_and(|date| far(date.year())) {
+        return Err(years());
+    }
     match given::as_of(text, &jiff::tz::TimeZone::UTC) {
         // Everything that is counted from it, and every zone's day of it, has to be a date as well.
-        Some(moment)
-            if !(EARLIEST..=LATEST).contains(&moment.to_zoned(jiff::tz::TimeZone::UTC).year()) =>
-        {
-            Err(format!(
-                "a plan is made for a day of the years {EARLIEST} to {LATEST}"
-            ))
-        }
+        Some(moment) if far(moment.to_zoned(jiff::tz::TimeZone::UTC).year()) => Err(years()),
         Some(_) => Ok(AsOf(text.to_owned())),
         None => Err(
             "write a date such as 2026-12-01, or a moment such as 2026-11-23T08:00:00Z".to_owned(),
         ),
+    }
+}
+
+/// A count of something that has to be there.
+pub(crate) fn at_least_one(text: &str) -> Result<u64, String> {
+    let wanted = "write a whole number of 1 or more";
+    match text.trim().parse::<i128>() {
+        Ok(0) => Err(format!("nothing is left with 0; {wanted}")),
+        Ok(number) if number < 0 => Err(format!("it is below 1; {wanted}")),
+        Ok(number) => u64::try_from(number).map_err(|_| format!("it is larger than {}", u64::MAX)),
+        Err(_) => Err(wanted.to_owned()),
     }
 }
 
@@ -353,7 +365,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "TIME", value_parser = as_of)]
     pub(crate) as_of: Option<AsOf>,
     /// Refuse to send more requests than this to all sources together.
-    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "from", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) max_requests: Option<u64>,
     /// Use and keep answers about single people in this directory, as `plan --cache` does.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
@@ -417,19 +429,19 @@ pub(crate) struct Apply {
     pub(crate) passwords: Option<PathBuf>,
     /// Changes under way at the same time. There is a connection for every eight of them, at most eight: so many writes
     /// are sent at once, and those that wait are looked at together.
-    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 128, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
     /// Only changes of this kind, as the plan names them: disable, removeMember … Several with commas. The rest is
     /// left for another apply of the same plan.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = action_kind)]
     pub(crate) only_class: Vec<ActionKind>,
     /// At most so many changes of those that are not done yet: the first ones in the plan's order.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_changes: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
+    pub(crate) max_changes: Option<u64>,
     /// So many people first. Everybody else only once everything about these has been written and read back as
     /// planned; if anything is amiss, nobody else is begun.
-    #[arg(long, value_name = "N")]
-    pub(crate) wave: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
+    pub(crate) wave: Option<u64>,
     /// Take over the lock of an apply that is dead: it is watched first for longer than a living one would go on
     /// without renewing it.
     #[arg(long)]
@@ -481,7 +493,7 @@ pub(crate) struct Undo {
     /// several times.
     #[arg(long, value_name = "WHO")]
     pub(crate) only: Vec<String>,
-    /// Also record what was read in this directory.
+    /// Also record what was read in this directory, a new or an empty one.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
     /// Compare with a recorded read of the directory instead of the directory itself.
@@ -510,7 +522,7 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) paste: bool,
     /// Longest wait for the browser, in seconds.
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 }
 
@@ -536,22 +548,43 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 pub(crate) struct Sandbox {
     /// Number of invented people, instead of those of the example.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) people: Option<u32>,
     /// Seed of the invented people: the same seed gives the same people.
-    #[arg(long, value_name = "S", default_value_t = 1, requires = "people")]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 1,
+        requires = "people",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Directory to put the example configuration and the certificate in.
     #[arg(long, value_name = "DIR", default_value = "halosync-sandbox")]
     pub(crate) dir: PathBuf,
     /// Port of the HaloITSM simulator; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) halo_port: u16,
     /// Port of the directory simulator (LDAPS); 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) ldap_port: u16,
     /// Port of the directory simulator's global catalog (LDAPS); 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) catalog_port: u16,
 }
 

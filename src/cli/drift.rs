@@ -24,6 +24,7 @@ use crate::render;
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Drift) -> Result<Exit, Failure> {
     let working = project::load(context, &verb.project)?;
+    planning::check_cache(&working, verb.cache.as_deref())?;
     let approved = approved(context, &working, verb.approved.as_deref())?;
     let (project, proposed) = match &approved {
         Some(approved) if approved.config.files != working.config.files => {

@@ -14,6 +14,7 @@ use crate::render;
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Explain) -> Result<Exit, Failure> {
     let project = project::load(context, &verb.project)?;
+    super::plan::check_cache(&project, verb.cache.as_deref())?;
     let reads = match &verb.from {
         Some(dir) => reads::recorded(context, &project, dir)?,
         None => {

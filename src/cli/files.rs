@@ -1,4 +1,6 @@
 //! Writing files so that nothing is lost and nothing is readable by others.
+//!
+//! What a file is that was read is told by `sorts`, where one may be written by `places`.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -47,23 +49,6 @@ pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure
         Ok(())
     } else {
         refuse("exists and is something else; it is not overwritten")
-    }
-}
-
-/// What a file is that is none of ours: all of ours are JSON, and begin with an object.
-pub(crate) fn foreign(bytes: &[u8]) -> Option<&'static str> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Some("it is no text");
-    };
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    match text.chars().next() {
-        None => Some("it is empty"),
-        Some('{') => None,
-        Some('<') => Some("it is a web page or another document in XML"),
-        Some(_) if text.lines().next().is_some_and(|line| line.contains(':')) => {
-            Some("it looks like YAML, and is no JSON")
-        }
-        Some(_) => Some("it is no JSON"),
     }
 }
 

@@ -113,6 +113,15 @@ impl Making<'_> {
         }
     }
 
+    /// As [`Self::input`], of an earlier configuration: people as its own fields read them, where that is known.
+    fn earlier_input<'b>(&'b self, config: &'b Config) -> PlanInput<'b> {
+        let input = self.input(config);
+        match &self.reads.earlier {
+            Some(people) => PlanInput { people, ..input },
+            None => input,
+        }
+    }
+
     /// Leaves out of a plan what was not asked for.
     fn narrow(&self, plan: &mut plan::Plan) -> Result<(), Failure> {
         let (project, reads, words) = (self.project, self.reads, self.only);
@@ -199,8 +208,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn build(&self, config: &Config) -> Result<plan::Plan, plan::PlanError> {
-        let input = self.making.input(config);
+    fn build(&self, input: PlanInput<'_>) -> Result<plan::Plan, plan::PlanError> {
         match &self.edits {
             Some(edits) => plan::build_known(input, edits),
             None => plan::build(input),
@@ -216,7 +224,7 @@ impl Asked<'_> {
                 plan::build_compared(making.input(config), known, true)
             }
             None => self
-                .build(config)
+                .build(making.input(config))
                 .map(|built| (built, plan::Compared::default())),
         };
         let (mut made, compared) = built.map_err(refusal)?;
@@ -227,7 +235,7 @@ impl Asked<'_> {
     /// Plans once more from the same reads, as the earlier commit would have.
     fn compare(&self, context: &Context, base: &Base, plan: &mut plan::Plan) {
         let earlier = match &base.config {
-            Some(config) => self.build(config),
+            Some(config) => self.build(self.making.earlier_input(config)),
             // There was no configuration, so nothing would have been done.
             None => Ok(plan::Plan {
                 changes: Vec::new(),
@@ -237,8 +245,12 @@ impl Asked<'_> {
         match earlier {
             Ok(earlier) => {
                 plan::against(plan, &earlier, base.commit.clone());
+                self.tell_apart(base, plan);
                 if plan.guards.iter().any(plan::GuardOutcome::is_breached) {
                     self.compare_held(base, plan);
+                }
+                if let Some(config) = &base.config {
+                    plan::name_tables(plan, &self.making.project.config, config);
                 }
             }
             Err(error) => context.printer.note(&format!(
@@ -248,21 +260,28 @@ impl Asked<'_> {
         }
     }
 
+    /// Says what the comparison is blind to: facts that only the new configuration read.
+    fn tell_apart(&self, base: &Base, plan: &mut plan::Plan) {
+        if let (Some(config), None) = (&base.config, &self.making.reads.earlier) {
+            let changes = plan::read_changes(&self.making.project.config, config);
+            plan::not_told_apart(plan, &changes);
+        }
+    }
+
     /// What guards hold of it is in neither plan: both are made once more, without.
     fn compare_held(&self, base: &Base, plan: &mut plan::Plan) {
-        let whole = |config: &Config| {
-            let input = self.making.input(config);
+        let whole = |input: PlanInput<'_>| {
             let evidence = match &self.edits {
                 Some(edits) => Evidence::Known(edits),
                 None => Evidence::Missing,
             };
             plan::build_unguarded(input, evidence).ok()
         };
-        let Some(now) = whole(&self.making.project.config) else {
+        let Some(now) = whole(self.making.input(&self.making.project.config)) else {
             return;
         };
         let earlier = match &base.config {
-            Some(config) => whole(config),
+            Some(config) => whole(self.making.earlier_input(config)),
             None => Some(plan::Plan {
                 changes: Vec::new(),
                 ..now.clone()

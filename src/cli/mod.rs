@@ -27,6 +27,7 @@ mod making;
 mod names;
 mod own_folder;
 mod people;
+mod places;
 mod plan;
 mod probe;
 mod progress;
@@ -39,6 +40,7 @@ mod sandbox;
 pub mod schema;
 mod sealed;
 mod show;
+mod sorts;
 mod test;
 mod undo;
 pub mod validate;
@@ -78,6 +80,10 @@ pub fn main() -> std::process::ExitCode {
         .map_err(Failure::from)
         .and_then(|mut context| {
             context.identify(arguments.identity.clone());
+            let named = arguments.identity.is_some();
+            if named || opens_sealed(&arguments.verb) {
+                sealed::check_identity(&context)?;
+            }
             run(&context, &arguments)
         });
     match outcome {
@@ -116,6 +122,29 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Sandbox(verb) => runtime()?.block_on(sandbox::run(context, verb)),
         Verb::Schema(verb) => check::schemas(context, verb),
         Verb::Completions(verb) => completions::completions(context, verb),
+    }
+}
+
+/// Whether a command may have to open sealed files, so that a wrong key in the environment is told before any work.
+const fn opens_sealed(verb: &Verb) -> bool {
+    match verb {
+        Verb::Plan(_)
+        | Verb::Drift(_)
+        | Verb::Explain(_)
+        | Verb::Show(_)
+        | Verb::Verify(_)
+        | Verb::Apply(_)
+        | Verb::Approve(_)
+        | Verb::Undo(_) => true,
+        Verb::Test(verb) => verb.record.is_some(),
+        Verb::Validate(_)
+        | Verb::Login(_)
+        | Verb::Logout(_)
+        | Verb::Probe(_)
+        | Verb::Demo(_)
+        | Verb::Sandbox(_)
+        | Verb::Schema(_)
+        | Verb::Completions(_) => false,
     }
 }
 

@@ -4,17 +4,18 @@
 //! about people whom `include` leaves out: an account whose person is only out of scope must never look abandoned.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
+use super::exit::Exit;
 use super::failure::Failure;
 use crate::config::{Config, Document, kinds};
 use crate::connector::PeopleReader as _;
-use crate::connector::rest::{self, Forecast, ReadReport, RunSettings};
+use crate::connector::rest::{self, Forecast, ReadFacts, ReadReport, RowSink, RunSettings};
 use crate::intake::{Intake, Taker};
-use crate::lang::{Scope, compile_template};
-use crate::model::{Name, PeopleSnapshot};
+use crate::lang::{Record, Scope, compile_template};
+use crate::model::{JoinHold, Name, PeopleSnapshot};
 
 /// Completes the settings of a source's reader.
 pub(crate) fn prepare(
@@ -23,6 +24,13 @@ pub(crate) fn prepare(
     intake: &Intake,
     mut settings: rest::Settings,
 ) -> rest::Settings {
+    settings.joining.keep = keep(source, intake);
+    settings.joining.everybody = everybody(config, source, intake);
+    settings
+}
+
+/// The members of records that fields are made from, by endpoint.
+fn keep(source: &Document<kinds::Source>, intake: &Intake) -> BTreeMap<String, BTreeSet<String>> {
     let mut keep: BTreeMap<String, BTreeSet<String>> = intake.members_read();
     let reads = source.spec.reads();
     for (endpoint, member) in reads.members {
@@ -36,9 +44,17 @@ pub(crate) fn prepare(
                 .insert("customfields".to_owned());
         }
     }
-    settings.joining.keep = keep;
+    keep
+}
+
+/// The endpoints asked about everybody, because accounts are recognised by what they say.
+fn everybody(
+    config: &Config,
+    source: &Document<kinds::Source>,
+    intake: &Intake,
+) -> BTreeSet<String> {
     let recognising = recognising(config, &source.name, intake);
-    settings.joining.everybody = source
+    source
         .spec
         .endpoints
         .keys()
@@ -47,8 +63,7 @@ pub(crate) fn prepare(
             None => true,
         })
         .cloned()
-        .collect();
-    settings
+        .collect()
 }
 
 /// The fields of a person by which accounts are recognised; `None` when that cannot be told.
@@ -75,14 +90,87 @@ fn recognising(config: &Config, source: &Name, intake: &Intake) -> Option<BTreeS
     Some(used)
 }
 
-/// Reads one source and says what it cost.
-pub(crate) async fn read(
+/// The fields of an earlier configuration, and what they need of the same answers added to a reader's settings; `None`
+/// where that configuration does not have the source.
+pub(crate) fn earlier(
+    config: &Config,
+    source: &Document<kinds::Source>,
+    settings: &mut rest::Settings,
+) -> Result<Option<Intake>, Failure> {
+    let Some(then) = config.sources.get(&source.name) else {
+        return Ok(None);
+    };
+    let unusable = || {
+        Failure::new(
+            Exit::InvalidConfiguration,
+            "a source's fields cannot be compiled",
+        )
+    };
+    let zone = jiff::tz::TimeZone::get(&config.project.spec.time_zone).map_err(|_| unusable())?;
+    let intake = Intake::compile(then, &zone).map_err(|_| unusable())?;
+    let joining = &mut settings.joining;
+    for (endpoint, members) in keep(then, &intake) {
+        joining.keep.entry(endpoint).or_default().extend(members);
+    }
+    joining.everybody.extend(everybody(config, then, &intake));
+    // Whom either takes in is asked about.
+    joining.include = match (joining.include.take(), &then.spec.person.include) {
+        (Some(now), Some(then)) if now == *then => Some(now),
+        (Some(now), Some(then)) => Some(format!("({now}) or ({then})")),
+        _ => None,
+    };
+    Ok(Some(intake))
+}
+
+/// Takes the same records in by two sets of fields.
+struct Twofold<'a> {
+    now: Taker<'a>,
+    then: Option<Taker<'a>>,
+    /// Where the people of the second are left: each read of the list begins anew, and only one is finished.
+    kept: &'a Mutex<Option<PeopleSnapshot>>,
+}
+
+impl RowSink for Twofold<'_> {
+    fn next_page(&mut self) {
+        self.now.next_page();
+        if let Some(then) = &mut self.then {
+            then.next_page();
+        }
+    }
+
+    fn push(&mut self, record: &Record<'_>) {
+        self.now.push_record(record);
+        if let Some(then) = &mut self.then {
+            then.push_record(record);
+        }
+    }
+
+    fn hold(&mut self, record: &Record<'_>, reasons: Box<[JoinHold]>) {
+        if let Some(then) = &mut self.then {
+            then.hold(record, reasons.clone());
+        }
+        self.now.hold(record, reasons);
+    }
+
+    fn finish(self, facts: ReadFacts) -> PeopleSnapshot {
+        if let Some(then) = self.then {
+            let read = RowSink::finish(then, facts.clone());
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        }
+        RowSink::finish(self.now, facts)
+    }
+}
+
+/// Reads one source once and says what it cost; makes people of what comes by its fields and, where they are given, by
+/// other ones.
+pub(crate) async fn read_twice(
     context: &Context,
     source: &Name,
     intake: &Intake,
+    then: Option<&Intake>,
     mut settings: rest::Settings,
     run: &RunSettings,
-) -> Result<PeopleSnapshot, Failure> {
+) -> Result<(PeopleSnapshot, Option<PeopleSnapshot>), Failure> {
     let printer = context.printer;
     let name = source.clone();
     let joins = !settings.joining.endpoints.is_empty();
@@ -95,7 +183,12 @@ pub(crate) async fn read(
         ..run.clone()
     };
     let started = Instant::now();
-    let reader = rest::RestReader::new(settings, || Taker::new(intake))?;
+    let kept = Mutex::new(None);
+    let reader = rest::RestReader::new(settings, || Twofold {
+        now: Taker::new(intake),
+        then: then.map(Taker::new),
+        kept: &kept,
+    })?;
     let read = reader.read_people().await?;
     context.printer.note(&note(
         source,
@@ -103,7 +196,11 @@ pub(crate) async fn read(
         &reader.report(),
         started.elapsed(),
     ));
-    Ok(read)
+    drop(reader);
+    Ok((
+        read,
+        kept.into_inner().unwrap_or_else(PoisonError::into_inner),
+    ))
 }
 
 /// What is going to be needed, as soon as it is known. Nothing when it is next to nothing.

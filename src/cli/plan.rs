@@ -12,6 +12,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::{Making, Origin};
+use super::places::Named;
 use super::project::{self, Project};
 use super::reads::{self, whole_seconds};
 use super::sealed::{self, Keys, Seal};
@@ -22,10 +23,12 @@ use crate::render;
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure> {
-    if let Some(out) = &verb.out {
-        sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
-    }
     let project = project::load(context, &verb.project)?;
+    if let Some(out) = &verb.out {
+        Named::new("--out", out).check_file(Some(&project))?;
+        sealed::check_replaceable(context, Keys::Of(&project), out, plan::FORMAT)?;
+    }
+    check_cache(&project, verb.cache.as_deref())?;
     let seal = Seal::of(&project)?;
     if verb.seal && seal.is_none() {
         return Err(Failure::new(
@@ -48,7 +51,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         .transpose()?;
     let since = applied::load(context, &project, &verb.since)?;
     if let Some(dir) = &verb.record {
-        reads::check_recording(&project, dir)?;
+        reads::check_recording_against(&project, base.as_ref(), dir)?;
         let since = verb.since.since.as_deref();
         if since.is_some_and(|since| super::files::is_same(since, dir)) {
             return Err(Failure::new(
@@ -59,21 +62,21 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         }
     }
     let reads = match &verb.from {
-        Some(dir) => reads::recorded(context, &project, dir)?,
+        Some(dir) => reads::recorded_against(context, &project, dir, base.as_ref())?,
         None => {
             let run = run_settings(context, verb.max_requests, verb.cache.as_deref());
             let earlier = base.iter().filter_map(|base| base.config.as_ref());
             let earlier: Vec<_> = earlier
                 .chain(since.iter().map(|since| &since.config))
                 .collect();
-            reads::read_for(context, &project, &earlier, &run).await?
+            reads::read_against(context, &project, &earlier, base.as_ref(), &run).await?
         }
     };
     // At once, so that a plan that cannot be made leaves what it was to be made from; but not over a recording with a plan,
     // which would be lost for nothing.
     let replaces = verb.record.as_deref().filter(|dir| applied::has_plan(dir));
     if let (Some(dir), None) = (&verb.record, replaces) {
-        reads::record(&reads, dir, seal)?;
+        reads::record_against(&reads, base.as_ref(), dir, seal)?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
     let zone = project.zone()?;
@@ -100,7 +103,7 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
     if let Some(dir) = replaces {
-        reads::record(&reads, dir, seal)?;
+        reads::record_against(&reads, base.as_ref(), dir, seal)?;
     }
     if let Some(dir) = &verb.record {
         applied::record(&project, dir, &file, carried.as_ref(), seal)?;
@@ -128,6 +131,14 @@ pub(crate) fn concealed(failure: Failure, redact: bool) -> Failure {
     failure.help(format!(
         "{help} (names are not shown where plans are sealed; --clear shows them)"
     ))
+}
+
+/// Where answers are kept: a directory of its own.
+pub(crate) fn check_cache(project: &Project, cache: Option<&Path>) -> Result<(), Failure> {
+    match cache {
+        Some(dir) => Named::new("--cache", dir).check_dir_apart(project),
+        None => Ok(()),
+    }
 }
 
 /// What a run may spend, and where it keeps answers.

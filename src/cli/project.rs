@@ -88,12 +88,18 @@ pub(crate) fn open(context: &Context, arguments: &ProjectArgs) -> Result<Workspa
         None => context.current_dir.clone(),
     };
     Workspace::open(&start).map_err(|error| {
-        let mut message = error.to_string();
-        if let Some(cause) = std::error::Error::source(&error) {
-            message.push_str(&format!(": {cause}"));
-        }
+        let message = match &error {
+            WorkspaceError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                format!("{error}: there is no such folder")
+            }
+            WorkspaceError::Read { source, .. } => {
+                format!("{error}: {}", super::failure::why(source))
+            }
+            _ => error.to_string(),
+        };
         // A directory that is named and is not there is no configuration that is wrong.
         let is_misnamed = arguments.dir.is_some() && matches!(error, WorkspaceError::Read { .. });
+        let is_misnamed = is_misnamed || arguments.dir.is_some() && matches!(error, WorkspaceError::NotFound { .. } | WorkspaceError::NoFolder { .. });
         let exit = match is_misnamed {
             true => Exit::Usage,
             false => Exit::InvalidConfiguration,

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::applied;
+use super::base::Base;
 use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -28,6 +29,8 @@ use crate::snapshot;
 pub(crate) struct Reads {
     pub(crate) people: BTreeMap<Name, PeopleSnapshot>,
     pub(crate) directories: BTreeMap<Name, DirectorySnapshot>,
+    /// The same people as the fields of an earlier commit read them from the same answers, where those are others.
+    pub(crate) earlier: Option<BTreeMap<Name, PeopleSnapshot>>,
 }
 
 impl Reads {
@@ -54,6 +57,18 @@ pub(crate) async fn read_for(
     others: &[&Config],
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
+    read_against(context, project, others, None, run).await
+}
+
+/// As [`read_for`]; where an earlier commit makes other facts of the same answers, those too.
+pub(crate) async fn read_against(
+    context: &Context,
+    project: &Project,
+    others: &[&Config],
+    base: Option<&Base>,
+    run: &RunSettings,
+) -> Result<Reads, Failure> {
+    let earlier = base.and_then(|base| read_twice(&project.config, base.config.as_ref()?));
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let now = context.clock.clone();
     let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
@@ -84,9 +99,15 @@ pub(crate) async fn read_for(
                     "a source's fields cannot be compiled",
                 )
             })?;
-            let settings = people::prepare(&project.config, source, &intake, settings);
-            let read = people::read(context, &source.name, &intake, settings, run).await?;
-            Ok::<_, Failure>((source.name.clone(), read))
+            let mut settings = people::prepare(&project.config, source, &intake, settings);
+            let then = match earlier {
+                Some(config) => people::earlier(config, source, &mut settings)?,
+                None => None,
+            };
+            let then = then.as_ref();
+            let (read, twice) =
+                people::read_twice(context, &source.name, &intake, then, settings, run).await?;
+            Ok::<_, Failure>((source.name.clone(), read, twice))
         }));
     let directories = futures::future::try_join_all(targets.into_iter().map(|(name, settings)| {
         let request = requests.remove(&name).unwrap_or_default();
@@ -95,10 +116,19 @@ pub(crate) async fn read_for(
     // Join, not try_join: when both systems fail, both are reported.
     let (people, directories) = tokio::join!(people, directories);
     match (people, directories) {
-        (Ok(people), Ok(directories)) => Ok(Reads {
-            people: people.into_iter().collect(),
-            directories: directories.into_iter().collect(),
-        }),
+        (Ok(read), Ok(directories)) => {
+            let mut people = BTreeMap::new();
+            let mut twice = BTreeMap::new();
+            for (name, now, then) in read {
+                twice.extend(then.map(|then| (name.clone(), then)));
+                people.insert(name, now);
+            }
+            Ok(Reads {
+                earlier: (earlier.is_some() && twice.len() == people.len()).then_some(twice),
+                people,
+                directories: directories.into_iter().collect(),
+            })
+        }
         (Err(mut first), Err(second)) => {
             first.messages.extend(second.messages);
             first.help = first.help.or(second.help);
@@ -106,6 +136,14 @@ pub(crate) async fn read_for(
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
     }
+}
+
+/// The earlier configuration, when it makes other facts of the answers that are read anyway.
+fn read_twice<'c>(now: &Config, then: &'c Config) -> Option<&'c Config> {
+    let changes = plan::read_changes(now, then);
+    let same_sources = now.sources.keys().eq(then.sources.keys());
+    let wanted = same_sources && !changes.is_empty();
+    (wanted && changes.iter().all(|one| one.same_answers)).then_some(then)
 }
 
 /// Nobody judges a condition by fractions of a second, and reviewers read these moments.
@@ -133,6 +171,34 @@ pub(crate) async fn directory(
         started.elapsed().as_secs_f64()
     ));
     Ok((name, read))
+}
+
+/// As [`recorded`], with people as the fields of an earlier commit read them, where they were recorded.
+pub(crate) fn recorded_against(
+    context: &Context,
+    project: &Project,
+    dir: &Path,
+    base: Option<&Base>,
+) -> Result<Reads, Failure> {
+    let mut reads = recorded(context, project, dir)?;
+    let Some(base) = base else { return Ok(reads) };
+    let mut earlier = BTreeMap::new();
+    for (name, now) in &reads.people {
+        let path = dir.join(earlier_file(name, base));
+        if !path.is_file() {
+            return Ok(reads);
+        }
+        let bytes = sealed::read(context, Keys::Of(project), &path)?;
+        let then = snapshot::read_people(&bytes).map_err(|error| parse_failure(&path, error))?;
+        let (one, other) = (&now.header, &then.header);
+        // Left there by another read of the same name.
+        if (one.read_at, &one.completeness) != (other.read_at, &other.completeness) {
+            return Ok(reads);
+        }
+        earlier.insert(name.clone(), then);
+    }
+    reads.earlier = Some(earlier);
+    Ok(reads)
 }
 
 /// Reads kept by `--record`.
@@ -166,6 +232,7 @@ pub(crate) fn recorded(context: &Context, project: &Project, dir: &Path) -> Resu
     Ok(Reads {
         people: people?,
         directories: directories?,
+        earlier: None,
     })
 }
 
@@ -236,13 +303,44 @@ fn shortened(path: &Path, proven: u64, found: u64) -> Failure {
 
 /// Before anything is read: whether a recording may be written there.
 pub(crate) fn check_recording(project: &Project, dir: &Path) -> Result<(), Failure> {
+    check_recording_against(project, None, dir)
+}
+
+/// The same where people as an earlier commit reads them may be recorded as well.
+pub(crate) fn check_recording_against(
+    project: &Project,
+    base: Option<&Base>,
+    dir: &Path,
+) -> Result<(), Failure> {
     let people = project.config.sources.keys();
-    let people = people.map(|name| (people_file(name), snapshot::PEOPLE_FORMAT));
+    let people = people.flat_map(|name| {
+        let earlier = base.map(|base| earlier_file(name, base));
+        let files = std::iter::once(people_file(name)).chain(earlier);
+        files.map(|file| (file, snapshot::PEOPLE_FORMAT))
+    });
     let directories = project.config.directories.keys();
     let directories = directories.map(|name| (directory_file(name), snapshot::DIRECTORY_FORMAT));
     let mut files: Vec<(String, &str)> = people.chain(directories).collect();
     files.extend(applied::FILES.map(|(name, format)| (name.to_owned(), format)));
     recording::check(project, dir, &files)
+}
+
+/// As [`record`], with people as the fields of an earlier commit read them, so that the recording gives the same plan.
+pub(crate) fn record_against(
+    reads: &Reads,
+    base: Option<&Base>,
+    dir: &Path,
+    seal: Option<&Seal>,
+) -> Result<(), Failure> {
+    record(reads, dir, seal)?;
+    if let (Some(base), Some(earlier)) = (base, &reads.earlier) {
+        for (name, read) in earlier {
+            record_file(&dir.join(earlier_file(name, base)), seal, |out| {
+                snapshot::write_people(read, out)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
@@ -278,6 +376,11 @@ fn record_file(
 
 fn people_file(name: &Name) -> String {
     format!("{name}.people.jsonl")
+}
+
+/// People as a commit's fields read them.
+fn earlier_file(name: &Name, base: &Base) -> String {
+    format!("{name}.base-{}.people.jsonl", base.commit)
 }
 
 fn directory_file(name: &Name) -> String {

@@ -32,6 +32,7 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
         .help("a name has letters, digits, `.`, `_` and `-`, at most 63"));
     }
     let project = project::load(context, &verb.project)?;
+    plan::check_cache(&project, verb.cache.as_deref())?;
     check_place(context, &project, verb)?;
     let reads = match &verb.from {
         Some(dir) => reads::recorded(context, &project, dir)?,

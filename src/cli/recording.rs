@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::places::Named;
 use super::project::Project;
 use super::sealed;
 
@@ -26,22 +27,27 @@ pub(crate) fn check(
                 .help("name an empty directory or a new one, or that of an earlier recording; nothing was read or written"),
         )
     };
-    match std::fs::metadata(dir) {
-        Ok(facts) if facts.is_dir() => {}
-        Ok(_) => return refuse("is a file, and a recording is a directory".to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure::file("look at", dir, &error)),
+    Named::new("--record", dir).check_dir_apart(project)?;
+    if !dir.exists() {
+        return Ok(());
     }
-    let here = std::fs::canonicalize(dir).map_err(|error| Failure::file("look at", dir, &error))?;
-    let config = &project.config;
-    let configuration = config.files.iter().map(|file| &*file.path);
-    let signers = config.signers.keys().map(String::as_str);
-    let held = configuration.chain(signers).find(|path| {
-        let file = std::fs::canonicalize(project.root.join(path));
-        file.is_ok_and(|file| file.starts_with(&here))
-    });
-    if let Some(file) = held {
-        return refuse(format!("holds configuration of the project ({file})"));
+    // What does not belong to a recording would be taken for part of it, or be lost with it.
+    let entries = std::fs::read_dir(dir).map_err(|error| Failure::file("list", dir, &error))?;
+    let mut foreign: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| !is_recorded(&entry.path(), files))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    foreign.sort_unstable();
+    if let Some(first) = foreign.first() {
+        let more = match foreign.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        return refuse(format!(
+            "holds {}{more}, which is not of a recording",
+            crate::render::plain(first)
+        ));
     }
     for (name, begins) in files {
         let path = dir.join(name);
@@ -51,4 +57,17 @@ pub(crate) fn check(
         }
     }
     Ok(())
+}
+
+/// Whether something in a directory is of a recording, be it of a source or directory that has another name by now. Names
+/// that begin with a dot belong to git, to editors and to writes that were cut short.
+fn is_recorded(path: &Path, files: &[(String, &str)]) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return false;
+    };
+    name.starts_with('.')
+        || files.iter().any(|(file, _)| file == name)
+        || [".people.jsonl", ".directory.jsonl"]
+            .iter()
+            .any(|ending| name.ends_with(ending) && path.is_file())
 }

@@ -242,8 +242,30 @@ fn identities(
         )
         .help(format!("name the file with the age secret key (AGE-SECRET-KEY-1…) with --identity or {IDENTITY_VARIABLE}, or declare `sealing.identity` in halosync.yaml; whose keys open it stands in `sealing.recipients`, not in the file")));
     };
-    let mut resolver = Resolver::new(&context.environment, &root);
-    let text = resolver.secret_lines(&secret, place);
+    keys_in(context, &secret, &root, place)
+}
+
+/// Whether the identity that was named for this run, if one was, is a file with keys: told before anything is read.
+///
+/// # Errors
+/// When it is missing, cannot be read, or holds none.
+pub(crate) fn check_identity(context: &Context) -> Result<(), Failure> {
+    let Some(file) = &context.identity else {
+        return Ok(());
+    };
+    let secret = SecretRef::File(file.clone());
+    keys_in(context, &secret, &context.current_dir, "the identity").map(drop)
+}
+
+/// The secret keys a reference leads to.
+fn keys_in(
+    context: &Context,
+    secret: &SecretRef,
+    root: &Path,
+    place: &str,
+) -> Result<Vec<age::x25519::Identity>, Failure> {
+    let mut resolver = Resolver::new(&context.environment, root);
+    let text = resolver.secret_lines(secret, place);
     // A file that was named for this run is a matter of the command line, one the project names of the project.
     let named = context.identity.is_some();
     if let Err(failure) = resolver.finish() {
@@ -264,8 +286,17 @@ fn identities(
                 true => Exit::Usage,
                 false => Exit::InvalidConfiguration,
             };
-            Failure::new(exit, format!("{place}: {why}"))
-                .help("it is to be a file as `age-keygen` writes it")
+            match secret {
+                SecretRef::File(file) if named => Failure::new(
+                    exit,
+                    format!("{file}: {why} ({place})"),
+                )
+                .help(format!(
+                    "name a file as `age-keygen` writes it with --identity or {IDENTITY_VARIABLE}"
+                )),
+                _ => Failure::new(exit, format!("{place}: {why}"))
+                    .help("it is to be a file as `age-keygen` writes it"),
+            }
         })
 }
 

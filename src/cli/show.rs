@@ -7,6 +7,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sealed::{self, Keys};
+use super::sorts::{self, Sort};
 use super::{approvals, project};
 use crate::plan::{self, FormatAge, PlanFile, PlanReadError};
 use crate::render;
@@ -93,12 +94,12 @@ pub(crate) fn redacted(
 
 /// Why a plan file is not used, and the way out.
 pub(crate) fn refused(path: &Path, bytes: &[u8], error: &PlanReadError) -> Failure {
-    if let Some(what) = super::files::foreign(bytes) {
+    if let Some(other) = sorts::other_than(Sort::Plan, bytes) {
         return Failure::new(
             Exit::Rejected,
-            format!("{}: this is no plan: {what}", path.display()),
+            format!("{}: {}", path.display(), other.message()),
         )
-        .help("name the file that `halosync plan --out` wrote");
+        .help(other.help());
     }
     let newer = matches!(error, PlanReadError::UnknownFormat { found }
         if FormatAge::of(found, plan::FORMAT) == FormatAge::Newer);

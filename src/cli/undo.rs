@@ -14,11 +14,13 @@ use super::context::{Clock, Context};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::refusal;
+use super::places::Named;
 use super::plan::{concealed, exit_of, show};
 use super::project::{self, Project};
 use super::reads::{self, Reads, check_recording, record, recorded_directory, whole_seconds};
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
+use super::sorts::{self, Sort};
 use crate::apply::{History, JournalError, Step};
 use crate::model::{DirectorySnapshot, Dn, Name};
 use crate::plan::{self, Action, ChangeId, Deed, Only, PlanFile, UndoError, UndoInput};
@@ -46,12 +48,16 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
                 .help("name another file: both are needed to undo it, and to undo the undo; nothing was written"));
             }
         }
+        Named::new("--out", out).check_file(None)?;
         sealed::check_replaceable(context, Keys::At(&verb.project), out, plan::FORMAT)?;
     }
     let bytes = journal_bytes(&journal_path)?;
     let bytes = sealed::opened(context, Keys::At(&verb.project), &journal_path, bytes)?;
     let (deeds, journal) = deeds(&journal_path, &bytes, &undone)?;
     let project = project::load(context, &verb.project)?;
+    if let Some(out) = &verb.out {
+        Named::new("--out", out).check_file(Some(&project))?;
+    }
     super::verify::checks::check_project(&project, &undone)?;
     let seal = Seal::of(&project)?;
     if seal.is_none() && sealed::is_sealed_file(&plan_path) {
@@ -83,6 +89,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         let reads = Reads {
             people: BTreeMap::new(),
             directories: directories.clone(),
+            earlier: None,
         };
         record(&reads, dir, seal)?;
     }
@@ -103,7 +110,14 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
         author: project.author.as_deref(),
         uncommitted: project.uncommitted,
     };
-    let file = plan::seal(plan::undo(input).map_err(not_undone)?);
+    let file = plan::seal(plan::undo(input).map_err(|error| {
+        let failure = not_undone(error);
+        let of_a_word = failure
+            .messages
+            .iter()
+            .any(|one| one.starts_with("--only "));
+        concealed(failure, of_a_word && seal.is_some() && !verb.clear)
+    })?);
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
@@ -118,6 +132,8 @@ fn plan_path(verb: &Undo) -> Result<PathBuf, Failure> {
         return Ok(path.clone());
     }
     let journal = verb.journal.clone().unwrap_or_default();
+    // Before the plan is looked for beside it: what is missing is the journal.
+    std::fs::metadata(&journal).map_err(|error| unreadable(&journal, &error))?;
     let found = journal
         .file_name()
         .and_then(|name| name.to_str())
@@ -148,6 +164,11 @@ fn deeds(
     undone: &PlanFile,
 ) -> Result<(HashMap<ChangeId, Deed>, String), Failure> {
     let history = History::read(bytes, &undone.digest).map_err(|error| {
+        let is_none = matches!(error, JournalError::NotAJournal { .. });
+        if let Some(other) = sorts::other_than(Sort::Journal, bytes).filter(|_| is_none) {
+            let message = format!("{}: {}", path.display(), other.message());
+            return Failure::new(Exit::Usage, message).help(other.help());
+        }
         let help = match &error {
             JournalError::OtherPlan { .. } => {
                 "name the journal of this very plan with --journal, or the plan of this journal with --plan"
@@ -181,14 +202,16 @@ fn deeds(
     Ok((deeds, digest))
 }
 
+fn unreadable(journal: &Path, error: &std::io::Error) -> Failure {
+    Failure::file("read", journal, error).help(
+        "name the journal of the apply with --journal; without it nobody knows what was written, and nothing is undone",
+    )
+}
+
 /// The journal's bytes, while no apply is adding to it.
 fn journal_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
-    let failed = |error: std::io::Error| {
-        Failure::file("read", path, &error).help(
-            "name the journal of the apply with --journal; without it nobody knows what was written, and nothing is undone",
-        )
-    };
+    let failed = |error: std::io::Error| unreadable(path, &error);
     // A device or a pipe may never come to an end.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Failure::new(

@@ -27,6 +27,12 @@ pub enum WorkspaceError {
         /// Where the search began.
         from: PathBuf,
     },
+    /// A file was named that is no project.
+    #[error("{} is a file, and no folder of a project", path.display())]
+    NoFolder {
+        /// Which.
+        path: PathBuf,
+    },
     /// A folder or file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -249,16 +255,21 @@ fn is_ours(path: &Path) -> bool {
         })
 }
 
-fn find_root(start: &Path) -> Result<PathBuf, WorkspaceError> {
+fn find_root(named: &Path) -> Result<PathBuf, WorkspaceError> {
     let unreadable = |source| WorkspaceError::Read {
-        path: start.to_owned(),
+        path: named.to_owned(),
         source,
     };
-    let start = fs::canonicalize(start).map_err(unreadable)?;
+    let start = fs::canonicalize(named).map_err(unreadable)?;
     let folder = if start.is_dir() {
         start.as_path()
-    } else {
+    } else if start.ends_with(PROJECT_FILE) {
         start.parent().unwrap_or(&start)
+    } else {
+        // Whoever names it means something by it, and the project around it may be another than the one meant.
+        return Err(WorkspaceError::NoFolder {
+            path: named.to_owned(),
+        });
     };
     folder
         .ancestors()

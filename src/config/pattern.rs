@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::lang::{self, Expression, LangError, Record, Scope};
+use crate::lang::{self, Expression, Failures, LangError, Record, Scope};
 
 /// A compiled text.
 #[derive(Debug)]
@@ -20,7 +20,8 @@ pub struct Pattern {
 #[derive(Debug)]
 enum Piece {
     Text(String),
-    Value(Box<Expression>),
+    /// An expression, and where its text stands in the pattern's.
+    Value(Box<Expression>, Range<usize>),
 }
 
 /// What filling a pattern in came to.
@@ -56,7 +57,10 @@ impl Pattern {
                 return Err(errors);
             };
             match lang::compile_expression(&text[inner..inner + length], scope) {
-                Ok(expression) => pieces.push(Piece::Value(Box::new(expression))),
+                Ok(expression) => {
+                    let range = inner..inner + length;
+                    pieces.push(Piece::Value(Box::new(expression), range));
+                }
                 Err(found) => errors.extend(found.into_iter().map(|error| LangError {
                     range: shifted(&error.range, inner),
                     ..error
@@ -79,7 +83,15 @@ impl Pattern {
         !self
             .pieces
             .iter()
-            .any(|piece| matches!(piece, Piece::Value(_)))
+            .any(|piece| matches!(piece, Piece::Value(..)))
+    }
+
+    /// What each of its expressions fails with whatever the record, and where that expression stands in the text.
+    pub fn failures(&self) -> impl Iterator<Item = (Failures, Range<usize>)> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Value(expression, range) => Some((expression.failures(), range.clone())),
+        })
     }
 
     /// The one value in the last segment of a path: what a request for a single record asks for. `None` when that
@@ -90,8 +102,8 @@ impl Pattern {
             match piece {
                 Piece::Text(text) if text.contains('/') => break,
                 Piece::Text(_) => {}
-                Piece::Value(_) if found.is_some() => return None,
-                Piece::Value(expression) => found = Some(&**expression),
+                Piece::Value(..) if found.is_some() => return None,
+                Piece::Value(expression, _) => found = Some(&**expression),
             }
         }
         found
@@ -103,7 +115,7 @@ impl Pattern {
             .iter()
             .flat_map(|piece| match piece {
                 Piece::Text(_) => Vec::new(),
-                Piece::Value(expression) => expression.members_used(),
+                Piece::Value(expression, _) => expression.members_used(),
             })
             .collect()
     }
@@ -112,7 +124,7 @@ impl Pattern {
     pub fn uses_custom_fields(&self) -> bool {
         self.pieces.iter().any(|piece| match piece {
             Piece::Text(_) => false,
-            Piece::Value(expression) => !expression.custom_fields_used().is_empty(),
+            Piece::Value(expression, _) => !expression.custom_fields_used().is_empty(),
         })
     }
 
@@ -125,7 +137,7 @@ impl Pattern {
         record: &'a Record<'a>,
     ) -> Option<Result<Option<Cow<'a, Value>>, String>> {
         match self.pieces.as_slice() {
-            [Piece::Value(expression)] => Some(
+            [Piece::Value(expression, _)] => Some(
                 expression
                     .evaluate(record)
                     .map_err(|error| error.to_string()),
@@ -147,7 +159,7 @@ impl Pattern {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
-                Piece::Value(expression) => {
+                Piece::Value(expression, _) => {
                     let value = expression
                         .evaluate(record)
                         .map_err(|error| error.to_string())?;

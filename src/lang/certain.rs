@@ -5,6 +5,8 @@
 //! is the same in all of them. That somebody has no value at all is no failure: what follows from that is said elsewhere
 //! (`empty`).
 
+use std::ops::Range;
+
 use jiff::tz::{Offset, TimeZone};
 
 use super::apply::not_named;
@@ -13,7 +15,7 @@ use super::ir::{Arithmetic, Expr, Node, Op, Program, Switch};
 use super::tables::{Tables, Unmapped};
 use super::timing::{arguments, parts};
 use super::value::Value;
-use super::{Condition, EvalError, Expression, PersonContext, Record, Template};
+use super::{Condition, EvalError, Expression, PersonContext, Record, Scope, Template, compile};
 use crate::model::Person;
 
 /// What cannot be evaluated, whatever the data.
@@ -62,7 +64,34 @@ impl Expression {
     }
 }
 
-fn with_people(tables: &Tables, then: impl FnOnce(&[Input<'_>]) -> Failures) -> Failures {
+/// Where in a template (else in a condition or an expression) something fails that [`Failures`] tells of: the innermost
+/// expression that fails so by itself. `None` when no single one does.
+pub fn where_failing(
+    text: &str,
+    is_template: bool,
+    scope: &Scope<'_>,
+    tables: &Tables,
+    error: &EvalError,
+) -> Option<Range<usize>> {
+    let (places, program) = compile::places(text, is_template, scope)?;
+    let is_record = matches!(scope, Scope::Record { .. });
+    let find = |inputs: &[Input<'_>]| {
+        let fails = |expr: &Expr| {
+            let mut known = Known::new(&program, inputs, tables);
+            known.is_record = is_record;
+            known.expr(expr).failure().as_ref() == Some(error)
+        };
+        let found = places.iter().find(|(_, expr)| fails(expr));
+        found.map(|(range, _)| range.clone())
+    };
+    if is_record {
+        let record = Record { parts: &[] };
+        return find(&[Input::Record(&record)]);
+    }
+    with_people(tables, find)
+}
+
+fn with_people<T>(tables: &Tables, then: impl FnOnce(&[Input<'_>]) -> T) -> T {
     let nobody = Person::nobody();
     let contexts = OFFSETS.map(|seconds| PersonContext {
         person: &nobody,

@@ -84,10 +84,37 @@ pub(super) fn expression(text: &str, scope: &Scope<'_>) -> Result<(Expr, Program
     compiler.finish(root)
 }
 
+/// An expression and where it stands.
+pub(super) type Placed = (Range<usize>, Expr);
+
+/// Every expression in a text with its place, those within others before these; none where the text is wrong.
+pub(super) fn places(
+    text: &str,
+    is_template: bool,
+    scope: &Scope<'_>,
+) -> Option<(Vec<Placed>, Program)> {
+    let mut compiler = Compiler::new(text, scope);
+    compiler.places = Some(Vec::new());
+    if is_template {
+        let tree = parse::template(text).ok()?;
+        let ast::Stmt::Template(template) = &tree else {
+            return None;
+        };
+        compiler.nodes(&template.children);
+    } else {
+        let tree = parse::expression(text).ok()?;
+        compiler.expr(&tree);
+    }
+    let places = compiler.places.take()?;
+    compiler.finish(places).ok()
+}
+
 pub(super) struct Compiler<'a> {
     pub(super) text: &'a str,
     pub(super) scope: &'a Scope<'a>,
     errors: Vec<LangError>,
+    /// Where expressions stand, when that is asked for: it is seldom, and copies each of them.
+    places: Option<Vec<Placed>>,
     pub(super) fields: Vec<Name>,
     pub(super) slots: Vec<u16>,
     pub(super) tables: BTreeSet<Name>,
@@ -101,6 +128,7 @@ impl<'a> Compiler<'a> {
             text,
             scope,
             errors: Vec::new(),
+            places: None,
             fields: Vec::new(),
             slots: Vec::new(),
             tables: BTreeSet::new(),
@@ -229,6 +257,14 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn expr(&mut self, tree: &ast::Expr<'_>) -> Typed {
+        let found = self.resolved(tree);
+        if let Some(places) = &mut self.places {
+            places.push((parse::within(self.text, range(tree)), found.0.clone()));
+        }
+        found
+    }
+
+    fn resolved(&mut self, tree: &ast::Expr<'_>) -> Typed {
         match tree {
             ast::Expr::Const(constant) => self.constant(&constant.value, range(tree)),
             ast::Expr::Var(_) | ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => self.path(tree),

@@ -48,7 +48,7 @@ use compact_str::CompactString;
 
 use crate::model::{Fact, FactType, FieldIndex, Name, Person};
 
-pub use certain::Failures;
+pub use certain::{Failures, where_failing};
 pub use latin::{LOCALES, Locale, latin};
 pub use mentions::{Looked, Mention};
 pub use names::closest;

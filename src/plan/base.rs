@@ -4,6 +4,8 @@
 //! What does not differ has another cause, which one snapshot cannot tell.
 
 mod held;
+mod intake;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,8 @@ use super::{
 use crate::model::{Name, PersonKey};
 
 pub use held::held_against;
+pub use intake::{ReadChange, not_told_apart, read_changes};
+pub use tables::name_tables;
 
 /// Up to so many people of one line are all named; of more, the first few.
 const FEW: usize = 5;
@@ -61,6 +65,7 @@ pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
         brought,
         withdrawn,
         held: Vec::new(),
+        not_compared: Vec::new(),
     };
     for at in caused {
         plan.changes[at].cause = Cause::Config;
@@ -119,6 +124,7 @@ impl<'p> Lines<'p> {
                 let told = BroughtAbout {
                     location: written.location.clone(),
                     text: written.text.clone(),
+                    tables: Vec::new(),
                     does,
                     risk: one.risk,
                     people: one.people.len() as u64,

@@ -81,7 +81,7 @@ mod zones;
 
 pub use approvals::approvals_with;
 pub use artifact::*;
-pub use base::{against, held_against};
+pub use base::{ReadChange, against, held_against, name_tables, not_told_apart, read_changes};
 pub use build::{
     PlanError, PlanInput, build, build_compared, build_explained, build_known, build_traced,
     build_unguarded, owner, tables,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Action, AttributeChange, Cause, ChangeId, ExceptionStanding, GuardKind, GuardVerdict,
-    ObjectRef, PersonRef, PlanFile, Recovery, Risk, RuleIndex, UnitId, WaiverStanding,
+    NotCompared, ObjectRef, PersonRef, PlanFile, Recovery, Risk, RuleIndex, UnitId, WaiverStanding,
 };
 use crate::model::{DnKey, Guid, Location, Name, PersonKey};
 
@@ -105,6 +105,9 @@ pub struct RedactedBase {
     pub changes: u64,
     /// People they concern.
     pub people: u64,
+    /// What of the reading of people was not compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<NotCompared>,
 }
 
 /// A guard, without the part of the company it was judged on.
@@ -423,6 +426,7 @@ pub fn redacted(file: &PlanFile) -> RedactedPlan {
             commit: base.commit.clone(),
             changes: base.changes,
             people: base.people,
+            not_compared: base.not_compared.clone(),
         }),
         rules: plan
             .rules

@@ -366,6 +366,23 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
                     count(base.people, "person", "people")
                 )),
         );
+        for one in &base.not_compared {
+            lines.push(
+                Line::head()
+                    .own("not told apart: ")
+                    .sentence(one.what.clone())
+                    .own(" of source ")
+                    .code(one.source.to_string())
+                    .own(" is read otherwise since that commit, and ")
+                    .own(match one.changes {
+                        1 => "1 change uses it".to_owned(),
+                        all => format!("{} changes use it", grouped(all)),
+                    })
+                    .own(" (")
+                    .code(one.location.to_string())
+                    .own(")"),
+            );
+        }
     }
     for read in &plan.reads {
         lines.push(

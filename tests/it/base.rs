@@ -218,3 +218,126 @@ spec:
     );
     assert!(run.stdout.contains("guards hold it"), "{}", run.stdout);
 }
+
+/// What of the reading of people a plan says it did not compare: what, where, and how many changes use it.
+fn not_compared(folder: &Path) -> Vec<(String, String, u64)> {
+    let content = content(folder);
+    let all = content["base"]["notCompared"].as_array();
+    all.into_iter()
+        .flatten()
+        .map(|one| {
+            (
+                one["what"].as_str().unwrap().to_owned(),
+                format!(
+                    "{}:{}",
+                    one["location"]["file"].as_str().unwrap(),
+                    one["location"]["line"]
+                ),
+                one["changes"].as_u64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn of_a_recording_what_other_fields_would_have_given_is_said_not_to_be_known() {
+    let (_outer, folder) = repository();
+    let source = folder.join("source.yaml");
+    let original = std::fs::read_to_string(&source).unwrap();
+    edit(
+        &source,
+        "department: {from: users.other3}",
+        "department: {from: users.other2}",
+    );
+    let run = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    let told = not_compared(&folder);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (told[0].0.as_str(), told[0].1.as_str()),
+        ("field department", "source.yaml:24")
+    );
+    let uses = |change: &serde_json::Value| change.to_string().contains("\"department\":\"");
+    let changes = content(&folder)["changes"].as_array().unwrap().clone();
+    let using = changes.iter().filter(|change| uses(change)).count() as u64;
+    assert!(using > 0 && told[0].2 == using, "{told:?} {using}");
+    for change in changes.iter().filter(|change| uses(change)) {
+        assert_ne!(change["cause"], "source", "{change}");
+    }
+    assert!(!run.stdout.contains("0 of"), "{}", run.stdout);
+    run.assert_tells(&[
+        "Not told apart: the change of the configuration also changes how people are read, field department of source people",
+        "nothing is known to come from what else differs",
+    ]);
+    // Whom a source takes in has a part in everything.
+    std::fs::write(
+        &source,
+        original.replace("not users.isserviceaccount", "true"),
+    )
+    .unwrap();
+    plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    let told = not_compared(&folder);
+    assert_eq!(
+        told,
+        [("`include`".to_owned(), "source.yaml:15".to_owned(), 5)]
+    );
+    // What is asked of facts is judged twice.
+    std::fs::write(&source, original.replace("unique: true", "unique: warn")).unwrap();
+    let same = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    assert!(not_compared(&folder).is_empty());
+    assert!(
+        same.stdout.contains("0 of 5 changes come from the change"),
+        "{}",
+        same.stdout
+    );
+}
+
+#[tokio::test]
+async fn removals_that_a_raised_floor_holds_are_told() {
+    let (_outer, folder) = repository();
+    let source = folder.join("source.yaml");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, text + "  completeness: {floor: 5000}\n").unwrap();
+    let run = plan(&folder, &["--base", "HEAD"]).await.expect(69);
+    let base = content(&folder)["base"].clone();
+    let withdrawn = base["withdrawn"].as_array().expect("what became held");
+    assert!(
+        withdrawn
+            .iter()
+            .any(|one| one["does"].as_str().unwrap().starts_with("takes out of")),
+        "{withdrawn:?}"
+    );
+    run.assert_tells(&[
+        "some that commit would have made are not made any more",
+        "No longer done",
+    ]);
+}
+
+#[tokio::test]
+async fn a_row_of_a_table_is_told_with_the_line_that_looks_into_it() {
+    let (outer, folder) = repository();
+    let table = "apiVersion: halosync/v1\nkind: Table\nmetadata: {name: names}\nspec: {csv: {file: names.csv, key: from, value: to}}\n";
+    std::fs::write(folder.join("table.yaml"), table).unwrap();
+    std::fs::write(
+        folder.join("names.csv"),
+        "from,to\nSales,Sales\nResearch,Research\n",
+    )
+    .unwrap();
+    edit(
+        &folder.join("mapping.yaml"),
+        "department: \"{{ person.department }}\"",
+        "department: \"{{ person.department | lookup('names') }}\"",
+    );
+    git(outer.path(), &["add", "-A"]);
+    git(outer.path(), &["commit", "-q", "-m", "two"]);
+    edit(&folder.join("names.csv"), "Sales,Sales", "Sales,Selling");
+    let run = plan(&folder, &["--base", "HEAD"]).await;
+    let base = content(&folder)["base"].clone();
+    let brought = base["brought"].as_array().expect("something");
+    assert!(
+        brought
+            .iter()
+            .all(|one| one["tables"] == serde_json::json!(["names.csv"])),
+        "{brought:?}"
+    );
+    run.assert_tells(&["it looks into names.csv, whose rows differ"]);
+}

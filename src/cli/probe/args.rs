@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::args::ProjectArgs;
+use crate::cli::args::{ProjectArgs, at_least_one};
 
 /// Arguments of `probe`.
 #[derive(Debug, Args)]
@@ -50,13 +50,13 @@ pub(crate) struct ProbeSource {
     #[command(flatten)]
     pub(crate) common: ProbeCommon,
     /// People to look at. A page of HaloITSM has 100.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) sample: u64,
     /// Look at everyone.
     #[arg(long, conflicts_with = "sample")]
     pub(crate) all: bool,
     /// Requests to spend at most. A retry of one under way may exceed it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) max_requests: Option<u64>,
     /// With --scaffold: the ActiveDirectory document to map to. Default: the first by name.
     #[arg(long, value_name = "NAME", requires = "scaffold")]
@@ -69,7 +69,7 @@ pub(crate) struct ProbeDirectory {
     #[command(flatten)]
     pub(crate) common: ProbeCommon,
     /// Managed users whose attributes are looked at.
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 500, allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) sample: u64,
     /// Look at all of them.
     #[arg(long, conflicts_with = "sample")]

@@ -12,6 +12,7 @@ use self::args::{Probe, ProbeCommon, ProbeFormat, Probed};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::places::Named;
 use crate::inventory::report::{Finding, Weight};
 use crate::model::Name;
 
@@ -51,6 +52,7 @@ fn check_out(common: &ProbeCommon, json_begins: &str, text_begins: &str) -> Resu
     let Some(out) = &common.out else {
         return Ok(());
     };
+    Named::new("--out", out).check_file(None)?;
     if common.scaffold.is_some() {
         return match std::fs::symlink_metadata(out) {
             Ok(_) => Err(Failure::new(

@@ -118,7 +118,11 @@ pub(super) fn reach(project: &Project, file: &PlanFile, expected: bool) -> Resul
         return Ok(match back {
             0 => "no attribute that no rule of the project writes".to_owned(),
             back => format!(
-                "{back} attributes come back that no rule writes any more; {}",
+                "{} that no rule gives any more; {}",
+                match back {
+                    1 => "1 value or membership comes back".to_owned(),
+                    back => format!("{back} values or memberships come back"),
+                },
                 if expected {
                     "the digest is the one expected"
                 } else {

@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::project;
 use crate::cli::sealed::{self, Keys};
+use crate::cli::sorts::{self, Sort};
 use crate::plan::{Change, ChangeId, PlanFile};
 
 /// Runs the command.
@@ -36,8 +37,17 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
             .help("name the journal of an apply; without --journal it is kept beside the plan, as plan.3f9a2c1b7d50.journal.jsonl for plan.json")
         })?;
     let bytes = sealed::opened(context, Keys::At(&verb.project), path, bytes)?;
-    let audit = Audit::of(&bytes);
     let mut checks = Checks::default();
+    if let Some(other) = sorts::other_than(Sort::Journal, &bytes) {
+        // Nothing else about it means anything.
+        let refused = refusal(vec![other.message()], &other.help(), Exit::Rejected);
+        checks.add(Name::Chain, Err(refused));
+        let sentence = "there is no journal to judge".to_owned();
+        let told = Told::new(Of::Journal, &checks, None, sentence);
+        context.printer.result(&told.written(verb.format)?)?;
+        return Ok(checks.exit());
+    }
+    let audit = Audit::of(&bytes);
     checks.add(Name::Chain, chain(&audit));
     match &plan {
         Some(plan) => {
@@ -113,6 +123,10 @@ fn is_concealed(context: &Context, verb: &VerifyJournal) -> bool {
 fn report(context: &Context, verb: &VerifyJournal, path: &Path) -> Result<Outcome, Failure> {
     let bytes = sealed::read(context, Keys::At(&verb.project), path)?;
     serde_json::from_slice(&bytes).map_err(|error| {
+        if let Some(other) = sorts::other_than(Sort::Report, &bytes) {
+            let message = format!("{}: {}", path.display(), other.message());
+            return Failure::new(Exit::Usage, message).help(other.help());
+        }
         Failure::new(
             Exit::Usage,
             format!("{}: no report of an apply: {error}", path.display()),

@@ -8,6 +8,7 @@ use super::checks::Refusal;
 use crate::apply::{self, ApplyError, Completed, History, JournalError, PasswordError};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::sorts::{self, Sort};
 use crate::plan::PlanFile;
 
 /// Whether the plan is still to be applied, by its journal.
@@ -146,6 +147,22 @@ pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {
             "name a file that can be written with --journal",
         ),
     };
+    if matches!(error, JournalError::NotAJournal { .. })
+        && let Some(other) = std::fs::read(path)
+            .ok()
+            .and_then(|bytes| sorts::other_than(Sort::Journal, &bytes))
+    {
+        let message = format!("{}: {}", path.display(), other.message());
+        return Failure::new(Exit::Usage, message).help(other.help());
+    }
+    if matches!(error, JournalError::NotAFile { .. }) {
+        let what = match path.is_dir() {
+            true => "a folder",
+            false => "a device or a pipe",
+        };
+        let message = format!("{} is {what}, and no journal", path.display());
+        return Failure::new(Exit::Usage, message).help(help);
+    }
     let mut failure = rejected(&ApplyError::Journal(error)).help(help);
     failure.exit = exit;
     for message in &mut failure.messages {

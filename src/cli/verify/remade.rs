@@ -99,7 +99,7 @@ fn compare(
         )?),
         None => None,
     };
-    let reads = reads::recorded(context, project, from)?;
+    let reads = reads::recorded_against(context, project, from, base.as_ref())?;
     let making = Making {
         project,
         origin: origin(project, &content.inputs),

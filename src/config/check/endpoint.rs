@@ -12,7 +12,7 @@ use crate::config::kinds::{AnswerType, Body, Endpoint, Method, Setting, Source};
 use crate::config::pattern::Pattern;
 use crate::config::yaml::{Doc, join};
 use crate::config::{DurationError, codes, parse_duration, secrets};
-use crate::lang::{self, Scope};
+use crate::lang::{self, Scope, Tables};
 
 /// Headers the reader sets itself.
 const OWN_HEADERS: &[&str] = &[
@@ -223,8 +223,18 @@ impl One<'_> {
         let scope = Scope::Record {
             endpoints: self.names,
         };
-        if let Err(errors) = Pattern::compile(text, &scope) {
-            report.language(self.doc, pointer, errors);
+        match Pattern::compile(text, &scope) {
+            Err(errors) => report.language(self.doc, pointer, errors),
+            Ok(pattern) => {
+                for (failures, range) in pattern.failures() {
+                    let inner = &text[range.clone()];
+                    report.failures(self.doc, pointer, failures, true, |error| {
+                        let tables = Tables::default();
+                        let found = lang::where_failing(inner, false, &scope, &tables, error)?;
+                        Some(range.start + found.start..range.start + found.end)
+                    });
+                }
+            }
         }
     }
 
@@ -385,15 +395,23 @@ impl One<'_> {
         };
         if let Some(text) = &endpoint.for_each_distinct {
             let pointer = join(pointer, "forEachDistinct");
-            if let Err(errors) = lang::compile_expression(text, &scope) {
-                report.language(doc, &pointer, errors);
+            match lang::compile_expression(text, &scope) {
+                Err(errors) => report.language(doc, &pointer, errors),
+                Ok(expression) => {
+                    let failures = expression.failures();
+                    report.failures_in_records(doc, &pointer, text, &scope, failures);
+                }
             }
         }
         if let Some(text) = &endpoint.only_if {
             let pointer = join(pointer, "onlyIf");
             if dependent {
-                if let Err(errors) = lang::compile_condition(text, &scope) {
-                    report.language(doc, &pointer, errors);
+                match lang::compile_condition(text, &scope) {
+                    Err(errors) => report.language(doc, &pointer, errors),
+                    Ok(condition) => {
+                        let failures = condition.failures_in_records();
+                        report.failures_in_records(doc, &pointer, text, &scope, failures);
+                    }
                 }
             } else {
                 report.error_key(

@@ -165,8 +165,12 @@ fn limit(
     if is_read && limit.max.is_some_and(|max| limit.floor > max) {
         misfit(
             &join(at, "floor"),
-            "more is always allowed than ever",
-            "`floor` is at most `max`",
+            &format!(
+                "`floor` is {} and `max` is {}: no more can always be allowed than is allowed at most",
+                limit.floor,
+                limit.max.unwrap_or_default()
+            ),
+            "lower `floor` to `max` or below, or raise `max`",
         );
     }
     if limit.attribute.is_some() && limit.actions != [ActionClass::Modify] {

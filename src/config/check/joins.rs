@@ -10,7 +10,7 @@ use crate::config::codes;
 use crate::config::diagnostic::{did_you_mean, list, quoted};
 use crate::config::kinds::Source;
 use crate::config::yaml::join;
-use crate::lang::{self, Scope};
+use crate::lang::{self, Scope, Tables};
 
 /// Endpoints that wait for each other.
 pub(super) fn order(source: &Entry<Source>, report: &mut Report) {
@@ -111,6 +111,11 @@ pub(super) fn joins(source: &Entry<Source>, names: &BTreeSet<String>, report: &m
                 Ok(expression) => {
                     let used = expression.members_used();
                     let fits = !used.is_empty() && used.iter().all(|(of, _)| (of == name) == own);
+                    let failures = expression.failures();
+                    report.failures(doc, &pointer, failures, own, |error| {
+                        let tables = Tables::default();
+                        lang::where_failing(text, false, &scope, &tables, error)
+                    });
                     if !fits {
                         report.error(
                             doc,

@@ -38,13 +38,14 @@ mod tables;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::codes;
 use super::diagnostic::{Diagnostic, Place, Severity};
 use super::kinds;
 use super::yaml::{Doc, join};
-use crate::lang::{self, Failures, LangError, Scope, Tables};
+use crate::lang::{self, EvalError, Failures, LangError, Scope, Tables};
 use crate::model::{FactType, Name};
 
 pub(crate) use approvals::SignerFiles;
@@ -215,25 +216,54 @@ impl Report {
     }
 
     /// What gives nobody a value is an error; what gives none to those who get there may be meant to hold them.
-    fn failures(&mut self, doc: &Doc, pointer: &str, failures: Failures) {
+    ///
+    /// `find` says where in the text an error comes from; what it does not know marks the whole text. A text that is a key
+    /// (`is_value` is false) is marked whole.
+    fn failures(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        failures: Failures,
+        is_value: bool,
+        find: impl Fn(&EvalError) -> Option<Range<usize>>,
+    ) {
+        let place = |error: &EvalError| {
+            Some(match find(error) {
+                _ if !is_value => doc.key_place(pointer),
+                Some(range) => doc.place_within(pointer, range),
+                None => doc.value_place(pointer),
+            })
+        };
         if let Some(error) = failures.always {
-            self.error(
-                doc,
-                pointer,
-                codes::CONSTANT_FAILS,
-                format!("this fails whoever it is for: {error}"),
-                Some("correct it; as it stands, nobody gets anything from it".to_owned()),
-            );
+            let message = format!("this fails whoever it is for: {error}");
+            let diagnostic = Diagnostic::error(codes::CONSTANT_FAILS, place(&error), message)
+                .help_if(Some(
+                    "correct it; as it stands, nobody gets anything from it".to_owned(),
+                ));
+            self.add(doc, pointer, diagnostic);
         }
         for error in failures.reached {
-            self.warn(
-                doc,
-                pointer,
-                codes::CONSTANT_FAILS,
-                format!("a part of this fails for everybody who gets to it: {error}"),
-                Some("correct that part; whoever gets to it gets nothing from this".to_owned()),
-            );
+            let message = format!("a part of this fails for everybody who gets to it: {error}");
+            let diagnostic = Diagnostic::warning(codes::CONSTANT_FAILS, place(&error), message)
+                .help_if(Some(
+                    "correct that part; whoever gets to it gets nothing from this".to_owned(),
+                ));
+            self.add(doc, pointer, diagnostic);
         }
+    }
+
+    /// The same of a condition or an expression over records.
+    fn failures_in_records(
+        &mut self,
+        doc: &Doc,
+        pointer: &str,
+        text: &str,
+        scope: &Scope<'_>,
+        failures: Failures,
+    ) {
+        self.failures(doc, pointer, failures, true, |error| {
+            lang::where_failing(text, false, scope, &Tables::default(), error)
+        });
     }
 
     /// True when anything found is an error.
@@ -336,7 +366,9 @@ impl People<'_> {
         let text = doc.text(pointer)?;
         match lang::compile_template(text, &self.scope()) {
             Ok(template) => {
-                report.failures(doc, pointer, template.failures(self.rows));
+                report.failures(doc, pointer, template.failures(self.rows), true, |error| {
+                    lang::where_failing(text, true, &self.scope(), self.rows, error)
+                });
                 Some(template)
             }
             Err(errors) => {
@@ -352,7 +384,11 @@ impl People<'_> {
             return;
         };
         match lang::compile_condition(text, &self.scope()) {
-            Ok(condition) => report.failures(doc, pointer, condition.failures(self.rows)),
+            Ok(condition) => {
+                report.failures(doc, pointer, condition.failures(self.rows), true, |error| {
+                    lang::where_failing(text, false, &self.scope(), self.rows, error)
+                });
+            }
             Err(errors) => report.language(doc, pointer, self.certain(errors)),
         }
     }

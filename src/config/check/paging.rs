@@ -105,9 +105,12 @@ impl One<'_> {
         if let Some(until) = &repeat.until {
             let pointer = join(pointer, "until");
             let page = BTreeSet::from(["page".to_owned()]);
-            match lang::compile_condition(until, &Scope::Record { endpoints: &page }) {
+            let scope = Scope::Record { endpoints: &page };
+            match lang::compile_condition(until, &scope) {
                 Err(errors) => report.language(doc, &pointer, errors),
                 Ok(condition) => {
+                    let failures = condition.failures_in_records();
+                    report.failures_in_records(doc, &pointer, until, &scope, failures);
                     for (_, member) in condition.members_used() {
                         let outer = member.split('.').next().unwrap_or(&member).to_owned();
                         if !PAGE.contains(&outer.as_str()) {

@@ -128,7 +128,8 @@ fn person(source: &Entry<Source>, report: &mut Report) {
                 if used.is_empty() && condition.custom_fields_used().is_empty() {
                     constant(doc, text, report);
                 }
-                report.failures(doc, "/spec/person/include", condition.failures_in_records());
+                let failures = condition.failures_in_records();
+                report.failures_in_records(doc, "/spec/person/include", text, &scope, failures);
                 members(source, "/spec/person/include", &used, report);
                 custom(
                     source,
@@ -163,7 +164,8 @@ fn person(source: &Entry<Source>, report: &mut Report) {
                     expression.custom_fields_used(),
                     report,
                 );
-                report.failures(doc, &pointer, expression.failures());
+                let failures = expression.failures();
+                report.failures_in_records(doc, &pointer, &field.from, &scope, failures);
             }
             Err(errors) => report.language(doc, &pointer, errors),
         }

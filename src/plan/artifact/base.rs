@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Risk;
-use crate::model::Location;
+use crate::model::{Location, Name};
 
 /// A plan compared with the one that an earlier commit would have made from the same reads at the same moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -25,6 +25,26 @@ pub struct AgainstBase {
     /// What the change of the configuration would bring about, and a guard holds: it is not among the changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldBack>,
+    /// What the change of the configuration changes of the reading of people, where the plan was made from facts that only
+    /// the new configuration read: what comes of it cannot be told from what comes of people's data. Empty where both
+    /// were read from the same answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<NotCompared>,
+}
+
+/// A part of the reading of people whose effect nobody can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NotCompared {
+    /// The source.
+    pub source: Name,
+    /// What differs, for example `field jobTitle` or `include`.
+    pub what: String,
+    /// Where it is written.
+    pub location: Location,
+    /// How many changes of this plan may come of it: those computed from the field, or all of the source's people. Their
+    /// cause is not `source`.
+    pub changes: u64,
 }
 
 /// One kind of change from one line that a guard holds.
@@ -45,6 +65,9 @@ pub struct BroughtAbout {
     pub location: Location,
     /// Its text.
     pub text: String,
+    /// Files of tables it looks into whose rows differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
     /// What is done, for example `sets department` or `disables`.
     pub does: String,
     /// The highest risk of these changes.

@@ -5,16 +5,46 @@ use crate::model::Location;
 use crate::plan::{AgainstBase, BroughtAbout, Risk};
 use crate::render::report::{Item, Line, Piece, Sign, count, grouped};
 
-/// `140 of 155 changes come from the change of the configuration since 4f0c3a9d…`.
-pub(super) fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
+/// `140 of 155 changes come from the change of the configuration since 4f0c3a9d…`, and what that does not tell.
+pub(super) fn lines(context: &Context<'_>, base: &AgainstBase) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for one in &base.not_compared {
+        lines.push(
+            Line::new(0, Sign::Alarm)
+                .strong("Not told apart")
+                .own(": the change of the configuration also changes how people are read, ")
+                .sentence(one.what.clone())
+                .own(" of source ")
+                .code(one.source.to_string())
+                .own(", and these people were read in the new way only: ")
+                .own(match one.changes {
+                    0 => "what comes of it is not known; no change here uses it".to_owned(),
+                    1 => "1 change uses it, and may come of it".to_owned(),
+                    more => format!("{} changes use it, and may come of it", grouped(more)),
+                })
+                .origin(vec![Piece::Code(one.location.to_string())]),
+        );
+    }
+    lines.push(line(context, base));
+    lines
+}
+
+fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
     let all = context.plan.changes.len() as u64;
-    Line::new(0, Sign::None)
-        .strong(grouped(base.changes))
-        .own(format!(
-            " of {} come from the change of the configuration since ",
-            count(all, "change", "changes")
-        ))
-        .code(base.commit.chars().take(12).collect::<String>())
+    let line = match (base.changes, base.not_compared.is_empty()) {
+        (0, false) => Line::new(0, Sign::None)
+            .own("nothing is known to come from what else differs in the configuration since "),
+        (known, whole) => Line::new(0, Sign::None).strong(grouped(known)).own(format!(
+            " of {} come from {} since ",
+            count(all, "change", "changes"),
+            if whole {
+                "the change of the configuration"
+            } else {
+                "what else differs in the configuration"
+            }
+        )),
+    };
+    line.code(base.commit.chars().take(12).collect::<String>())
         .own(match base.withdrawn.len() {
             0 => "",
             _ => "; some that commit would have made are not made any more",
@@ -59,6 +89,15 @@ fn by_line(all: &[BroughtAbout]) -> Vec<Item> {
         .map(|group| {
             let widest = group.iter().map(|one| one.people).max().unwrap_or_default();
             let mut lines = vec![head(&group[0].location, &group[0].text)];
+            if !group[0].tables.is_empty() {
+                let mut line = Line::new(1, Sign::None).own("it looks into ");
+                for (at, table) in group[0].tables.iter().enumerate() {
+                    line = line
+                        .own(if at == 0 { "" } else { ", " })
+                        .code(table.clone());
+                }
+                lines.push(line.own(", whose rows differ"));
+            }
             // What few of many get is what nobody meant.
             lines.extend(group.iter().map(|one| kind(one, one.people * 10 < widest)));
             Item { lines }

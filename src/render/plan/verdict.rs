@@ -91,7 +91,7 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<Line> {
         )));
     }
     if let Some(against) = &plan.base {
-        lines.push(base::line(context, against));
+        lines.extend(base::lines(context, against));
     }
     lines.extend(guards::alarms(context));
     lines.extend(plan.approvals_asked().map(approval));

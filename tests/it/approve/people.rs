@@ -177,10 +177,10 @@ async fn two_keys_and_two_names_of_one_person_are_one() {
         desk.allow(&lines);
         let checked = desk.run(&["validate"]).await.expect(65);
         assert!(
-            checked.stderr.contains("approvals-out-of-reach")
-                && checked.stderr.contains("are one person"),
+            checked.stdout.contains("approvals-out-of-reach")
+                && checked.stdout.contains("are one person"),
             "{}",
-            checked.stderr
+            checked.stdout
         );
     }
 }

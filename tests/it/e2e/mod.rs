@@ -269,6 +269,7 @@ catalogue!(
     }
     exceptions_and_hard_stops {
         policies::exceptions_exempt_set_and_stop,
+        policies::other_fields_are_compared_with_those_before,
         policies::the_last_enabled_member_stays,
         policies::who_is_renamed_is_renamed_whole,
         failures::the_service_account_in_the_removal_set,

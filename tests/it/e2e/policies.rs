@@ -182,3 +182,74 @@ pub(super) async fn who_is_renamed_is_renamed_whole(lab: &mut Lab) {
     );
     lab.assert_converged().await;
 }
+
+/// A pull request that reads a field from elsewhere is compared with what the field gave before, from the same answers.
+pub(super) async fn other_fields_are_compared_with_those_before(lab: &mut Lab) {
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
+            .args(arguments)
+            .current_dir(lab.dir.path())
+            .stdin(std::process::Stdio::null())
+            .status()
+            .expect("git is installed");
+        assert!(done.success(), "{arguments:?}");
+    };
+    lab.hire(Joiner::new(1, "Jane", "Doe").phone("+44 20 7946 0001"));
+    lab.settle().await;
+    git(&["init", "-q"]);
+    git(&[
+        "add",
+        "source.yaml",
+        "target.yaml",
+        "employees.yaml",
+        "lifecycle.yaml",
+        "groups.yaml",
+        "halosync.yaml",
+    ]);
+    git(&["commit", "-q", "-m", "one"]);
+    let source = lab.read("source.yaml");
+    let changed = source.replace(
+        "surname: {from: users.surname}",
+        "surname: {from: users.firstname}",
+    );
+    assert_ne!(source, changed);
+    lab.write("source.yaml", &changed);
+    let plan = [
+        "plan",
+        "--base",
+        "HEAD",
+        "--out",
+        "base.json",
+        "--record",
+        "base",
+    ];
+    let run = lab.run(&plan).await.expect(0);
+    run.assert_tells(&["changes come from the change of the configuration"]);
+    assert!(
+        !run.stdout.contains("Not told apart") && !run.stdout.contains("0 of"),
+        "{}",
+        run.stdout
+    );
+    let made = lab.read("base.json");
+    let content: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    let content = &content["content"];
+    assert_eq!(content["base"].get("notCompared"), None);
+    let changes = content["changes"].as_array().expect("changes");
+    assert_eq!(content["base"]["changes"], changes.len());
+    assert!(!changes.is_empty() && changes.iter().all(|change| change["cause"] == "config"));
+    // The recording holds both, and gives the same plan.
+    let again = [
+        "plan",
+        "--base",
+        "HEAD",
+        "--from",
+        "base",
+        "--out",
+        "again.json",
+    ];
+    lab.run(&again).await.expect(0);
+    assert_eq!(lab.read("again.json"), made);
+    let remade = lab.run(&["verify", "base.json", "--from", "base"]).await;
+    remade.assert_tells(&["gives the same, byte for byte"]);
+}

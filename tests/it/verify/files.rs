@@ -15,7 +15,7 @@ const FOREIGN: [&str; 7] = [
     "bytes",
 ];
 
-fn scatter(desk: &Desk) {
+pub(super) fn scatter(desk: &Desk) {
     let path = |name: &str| desk.path().join(name);
     std::fs::create_dir(path("folder")).unwrap();
     for (name, text) in [
@@ -39,7 +39,7 @@ fn scatter(desk: &Desk) {
 }
 
 /// What `plan --record recording` leaves, made from the golden's reads.
-fn recording(desk: &Desk) {
+pub(super) fn recording(desk: &Desk) {
     let dir = desk.path().join("recording");
     std::fs::create_dir(&dir).unwrap();
     for name in ["people.people.jsonl", "corp.directory.jsonl"] {
@@ -190,7 +190,7 @@ async fn a_recording_is_written_neither_into_the_project_nor_over_anything_else(
             "holds configuration of the project (rules/groups.yaml)",
         ),
         ("mine", "exists and is something else"),
-        ("notes", "is a file, and a recording is a directory"),
+        ("notes", "is a file, and a directory is wanted"),
     ] {
         let refused = desk.run(&["plan", "--record", dir]).await.expect(64);
         assert!(refused.stderr.contains(why), "{dir}: {}", refused.stderr);

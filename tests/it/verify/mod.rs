@@ -4,6 +4,7 @@ mod chain;
 mod files;
 mod guards;
 mod journals;
+mod places;
 mod plans;
 mod reach;
 mod remade;

@@ -283,7 +283,7 @@ async fn what_an_undo_gives_back_beyond_the_rules_needs_somebody_who_answers() {
     let expected = ["verify", "plan.json", "--expect-digest", &file.digest];
     let told = desk.run(&expected).await.expect(0).stdout;
     assert!(
-        told.contains("ok          reach         1 attributes come back that no rule writes any more; the digest is the one expected"),
+        told.contains("ok          reach         1 value or membership comes back that no rule gives any more; the digest is the one expected"),
         "{told}"
     );
     // Rights are not given back at all.
