@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::history::{FORMAT, Line};
 use super::journal::JournalError;
+use super::torn::TornHead;
 use crate::plan::FormatAge;
 
 /// What stands before the hash, and behind it.
@@ -116,7 +117,17 @@ pub(super) fn walk<E>(
         walked.valid_bytes += raw.len();
     }
     walked.torn = walked.valid_bytes < bytes.len();
+    if walked.end.lines == 0 && TornHead::of(bytes).is_none() {
+        each(1, Err(something_else()))?;
+    }
     Ok(walked)
+}
+
+/// Not the beginning of a journal: somebody's file, and it must stay as it is.
+fn something_else() -> JournalError {
+    JournalError::NotAJournal {
+        message: "the file exists and is something else".to_owned(),
+    }
 }
 
 /// The first line. Its format is looked at before anything else, so that an unknown one is called unknown.
@@ -126,7 +137,7 @@ fn first(raw: &[u8]) -> Result<Line, JournalError> {
         format: String,
     }
     let foreign = |message: String| JournalError::NotAJournal { message };
-    let head: Head = serde_json::from_slice(raw).map_err(|error| foreign(error.to_string()))?;
+    let head: Head = serde_json::from_slice(raw).map_err(|_| something_else())?;
     if head.format != FORMAT {
         let age = FormatAge::of(&head.format, FORMAT);
         return Err(foreign(format!(

@@ -188,6 +188,26 @@ pub(super) fn decide(
     Verdict::Write(modifications)
 }
 
+/// Whether values may be what was found when `change` was about to be written: the plan's `before`, and of values merged into
+/// those of others anything. What objects were called at that moment the plan does not say, only how many there were.
+pub(super) fn is_as_found(change: &AttributeChange, found: &[String]) -> bool {
+    if change.merge {
+        return true;
+    }
+    let syntax = syntax_of(change);
+    let found = canonical_set(&change.name, syntax, found);
+    if syntax == Syntax::Dn {
+        return found.len() == change.before.len();
+    }
+    let texts = change.before.iter().map(|value| match value {
+        PlanValue::Text(text) => text.clone(),
+        PlanValue::Octets(octets) => octets.base64.clone(),
+        PlanValue::Object(object) => object.dn.as_str().to_owned(),
+    });
+    let planned: Vec<String> = texts.collect();
+    canonical_set(&change.name, syntax, &planned) == found
+}
+
 /// Begins the address Exchange sends from: upper case is the primary one, and there is one at most.
 const PRIMARY_ADDRESS: &str = "SMTP:";
 

@@ -11,7 +11,7 @@ use crate::model::Guid;
 pub(super) const ACCOUNT_DISABLED: i64 = 0x2;
 /// `PASSWD_NOTREQD`. Set on an account whose creation is under way and cleared by the last step: it tells an account
 /// still to be finished from one that somebody disabled afterwards, even when the journal is lost.
-pub(super) const PASSWORD_NOT_REQUIRED: i64 = 0x20;
+pub(super) const PASSWORD_NOT_REQUIRED: i64 = crate::model::PASSWD_NOTREQD;
 /// `userAccountControl` of an account just added: `NORMAL_ACCOUNT`, disabled, unfinished. Also what the directory
 /// itself gives a user added without one.
 pub(super) const UNFINISHED: i64 = 0x200 | ACCOUNT_DISABLED | PASSWORD_NOT_REQUIRED;

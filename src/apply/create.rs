@@ -19,6 +19,32 @@ use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::Guid;
 use crate::plan::{AttributeChange, Change, ChangeId, PasswordPolicy, PlanValue};
 
+/// What an account is called: no password has a word of it.
+pub(super) struct Called {
+    /// `sAMAccountName`.
+    pub(super) account: Option<String>,
+    /// `displayName`.
+    pub(super) display: Option<String>,
+}
+
+impl Called {
+    fn by(attributes: &[AttributeChange]) -> Self {
+        let text = |name: &str| {
+            attributes
+                .iter()
+                .find(|one| one.name.eq_ignore_ascii_case(name))
+                .and_then(|one| match one.after.first() {
+                    Some(PlanValue::Text(text)) => Some(text.clone()),
+                    _ => None,
+                })
+        };
+        Self {
+            account: text("sAMAccountName"),
+            display: text("displayName"),
+        }
+    }
+}
+
 impl<W: DirectoryWriter> Run<'_, W> {
     /// Add disabled, set a password, finish: each step is passed over when it is already done.
     pub(super) async fn create(
@@ -91,8 +117,9 @@ impl<W: DirectoryWriter> Run<'_, W> {
             let has_ours = earlier(Step::Password) == Some(StepState::Done)
                 && (stamp.is_none() || stamp == last_set);
             if has_sink && !has_ours {
+                let called = Called::by(attributes);
                 let (password, stamp) = self
-                    .set_password(change, writer, guid, attributes, policy)
+                    .set_password(change, writer, guid, called, policy)
                     .await?;
                 kept = Some(password);
                 done = true;
@@ -127,6 +154,18 @@ impl<W: DirectoryWriter> Run<'_, W> {
                 Some(_) => {}
             }
         }
+        self.finish(change, writer, finish, kept, done).await
+    }
+
+    /// The last step; `done` tells whether one before it was taken in this run.
+    pub(super) async fn finish(
+        &self,
+        change: &Change,
+        writer: &W,
+        finish: Finish,
+        kept: Option<NewPassword>,
+        done: bool,
+    ) -> Result<ChangeOutcome, ChangeOutcome> {
         let goal = Goal::Finished(finish);
         match self.reach(change, writer, Step::Finish, &goal).await {
             Reached::Already(_) if !done => Ok(ChangeOutcome::AlreadyAsDesired {}),
@@ -163,12 +202,12 @@ impl<W: DirectoryWriter> Run<'_, W> {
         }
     }
 
-    async fn set_password(
+    pub(super) async fn set_password(
         &self,
         change: &Change,
         writer: &W,
         guid: Guid,
-        attributes: &[AttributeChange],
+        called: Called,
         policy: PasswordPolicy,
     ) -> Result<(NewPassword, Option<i64>), ChangeOutcome> {
         let Some(sink) = self.passwords.clone() else {
@@ -177,18 +216,9 @@ impl<W: DirectoryWriter> Run<'_, W> {
                 "there is nowhere to keep the initial password",
             ));
         };
-        let text = |name: &str| {
-            attributes
-                .iter()
-                .find(|one| one.name.eq_ignore_ascii_case(name))
-                .and_then(|one| match one.after.first() {
-                    Some(PlanValue::Text(text)) => Some(text.clone()),
-                    _ => None,
-                })
-        };
         let cn = change.object.dn.rdn().value;
-        let account = text("sAMAccountName").unwrap_or_else(|| cn.clone());
-        let display = text("displayName").unwrap_or_default();
+        let account = called.account.unwrap_or_else(|| cn.clone());
+        let display = called.display.unwrap_or_default();
         let password = generate(policy, &[&account, &display, &cn], &mut rand::rng());
         let kept = NewPassword {
             change: change.id.clone(),

@@ -18,7 +18,10 @@ use crate::connector::{ConnectorError, DirectoryWriter, Modification};
 use crate::model::{Dn, Guid};
 use crate::plan::{AttributeChange, ObjectRef};
 
-const PWD_LAST_SET: &str = "pwdLastSet";
+pub(super) const PWD_LAST_SET: &str = "pwdLastSet";
+
+/// Why an account is left alone that somebody opened before it was finished.
+pub(super) const ENABLED_UNFINISHED: &str = "somebody has enabled the account before it was finished: no password is required of it (PASSWD_NOTREQD). Set one and clear that bit by hand";
 
 impl<W: DirectoryWriter> Eyes<'_, W> {
     pub(super) async fn added(
@@ -153,6 +156,10 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 }],
             }));
         }
+        // Its making leaves it disabled until now: somebody else has opened it.
+        if !disabled {
+            return Ok(Look::Settled(ChangeOutcome::conflict(ENABLED_UNFINISHED)));
+        }
         if overtaken {
             let finished = false;
             return Ok(Look::Overtaken { guid, finished });
@@ -183,7 +190,9 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let entry = self.writer.fetch(finish.guid, &asked).await?;
         Ok(entry
             .filter(|entry| {
-                account_control(entry).is_some_and(|found| !finish.is_over(found, false))
+                account_control(entry).is_some_and(|found| {
+                    found & ACCOUNT_DISABLED != 0 && !finish.is_over(found, false)
+                })
             })
             .map(|entry| number(entry.values(PWD_LAST_SET))))
     }

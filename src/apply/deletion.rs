@@ -60,10 +60,7 @@ pub(super) fn look(
         return moved("distinguishedName", vec![dn.as_str().to_owned()], vec![now]);
     }
     let (anchor, before) = was;
-    let planned = before.get(anchor).map_or(&[][..], Vec::as_slice);
-    let planned = sorted(planned.iter().map(text).collect());
-    let now = sorted(entry.values(anchor).to_vec());
-    if planned.is_empty() || planned != now {
+    if let Err((planned, now)) = same_anchor(entry, anchor, before) {
         return moved(anchor, planned, now);
     }
     match found.facts.control_changed {
@@ -143,9 +140,24 @@ fn service(entry: &LiveEntry, flags: i64) -> Option<String> {
     ))
 }
 
+/// Whether the anchor is the plan's; else what that is, and what is there.
+pub(super) fn same_anchor(
+    entry: &LiveEntry,
+    anchor: &str,
+    before: &BTreeMap<String, Vec<PlanValue>>,
+) -> Result<(), (Vec<String>, Vec<String>)> {
+    let planned = before.get(anchor).map_or(&[][..], Vec::as_slice);
+    let planned = sorted(planned.iter().map(text).collect());
+    let now = sorted(entry.values(anchor).to_vec());
+    if planned.is_empty() || planned != now {
+        return Err((planned, now));
+    }
+    Ok(())
+}
+
 /// The first attribute that is not as the plan has it: somebody who wrote "keep this" wants to be read. What the directory
 /// keeps itself (times of logon) and references, which follow the renames of others, do not count; groups do.
-fn edited(
+pub(super) fn edited(
     entry: &LiveEntry,
     before: &BTreeMap<String, Vec<PlanValue>>,
 ) -> Option<(String, Vec<String>, Vec<String>)> {

@@ -20,7 +20,7 @@ use super::patience::{Tries, is_passing};
 use super::{Events, Options};
 use crate::connector::{ConnectorError, DirectoryWriter};
 use crate::model::{Guid, Name};
-use crate::plan::{Action, Change, ChangeId, ObjectRef, Plan};
+use crate::plan::{Action, Cause, Change, ChangeId, ObjectRef, Plan};
 
 /// How often a compare-and-set that lost a race is tried again.
 const RACES: u32 = 2;
@@ -243,6 +243,14 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 Ok(outcome) | Err(outcome) => outcome,
             };
         }
+        if let Action::Enable {
+            initial_password: Some(policy),
+        } = change.action
+        {
+            return match self.complete(change, writer, object, policy).await {
+                Ok(outcome) | Err(outcome) => outcome,
+            };
+        }
         let goal = match &change.action {
             Action::Modify { attributes } => Goal::Attributes {
                 guid: object,
@@ -252,9 +260,10 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
                 guid: object,
                 attributes: std::slice::from_ref(attribute),
             },
-            Action::Enable {} | Action::Disable {} => Goal::Disabled {
+            Action::Enable { .. } | Action::Disable {} => Goal::Disabled {
                 guid: object,
                 disabled: matches!(change.action, Action::Disable {}),
+                given_back: change.cause == Cause::Undo,
             },
             Action::Rename { before, after, .. } => Goal::Named {
                 guid: object,

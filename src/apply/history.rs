@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::{JournalEnd, walk};
 use super::journal::JournalError;
 use super::outcome::Counts;
+use super::torn::TornHead;
 use crate::model::Guid;
 use crate::plan::{Action, ChangeId, PlanFile};
 
@@ -103,7 +104,7 @@ pub enum Line {
     },
 }
 
-/// A write within a change. All but `create` have one.
+/// A write within a change. All but `create`, and `enable` with an initial password, have one.
 #[derive(
     Debug,
     Clone,
@@ -123,9 +124,9 @@ pub enum Step {
     Write,
     /// `create`: the object is added, disabled.
     Add,
-    /// `create`: the initial password is set. `resetPassword`: its only write.
+    /// `create`, and `enable` with an initial password: that is set. `resetPassword`: its only write.
     Password,
-    /// `create`: the account gets its final `userAccountControl`.
+    /// `create`, and `enable` with an initial password: the account gets its final `userAccountControl`.
     Finish,
 }
 
@@ -135,9 +136,12 @@ impl Step {
         match action {
             Action::Create { .. } => &[Self::Add, Self::Password, Self::Finish],
             Action::ResetPassword {} => &[Self::Password],
+            Action::Enable {
+                initial_password: Some(_),
+            } => &[Self::Password, Self::Finish],
             Action::Adopt { .. }
             | Action::Modify { .. }
-            | Action::Enable {}
+            | Action::Enable { .. }
             | Action::Disable {}
             | Action::Rename { .. }
             | Action::Move { .. }
@@ -231,6 +235,13 @@ impl History {
         let walked = walk(bytes, |number, line| {
             history.take(number, line?, plan_digest)
         })?;
+        if walked.end.lines == 0
+            && let Some(head) = TornHead::of(bytes)
+            && !head.may_be_of(plan_digest)
+        {
+            let found = head.plan().to_owned();
+            return Err(JournalError::OtherPlan { found });
+        }
         history.valid_bytes = walked.valid_bytes;
         history.torn = walked.torn;
         history.end = walked.end;

@@ -103,6 +103,16 @@ fn regular(path: &Path, found: &std::fs::Metadata) -> Result<(), JournalError> {
     })
 }
 
+/// A link to a file that does not exist: writing would make one in a place nobody named.
+fn leads_nowhere(path: &Path) -> Result<(), JournalError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(link) if link.is_symlink() => Err(JournalError::NotAFile {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// The bytes of a journal, for whoever only reads it; `None` where there is none. Does not wait for an apply that is using
 /// it.
 ///
@@ -116,7 +126,10 @@ pub fn read_journal(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     };
     match std::fs::metadata(path) {
         Ok(found) => regular(path, &found)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            leads_nowhere(path)?;
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error)),
     }
     std::fs::read(path).map(Some).map_err(failed)
@@ -166,13 +179,20 @@ impl Journal {
             source: Some(source),
         };
         let regular = |found: &std::fs::Metadata| regular(path, found);
-        match std::fs::metadata(path) {
-            Ok(found) => regular(&found)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        let exists = match std::fs::metadata(path) {
+            Ok(found) => {
+                regular(&found)?;
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                leads_nowhere(path)?;
+                false
+            }
             Err(error) => return Err(failed(error)),
-        }
+        };
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
+        // What has come since the look is not followed.
+        options.read(true).write(true).create_new(!exists);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(failed)?;

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::anchors::Anchors;
 use super::bounds::Bounds;
 use super::compare::{self, Verdict};
-use super::control::{ACCOUNT_DISABLED, Finish, UAC, account_control, replace_number};
+use super::control::{
+    ACCOUNT_DISABLED, Finish, PASSWORD_NOT_REQUIRED, UAC, account_control, replace_number,
+};
 use super::deletion;
 use super::expected::Expected;
 use super::outcome::{ChangeOutcome, Difference, FailureKind};
@@ -29,7 +31,12 @@ pub(super) enum Goal<'a> {
         attributes: &'a [AttributeChange],
     },
     /// The account is disabled, or is not.
-    Disabled { guid: Guid, disabled: bool },
+    Disabled {
+        guid: Guid,
+        disabled: bool,
+        /// It is as it was before an apply that is being undone.
+        given_back: bool,
+    },
     /// The relative name is `after`.
     Named {
         guid: Guid,
@@ -166,7 +173,11 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     ) -> Result<Look, ConnectorError> {
         match *goal {
             Goal::Attributes { guid, attributes } => self.attributes(guid, attributes).await,
-            Goal::Disabled { guid, disabled } => self.disabled(guid, disabled).await,
+            Goal::Disabled {
+                guid,
+                disabled,
+                given_back,
+            } => self.disabled(guid, disabled, given_back).await,
             Goal::Named {
                 guid,
                 before,
@@ -385,7 +396,12 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         Ok(write(&entry, Operation::Modify(guid, parts), before))
     }
 
-    async fn disabled(&self, guid: Guid, disabled: bool) -> Result<Look, ConnectorError> {
+    async fn disabled(
+        &self,
+        guid: Guid,
+        disabled: bool,
+        given_back: bool,
+    ) -> Result<Look, ConnectorError> {
         let entry = match self.fetch(guid, [UAC].into_iter()).await? {
             Ok(entry) => entry,
             Err(settled) => return Ok(settled),
@@ -395,6 +411,12 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         };
         if (found & ACCOUNT_DISABLED != 0) == disabled {
             return Ok(Look::AsDesired(guid));
+        }
+        // It may have no password at all, and whoever comes first could sign in.
+        if !disabled && !given_back && found & PASSWORD_NOT_REQUIRED != 0 {
+            return Ok(Look::Settled(ChangeOutcome::conflict(
+                "no password is required of the account (PASSWD_NOTREQD), which was not so when the plan was made, so it is not enabled: plan again",
+            )));
         }
         // Whatever else changed meanwhile stays: only this bit is the plan's.
         let parts = replace_number(UAC, found, found ^ ACCOUNT_DISABLED);

@@ -6,14 +6,16 @@
 //! side as far as their order allows; one that fails stops only those that need it (P11).
 //!
 //! Reading order: [`run`] checks what holds for the whole plan; `schedule` decides whose turn it is; `execute` takes
-//! a change to its goal, and `create` the steps of a new account; `patience` when it is tried again; `look` (with `creation`, `restoring`,
+//! a change to its goal, and `create` the steps of a new account (`complete` those of one left half-made); `patience` when it is tried again; `look` (with `creation`, `restoring`,
 //! `deletion` and `anchors`) says, for each goal, what is there and what to send; `verify` reads everything back.
 
+mod agree;
 mod anchors;
 mod audit;
 mod bounds;
 mod chain;
 mod compare;
+mod complete;
 mod control;
 mod create;
 mod creation;
@@ -31,6 +33,7 @@ mod reset;
 mod restoring;
 mod schedule;
 mod selection;
+mod torn;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use agree::contradictions;
 pub use audit::{Audit, RunSeen, Unsettled};
 pub use bounds::Bounds;
 pub use chain::{JournalEnd, Recorded};
@@ -55,7 +59,7 @@ pub use selection::Selection;
 
 use crate::connector::DirectoryWriter;
 use crate::model::{DirectoryIdentity, Name};
-use crate::plan::{self, Action, Change, PlanFile};
+use crate::plan::{self, Change, PlanFile};
 
 /// Why a plan is not applied at all. Nothing was written to any target.
 #[derive(Debug, thiserror::Error)]
@@ -339,7 +343,7 @@ async fn prepare(
     sink: &Arc<dyn PasswordSink>,
 ) -> Result<(), PasswordError> {
     let to_be_made = plan.content.changes.iter().any(|change| {
-        matches!(change.action, Action::Create { .. })
+        change.action.initial_password().is_some()
             && journal.history().step(&change.id, Step::Finish) != Some(StepState::Done)
     });
     if !to_be_made {

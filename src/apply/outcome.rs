@@ -225,7 +225,7 @@ impl From<&Action> for ActionKind {
             Action::Create { .. } => Self::Create,
             Action::Adopt { .. } => Self::Adopt,
             Action::Modify { .. } => Self::Modify,
-            Action::Enable {} => Self::Enable,
+            Action::Enable { .. } => Self::Enable,
             Action::Disable {} => Self::Disable,
             Action::Rename { .. } => Self::Rename,
             Action::Move { .. } => Self::Move,

@@ -180,7 +180,7 @@ fn referred(action: &Action) -> Vec<&ObjectRef> {
         }
         Action::Adopt { attribute, .. } => references(attribute).collect(),
         Action::AddMember { member } | Action::RemoveMember { member } => vec![member],
-        Action::Enable {}
+        Action::Enable { .. }
         | Action::Disable {}
         | Action::Rename { .. }
         | Action::Move { .. }

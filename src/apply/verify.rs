@@ -184,7 +184,7 @@ impl<'a> Last<'a> {
             }
             match &change.action {
                 Action::Create { .. } => last.disabled = Some(*at),
-                Action::Enable {} | Action::Disable {} => last.disabled = Some(*at),
+                Action::Enable { .. } | Action::Disable {} => last.disabled = Some(*at),
                 Action::Rename { after, .. } => last.name = Some((*at, after.clone())),
                 Action::Move { after, .. } => last.place = Some((*at, after)),
                 Action::AddMember { member } | Action::RemoveMember { member } => {
@@ -265,7 +265,7 @@ fn attributes_of(change: &Change) -> &[AttributeChange] {
     match &change.action {
         Action::Create { attributes, .. } | Action::Modify { attributes } => attributes,
         Action::Adopt { attribute, .. } => std::slice::from_ref(attribute),
-        Action::Enable {}
+        Action::Enable { .. }
         | Action::Disable {}
         | Action::Rename { .. }
         | Action::Move { .. }

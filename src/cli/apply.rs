@@ -83,6 +83,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map_err(|error| Failure::new(Exit::Rejected, error.to_string()))?
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
+    progress::check_agreement(&journal_path, &file)?;
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
     let locked = lock_places(&project, &settings);
     for (name, settings) in settings {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::sandbox::directory::{Edit, NewEntry};
+use crate::sandbox::directory::{Edit, NewEntry, encode_password};
 use crate::sandbox::halo::{CustomValue, FieldKind, HaloPerson, SimSite};
 use crate::sandbox::people::Invented;
 
@@ -23,16 +23,24 @@ pub(super) struct RawObject {
     enabled: bool,
 }
 
+/// A password that nobody knows or needs: an enabled account has one.
+fn nobodys_password() -> zeroize::Zeroizing<Vec<u8>> {
+    let random: u128 = rand::random();
+    encode_password(&format!("aA-{random:x}"))
+}
+
 impl RawObject {
     /// The object without its links.
     pub(super) fn entry(&self) -> NewEntry {
         let mut entry = NewEntry::new(&self.dn, &self.object_class);
         if self.object_class == "user" {
-            // Without a password, which nobody needs here: PASSWD_NOTREQD beside NORMAL_ACCOUNT, and ACCOUNTDISABLE.
-            entry = entry.with(
-                "userAccountControl",
-                if self.enabled { "544" } else { "546" },
-            );
+            // NORMAL_ACCOUNT, with ACCOUNTDISABLE or without.
+            entry = entry
+                .with(
+                    "userAccountControl",
+                    if self.enabled { "512" } else { "514" },
+                )
+                .with_bytes("unicodePwd", &nobodys_password());
         }
         for (name, value) in &self.attributes {
             if name != LINK {

@@ -180,12 +180,16 @@ fn deeds(
         };
         Failure::new(Exit::Usage, format!("{}: {error}", path.display())).help(help)
     })?;
+    super::verify::progress::agreeing(path, bytes, undone).map_err(Failure::from)?;
     let changes = undone.content.changes.iter();
     let deeds = changes
         .filter_map(|change| {
             let step = match change.action {
                 Action::Create { .. } => Step::Add,
                 Action::ResetPassword {} => Step::Password,
+                Action::Enable {
+                    initial_password: Some(_),
+                } => Step::Finish,
                 _ => Step::Write,
             };
             let before = history.written(&change.id, step)?.clone();

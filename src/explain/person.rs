@@ -307,7 +307,12 @@ fn words(action: &Action) -> Option<String> {
         Action::Create { enable: true, .. } => "create the account, enabled".to_owned(),
         Action::Create { enable: false, .. } => "create the account, disabled".to_owned(),
         Action::Adopt { evidence, .. } => format!("adopt the account ({evidence})"),
-        Action::Enable {} => "enable the account".to_owned(),
+        Action::Enable {
+            initial_password: None,
+        } => "enable the account".to_owned(),
+        Action::Enable {
+            initial_password: Some(_),
+        } => "give the account a new initial password, and enable it (none is required of it now: PASSWD_NOTREQD)".to_owned(),
         Action::Disable {} => "disable the account".to_owned(),
         Action::ResetPassword {} => {
             "replace the password by a random one that nobody keeps".to_owned()

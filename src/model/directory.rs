@@ -79,8 +79,9 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeletionFacts {
-    /// When `userAccountControl` was last written on the controller where it was, in whole seconds. As long as the
-    /// account is disabled, it has been since then at the latest.
+    /// When `userAccountControl` was last written on the controller where it was, or the account was brought back from among
+    /// the deleted ones, whichever is later; in whole seconds. As long as the account is disabled, it has been since then at
+    /// the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_changed: Option<jiff::Timestamp>,
     /// Whether an entry of its access list denies everyone its deletion.

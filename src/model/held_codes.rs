@@ -28,6 +28,7 @@ codes! {
     /// Why nothing, or not everything, is done for somebody.
     held HELD {
         ABSENT "absent" "decide what becomes of the account; nothing is removed because a person is missing from a read";
+        ACCOUNT_UNFINISHED "account-unfinished" "set a password and clear PASSWD_NOTREQD by hand, and undo again; or leave it: a plan that enables the account gives it an initial password";
         ADOPTION_UNPROVEN "adoption-unproven" "read again; an account is adopted on a read that is proven complete, or when a Links document names it";
         AMBIGUOUS_MAPPING "ambiguous-mapping" "make the mappings' appliesTo conditions exclude each other";
         AMBIGUOUS_MATCH "ambiguous-match" "write the anchor to the right account, or remove the value from the others";
@@ -138,6 +139,7 @@ codes! {
         NOT_IN_CATALOG "not-in-catalog" "the global catalog lacks an attribute, so a name in it is alone in its own domain and perhaps not in the forest";
         NOT_MAPPED "not-mapped" "accounts of people to whom no mapping applies";
         OUT_OF_SCOPE "out-of-scope" "accounts of people the source's include leaves out";
+        PASSWORD_NOT_REQUIRED "password-not-required" "enabled accounts of which no password is required (PASSWD_NOTREQD), so that they may have none; set one and clear the bit by hand";
         PRIVILEGED_NOT_FOUND "privileged-not-found" "a privileged group that rules are allowed to change does not exist in the read, or is not privileged; correct or remove the name";
         PROTECTED_NOT_FOUND "protected-not-found" "a protected name does not exist in the read, so it protects nothing; correct or remove it";
         QUALITY "quality" "values that are not as a rule of the source asks, of people for whom everything goes on";

@@ -37,9 +37,13 @@ pub use people::{
 };
 pub use protection::denies_deletion;
 pub use replication::{
-    NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, attribute_type, last_written,
-    last_written_at_all, written,
+    IS_DELETED, NAME, UNICODE_PWD, USER_ACCOUNT_CONTROL, Written, as_it_is_since, attribute_type,
+    last_written, last_written_at_all, written,
 };
 
 /// Bit of `userAccountControl` that disables an account ([MS-ADTS] 2.2.16).
 pub const ACCOUNTDISABLE: i64 = 0x2;
+
+/// The bit of `userAccountControl` that says that an account may be without a password ([MS-ADTS] 2.2.16). halosync sets it on
+/// an account whose creation is under way and clears it with the last step.
+pub const PASSWD_NOTREQD: i64 = 0x20;

@@ -12,6 +12,10 @@ pub const USER_ACCOUNT_CONTROL: u32 = 0x0009_0008;
 /// `unicodePwd` among attributes, likewise: 1.2.840.113556.1.4.90.
 pub const UNICODE_PWD: u32 = 0x0009_005a;
 
+/// `isDeleted` among attributes, likewise: 1.2.840.113556.1.2.48. An object has it while it is deleted; taking it off is
+/// what brings an object back ([MS-ADTS] 3.1.1.5.3.7), and the metadata keep the moment of that write.
+pub const IS_DELETED: u32 = 0x0002_0030;
+
 /// Bytes before the first entry: version, reserved, number of entries, reserved, each of four bytes.
 const HEAD: usize = 16;
 /// Bytes of one entry: attribute and version (four each), originating time (eight), invocation (sixteen), originating
@@ -24,6 +28,17 @@ const EPOCH: i64 = 11_644_473_600;
 /// (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]): when it was made, not when it arrived. `None` when it does not tell.
 pub fn last_written(metadata: &[u8], attribute: u32) -> Option<jiff::Timestamp> {
     written(metadata, attribute).map(|written| written.at)
+}
+
+/// Since when an object that is there has been as its `userAccountControl` says, at the latest: that attribute's last
+/// originating write, or the return of the object from among the deleted ones, whichever is later. What the Recycle Bin
+/// brings back has the attributes and their moments from before the deletion, and nobody has disabled the account since.
+pub fn as_it_is_since(metadata: &[u8]) -> Option<jiff::Timestamp> {
+    let control = last_written(metadata, USER_ACCOUNT_CONTROL)?;
+    if entries(metadata)?.all(|entry| number(entry, 0) != Some(IS_DELETED)) {
+        return Some(control);
+    }
+    Some(control.max(last_written(metadata, IS_DELETED)?))
 }
 
 /// The last originating write of an attribute.
@@ -173,6 +188,28 @@ mod tests {
         assert_eq!(last_written_at_all(&unreadable), None);
         assert_eq!(last_written_at_all(&metadata[1..]), None);
         assert_eq!(last_written_at_all(&[]), None);
+    }
+
+    #[test]
+    fn whoever_was_brought_back_is_disabled_since_then() {
+        let at = |seconds: i64| jiff::Timestamp::from_second(seconds - EPOCH).ok();
+        let (first, second) = (13_435_315_200, 13_435_315_300);
+        let control = |seconds| entry(USER_ACCOUNT_CONTROL, seconds);
+        let back = |seconds| entry(IS_DELETED, seconds);
+        for (written, expected) in [
+            (vec![control(first)], at(first)),
+            (vec![control(first), back(second)], at(second)),
+            (vec![back(first), control(second)], at(second)),
+            (vec![back(first)], None),
+            (vec![control(first), back(0)], None),
+            (vec![control(first), back(first), back(second)], None),
+        ] {
+            assert_eq!(as_it_is_since(&vector(&written)), expected, "{written:?}");
+        }
+        assert_eq!(
+            attribute_type("1.2.840.113556.1.2.48", None),
+            Some(IS_DELETED)
+        );
     }
 
     #[test]

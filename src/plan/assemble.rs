@@ -132,7 +132,7 @@ fn visit_change(change: &mut Change, each: &mut dyn FnMut(&mut RuleIndex)) {
         }
         Action::Adopt { attribute, .. } => each(&mut attribute.rule),
         Action::Rename { rule, .. } | Action::Move { rule, .. } => each(rule),
-        Action::Enable {}
+        Action::Enable { .. }
         | Action::Disable {}
         | Action::AddMember { .. }
         | Action::ResetPassword {}

@@ -167,7 +167,7 @@ fn parts(change: &Change, known: Option<&Change>, values: bool) -> Vec<(RuleInde
                 Action::Adopt { attribute, .. } => {
                     (attribute.rule, "adopts the account".to_owned())
                 }
-                Action::Enable {} => (because, "enables".to_owned()),
+                Action::Enable { .. } => (because, "enables".to_owned()),
                 Action::Disable {} => (because, "disables".to_owned()),
                 Action::ResetPassword {} => (because, "replaces the password".to_owned()),
                 Action::Delete { .. } => (because, "DELETES".to_owned()),

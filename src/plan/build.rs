@@ -18,7 +18,7 @@ use super::records;
 use super::sides::{Compiling, Judgements};
 use super::target::Target;
 use super::trace::Trace;
-use super::{Action, Counts, Held, Inputs, LastGoodPlan, Plan, PlanFile, RuleIndex, SinceApplied};
+use super::{Counts, Held, Inputs, LastGoodPlan, Plan, PlanFile, RuleIndex, SinceApplied};
 use crate::config::{Config, Document, kinds, parse_duration};
 use crate::lang::{PersonContext, RowWatch, TableData, Tables, Unmapped};
 use crate::lifecycle::{NotCompiled, RuleBook, RuleId};
@@ -424,7 +424,7 @@ fn make(
     let creates = plan
         .changes
         .iter()
-        .filter(|change| matches!(change.action, Action::Create { .. }))
+        .filter(|change| change.action.initial_password().is_some())
         .count() as u64;
     if creates > 0 {
         match &config.project.spec.initial_passwords {

@@ -45,7 +45,7 @@ impl Class {
             Action::Modify { .. } => Self::Modify,
             Action::Rename { .. } => Self::Rename,
             Action::Move { .. } => Self::Move,
-            Action::Enable {} => Self::Enable,
+            Action::Enable { .. } => Self::Enable,
             Action::AddMember { .. } => Self::AddMember,
             Action::ResetPassword {} => Self::ResetPassword,
             Action::Delete { .. } => Self::Delete,

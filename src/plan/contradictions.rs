@@ -140,7 +140,7 @@ fn needs_proof(change: &Change, stamp: Option<&String>) -> bool {
                     || expires_earlier(attribute))
         }),
         Action::Adopt { .. }
-        | Action::Enable {}
+        | Action::Enable { .. }
         | Action::Rename { .. }
         | Action::AddMember { .. }
         | Action::Restore { .. } => false,

@@ -155,14 +155,14 @@ impl Target<'_> {
         let (Some(since), Earliest::From(from)) =
             (facts.control_changed, self.deletable_from(object, terms))
         else {
-            let text = "the read does not tell when userAccountControl was last changed, so nobody can say since when the account is disabled";
+            let text = "the read does not tell when userAccountControl was last changed and whether the account was brought back since, so nobody can say since when the account is disabled";
             return keeps(held::DELETE_UNDATED, text.to_owned());
         };
         if from > self.moment.as_of.timestamp() {
             return keeps(
                 held::DELETE_TOO_EARLY,
                 format!(
-                    "userAccountControl was last changed {since}, so the account may be deleted from {from} on ({} days)",
+                    "userAccountControl was last changed, or the account brought back, {since}, so the account may be deleted from {from} on ({} days)",
                     terms.disabled_for
                 ),
             );

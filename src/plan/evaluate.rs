@@ -17,8 +17,8 @@ use crate::lang::PersonContext;
 use crate::lifecycle::RuleId;
 use crate::mapping::{AttributeRule, Decides, Origin, Slot, means_empty};
 use crate::matching::{Found, Standing};
-use crate::model::ACCOUNTDISABLE;
 use crate::model::Entry;
+use crate::model::{ACCOUNTDISABLE, PASSWD_NOTREQD};
 use crate::policy::held;
 
 /// What one person needs; `None` when nothing at all.
@@ -217,6 +217,10 @@ impl<'t> Evaluation<'_, 't, '_> {
             self.unproven("disabling the account", stopped.unwrap_or(state.rule));
         } else if wanted && self.stays_disabled() {
             // As somebody made it.
+        } else if wanted && flags & PASSWD_NOTREQD != 0 && !self.target.keeps_passwords {
+            let text = "the account would be enabled, and no password is required of it (PASSWD_NOTREQD), as a create leaves it that was interrupted; it gets none while the project names nobody who may open the file with initial passwords";
+            let draft = Draft::new(held::NO_PASSWORD_RECIPIENTS, text);
+            self.outcome.partial.push(draft.rule(state.rule).partial());
         } else {
             self.outcome.switch = Some(wanted);
             self.outcome.reset = resets && !wanted;

@@ -98,7 +98,7 @@ impl<'c> Excepted<'c> {
             }
             match &change.action {
                 // Whatever becomes of the account, nothing opens it while somebody means the exception.
-                Action::Enable {} => whole("keeps the account disabled"),
+                Action::Enable { .. } => whole("keeps the account disabled"),
                 Action::Create { .. } if self.is_meant(exception) => {
                     whole("keeps an account from being made")
                 }

@@ -334,28 +334,31 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
                 ));
             }
         }
-        if let Action::Create {
-            password, enable, ..
-        } = &change.action
+        let source = &change.person.source;
+        if let Some(password) = change.action.initial_password()
+            && !written::has_password(config, source, target, password)
         {
-            let source = &change.person.source;
-            if !written::has_password(config, source, target, *password) {
-                let must = if password.must_change {
-                    "must"
-                } else {
-                    "need not"
-                };
-                found.push(format!(
-                    "change {id} makes an account whose first password has {} characters and {must} be changed at the first logon, and no mapping of {source} to {target} asks for that",
-                    password.length
-                ));
-            }
-            if !written::makes(config, source, target, *enable) {
-                let ends = if *enable { "enabled" } else { "disabled" };
-                found.push(format!(
-                    "change {id} makes an account that ends {ends}, and no state of people of {source} makes one so"
-                ));
-            }
+            let must = if password.must_change {
+                "must"
+            } else {
+                "need not"
+            };
+            let head = match change.action {
+                Action::Create { .. } => "makes an account whose first password has",
+                _ => "enables an account whose new password has",
+            };
+            found.push(format!(
+                "change {id} {head} {} characters and {must} be changed at the first logon, and no mapping of {source} to {target} asks for that",
+                password.length
+            ));
+        }
+        if let Action::Create { enable, .. } = &change.action
+            && !written::makes(config, source, target, *enable)
+        {
+            let ends = if *enable { "enabled" } else { "disabled" };
+            found.push(format!(
+                "change {id} makes an account that ends {ends}, and no state of people of {source} makes one so"
+            ));
         }
         let unnamed = groups.gives_no_member(change);
         if undoes && unnamed {
@@ -426,6 +429,9 @@ fn of_action(plan: &Plan, config: &Config, change: &Change) -> Vec<String> {
     }
     let (wrong, who) = match &change.action {
         Action::Create { .. }
+        | Action::Enable {
+            initial_password: Some(_),
+        }
         | Action::Adopt { .. }
         | Action::Delete { .. }
         | Action::ResetPassword {} => (undoes, "an undo never does"),

@@ -238,7 +238,7 @@ fn check(plan: &Plan, change: &Change, creates: &HashSet<&str>) -> Result<(), In
             whole(member)?;
             made(change, member, creates, None)?;
         }
-        Action::Enable {}
+        Action::Enable { .. }
         | Action::Disable {}
         | Action::ResetPassword {}
         | Action::Delete { .. }

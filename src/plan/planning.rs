@@ -31,7 +31,9 @@ use super::{CalendarEntry, Change, GuardOutcome, Held, PlannedException, WaiverI
 use crate::config::{Config, Document, kinds, parse_days};
 use crate::mapping::RuleKind;
 use crate::matching::{Found, Standing};
-use crate::model::{DnKey, EntryKind, Location, Name, PersonKey, Verdict};
+use crate::model::{
+    ACCOUNTDISABLE, DnKey, EntryKind, Location, Name, PASSWD_NOTREQD, PersonKey, Verdict,
+};
 use crate::policy::{Proof, Scope, held as code, judge_fall, warning};
 
 /// What one target came to.
@@ -170,6 +172,7 @@ impl<'a> Planning<'a> {
         self.warn_of_scope(warnings);
         self.warn_of_rules(warnings);
         self.warn_of_services(warnings);
+        self.warn_of_no_passwords(warnings);
         self.target.warn_of_stamps(warnings);
         self.target.warn_of_inactive(warnings);
         coverage::report(&self.target, &self.group_rules, warnings);
@@ -301,6 +304,30 @@ impl<'a> Planning<'a> {
                 ),
                 name.to_owned(),
             );
+        }
+    }
+
+    /// Accounts in use that may be without a password. They are the directory's own: nothing is done about it.
+    fn warn_of_no_passwords(&self, warnings: &mut Warnings) {
+        let target = &self.target;
+        for subject in &target.subjects {
+            let Some(object) = subject.account() else {
+                continue;
+            };
+            let flags = target.index.entry(object).value(target.known.uac);
+            let flags = flags.and_then(|flags| flags.parse::<i64>().ok());
+            if flags
+                .is_some_and(|flags| flags & (ACCOUNTDISABLE | PASSWD_NOTREQD) == PASSWD_NOTREQD)
+            {
+                warnings.add(
+                    warning::PASSWORD_NOT_REQUIRED,
+                    format!(
+                        "enabled accounts in {} may be without a password (PASSWD_NOTREQD)",
+                        target.name
+                    ),
+                    target.side(subject).shown(subject.person),
+                );
+            }
         }
     }
 

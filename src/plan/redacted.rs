@@ -543,7 +543,7 @@ fn changes<'a>(file: &'a PlanFile, called: &mut Pseudonyms<'a>) -> Vec<RedactedC
                     fields: Vec::new(),
                 }));
             }
-            Action::Enable {}
+            Action::Enable { .. }
             | Action::Disable {}
             | Action::ResetPassword {}
             | Action::Rename { .. }

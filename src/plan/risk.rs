@@ -113,7 +113,7 @@ impl Change {
             // A new account may be made to run what somebody else wants, too.
             Action::Create { attributes, .. } => of_attributes(attributes).max(Risk::Medium),
             Action::Adopt { .. }
-            | Action::Enable {}
+            | Action::Enable { .. }
             | Action::Rename { .. }
             | Action::Move { .. }
             | Action::AddMember { .. } => Risk::Medium,

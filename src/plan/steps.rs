@@ -16,6 +16,7 @@ use super::{
 };
 use crate::mapping::{AttributeRule, Origin};
 use crate::matching::{Found, Recognised};
+use crate::model::PASSWD_NOTREQD;
 
 /// What can be brought back after a deletion.
 pub(super) fn recovery_of(action: &Action) -> Recovery {
@@ -28,6 +29,10 @@ pub(super) fn recovery_of(action: &Action) -> Recovery {
         Action::Delete { .. } => Recovery::Partial,
         // Nobody knows the one before.
         Action::ResetPassword {} => Recovery::None,
+        // It is disabled again; the password stays.
+        Action::Enable {
+            initial_password: Some(_),
+        } => Recovery::Partial,
         _ => Recovery::Full,
     }
 }
@@ -62,8 +67,7 @@ impl One<'_, '_, '_> {
         depends_on.dedup();
         let recovery = match action {
             Action::Create { .. } => Recovery::Partial,
-            Action::Delete { .. } | Action::ResetPassword {} => recovery_of(&action),
-            _ => Recovery::Full,
+            _ => recovery_of(&action),
         };
         self.changes.push(Change {
             id: id.clone(),
@@ -318,9 +322,18 @@ impl One<'_, '_, '_> {
         }
         if self.outcome.switch == Some(true) {
             let because = self.state();
+            let flags = entry.value(target.known.uac);
+            let flags = flags.and_then(|flags| flags.parse::<i64>().ok());
+            let unfinished = flags.is_some_and(|flags| flags & PASSWD_NOTREQD != 0);
+            let password = &target.mapping(self.subject).password;
             self.push(
                 "enable",
-                Action::Enable {},
+                Action::Enable {
+                    initial_password: unfinished.then_some(PasswordPolicy {
+                        length: password.length,
+                        must_change: password.must_change,
+                    }),
+                },
                 because,
                 // Somebody may have disabled it by hand.
                 Cause::Undetermined,

@@ -104,7 +104,7 @@ fn parts(change: &Change) -> Vec<(Which<'_>, What<'_>)> {
         Action::AddMember { member } | Action::RemoveMember { member } => {
             vec![(object(), What::Member(Which::of(member)))]
         }
-        Action::Enable {} | Action::Disable {} => only("whether it is enabled"),
+        Action::Enable { .. } | Action::Disable {} => only("whether it is enabled"),
         Action::ResetPassword {} => only("the password"),
         Action::Rename { .. } => only("the name"),
         Action::Move { .. } => only("the place"),

@@ -331,7 +331,7 @@ impl<'p> Judge<'p, '_> {
             change.action,
             Action::Create { .. }
                 | Action::Adopt { .. }
-                | Action::Enable {}
+                | Action::Enable { .. }
                 | Action::Rename { .. }
                 | Action::AddMember { .. }
         );

@@ -288,7 +288,7 @@ impl Reading<'_> {
                     self.attribute(actual, attribute);
                 }
             }
-            Action::Enable {} => actual.enabled = Some(true),
+            Action::Enable { .. } => actual.enabled = Some(true),
             Action::Disable {} => actual.enabled = Some(false),
             Action::Rename { after, rule, .. } => actual.set(
                 "cn",

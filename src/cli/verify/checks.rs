@@ -102,6 +102,16 @@ impl From<Failure> for Refusal {
     }
 }
 
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            exit: refusal.exit,
+            messages: refusal.messages,
+            help: refusal.help,
+        }
+    }
+}
+
 /// Checks in the order they are told.
 #[derive(Debug, Default)]
 pub(crate) struct Checks(Vec<(Name, Finding)>);

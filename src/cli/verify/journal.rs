@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::VerifyJournal;
 use super::checks::{Checks, Name, Refusal};
-use super::progress::journal_failure;
+use super::progress::{agreeing, journal_failure, some};
 use super::told::{Of, Told};
 use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
@@ -15,9 +15,6 @@ use crate::cli::project;
 use crate::cli::sealed::{self, Keys};
 use crate::cli::sorts::{self, Sort};
 use crate::plan::{Change, ChangeId, PlanFile};
-
-/// Lines and changes named; the rest is counted.
-const NAMED: usize = 20;
 
 /// Runs the command.
 pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failure> {
@@ -53,7 +50,11 @@ pub(super) fn run(context: &Context, verb: &VerifyJournal) -> Result<Exit, Failu
     let audit = Audit::of(&bytes);
     checks.add(Name::Chain, chain(&audit));
     match &plan {
-        Some(plan) => checks.add(Name::Plan, of_plan(&audit, plan)),
+        Some(plan) => {
+            let of_plan =
+                of_plan(&audit, plan).and_then(|said| agreeing(path, &bytes, plan).map(|()| said));
+            checks.add(Name::Plan, of_plan);
+        }
         None => checks.skip(
             Name::Plan,
             &format!(
@@ -140,16 +141,6 @@ fn refusal(messages: Vec<String>, help: &str, exit: Exit) -> Refusal {
         help: Some(help.to_owned()),
         exit,
     }
-}
-
-/// The first ones, and how many more there are.
-fn some(mut all: Vec<String>, what: &str) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    if more > 0 {
-        all.push(format!("and {more} more {what}"));
-    }
-    all
 }
 
 fn chain(audit: &Audit) -> Result<String, Refusal> {

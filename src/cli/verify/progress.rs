@@ -24,13 +24,16 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
             exit: Exit::Usage,
         });
     }
-    let history = apply::read_journal(path)
-        .and_then(|bytes| {
-            bytes
-                .map(|bytes| History::read(&bytes, &file.digest))
-                .transpose()
-        })
-        .map_err(|error| Refusal::from(journal_failure(path, error)))?;
+    let unusable = |error| Refusal::from(journal_failure(path, error));
+    let bytes = apply::read_journal(path).map_err(unusable)?;
+    let history = match &bytes {
+        Some(bytes) => {
+            let history = History::read(bytes, &file.digest).map_err(unusable)?;
+            agreeing(path, bytes, file)?;
+            Some(history)
+        }
+        None => None,
+    };
     let Some(history) = history.filter(|history| history.runs() > 0) else {
         return Ok(format!("none at {shown}: not applied yet"));
     };
@@ -71,6 +74,46 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
             open => format!(", {open} to be settled by looking"),
         }
     ))
+}
+
+/// Whether what a journal says it found is what the plan had found.
+pub(crate) fn agreeing(path: &Path, bytes: &[u8], file: &PlanFile) -> Result<(), Refusal> {
+    let found = apply::contradictions(bytes, file);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let told = found
+        .into_iter()
+        .map(|why| format!("{}: {why}", path.display()));
+    Err(Refusal {
+        messages: some(told.collect(), "lines"),
+        help: Some(
+            "keep the file for an inquiry: halosync writes no such line. Apply with another journal (--journal): every write compares first; nothing is undone by this one"
+                .to_owned(),
+        ),
+        exit: Exit::Rejected,
+    })
+}
+
+/// The same before an apply goes on with a journal, and before it is undone. What cannot be read is told by who opens it.
+pub(crate) fn check_agreement(path: &Path, file: &PlanFile) -> Result<(), Failure> {
+    match apply::read_journal(path) {
+        Ok(Some(bytes)) => agreeing(path, &bytes, file).map_err(Failure::from),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Lines and changes named; the rest is counted.
+const NAMED: usize = 20;
+
+/// The first ones, and how many more there are.
+pub(super) fn some(mut all: Vec<String>, what: &str) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more {what}"));
+    }
+    all
 }
 
 /// Why a journal cannot be used, and the way out.

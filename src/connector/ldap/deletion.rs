@@ -15,7 +15,7 @@ use super::wire::{Pages, RawEntry, SHOW_DELETED, Search, Session, access_list_on
 use crate::connector::ConnectorError;
 use crate::model::{
     AttributeDef, AttributeId, DeletedObjects, DeletionFacts, Dn, EntryKind, Guid, Syntax,
-    UNICODE_PWD, USER_ACCOUNT_CONTROL, Values, denies_deletion, last_written, last_written_at_all,
+    UNICODE_PWD, Values, as_it_is_since, denies_deletion, last_written, last_written_at_all,
 };
 
 /// Attributes that hold nobody's data and are read for a deletion only.
@@ -29,7 +29,7 @@ pub(super) fn facts(raw: &RawEntry) -> DeletionFacts {
     let first = |name: &str| raw.values(name).first();
     DeletionFacts {
         control_changed: first("replPropertyMetaData")
-            .and_then(|metadata| last_written(metadata, USER_ACCOUNT_CONTROL)),
+            .and_then(|metadata| as_it_is_since(metadata)),
         protected: first("nTSecurityDescriptor").and_then(|list| denies_deletion(list)),
         password_changed: first("replPropertyMetaData")
             .and_then(|metadata| last_written(metadata, UNICODE_PWD)),

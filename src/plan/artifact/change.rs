@@ -155,7 +155,13 @@ pub enum Action {
         attributes: Vec<AttributeChange>,
     },
     /// `ACCOUNTDISABLE` is cleared (MS-ADTS 2.2.16, bit 0x2), every other bit kept.
-    Enable {},
+    #[serde(rename_all = "camelCase")]
+    Enable {
+        /// Given for a disabled account of which no password is required (bit 0x20, `PASSWD_NOTREQD`), as a create leaves it
+        /// that was interrupted: it gets an initial password, made at apply, then that bit is cleared with the other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        initial_password: Option<PasswordPolicy>,
+    },
     /// `ACCOUNTDISABLE` is set, every other bit kept.
     Disable {},
     /// The password of a disabled account is replaced by a random one that is made at apply and kept nowhere.
@@ -195,8 +201,8 @@ pub enum Action {
     /// The account is deleted, by itself: never with anything that stands below it.
     #[serde(rename_all = "camelCase")]
     Delete {
-        /// When `userAccountControl` was last written: the account is disabled since then at the latest. Any other
-        /// moment at apply is a conflict.
+        /// When `userAccountControl` was last written, or the account brought back from among the deleted ones, whichever
+        /// is later: it is disabled since then at the latest. Any other moment at apply is a conflict.
         #[schemars(with = "String")]
         disabled_since: jiff::Timestamp,
         /// The anchor attribute, whose value is compared at apply.
@@ -398,13 +404,22 @@ pub enum Recovery {
 }
 
 impl Action {
+    /// The initial password it makes.
+    pub fn initial_password(&self) -> Option<PasswordPolicy> {
+        match self {
+            Self::Create { password, .. } => Some(*password),
+            Self::Enable { initial_password } => *initial_password,
+            _ => None,
+        }
+    }
+
     /// Its kind, as the plan file writes it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
             Self::Adopt { .. } => "adopt",
             Self::Modify { .. } => "modify",
-            Self::Enable {} => "enable",
+            Self::Enable { .. } => "enable",
             Self::Disable {} => "disable",
             Self::ResetPassword {} => "resetPassword",
             Self::Rename { .. } => "rename",
@@ -436,7 +451,7 @@ impl Change {
             }),
             Action::Create { .. }
             | Action::Adopt { .. }
-            | Action::Enable {}
+            | Action::Enable { .. }
             | Action::Rename { .. }
             | Action::AddMember { .. }
             | Action::Restore { .. } => false,

@@ -382,7 +382,7 @@ impl Edits {
                 self.carry.of_member(target, account, person, group, false)
             }
             (
-                Action::Enable {}
+                Action::Enable { .. }
                 | Action::Disable {}
                 | Action::Rename { .. }
                 | Action::Move { .. },
@@ -518,7 +518,7 @@ fn wanted(action: &Action) -> Vec<PlanValue> {
         Action::Move { after, .. } => vec![PlanValue::Text(after.to_string())],
         Action::Rename { after, .. } => vec![PlanValue::Text(after.clone())],
         Action::Adopt { attribute, .. } => attribute.after.clone(),
-        Action::Enable {} => vec![PlanValue::Text("true".to_owned())],
+        Action::Enable { .. } => vec![PlanValue::Text("true".to_owned())],
         _ => Vec::new(),
     }
 }

@@ -426,7 +426,7 @@ pub(super) fn parts(change: &Change) -> Vec<Part> {
             Vec::new(),
             because,
         ),
-        Action::Enable {} => ("enabled", flag(false), flag(true), because),
+        Action::Enable { .. } => ("enabled", flag(false), flag(true), because),
         Action::Disable {} => ("enabled", flag(true), flag(false), because),
         Action::ResetPassword {} => ("password", Vec::new(), Vec::new(), because),
         Action::Rename {

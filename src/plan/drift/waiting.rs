@@ -71,7 +71,7 @@ impl<'p> Waiting<'p> {
         let because = then.because.rule;
         let (what, rules) = match &then.action {
             Action::Move { rule, .. } => ("placement", [because, *rule]),
-            Action::Enable {} => ("enabled", [because, because]),
+            Action::Enable { .. } => ("enabled", [because, because]),
             Action::AddMember { .. } | Action::RemoveMember { .. } => {
                 ("member", [because, because])
             }

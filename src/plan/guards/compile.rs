@@ -227,7 +227,7 @@ fn class_of(action: &Action) -> Option<ActionClass> {
         Action::Create { .. } => ActionClass::Create,
         Action::Adopt { .. } => ActionClass::Adopt,
         Action::Modify { .. } => ActionClass::Modify,
-        Action::Enable {} => ActionClass::Enable,
+        Action::Enable { .. } => ActionClass::Enable,
         Action::Disable {} => ActionClass::Disable,
         Action::Rename { .. } => ActionClass::Rename,
         Action::Move { .. } => ActionClass::Move,

@@ -260,7 +260,7 @@ fn words(action: &Action) -> &'static str {
         Action::Restore { .. } => "bring back",
         Action::Create { .. }
         | Action::Adopt { .. }
-        | Action::Enable {}
+        | Action::Enable { .. }
         | Action::Disable {}
         | Action::Rename { .. }
         | Action::Move { .. }

@@ -185,7 +185,7 @@ impl Judging<'_, '_> {
                 (Action::AddMember { .. }, Per::Group) => counted.grown += 1,
                 (_, Per::Group) => {}
                 (Action::Disable {}, _) => counted.shrunk += 1,
-                (Action::Enable {}, _) => counted.grown += 1,
+                (Action::Enable { .. }, _) => counted.grown += 1,
                 _ => {}
             }
             if self.guards.counts(limit, change) {

@@ -141,7 +141,7 @@ impl Judging<'_, '_> {
                 Action::Create { .. }
                 | Action::Adopt { .. }
                 | Action::Modify { .. }
-                | Action::Enable {}
+                | Action::Enable { .. }
                 | Action::Rename { .. }
                 | Action::Move { .. }
                 | Action::ResetPassword {}

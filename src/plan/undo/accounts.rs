@@ -4,7 +4,7 @@
 
 use super::super::{Action, AttributeChange, Change, Risk};
 use super::undoing::Undoing;
-use crate::model::ACCOUNTDISABLE;
+use crate::model::{ACCOUNTDISABLE, PASSWD_NOTREQD};
 use crate::policy::{held as code, warning};
 
 impl<'u> Undoing<'u, '_> {
@@ -17,7 +17,9 @@ impl<'u> Undoing<'u, '_> {
             return;
         };
         let action = if was_shut {
-            Action::Enable {}
+            Action::Enable {
+                initial_password: None,
+            }
         } else {
             Action::Disable {}
         };
@@ -25,7 +27,36 @@ impl<'u> Undoing<'u, '_> {
             self.done_before(change, self.target.object(at), action);
             return self.count_already(change);
         }
+        if was_shut && self.stays_unfinished(change, at) {
+            return;
+        }
         self.push(change, "", self.target.object(at), action);
+    }
+
+    /// Holds the opening of an account of which no password is required, unless that was so when it was open: a create that
+    /// was interrupted leaves accounts like that.
+    fn stays_unfinished(&mut self, change: &'u Change, at: u32) -> bool {
+        let needs_none = |flags: &str| {
+            let flags = flags.trim().parse::<i64>().ok();
+            flags.is_none_or(|flags| flags & PASSWD_NOTREQD != 0)
+        };
+        let uac = self.target.known.uac;
+        if !self.entry(at).value(uac).is_some_and(needs_none) {
+            return false;
+        }
+        let deed = self.deeds.get(&change.id);
+        let found = deed.and_then(|deed| deed.before.get("userAccountControl")?.first());
+        if found.is_some_and(|flags| needs_none(flags)) {
+            return false;
+        }
+        let object = self.target.object(at);
+        self.hold(
+            change,
+            code::ACCOUNT_UNFINISHED,
+            "the account would be enabled, and no password is required of it (PASSWD_NOTREQD), which was not so when it was disabled".to_owned(),
+            vec![object],
+        );
+        true
     }
 
     /// `ACCOUNTDISABLE` ([MS-ADTS] 2.2.16); what cannot be read is held.

@@ -69,7 +69,7 @@ impl<'u> Undoing<'u, '_> {
             let gives = |at: &&usize| {
                 matches!(
                     self.changes[**at].action,
-                    Action::Enable {} | Action::AddMember { .. } | Action::Restore { .. }
+                    Action::Enable { .. } | Action::AddMember { .. } | Action::Restore { .. }
                 )
             };
             let Some(first) = changes.iter().find(gives).copied() else {

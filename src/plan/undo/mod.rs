@@ -145,7 +145,7 @@ pub fn undo_requests(
                     request.disabled_under = outermost(&directory.spec.managed.under);
                 }
             }
-            Action::Enable {}
+            Action::Enable { .. }
             | Action::Disable {}
             | Action::ResetPassword {}
             | Action::Rename { .. }

@@ -147,7 +147,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
                     }
                 }
                 Action::Adopt { attribute, .. } => wanted.extend(references(attribute)),
-                Action::Enable {}
+                Action::Enable { .. }
                 | Action::Disable {}
                 | Action::ResetPassword {}
                 | Action::Rename { .. }
@@ -271,7 +271,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
                 self.attributes(change, std::slice::from_ref(attribute), deed);
             }
             Action::Modify { attributes } => self.attributes(change, attributes, deed),
-            Action::Enable {} => self.switch(change, false),
+            Action::Enable { .. } => self.switch(change, false),
             Action::Disable {} => self.switch(change, true),
             Action::ResetPassword {} => self.warn(
                 change,
@@ -526,7 +526,7 @@ fn kind(change: &Change) -> &'static str {
         Action::Create { .. }
         | Action::Adopt { .. }
         | Action::Modify { .. }
-        | Action::Enable {}
+        | Action::Enable { .. }
         | Action::Disable {}
         | Action::Rename { .. }
         | Action::Move { .. }

@@ -245,7 +245,18 @@ pub(super) fn summary(
             vec![Piece::Strong("disable".into()), own(" the account")],
             None,
         ),
-        Action::Enable {} => (Sign::Gain, vec![own("enable the account")], None),
+        Action::Enable {
+            initial_password: None,
+        } => (Sign::Gain, vec![own("enable the account")], None),
+        Action::Enable {
+            initial_password: Some(_),
+        } => (
+            Sign::Gain,
+            vec![own(
+                "give the account a new initial password, and enable it: none is required of it now (PASSWD_NOTREQD), as a create leaves it that was interrupted",
+            )],
+            None,
+        ),
         Action::RemoveMember { .. } => (
             Sign::Loss,
             vec![

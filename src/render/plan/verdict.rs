@@ -32,7 +32,7 @@ fn kind(action: &Action) -> &'static str {
         Action::Move { .. } => "Move",
         Action::Rename { .. } => "Rename",
         Action::Create { .. } => "Create",
-        Action::Enable {} => "Enable",
+        Action::Enable { .. } => "Enable",
         Action::Adopt { .. } => "Adopt",
         Action::Modify { .. } => "Modify",
         Action::AddMember { .. } => "Add to groups",

@@ -272,6 +272,10 @@ impl Directory {
         self.revive_account(id);
         let now = self.tick();
         self.store.touch(id, now);
+        let object = self.store.object_mut(id);
+        // Set by the deletion, taken off now.
+        let times = object.restored.map_or(0, |(times, ..)| times);
+        object.restored = Some((times + 2, now, object.usn_changed));
         Ok(())
     }
 

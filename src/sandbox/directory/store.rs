@@ -81,6 +81,8 @@ pub(crate) struct Object {
     pub(crate) control: (u32, Timestamp, u64),
     /// `userAccountControl` has another value than the last [`Store::touch`] noted.
     control_written: bool,
+    /// When the object was last brought back from among the deleted ones, likewise.
+    pub(crate) restored: Option<(u32, Timestamp, u64)>,
     /// The last write of the password, likewise; `None` while there is none.
     pub(crate) password_written: Option<(u32, Timestamp, u64)>,
     /// A password was given since the last [`Store::touch`].
@@ -366,6 +368,7 @@ impl Store {
             last_parent: None,
             control: (1, now, self.usn),
             control_written: false,
+            restored: None,
             password_written: None,
             password_given: false,
             passwords: Vec::new(),

@@ -337,7 +337,7 @@ impl Directory {
     }
 
     /// When and how often attributes were written, as far as that is kept here: `objectClass` once, at the beginning,
-    /// `userAccountControl` and `unicodePwd` (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]). Whatever else was written last is
+    /// `userAccountControl`, `unicodePwd`, and `isDeleted` of what was brought back (`PROPERTY_META_DATA_VECTOR` of [MS-DRSR]). Whatever else was written last is
     /// told as `instanceType`, which nobody asks for.
     fn replication_metadata(&self, id: ObjectId) -> Vec<u8> {
         let object = self.object(id);
@@ -346,6 +346,9 @@ impl Directory {
         let mut written = vec![(0u32, (1u32, object.created, object.usn_created))];
         if object.number(self.schema.known.uac).is_some() {
             written.push((crate::model::USER_ACCOUNT_CONTROL, object.control));
+        }
+        if let Some(restored) = object.restored {
+            written.push((crate::model::IS_DELETED, restored));
         }
         if let Some(password) = object.password_written {
             written.push((crate::model::UNICODE_PWD, password));

@@ -274,7 +274,13 @@ pub(crate) fn full_plan() -> PlanFile {
                 evidence: "mail = dee@example.com".to_owned(),
             },
         ),
-        change("enable-bob", bob(), Action::Enable {}),
+        change(
+            "enable-bob",
+            bob(),
+            Action::Enable {
+                initial_password: None,
+            },
+        ),
         change("disable-cy", cy(), Action::Disable {}),
         change(
             "rename-cy",
@@ -526,6 +532,10 @@ impl Bench {
             () = self.world.killed.notified() => None,
             result = apply::run(&file, &writers, &journal, sink, &options, &()) => Some(result),
         };
+        drop(journal);
+        // Whatever happens, nothing is written that an undo would have to refuse.
+        let told = apply::contradictions(&self.journal.lock().unwrap(), &file);
+        assert_eq!(told, Vec::<String>::new());
         // The journal's thread may have died so fast that the run saw its end first.
         let killed = self.world.killed.notified().now_or_never().is_some();
         result.filter(|_| !killed)

@@ -53,7 +53,13 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
             ),
             &["cy-move"],
         ),
-        change("bob", existing(2, &person("Bob")), Action::Enable {}),
+        change(
+            "bob",
+            existing(2, &person("Bob")),
+            Action::Enable {
+                initial_password: None,
+            },
+        ),
         change(
             "dee",
             existing(4, &person("Dee")),
@@ -324,7 +330,13 @@ fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
         world(),
         plan(vec![
             change("add", staff(), Action::AddMember { member: ann() }),
-            change("enable", ann(), Action::Enable {}),
+            change(
+                "enable",
+                ann(),
+                Action::Enable {
+                    initial_password: None,
+                },
+            ),
             change(
                 "no-group",
                 vpn(),

@@ -3,6 +3,7 @@
 mod bench;
 mod bounds;
 mod deletions;
+mod forged;
 mod interruptions;
 mod lock;
 mod meanwhile;
@@ -11,6 +12,7 @@ mod refusals;
 mod restorations;
 mod selection;
 mod silence;
+mod unfinished;
 mod world;
 
 use std::sync::Arc;

@@ -157,6 +157,38 @@ fn a_journal_that_is_no_regular_file_is_refused_and_not_read() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_journal_behind_a_link_is_gone_on_with_and_none_is_made_where_a_link_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let error = Journal::open(&link, "sha256:one", "0", now).unwrap_err();
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+    let read = halosync::apply::read_journal(&link);
+    assert!(read.is_err() && !real.exists());
+    drop(Journal::open(&real, "sha256:one", "0", now).unwrap());
+    let again = Journal::open(&link, "sha256:one", "0", now).unwrap();
+    assert_eq!(again.history().runs(), 1);
+}
+
+#[test]
+fn a_file_without_a_line_break_is_not_taken_for_half_a_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.txt");
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let other = r#"{"line":"header","format":"halosync/journal/v2","plan":"sha256:two"#;
+    for text in ["AGE-SECRET-KEY-1XXXX", "{\"token\":\"x\"}", "{}", other] {
+        std::fs::write(&path, text).unwrap();
+        let error = Journal::open(&path, "sha256:one", "0", now).unwrap_err();
+        let told = error.to_string();
+        let says = told.contains("something else") || told.contains("another plan");
+        assert!(says, "{told}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
 #[test]
 fn a_plan_whose_passwords_cannot_be_kept_is_refused_before_anything_is_written() {
     let mut bench = Bench::full();

@@ -93,6 +93,37 @@ pub(super) async fn what_matters_before_a_deletion_is_read(lab: Lab) {
     assert!(then > first, "{then} is not after {first}");
 }
 
+/// Whoever was brought back is disabled since their return: a deletion that was undone is not due again at once.
+pub(super) async fn a_restored_account_is_disabled_since_its_return(lab: Lab) {
+    let writer = lab.writer().await;
+    let people = lab.people();
+    let jane = lab
+        .add_user(&writer, &people, "Jane", "jane1", &[("employeeID", "E1")])
+        .await
+        .unwrap();
+    let first = changed(&lab, jane).await.unwrap();
+    let pause = || tokio::time::sleep(std::time::Duration::from_millis(1100));
+    pause().await;
+    // By the directory's own clock.
+    let otto = lab
+        .add_user(&writer, &people, "Otto", "otto1", &[("employeeID", "E2")])
+        .await
+        .unwrap();
+    let between = changed(&lab, otto).await.unwrap();
+    assert!(between > first, "{between} is not after {first}");
+    writer.delete(jane).await.unwrap();
+    pause().await;
+    let admin = lab.admin().await;
+    let deleted = admin.fetch_deleted(jane, &[]).await.unwrap().unwrap();
+    let home = people.child("CN", "Jane");
+    admin.restore(jane, &deleted.dn, &home).await.unwrap();
+    let back = changed(&lab, jane).await.unwrap();
+    assert!(back > between, "{back} is not after {between}");
+    let found = admin.examine(jane).await.unwrap().unwrap();
+    assert_eq!(found.facts.control_changed, Some(back));
+    assert_eq!(changed(&lab, otto).await, Some(between));
+}
+
 /// One object is deleted, never one with something below it; what is gone is gone for all to see.
 pub(super) async fn one_object_is_deleted_and_no_tree(lab: Lab) {
     let writer = lab.writer().await;

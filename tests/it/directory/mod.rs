@@ -45,6 +45,7 @@ macro_rules! every_test {
             write::objects_read_together_are_told_apart,
             deletion::what_matters_before_a_deletion_is_read,
             deletion::one_object_is_deleted_and_no_tree,
+            deletion::a_restored_account_is_disabled_since_its_return,
             deletion::a_leaver_is_deleted_when_disabled_long_enough
         }
     };

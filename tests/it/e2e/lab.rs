@@ -301,6 +301,10 @@ impl Lab {
         write("used.csv", used);
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     // -- halosync --------------------------------------------------------------------------------------------------
 
     pub(super) async fn run(&self, arguments: &[&str]) -> Run {
@@ -403,6 +407,14 @@ impl Lab {
     pub(super) fn replace_plan(&self, plan: &halosync::plan::PlanFile) {
         let text = String::from_utf8(halosync::plan::to_bytes(plan)).expect("UTF-8");
         self.write(&self.plan_file(), &text);
+    }
+
+    /// The journal of the last plan.
+    pub(super) fn journal_file(&self) -> String {
+        let digest = self.last_plan().digest;
+        let short = &digest["sha256:".len()..][..12];
+        let plan = self.plan_file();
+        format!("{}.{short}.journal.jsonl", plan.trim_end_matches(".json"))
     }
 
     /// Applies the last plan once more: refused while its journal is there, and without it nothing is done twice.

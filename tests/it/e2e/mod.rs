@@ -77,6 +77,15 @@ macro_rules! on_both {
                 super::deletion::leavers_are_deleted_when_disabled_long_enough(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn an_edited_journal_is_refused_wherever_it_is_read() {
+                let lab = super::Lab::embedded().await;
+                super::cases::an_edited_journal_is_refused_wherever_it_is_read(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn no_file_but_a_journal_is_taken_for_one() {
+                super::cases::no_file_but_a_journal_is_taken_for_one(super::Lab::embedded().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn what_cannot_be_undone_is_refused() {
                 let lab = super::Lab::embedded().await;
                 super::undo::what_cannot_be_undone_is_refused(lab).await;
@@ -153,6 +162,7 @@ on_both!(
     a_department_that_vanishes_waits_until_somebody_waives_it,
     two_in_five_people_fewer_take_nothing_from_anybody,
     probing_shows_the_directory_and_nobody_in_it,
+    an_account_left_half_made_is_finished_by_the_next_plan,
 );
 
 /// Undoing, on both.

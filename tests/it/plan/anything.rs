@@ -261,7 +261,7 @@ impl Policy {
             if stopped.contains(person) {
                 let opens = matches!(
                     change.action,
-                    Action::Enable {} | Action::Create { enable: true, .. }
+                    Action::Enable { .. } | Action::Create { enable: true, .. }
                 );
                 assert!(!opens, "{change:#?}");
             } else if matches!(change.action, Action::Disable {}) {

@@ -202,7 +202,7 @@ impl Directory {
                     self.set(guid, attribute);
                 }
             }
-            Action::Enable {} | Action::Disable {} => {
+            Action::Enable { .. } | Action::Disable {} => {
                 let uac = self.id("userAccountControl");
                 let Held::Text(flags) = &self.objects[&guid].2[&uac][0] else {
                     panic!("flags are no text")

@@ -402,7 +402,7 @@ fn what_a_state_changes_names_its_facts() {
     let enable = plan
         .changes
         .iter()
-        .find(|change| matches!(change.action, Action::Enable {}))
+        .find(|change| matches!(change.action, Action::Enable { .. }))
         .unwrap();
     assert_eq!(enable.cause, Cause::Undetermined);
     assert_eq!(enable.because.facts["inactive"], "false");

@@ -227,7 +227,7 @@ fn who_is_back_is_not_deleted() {
         .changes
         .iter()
         .filter(|change| change.person.key.as_str() == "2001")
-        .map(|change| matches!(change.action, Action::Enable {}))
+        .map(|change| matches!(change.action, Action::Enable { .. }))
         .collect();
     assert!(kinds.contains(&true));
 }

@@ -214,7 +214,7 @@ fn done_to(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Create { .. } => "create",
             Action::Adopt { .. } => "adopt",
             Action::Modify { .. } => "modify",
-            Action::Enable {} => "enable",
+            Action::Enable { .. } => "enable",
             Action::Disable {} => "disable",
             Action::Rename { .. } => "rename",
             Action::Move { .. } => "move",

@@ -118,12 +118,22 @@ fn every_kind_of_change_has_a_heading_that_fits() {
             grave,
         ),
         (risky(adopt(&jane, &["E9"])), grave),
-        (risky(of(Action::Enable {})), grave),
+        (
+            risky(of(Action::Enable {
+                initial_password: None,
+            })),
+            grave,
+        ),
         (of(Action::Restore { whole: true }), grave),
         (risky(create(&jane, Vec::new())), grave),
         (create(&jane, Vec::new()), "New accounts (1 person)"),
         (adopt(&jane, &[]), others),
-        (of(Action::Enable {}), others),
+        (
+            of(Action::Enable {
+                initial_password: None,
+            }),
+            others,
+        ),
         (of(to("OU=Research,DC=example,DC=test")), others),
         (modify("mobile", &["1"], &[]), others),
         (plans::membership(&jane, "Staff", true, because()), others),
@@ -144,7 +154,13 @@ fn what_an_undo_gives_back_is_no_removal_whatever_its_risk() {
     let back = "Brought back as it was before (1 person)";
     for (change, wanted) in [
         (
-            risky(plans::change(&jane, Action::Enable {}, because())),
+            risky(plans::change(
+                &jane,
+                Action::Enable {
+                    initial_password: None,
+                },
+                because(),
+            )),
             back,
         ),
         (

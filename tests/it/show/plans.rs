@@ -220,7 +220,7 @@ pub(super) fn change(of: &Someone, action: Action, because: Reason) -> Change {
         Action::Modify { .. } => ("modify", Risk::Low, Recovery::Full),
         Action::Move { .. } => ("move", Risk::Medium, Recovery::Full),
         Action::Rename { .. } => ("rename", Risk::Medium, Recovery::Full),
-        Action::Enable {} => ("enable", Risk::Medium, Recovery::Full),
+        Action::Enable { .. } => ("enable", Risk::Medium, Recovery::Full),
         Action::Adopt { .. } => ("adopt", Risk::Medium, Recovery::Full),
         Action::AddMember { .. } => ("join", Risk::Medium, Recovery::Full),
         Action::Delete {
@@ -455,7 +455,13 @@ pub(super) fn everything() -> Plan {
             },
             because("", ANCHOR, &[]),
         ),
-        change(&back, Action::Enable {}, because("works here", LEAVER, &[])),
+        change(
+            &back,
+            Action::Enable {
+                initial_password: None,
+            },
+            because("works here", LEAVER, &[]),
+        ),
     ];
     plan.changes.extend(create(&joiner));
     for key in 2_000..2_137 {
@@ -580,7 +586,9 @@ pub(super) fn removals_held() -> Plan {
     let back = someone(1026, "Lena Fischer", "Research");
     plan.changes = vec![change(
         &back,
-        Action::Enable {},
+        Action::Enable {
+            initial_password: None,
+        },
         because("works here", LEAVER, &[]),
     )];
     plan

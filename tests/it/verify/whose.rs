@@ -57,7 +57,9 @@ async fn exceptions_keep_what_a_plan_would_do() {
         for change in &mut plan.changes {
             // And the account that security shut is opened.
             if change.person.key.as_str() == "2004" {
-                change.action = Action::Enable {};
+                change.action = Action::Enable {
+                    initial_password: None,
+                };
             }
         }
     });
@@ -349,7 +351,7 @@ async fn nobodys_accounts_are_changed_only_as_a_lifecycle_says() {
             |plan| {
                 let change = of(plan, "disable");
                 change.person.key = PersonKey::new("absent:E2010");
-                change.action = Action::Enable {};
+                change.action = Action::Enable { initial_password: None };
             },
             "(enable) is about the account of nobody, for whom such a thing is never done",
         ),
@@ -368,7 +370,11 @@ async fn what_stands_twice_is_refused() {
         (
             "leaver",
             |plan| {
-                once_more(plan, "disable", |change| change.action = Action::Enable {});
+                once_more(plan, "disable", |change| {
+                    change.action = Action::Enable {
+                        initial_password: None,
+                    }
+                });
             },
             "(disable) and c-forged (enable) are both about whether it is enabled",
         ),

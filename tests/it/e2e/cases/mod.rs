@@ -7,12 +7,14 @@ mod coming_and_going;
 mod held_back;
 mod names;
 mod shown;
+mod unfinished;
 mod values;
 
 pub(super) use coming_and_going::*;
 pub(super) use held_back::*;
 pub(super) use names::*;
 pub(super) use shown::*;
+pub(super) use unfinished::*;
 pub(super) use values::*;
 
 use super::lab::{Joiner, Lab};

@@ -513,7 +513,7 @@ pub(super) fn kinds(plan: &Plan, key: &str) -> Vec<&'static str> {
             Action::Modify { .. } => "modify",
             Action::Rename { .. } => "rename",
             Action::Move { .. } => "move",
-            Action::Enable {} => "enable",
+            Action::Enable { .. } => "enable",
             Action::Disable {} => "disable",
             Action::AddMember { .. } => "addMember",
             Action::RemoveMember { .. } => "removeMember",

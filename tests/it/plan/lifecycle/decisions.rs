@@ -200,7 +200,7 @@ fn changes(plan: &Plan) -> Vec<String> {
             }
             Action::Delete { .. } => words.push("**delete**".to_owned()),
             Action::ResetPassword {} => words.push("replace the password".to_owned()),
-            Action::Enable {} => words.push("**enable**".to_owned()),
+            Action::Enable { .. } => words.push("**enable**".to_owned()),
             Action::Disable {} => words.push("**disable**".to_owned()),
             Action::Modify { attributes } => {
                 let attributes = attributes.iter();
@@ -288,7 +288,8 @@ fn judge(company: &mut Company, config: &Config, case: &Case, situation: &str) -
         }
         let stopped = case.exception.starts_with("stop");
         let leaves = stopped || case.state.is_some_and(|state| state != "active");
-        let enables = |change: &halosync::plan::Change| matches!(change.action, Action::Enable {});
+        let enables =
+            |change: &halosync::plan::Change| matches!(change.action, Action::Enable { .. });
         if leaves || case.state.is_none() {
             assert!(!plan.changes.iter().any(enables), "{here}");
         }
