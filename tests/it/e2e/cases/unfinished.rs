@@ -93,7 +93,7 @@ pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
                 "other.jsonl" => told.contains("another plan") || told.contains("no whole line"),
                 _ => {
                     told.contains("exists and is something else")
-                        || told.contains("this is no journal")
+                        || told.contains("this is no journal: ")
                 }
             };
             assert!(says, "{arguments:?}: {told}");
