@@ -78,7 +78,10 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     )?;
     remade::add(context, verb, project.as_ref(), &file, &mut checks);
     let journal = journal_path(path, &file, verb.journal.as_deref());
-    checks.add(Name::Journal, progress::journal(&journal, &file));
+    checks.add(
+        Name::Journal,
+        progress::journal_at(verb.journal.as_deref(), &journal, project.as_ref(), &file),
+    );
     told(context, verb, &checks, Some(&file.digest))
 }
 
