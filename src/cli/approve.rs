@@ -44,13 +44,11 @@ impl Key {
 /// Runs the command.
 pub(crate) async fn run(context: &Context, verb: &Approve) -> Result<Exit, Failure> {
     let file = super::show::read(context, &verb.project, &verb.plan)?;
-    if let Some(signature) = &verb.signature {
-        check_name(&verb.plan, signature)?;
-    }
     let project = project::load(context, &verb.project)?;
     super::verify::checks::check_project(&project, &file)?;
     if let Some(path) = &verb.signature {
         Named::new("--signature", path).check_file(Some(&project))?;
+        check_name(&verb.plan, path)?;
         files::check_replaceable(path, "BEGIN SSH SIGNATURE")?;
     }
     let signers = signers(&project, &file)?;

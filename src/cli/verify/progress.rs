@@ -16,16 +16,6 @@ use crate::plan::PlanFile;
 /// Whether the plan is still to be applied, by its journal.
 pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
     let shown = path.display();
-    if !crate::cli::approvals::folder(path).is_dir() {
-        return Err(Refusal {
-            messages: vec![format!("{shown}: its folder does not exist")],
-            help: Some(
-                "name a file that can be written, in a folder that exists, with --journal"
-                    .to_owned(),
-            ),
-            exit: Exit::Usage,
-        });
-    }
     let unusable = |error| Refusal::from(journal_failure(path, error));
     let bytes = apply::read_journal(path).map_err(unusable)?;
     let history = match &bytes {

@@ -195,11 +195,15 @@ async fn fill(admin: &mut Ldap) {
         )];
         if class == "user" {
             let enabled = object["enabled"].as_bool() == Some(true);
-            let flags = if enabled { "544" } else { "546" };
-            attributes.push((
-                "userAccountControl".to_owned(),
-                HashSet::from([flags.to_owned()]),
-            ));
+            let flags = if enabled { "512" } else { "514" };
+            // As the demo has them: with a password that nobody needs (UTF-16, and so text to the client as well).
+            let password: String = "\"aA-Nobodys-Own-1\""
+                .chars()
+                .flat_map(|c| [c, '\0'])
+                .collect();
+            for (name, value) in [("userAccountControl", flags), ("unicodePwd", &password)] {
+                attributes.push((name.to_owned(), HashSet::from([value.to_owned()])));
+            }
         }
         for (name, value) in object["attributes"].as_object().into_iter().flatten() {
             if name != "manager" {

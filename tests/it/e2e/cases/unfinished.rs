@@ -91,7 +91,10 @@ pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
             assert_ne!(run.code, 0, "{arguments:?}: {told}");
             let says = match name {
                 "other.jsonl" => told.contains("another plan") || told.contains("no whole line"),
-                _ => told.contains("exists and is something else"),
+                _ => {
+                    told.contains("exists and is something else")
+                        || told.contains("this is no journal: ")
+                }
             };
             assert!(says, "{arguments:?}: {told}");
             assert_eq!(lab.read(name), text, "{arguments:?}");
