@@ -53,7 +53,12 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     )?;
     checks.add(
         checks::Name::Journal,
-        progress::journal(&journal_path, &file),
+        progress::journal_at(
+            verb.journal.as_deref(),
+            &journal_path,
+            Some(&project),
+            &file,
+        ),
     );
     checks.pass()?;
     let seal = reports_seal(&project, &verb.plan)?;
@@ -155,9 +160,6 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
 
 /// Every place that was named, before anything is asked of a directory.
 fn check_places(project: &project::Project, verb: &Apply) -> Result<(), Failure> {
-    if let Some(path) = &verb.journal {
-        Named::new("--journal", path).check_file(Some(project))?;
-    }
     if let Some(path) = &verb.report {
         let place = Named::new("--report", path);
         place.check_file(Some(project))?;

@@ -44,7 +44,23 @@ impl<'a> Named<'a> {
     /// # Errors
     /// When it is not such a place.
     pub(crate) fn check_file(self, project: Option<&Project>) -> Result<(), Failure> {
-        self.check_file_but(project, |_| false)
+        self.check_name(project)?;
+        self.check_writable(self.folder())
+    }
+
+    /// The same by name alone, for whoever does not write at all.
+    ///
+    /// # Errors
+    /// When it is not such a place.
+    pub(crate) fn check_name(self, project: Option<&Project>) -> Result<(), Failure> {
+        self.check_name_but(project, |_| false)
+    }
+
+    fn folder(self) -> &'a Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
     }
 
     /// The same for a list of names, which may be a table of the project: rows are added to it.
@@ -56,10 +72,11 @@ impl<'a> Named<'a> {
         let tables: Vec<&str> = tables
             .filter_map(|table| Some(&*table.document.spec.csv.as_ref()?.file))
             .collect();
-        self.check_file_but(Some(project), |file| tables.contains(&file))
+        self.check_name_but(Some(project), |file| tables.contains(&file))?;
+        self.check_writable(self.folder())
     }
 
-    fn check_file_but(
+    fn check_name_but(
         self,
         project: Option<&Project>,
         allowed: impl Fn(&str) -> bool,
@@ -71,10 +88,7 @@ impl<'a> Named<'a> {
         if self.path.file_name().is_none() {
             return Err(self.refused("is no name of a file", "name a file"));
         }
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = self.folder();
         if !folder.is_dir() {
             let why = match std::fs::symlink_metadata(folder) {
                 Ok(_) => "stands below a file, and not in a folder",
@@ -92,7 +106,7 @@ impl<'a> Named<'a> {
             let known = configuration.iter().find(|(_, file)| *file == real);
             if let Some((name, _)) = known {
                 return match allowed(name) {
-                    true => self.check_writable(folder),
+                    true => Ok(()),
                     false => Err(self.refused("is configuration of the project", HELP)),
                 };
             }
@@ -103,7 +117,7 @@ impl<'a> Named<'a> {
                 ));
             }
         }
-        self.check_writable(folder)
+        Ok(())
     }
 
     /// A directory for files of a run. It need not exist.

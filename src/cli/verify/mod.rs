@@ -18,11 +18,9 @@ use checks::{Checks, Name, Refusal};
 use told::Told;
 
 use super::apply::journal_path;
-use super::approvals;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::places::Named;
 use super::project::{self, Project};
 use super::sealed::{self, Keys};
 use crate::plan;
@@ -80,17 +78,10 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
     )?;
     remade::add(context, verb, project.as_ref(), &file, &mut checks);
     let journal = journal_path(path, &file, verb.journal.as_deref());
-    // As apply refuses it; whether anything can be written there is not tried.
-    let placed = match &verb.journal {
-        Some(path) if !approvals::folder(path).is_dir() => {
-            Named::new("--journal", path).check_file(project.as_ref())
-        }
-        _ => Ok(()),
-    };
-    let found = placed
-        .map_err(Refusal::from)
-        .and_then(|()| progress::journal(&journal, &file));
-    checks.add(Name::Journal, found);
+    checks.add(
+        Name::Journal,
+        progress::journal_at(verb.journal.as_deref(), &journal, project.as_ref(), &file),
+    );
     told(context, verb, &checks, Some(&file.digest))
 }
 

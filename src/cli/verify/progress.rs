@@ -8,6 +8,8 @@ use super::checks::Refusal;
 use crate::apply::{self, ApplyError, Completed, History, JournalError, PasswordError};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::places::Named;
+use crate::cli::project::Project;
 use crate::cli::sorts::{self, Sort};
 use crate::plan::PlanFile;
 
@@ -64,6 +66,19 @@ pub(crate) fn journal(path: &Path, file: &PlanFile) -> Result<String, Refusal> {
             open => format!(", {open} to be settled by looking"),
         }
     ))
+}
+
+/// The same for a journal in a place that was named: one that `apply` would not write to is refused before it is looked at.
+pub(crate) fn journal_at(
+    named: Option<&Path>,
+    path: &Path,
+    project: Option<&Project>,
+    file: &PlanFile,
+) -> Result<String, Refusal> {
+    if let Some(named) = named {
+        Named::new("--journal", named).check_name(project)?;
+    }
+    journal(path, file)
 }
 
 /// Whether what a journal says it found is what the plan had found.

@@ -83,13 +83,6 @@ const PLACES: &[(&[&str], Misplaced)] = &[
             ("taken", "exists and is something else"),
         ],
     ),
-    (
-        &["approve", "plan.json", "--yes", "--signature", "@"],
-        &[
-            ("halosync.yaml", "is configuration of the project"),
-            (".git/x.sig", "is in git's own folder"),
-        ],
-    ),
 ];
 
 #[tokio::test]
