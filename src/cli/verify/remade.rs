@@ -46,8 +46,7 @@ pub(super) fn add(
             "the configuration is not the one it was made from, so planning again would give another plan",
         );
     }
-    let from = context.current_dir.join(from);
-    let finding = compare(context, verb, project, &from, file).map_err(|mut refusal| {
+    let finding = compare(context, verb, project, from, file).map_err(|mut refusal| {
         // That no plan comes of it is another plan, too.
         if refusal.exit == Exit::Held {
             refusal.exit = Exit::Rejected;
@@ -99,7 +98,12 @@ fn compare(
         )?),
         None => None,
     };
-    let reads = reads::recorded_against(context, project, from, base.as_ref())?;
+    let reads = reads::recorded_against(
+        context,
+        project,
+        &context.current_dir.join(from),
+        base.as_ref(),
+    )?;
     let making = Making {
         project,
         origin: origin(project, &content.inputs),
