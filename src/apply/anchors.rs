@@ -26,6 +26,8 @@ struct Target {
     names: Vec<String>,
     /// Values given, by attribute.
     given: BTreeMap<String, BTreeSet<String>>,
+    /// What single accounts are given: attribute and value.
+    given_to: HashMap<Guid, Vec<(String, String)>>,
     /// Accounts whose anchor the plan itself takes away or replaces.
     released: HashSet<Guid>,
     /// Who carries one of the values.
@@ -52,7 +54,13 @@ impl Anchors {
                 };
                 let target = targets.entry(change.target.clone()).or_default();
                 let given = target.given.entry(name.clone()).or_default();
-                given.extend(attribute.after.iter().filter_map(text).map(str::to_owned));
+                for value in attribute.after.iter().filter_map(text) {
+                    given.insert(value.to_owned());
+                    if let Some(account) = change.object.guid {
+                        let given_to = target.given_to.entry(account).or_default();
+                        given_to.push((name.clone(), value.to_owned()));
+                    }
+                }
                 if !attribute.before.is_empty() {
                     target.released.extend(change.object.guid);
                 }
@@ -116,7 +124,7 @@ impl Anchors {
         Ok(None)
     }
 
-    /// Why an account is not brought back: another one carries an anchor that it has or will be given.
+    /// Why an account is not brought back: another one carries an anchor that it has or, back from its tombstone, is given.
     ///
     /// # Errors
     /// As [`Self::taken`].
@@ -126,12 +134,20 @@ impl Anchors {
         target: &Name,
         deleted: &LiveEntry,
     ) -> Result<Option<ChangeOutcome>, ConnectorError> {
+        let given = self.targets.get(target);
+        let given = given.and_then(|target| target.given_to.get(&deleted.guid));
         for name in self.names(target) {
-            let values = deleted.values(name);
+            let mut values = deleted.values(name).to_vec();
+            let given = given.into_iter().flatten();
+            values.extend(
+                given
+                    .filter(|(to, _)| to == name)
+                    .map(|(_, value)| value.clone()),
+            );
             if values.is_empty() {
                 continue;
             }
-            let found = writer.carriers(name, values).await?;
+            let found = writer.carriers(name, &values).await?;
             let other = found.iter().find(|entry| entry.guid != deleted.guid);
             if let (Some(other), Some(value)) = (other, values.first()) {
                 return Ok(Some(conflict(name, value, &other.dn)));

@@ -98,6 +98,11 @@ const FORMATS: &[(&str, &str, &str)] = &[
         "`halosync plan --since DIR` takes the directory of a recording",
     ),
     (
+        "carried",
+        "it is what a recording carries on from those before it",
+        "`halosync plan --since DIR` takes the directory of a recording",
+    ),
+    (
         "drift",
         "it is what `halosync drift --format json` wrote, which is for reading",
         "",

@@ -300,7 +300,8 @@ fn age(context: &Context, file: &PlanFile) -> Result<String, Refusal> {
     }
     // Whatever moment it is made for, it knows the world as it was read.
     let valid_for = not_after.duration_since(as_of);
-    if let Some(read) = read.filter(|read| now > *read + valid_for + SKEW) {
+    let longest = valid_for.saturating_add(SKEW);
+    if let Some(read) = read.filter(|read| now.duration_since(*read) > longest) {
         return Err(Refusal::new(
             format!(
                 "what the plan is made from was read {read}, longer ago than a plan is valid for ({valid_for:#})"

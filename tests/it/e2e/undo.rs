@@ -520,6 +520,8 @@ pub(super) async fn nobody_comes_back_beside_their_new_account(mut lab: Lab) {
     told.assert_tells(&["another account carries employeeID \"1\" by now"]);
     assert_eq!(lab.account("1").await.expect("one account"), jane);
     assert_eq!(lab.find("(employeeID=1)").await.len(), 1);
+    // Not without an anchor either.
+    assert_eq!(lab.find("(cn=Jane Doe)").await.len(), 1);
     assert!(lab.account("2").await.is_some());
 }
 

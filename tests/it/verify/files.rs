@@ -264,6 +264,18 @@ async fn a_plan_for_another_moment_is_not_offered_for_applying() {
         let refused = desk.run(&["apply", "other.json"]).await.expect(6);
         assert!(refused.stderr.contains(why), "{}", refused.stderr);
     }
+    // Moments at the end of time are no reason to end otherwise than by refusing.
+    let odd = Desk::new("leaver", 0).await;
+    odd.forge(|plan| {
+        plan.as_of = jiff::Timestamp::MIN;
+        plan.not_after = jiff::Timestamp::MAX;
+        let inputs = &mut plan.inputs;
+        let people = inputs.people.values_mut().map(|read| &mut read.read_at);
+        let directories = inputs.directories.values_mut();
+        let directories = directories.map(|read| &mut read.read_at);
+        people.chain(directories).for_each(|at| *at = plan.as_of);
+    });
+    odd.refused(6, &[]).await;
     // Of a read that is days old nobody says at this moment that it is true.
     let old = Desk(crate::explain::recorded("leaver"));
     let now = super::now();
