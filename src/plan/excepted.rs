@@ -52,6 +52,16 @@ impl<'c> Excepted<'c> {
         }
     }
 
+    /// The ticket of an exception that stops somebody. One that is over counts too: until it is taken out, plans hold the person.
+    pub(super) fn stop(&self, source: &str, target: &str, key: &str) -> Option<&'c str> {
+        if self.of.is_empty() {
+            return None;
+        }
+        let exceptions = self.of.get(&(source, target, key.to_owned()))?;
+        let stop = exceptions.iter().find(|exception| exception.stop)?;
+        Some(&stop.ticket)
+    }
+
     /// The first exception that keeps a change, or a part of it, from being done.
     pub(super) fn keeps(&self, change: &Change) -> Option<Kept<'c>> {
         if self.of.is_empty() {

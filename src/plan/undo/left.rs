@@ -11,28 +11,8 @@ use hashbrown::{HashMap, HashSet};
 use super::super::excepted::Excepted;
 use super::super::{Action, Change, ChangeId};
 use super::undoing::Undoing;
-use crate::config::Config;
-use crate::model::{Guid, Name};
+use crate::model::Guid;
 use crate::policy::held as code;
-
-/// People whom an exception stops, as source and key, with the ticket. One that is over counts too: until it is taken out,
-/// plans hold the person.
-pub(super) type Stops<'u> = HashMap<(&'u str, String), &'u str>;
-
-/// The stops of a target.
-pub(super) fn stops<'u>(config: &'u Config, target: &Name) -> Stops<'u> {
-    let documents = config.exceptions.values();
-    let documents = documents.filter(|one| one.spec.target == target.as_str());
-    documents
-        .flat_map(|document| {
-            let stops = document.spec.exceptions.iter().filter(|one| one.stop);
-            stops.map(|one| {
-                let who = (document.spec.source.as_str(), one.person.to_string());
-                (who, one.ticket.as_str())
-            })
-        })
-        .collect()
-}
 
 impl<'u> Undoing<'u, '_> {
     /// Accounts that the plan brought back stay, so what it gave back to them stays with them.
@@ -50,10 +30,7 @@ impl<'u> Undoing<'u, '_> {
     }
 
     /// Nobody whom an exception stops is given anything.
-    pub(super) fn keep_stopped(&mut self, stops: &Stops<'u>) {
-        if stops.is_empty() {
-            return;
-        }
+    pub(super) fn keep_stopped(&mut self, excepted: &Excepted<'_>) {
         let mut of: BTreeMap<(&'u str, &'u str), Vec<usize>> = BTreeMap::new();
         for (at, undone) in self.undoes.iter().enumerate() {
             let person = &undone.person;
@@ -63,7 +40,7 @@ impl<'u> Undoing<'u, '_> {
             }
         }
         for ((source, key), changes) in of {
-            let Some(ticket) = stops.get(&(source, key.to_owned())) else {
+            let Some(ticket) = excepted.stop(source, self.target.name.as_str(), key) else {
                 continue;
             };
             let gives = |at: &&usize| {

@@ -227,8 +227,7 @@ pub fn undo(input: UndoInput<'_>) -> Result<Plan, UndoError> {
             continue;
         }
         let guards = Guards::compile(config, name, &moment, &mut book);
-        let stops = left::stops(config, name);
-        let turned = Undoing::new(&input, &target, &rules).run(&stops, &excepted, part.as_mut());
+        let turned = Undoing::new(&input, &target, &rules).run(&excepted, part.as_mut());
         let held_before = plan.held.len();
         plan.held
             .extend(turned.held.into_iter().map(|(_, held)| held));

@@ -15,7 +15,6 @@ use super::super::{
     Action, AttributeChange, Cause, Change, ChangeId, Held, ObjectRef, PlanValue, Reason, Recovery,
     Risk, RuleIndex, UnitId,
 };
-use super::left::Stops;
 use super::part::Part;
 use super::{Deed, UndoInput};
 use crate::matching::{Protection, Standing};
@@ -184,7 +183,6 @@ impl<'u, 'a> Undoing<'u, 'a> {
     /// Turns every change round, and leaves nothing but the part that is asked for.
     pub(super) fn run(
         mut self,
-        stops: &Stops<'u>,
         excepted: &Excepted<'_>,
         part: Option<&mut Part<'_>>,
     ) -> Turned<'u> {
@@ -198,7 +196,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
         self.settle_units();
         self.wait_for_each_other();
         self.keep_restored();
-        self.keep_stopped(stops);
+        self.keep_stopped(excepted);
         self.keep_excepted(excepted);
         self.drop_what_waits();
         let dropped = std::mem::take(&mut self.dropped);

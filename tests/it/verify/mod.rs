@@ -30,9 +30,14 @@ impl Desk {
     }
 
     async fn plan(&self, exit: i32) {
+        self.plan_with(&[]).await.expect(exit);
+    }
+
+    /// Plans from a recording of just now.
+    async fn plan_with(&self, more: &[&str]) -> Run {
         let now = self.read_now();
         let plan = ["plan", "--from", "reads", "--out", "plan.json", "--as-of"];
-        self.run(&[&plan[..], &[&now]].concat()).await.expect(exit);
+        self.run(&[&plan[..], &[&now], more].concat()).await
     }
 
     /// Makes the recording one of this moment, and says when that is.

@@ -87,8 +87,7 @@ async fn what_no_rule_and_no_limit_betrays_is_found() {
     ];
     for (golden, forge, says) in forgeries {
         let desk = Desk(crate::explain::recorded(golden));
-        let plan = ["plan", "--from", "reads", "--out", "plan.json"];
-        desk.run(&plan).await;
+        desk.plan_with(&[]).await;
         again(&desk, &[]).await;
         desk.forge(forge);
         let told = again(&desk, &[]).await.expect(6).stdout;
@@ -106,18 +105,8 @@ async fn what_the_plan_was_made_with_is_named_again() {
         desk.path().join("earlier.json"),
     )
     .unwrap();
-    let now = desk.read_now();
-    let plan = [
-        "plan",
-        "--from",
-        "reads",
-        "--out",
-        "plan.json",
-        "--as-of",
-        &now,
-    ];
     let with = ["--last-good", "earlier.json"];
-    desk.run(&[&plan[..], &with].concat()).await.expect(0);
+    desk.plan_with(&with).await.expect(0);
     let told = again(&desk, &[]).await.expect(6).stdout;
     assert!(
         told.contains("the plan says that it was made with --last-good"),
@@ -125,7 +114,7 @@ async fn what_the_plan_was_made_with_is_named_again() {
     );
     again(&desk, &with).await.expect(0);
     // With another one it is another plan.
-    desk.run(&plan).await.expect(0);
+    desk.plan(0).await;
     let told = again(&desk, &with).await.expect(6).stdout;
     assert!(told.contains("inputs.lastGood is missing, and "), "{told}");
 }
@@ -154,17 +143,7 @@ async fn a_part_and_a_pull_request_are_made_again() {
     );
     std::fs::write(&mapping, text).unwrap();
     git(&["commit", "-q", "-a", "-m", "two"]);
-    let now = desk.read_now();
-    let plan = [
-        "plan",
-        "--from",
-        "reads",
-        "--out",
-        "plan.json",
-        "--as-of",
-        &now,
-    ];
-    desk.run(&[&plan[..], &["--base", "HEAD~1"]].concat()).await;
+    desk.plan_with(&["--base", "HEAD~1"]).await;
     assert!(
         desk.file()
             .content
@@ -176,7 +155,7 @@ async fn a_part_and_a_pull_request_are_made_again() {
     git(&["commit", "-q", "--allow-empty", "-m", "three"]);
     again(&desk, &[]).await.expect(0);
     let who = desk.file().content.changes[0].person.key.to_string();
-    desk.run(&[&plan[..], &["--only", &who]].concat()).await;
+    desk.plan_with(&["--only", &who]).await;
     assert!(desk.file().content.narrowed.is_some());
     again(&desk, &[]).await.expect(0);
 }

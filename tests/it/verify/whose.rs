@@ -11,10 +11,7 @@ type Forgery = (&'static str, fn(&mut Plan), &'static str);
 async fn all_refused(forgeries: &[Forgery]) {
     for (golden, forge, says) in forgeries {
         let desk = Desk(crate::explain::recorded(golden));
-        let plan = ["plan", "--from", "reads", "--out", "plan.json"];
-        let planned = desk
-            .run(&[&plan[..], &["--as-of", &desk.read_now()]].concat())
-            .await;
+        let planned = desk.plan_with(&[]).await;
         assert!(
             matches!(planned.code, 0 | 3),
             "{golden}: {}",
@@ -34,20 +31,10 @@ async fn exceptions_keep_what_a_plan_would_do() {
     let document = desk.path().join("exceptions.yaml");
     let text = std::fs::read_to_string(&document).unwrap();
     std::fs::remove_file(&document).unwrap();
-    let now = desk.read_now();
-    let plan = [
-        "plan",
-        "--from",
-        "reads",
-        "--out",
-        "plan.json",
-        "--as-of",
-        &now,
-    ];
-    desk.run(&plan).await;
+    desk.plan_with(&[]).await;
     let without = desk.file().content;
     std::fs::write(&document, text).unwrap();
-    desk.run(&plan).await;
+    desk.plan_with(&[]).await;
     desk.verify(0).await;
     desk.forge(|plan| {
         plan.changes = without.changes;
