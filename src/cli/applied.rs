@@ -22,8 +22,8 @@ use crate::apply::{ChangeOutcome, History, Outcome, Step, StepState};
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
 use crate::model::{DirectorySnapshot, Guid, Name, PeopleSnapshot};
 use crate::plan::{
-    self, Applied, ApplyTold, Carried, ChangeId, Edits, Evidence, Owners, OwnersOf, PlanError,
-    PlanFile, PlanInput,
+    self, Applied, ApplyTold, Carried, ChangeId, Edits, Evidence, Overlaps, Owners, OwnersOf,
+    PlanError, PlanFile, PlanInput,
 };
 use crate::policy::held;
 use crate::snapshot::{directory_digest, people_digest};
@@ -404,24 +404,44 @@ impl Since {
             )
             .help("read the directories again instead of planning from a recording (--from)")
         };
-        let build = |input| plan::build_compared(input, Evidence::Unasked, false);
-        let (now, compared) = build(then.clone()).map_err(incomparable)?;
+        let (mut now, mut compared) =
+            self::compared(then.clone(), Evidence::Unasked).map_err(incomparable)?;
         // What nobody could tell then is no edit while it stands as it stood.
         let mut waited = self.plan.content.held.iter();
-        let unasked = match waited.any(|held| held.code == held::DRIFT_UNDETERMINED.code) {
+        let waited = waited.any(|held| held.code == held::DRIFT_UNDETERMINED.code);
+        // An overlap counts from a stamp, and is for groups that somebody had: the recording knows both.
+        let mut documents = self.config.groups.values();
+        let overlap = documents.any(|document| document.spec.overlap.is_some());
+        let outside = Some(compared.outside(&now.changes)).filter(|all| overlap && !all.is_empty());
+        let recorded = match waited || outside.is_some() {
+            true => self.directories(context, project)?,
+            false => BTreeMap::new(),
+        };
+        let unasked = match waited {
             true => {
-                let directories = self.directories(context, project)?;
                 let read = PlanInput {
-                    directories: &directories,
+                    directories: &recorded,
                     ..then.clone()
                 };
-                let built = plan::build_unguarded(read, Evidence::Unasked);
+                let built = self::compared(read, Evidence::Unasked);
                 Some(built.map_err(|error| altered(&self.dir, &error.to_string()))?)
             }
             false => None,
         };
+        let overlaps = outside.map(|outside| {
+            let report = self.report.as_ref();
+            let done = |change: &plan::Change| report?.achieved.get(&change.id).copied();
+            let plan = &self.plan.content;
+            Overlaps::find(&outside, plan, done, &recorded, &reads.directories)
+        });
+        let overlaps = overlaps.unwrap_or_default();
+        let evidence = Evidence::Recorded(&overlaps);
+        if overlaps.is_edited() {
+            (now, compared) = self::compared(then.clone(), evidence).map_err(incomparable)?;
+        }
         let applied = Applied {
-            unasked: unasked.as_ref(),
+            unasked: unasked.as_ref().map(|(plan, judged)| (plan, judged)),
+            overlaps: &overlaps,
             plan: &self.plan,
             report: self
                 .report
@@ -457,7 +477,7 @@ impl Since {
                     directories: &directories,
                     ..then.clone()
                 };
-                let (now, compared) = build(input).map_err(incomparable)?;
+                let (now, compared) = self::compared(input, evidence).map_err(incomparable)?;
                 let accounts = astray.into_keys().collect();
                 edits.restore(&applied, &now, &compared, &accounts);
             }
@@ -516,6 +536,7 @@ impl Since {
     /// What the configuration of the recording wants now, of the people as they are now.
     pub(crate) fn still(
         &self,
+        edits: &Edits,
         reads: &Reads,
         last_good: Option<&PlanFile>,
         as_of: jiff::Timestamp,
@@ -530,8 +551,16 @@ impl Since {
             commit: None,
             uncommitted: false,
         };
-        plan::build_unguarded(input, Evidence::Unasked)
+        plan::build_unguarded(input, Evidence::Unheld(edits))
     }
+}
+
+/// A plan to compare with, and what it judged.
+fn compared(
+    input: PlanInput<'_>,
+    evidence: Evidence<'_>,
+) -> Result<(plan::Plan, plan::Compared), PlanError> {
+    plan::build_compared(input, evidence, false)
 }
 
 /// Gives the changes of a plan their causes.
@@ -548,7 +577,7 @@ pub(crate) fn tell(
         plan::causes(plan, edits, plan::Earlier::Same);
         return;
     }
-    match since.still(reads, last_good, plan.as_of) {
+    match since.still(edits, reads, last_good, plan.as_of) {
         Ok(still) => plan::causes(plan, edits, plan::Earlier::Other(&still)),
         Err(error) => {
             context.printer.note(&format!(

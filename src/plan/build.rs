@@ -339,7 +339,7 @@ fn make(
                 open: Vec::new(),
                 otherwise: Vec::new(),
             }),
-            Evidence::Unasked | Evidence::Missing => None,
+            _ => None,
         },
         rules: Vec::new(),
         guards: Vec::new(),
@@ -362,7 +362,7 @@ fn make(
     let mut targets = prepare(input, &moment, judgements, &mut book, &mut proofs, guarded)?;
     let places: Arc<[Location]> = match evidence {
         Evidence::Known(_) => book.places().cloned().collect(),
-        Evidence::Unasked | Evidence::Missing => Arc::new([]),
+        _ => Arc::new([]),
     };
     for target in &mut targets {
         target.know(evidence, &places);
@@ -401,6 +401,12 @@ fn make(
         plan.guards.extend(planned.guards);
         plan.waivers.extend(planned.waivers);
         plan.exceptions.extend(planned.exceptions);
+        if let Some(compared) = compared.as_deref_mut() {
+            for change in planned.put_off {
+                let rule = book.get(RuleId(change.because.rule.0)).location.clone();
+                compared.put_off(change, rule);
+            }
+        }
         if let Some(since) = &mut plan.since {
             let (open, left) = planned.left.into_iter().partition(|left| left.unclear);
             let open: Vec<LeftThere> = open;

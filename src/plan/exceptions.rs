@@ -146,6 +146,23 @@ impl Exceptions {
             .any(|one| matches!(one.effect, Effect::Everything))
     }
 
+    /// What of a person's account is not as the rules for everybody want it because exceptions keep it, by the words for it:
+    /// what a rule sets instead is none of it.
+    pub(super) fn kept(&self, person: u32) -> Vec<String> {
+        if self.of_person.is_empty() {
+            return Vec::new();
+        }
+        let each = self.of(person).flat_map(|one| match &one.effect {
+            Effect::Attributes(names) => names.clone(),
+            Effect::Set { names, .. } if one.standing == Standing::Expired => {
+                names.iter().map(|name| name.to_lowercase()).collect()
+            }
+            Effect::Stop => vec!["enabled".to_owned()],
+            Effect::Everything | Effect::Set { .. } => Vec::new(),
+        });
+        each.collect()
+    }
+
     /// The rule by which a person's account is disabled at once.
     pub(super) fn stops(&self, person: u32) -> Option<RuleId> {
         self.of(person)

@@ -112,6 +112,7 @@ pub(super) fn memberships(
         parts.leaving.extend(one.leaving);
         parts.kept_out.extend(one.kept_out);
         parts.in_doubt |= one.in_doubt;
+        parts.unclear.extend(one.unclear);
         found.stripped.extend(one.stripped);
         found.groups.extend(one.held);
         for left in one.left {
@@ -172,6 +173,8 @@ struct OneGroup {
     kept_out: Vec<(u32, Obstacle)>,
     /// Nobody can say who leaves.
     in_doubt: bool,
+    /// Subjects of whom nobody can say whether they leave.
+    unclear: Vec<u32>,
     stripped: Vec<Change>,
     held: Vec<Draft>,
     /// Who stays in or out as somebody made it.
@@ -270,7 +273,13 @@ impl Comparison<'_, '_, '_> {
                 continue;
             };
             match MemberLeft::of(target, *at, rule.drift, rule.rule, &change) {
-                Some(left) => one.left.push(left),
+                Some(left) => {
+                    // It may be what they move to.
+                    if left.is_unclear() && rule.follows_facts() {
+                        one.kept_out.push((*at, Obstacle::Unclear(group)));
+                    }
+                    one.left.push(left);
+                }
                 None => one.entering.push((*at, change)),
             }
         }
@@ -458,20 +467,27 @@ impl Comparison<'_, '_, '_> {
             .and_then(|change| MemberLeft::of(target, at, rule.drift, rule.rule, change));
         if let Some(left) = left {
             // It may be that only an overlap has ended.
-            one.in_doubt |= left.is_unclear();
+            if left.is_unclear() {
+                one.unclear.push(at);
+            }
             one.left.push(left);
             return;
         }
+        let key = &side.person(subject.person).key;
+        let may_overlap = |change: &Change| {
+            let edits = target.evidence.edits();
+            edits.is_none_or(|edits| edits.may_overlap(change, (side.source, key)))
+        };
         one.leaving.push(Leaving {
             at,
             group: way.group,
-            change,
-            // Power over the domain does not overlap.
-            term: if way.privileged {
+            // Power over the domain does not overlap, nor does what nobody has had.
+            term: if way.privileged || !change.as_ref().is_none_or(may_overlap) {
                 Term::AtOnce
             } else {
                 overlap::term(target, subject, naming)
             },
+            change,
         });
     }
 }

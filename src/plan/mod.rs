@@ -90,8 +90,8 @@ pub use contradictions::{Against, Contradiction, Stamps, past_guards, unasked, u
 pub use differences::differences;
 pub use drift::{
     Applied, ApplyTold, Carried, Compared, DRIFT_FORMAT, Difference, DriftCounts, DriftGroup,
-    DriftInput, DriftReport, Earlier, Edits, Evidence, LastWritten, Open, Owners, OwnersOf,
-    PersonOf, causes, open, report, restored,
+    DriftInput, DriftReport, Earlier, Edits, Evidence, LastWritten, Open, Overlaps, Owners,
+    OwnersOf, PersonOf, causes, open, report, restored,
 };
 pub use file::{FormatAge, PlanReadError, SIZE_LIMIT, digest, read, seal, to_bytes};
 pub use floors::{Floors, Overreach, overreach};

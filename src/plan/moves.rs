@@ -44,6 +44,8 @@ pub(super) enum Obstacle {
     Group(u32),
     /// The rule names none.
     Rule(u16),
+    /// Nobody can tell whether somebody took them out of it.
+    Unclear(u32),
 }
 
 /// What memberships come to before moves are settled.
@@ -54,6 +56,8 @@ pub(super) struct Parts {
     pub(super) kept_out: Vec<(u32, Obstacle)>,
     /// Whether some group was not judged, so that somebody might be to leave it.
     pub(super) in_doubt: bool,
+    /// Subjects of whom nobody can tell whether they leave something.
+    pub(super) unclear: Vec<u32>,
 }
 
 /// A group somebody leaves on a day to come.
@@ -65,6 +69,8 @@ pub(super) struct Postponed {
     rule: RuleId,
     /// The change that begins the overlap, when this plan does.
     needs: Option<ChangeId>,
+    /// The change that is to come.
+    pub(super) change: Option<Change>,
 }
 
 /// Whether a subject's memberships follow the rules and the person works here: only then is leaving bound to entering.
@@ -77,6 +83,14 @@ fn works_here(target: &Target<'_>, subject: &Subject) -> bool {
 /// Whether the stamp of a move means something for a subject. Otherwise it is cleared like that of any other state.
 pub(super) fn keeps_stamp(target: &Target<'_>, subject: &Subject) -> bool {
     works_here(target, subject) && subject.since != Since::Stamp
+}
+
+/// What becomes of a stamp.
+enum Written {
+    Begun(Reason),
+    /// It stood there, and somebody wrote something else.
+    Back(String, RuleId),
+    Cleared,
 }
 
 /// What stands where stamps are kept.
@@ -109,7 +123,8 @@ pub(super) fn settle(
         made,
         found,
         unproven: BTreeSet::new(),
-        busy: HashSet::new(),
+        busy: parts.unclear.iter().copied().collect(),
+        unclear: parts.unclear.into_iter().collect(),
     };
     let mut leaving = parts.leaving.into_iter().peekable();
     while let Some(first) = leaving.next() {
@@ -146,6 +161,8 @@ struct Settling<'s, 't, 'a> {
     unproven: BTreeSet<u32>,
     /// Subjects whose stamp is decided about.
     busy: HashSet<u32>,
+    /// Subjects who may have something else to leave.
+    unclear: HashSet<u32>,
 }
 
 impl Settling<'_, '_, '_> {
@@ -168,7 +185,9 @@ impl Settling<'_, '_, '_> {
             self.leave(at, one.change, &[], None);
         }
         if leaving.is_empty() {
-            self.busy.remove(&at);
+            if !self.unclear.contains(&at) {
+                self.busy.remove(&at);
+            }
             return;
         }
         if let Some(obstacle) = self.obstacle(at) {
@@ -182,13 +201,22 @@ impl Settling<'_, '_, '_> {
         }
         let today = side.as_of(target.moment, subject.person).date();
         let stamp_rule = target.mapping(subject).stamp.as_ref();
-        let stamped = stamp_rule.map_or(Stamped::Nothing, |rule| stamped(target, subject, rule));
+        let left = stamp_rule
+            .filter(|_| keeps_stamp(target, subject))
+            .and_then(|rule| left_there(target, subject, rule));
+        let found = stamp_rule.map_or(Stamped::Nothing, |rule| stamped(target, subject, rule));
+        let was_moved = matches!(found, Stamped::Moved(_));
+        let stamped = match &left {
+            Some(left) => stamp_of(target, subject, left),
+            None => found,
+        };
         let can_begin = !entering.is_empty()
             && stamp_rule.is_some()
             && subject.since != Since::Stamp
             && matches!(stamped, Stamped::Nothing | Stamped::Other);
         let (mut now, mut stays) = (Vec::new(), Vec::new());
-        let (mut begins, mut counts, mut in_doubt) = (false, false, false);
+        let (mut begins, mut counts) = (false, false);
+        let mut in_doubt = self.unclear.contains(&at);
         for one in leaving {
             let (days, until, rule) = match one.term {
                 Term::AtOnce => {
@@ -236,7 +264,7 @@ impl Settling<'_, '_, '_> {
                 Some(last) => {
                     counts |= days.is_some();
                     begins |= days.is_some() && can_begin;
-                    stays.push((last, one.group, rule));
+                    stays.push((last, one, rule));
                 }
             }
         }
@@ -252,8 +280,13 @@ impl Settling<'_, '_, '_> {
                     rule: index(first.2),
                     facts: std::collections::BTreeMap::new(),
                 };
-                self.stamp(at, stamp, Some(because), Vec::new())
+                self.stamp(at, stamp, Written::Begun(because), Vec::new())
             });
+        if let (Some(left), Some(rule), Some((_, _, by)), true) =
+            (left, stamp_rule, stays.first(), counts && !begins)
+        {
+            self.stamp(at, rule, Written::Back(left, *by), Vec::new());
+        }
         let leaves = now.iter().any(|one| one.change.is_some());
         for (_, change) in entering.iter_mut() {
             if leaves || stamp.is_some() {
@@ -266,26 +299,25 @@ impl Settling<'_, '_, '_> {
             change.depends_on.sort();
             entered.push(change.id.clone());
         }
-        for (last, group, rule) in stays {
+        for (last, one, rule) in stays {
             self.found.postponed.push(Postponed {
                 at,
-                group,
+                group: one.group,
                 last,
                 rule,
                 needs: stamp.clone(),
+                change: one.change,
             });
         }
-        let mut left = Vec::new();
+        let mut gone = Vec::new();
         let own = (!entered.is_empty()).then_some(unit);
         for one in now {
-            left.extend(one.change.as_ref().map(|change| change.id.clone()));
+            gone.extend(one.change.as_ref().map(|change| change.id.clone()));
             in_doubt |= one.change.is_none();
             self.leave(at, one.change, &entered, own.as_ref());
         }
-        if let (Stamped::Moved(_), Some(rule), false, false) =
-            (stamped, stamp_rule, counts, in_doubt)
-        {
-            self.stamp(at, rule, None, left);
+        if let (true, Some(rule), false, false) = (was_moved, stamp_rule, counts, in_doubt) {
+            self.stamp(at, rule, Written::Cleared, gone);
         }
     }
 
@@ -329,6 +361,10 @@ impl Settling<'_, '_, '_> {
                 Obstacle::Group(group) => {
                     format!("{} is held", self.making.target.index.entry(*group).dn)
                 }
+                Obstacle::Unclear(group) => {
+                    let name = self.making.target.index.entry(*group).dn.rdn().value;
+                    format!("nothing tells whether somebody took the account out of {name}")
+                }
                 Obstacle::Rule(rule) => {
                     let template = &self.rules[usize::from(*rule)].group.template;
                     match template.literal() {
@@ -344,10 +380,10 @@ impl Settling<'_, '_, '_> {
     }
 
     /// `stays in Sales and Everyone until 2026-12-11`.
-    fn words(&self, stays: &[(Date, u32, RuleId)]) -> String {
+    fn words(&self, stays: &[(Date, Leaving, RuleId)]) -> String {
         let mut by_day: std::collections::BTreeMap<Date, Vec<String>> = Default::default();
-        for (last, group, _) in stays {
-            let name = self.making.target.index.entry(*group).dn.rdn().value;
+        for (last, one, _) in stays {
+            let name = self.making.target.index.entry(one.group).dn.rdn().value;
             by_day.entry(*last).or_default().push(name);
         }
         let days = by_day.into_iter().map(|(last, groups)| {
@@ -383,16 +419,16 @@ impl Settling<'_, '_, '_> {
             {
                 continue;
             }
-            self.stamp(at, rule, None, Vec::new());
+            self.stamp(at, rule, Written::Cleared, Vec::new());
         }
     }
 
-    /// The change that begins an overlap, or clears the stamp of one that is over.
+    /// The change that begins an overlap, gives one that goes on its stamp back, or clears the stamp of one that is over.
     fn stamp(
         &mut self,
         at: u32,
         rule: &AttributeRule,
-        begins: Option<Reason>,
+        written: Written,
         mut depends_on: Vec<ChangeId>,
     ) -> ChangeId {
         let target = self.making.target;
@@ -408,14 +444,29 @@ impl Settling<'_, '_, '_> {
         let observed = subject
             .account()
             .map_or(&[][..], |object| target.index.entry(object).values(rule.id));
-        let after = begins.as_ref().map(|_| {
-            let stamp = Stamp::new(MOVED, target.moment.as_of.timestamp());
-            PlanValue::Text(stamp.to_string())
-        });
+        let begins = matches!(written, Written::Begun(_));
+        let because = |text: &str, rule: RuleId| Reason {
+            text: text.to_owned(),
+            rule: index(rule),
+            facts: std::collections::BTreeMap::new(),
+        };
+        let (after, because) = match written {
+            Written::Begun(because) => {
+                let stamp = Stamp::new(MOVED, target.moment.as_of.timestamp());
+                (Some(stamp.to_string()), because)
+            }
+            Written::Back(text, by) => {
+                let why =
+                    "the overlap of groups is counted from it, and something else stands there";
+                (Some(text), because(why, by))
+            }
+            Written::Cleared => (None, because("the overlap of groups is over", rule.rule)),
+        };
+        let after = after.map(PlanValue::Text);
         depends_on.extend(self.making.adoption(at));
         depends_on.sort();
         let id = change_id(target.name, &object_text(target, subject), "stamp", "");
-        let unit = begins.is_some() || !depends_on.is_empty();
+        let unit = begins || !depends_on.is_empty();
         let change = Change {
             id: id.clone(),
             person: side.reference(subject.person),
@@ -440,11 +491,7 @@ impl Settling<'_, '_, '_> {
                 }],
             },
             depends_on,
-            because: begins.unwrap_or_else(|| Reason {
-                text: "the overlap of groups is over".to_owned(),
-                rule: index(rule.rule),
-                facts: std::collections::BTreeMap::new(),
-            }),
+            because,
             cause: Cause::Undetermined,
             risk: Risk::Low,
             recovery: Recovery::Full,
@@ -462,13 +509,26 @@ fn unit(target: &Target<'_>, subject: &Subject) -> UnitId {
     UnitId(compact_str::format_compact!("u-{hash}"))
 }
 
+/// The stamp that the last plan left on the account, where something else stands there now.
+fn left_there(target: &Target<'_>, subject: &Subject, rule: &AttributeRule) -> Option<String> {
+    let entry = target.index.entry(subject.account()?);
+    let overlaps = target.evidence.overlaps()?;
+    let left = overlaps.stamp(target.name, entry.guid, &rule.name)?;
+    let stands = entry.value(rule.id).is_some_and(|found| found == left);
+    (!stands).then(|| left.to_owned())
+}
+
 fn stamped(target: &Target<'_>, subject: &Subject, rule: &AttributeRule) -> Stamped {
     let observed = subject
         .account()
         .and_then(|object| target.index.entry(object).value(rule.id));
-    let Some(text) = observed else {
-        return Stamped::Nothing;
-    };
+    match observed {
+        Some(text) => stamp_of(target, subject, text),
+        None => Stamped::Nothing,
+    }
+}
+
+fn stamp_of(target: &Target<'_>, subject: &Subject, text: &str) -> Stamped {
     let as_of = target.side(subject).as_of(target.moment, subject.person);
     let unreadable = || Stamped::Unreadable(text.chars().take(80).collect());
     match Stamp::parse(text) {

@@ -47,6 +47,8 @@ pub(super) struct Planned {
     pub(super) exceptions: Vec<PlannedException>,
     /// Edits in the directory that stay.
     pub(super) left: Vec<LeftThere>,
+    /// Changes of memberships that an overlap puts off, where somebody compares.
+    pub(super) put_off: Vec<Change>,
     /// Limits that count the watched person's changes.
     pub(super) touching: Vec<GuardOutcome>,
     pub(super) people: u64,
@@ -234,8 +236,11 @@ impl<'a> Planning<'a> {
             Some(guards) => guards::judge(target, guards, changes, watched, None, warnings),
             None => guards::unjudged(changes),
         };
+        let mut put_off = Vec::new();
         if let Some(compared) = compared {
             note_compared(target, &outcomes, compared);
+            let later = memberships.postponed.iter();
+            put_off.extend(later.filter_map(|one| one.change.clone()));
         }
         let mut edits = edits_left(target, &outcomes);
         edits.extend(memberships.edits);
@@ -257,6 +262,7 @@ impl<'a> Planning<'a> {
             waivers: judged.waivers,
             exceptions: listed(target),
             left: edits,
+            put_off,
             touching: judged.touching,
             people: in_scope,
             managed,
@@ -565,7 +571,9 @@ fn note_compared(
             continue;
         }
         let who = (side.source.clone(), side.person(subject.person).key.clone());
-        compared.add(target.name, target.index.entry(object).guid, who);
+        let guid = target.index.entry(object).guid;
+        compared.add(target.name, guid, who);
+        compared.except(target.name, guid, side.exceptions.kept(subject.person));
     }
 }
 

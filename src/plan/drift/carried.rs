@@ -7,54 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Action, Change, ChangeId, Plan, PlanValue};
-use super::edits::{Edit, Edits, Planned};
+use super::edits::{Edit, Planned};
 use super::owners::PersonOf;
 use super::reading::{Reading, find, kept, same};
 use super::report::{Part, parts};
 use crate::model::{DirectorySnapshot, Dn, DnKey, Entry, EntryKind, Guid, Name, PersonKey};
-use crate::policy::held;
-
-/// Accounts that a plan judged, with whose they are: each was compared with what is wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Compared(HashMap<Name, HashMap<Guid, PersonOf>>);
-
-impl Compared {
-    pub(in crate::plan) fn add(&mut self, target: &Name, account: Guid, who: PersonOf) {
-        if !self.0.contains_key(target) {
-            self.0.insert(target.clone(), HashMap::new());
-        }
-        if let Some(all) = self.0.get_mut(target) {
-            all.insert(account, who);
-        }
-    }
-
-    pub(super) fn whose(&self, target: &Name, account: Guid) -> Option<&PersonOf> {
-        self.0.get(target)?.get(&account)
-    }
-
-    /// Takes over what another says of some accounts.
-    pub(super) fn take(&mut self, other: &Self, accounts: &HashSet<(Name, Guid)>) {
-        for (target, account) in accounts {
-            match other.whose(target, *account) {
-                Some(who) => self.add(target, *account, who.clone()),
-                None => {
-                    if let Some(all) = self.0.get_mut(target) {
-                        all.remove(account);
-                    }
-                }
-            }
-        }
-    }
-
-    fn of(&self, target: &Name) -> impl Iterator<Item = (Guid, &PersonOf)> {
-        let all = self.0.get(target).into_iter().flatten();
-        all.map(|(account, who)| (*account, who))
-    }
-}
 
 /// What was wanted of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +40,9 @@ pub struct Carried {
     /// Groups of which nobody can tell whether somebody put it in or took it out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unclear: Vec<Guid>,
+    /// This is not all of the account: the rest is judged, and only what `wanted` has is carried, because exceptions keep it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_part: bool,
 }
 
 /// What was wanted of one attribute.
@@ -191,8 +155,16 @@ impl Carry {
         Self { all }
     }
 
+    /// Whether the account was theirs when somebody last judged it, and is not judged since.
     pub(super) fn is_of(&self, target: &Name, account: Guid, who: &PersonOf) -> bool {
-        self.known(target, account, (&who.0, &who.1)).is_some()
+        let known = self.known(target, account, (&who.0, &who.1));
+        known.is_some_and(|known| !known.as_read.in_part)
+    }
+
+    /// What is carried of an account.
+    pub(super) fn carried(&self, target: &Name, account: Guid, who: &PersonOf) -> Option<&Carried> {
+        let known = self.known(target, account, (&who.0, &who.1))?;
+        Some(&known.as_read)
     }
 
     /// Every account, with whose it is.
@@ -220,7 +192,10 @@ impl Carry {
         let (Some(kept), Some(edit)) = (known.as_read.wanted.get(&what), known.edits.get(&what))
         else {
             // No rule spoke of it.
-            return Told::Untouched;
+            return match known.as_read.in_part {
+                true => Told::Nothing,
+                false => Told::Untouched,
+            };
         };
         let is = |other: &Vec<PlanValue>| match (found, other.as_slice()) {
             ([PlanValue::Text(one)], [PlanValue::Text(other)]) if what == "placement" => {
@@ -228,10 +203,10 @@ impl Carry {
             }
             (found, other) => same(found, other),
         };
-        if is(&kept.wanted) || kept.not_done.as_ref().is_some_and(is) {
-            Told::Untouched
-        } else if kept.unclear.as_ref().is_some_and(is) {
+        if kept.unclear.as_ref().is_some_and(is) {
             Told::Unknown
+        } else if is(&kept.wanted) || kept.not_done.as_ref().is_some_and(is) {
+            Told::Untouched
         } else {
             Told::Edited(edit)
         }
@@ -249,7 +224,9 @@ impl Carry {
         let Some(known) = self.known(target, account, who) else {
             return Told::Nothing;
         };
-        if known.as_read.unclear.contains(&group) {
+        if known.as_read.in_part {
+            Told::Nothing
+        } else if known.as_read.unclear.contains(&group) {
             Told::Unknown
         } else if known.as_read.groups.contains(&group) == enters {
             Told::Edited(&known.member)
@@ -269,7 +246,7 @@ impl Carry {
 
 impl Carried {
     /// What an account was to be: what stands there, but for what differs from what was wanted.
-    fn of(
+    pub(super) fn of(
         target: &Name,
         who: &PersonOf,
         entry: &Entry,
@@ -290,6 +267,7 @@ impl Carried {
             place: None,
             groups: read.groups.get(&entry.guid).cloned().unwrap_or_default(),
             unclear: Vec::new(),
+            in_part: false,
         };
         if let Some(parent) = entry.dn.parent() {
             one.place = read.places.get(&parent.key()).copied();
@@ -344,11 +322,45 @@ impl Carried {
     /// Takes over what a plan wanted instead and wrote, or was to write.
     fn follow(&mut self, change: &Change, planned: Planned) {
         for part in parts(change) {
+            let is_known = self.wanted.contains_key(&part.what.to_ascii_lowercase());
+            if self.in_part && !is_known {
+                continue;
+            }
             if part.what == "placement" {
                 self.place = None;
             }
             self.differs(&part, change.object.guid, planned, &HashMap::new());
         }
+    }
+
+    /// Of all that was wanted, what exceptions keep; nothing where none of it is known.
+    pub(super) fn part(mut self, names: &[String]) -> Option<Self> {
+        self.wanted.retain(|what, _| names.contains(what));
+        self.in_part = true;
+        self.place = None;
+        self.groups.clear();
+        self.unclear.clear();
+        (!self.wanted.is_empty()).then_some(self)
+    }
+
+    /// Whether it is all that was wanted of the account.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.in_part
+    }
+
+    /// Takes over what another knows better: what exceptions kept was not judged meanwhile.
+    pub(super) fn knew(&mut self, before: Option<&Self>, kept: &[String]) {
+        for what in kept {
+            match before.and_then(|before| before.wanted.get(what)) {
+                Some(known) => drop(self.wanted.insert(what.clone(), known.clone())),
+                None => drop(self.wanted.remove(what)),
+            }
+        }
+    }
+
+    /// Order in a recording.
+    pub(super) fn key(&self) -> (&Name, Guid) {
+        (&self.target, self.account)
     }
 
     fn find_place(&mut self, directories: &BTreeMap<Name, DirectorySnapshot>) {
@@ -368,96 +380,4 @@ pub(super) fn account_of(change: &Change) -> Option<Guid> {
         Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
         _ => change.object.guid,
     }
-}
-
-impl Edits {
-    /// What has to be carried on beside the recording of a plan: what was wanted of accounts that this plan does not judge,
-    /// or not wholly. `compared` are those it judged.
-    pub fn carry(
-        &self,
-        compared: &Compared,
-        open: &Open,
-        directories: &BTreeMap<Name, DirectorySnapshot>,
-    ) -> Vec<Carried> {
-        let open = open.people();
-        let mut carried = Vec::new();
-        for (target, read) in directories {
-            // Whoever is judged by another account has given this one up.
-            let judged: HashSet<&PersonOf> = compared.of(target).map(|(_, who)| who).collect();
-            let is_open = |who: &PersonOf| open.contains(who) || !judged.contains(who);
-            let known = self.compared.of(target);
-            let known = known.filter(|(_, who)| is_open(who) && self.is_sure(who));
-            let mut accounts: HashMap<Guid, PersonOf> =
-                known.map(|(account, who)| (account, who.clone())).collect();
-            let before = self.carry.accounts().filter(|(of, ..)| *of == target);
-            accounts.extend(
-                before
-                    .filter(|(_, _, who)| is_open(who))
-                    .map(|(_, account, who)| (account, who)),
-            );
-            if accounts.is_empty() {
-                continue;
-            }
-            let asked: HashSet<Guid> = accounts.keys().copied().collect();
-            let reading = Reading::new(read, &asked);
-            for (account, who) in accounts {
-                let Some(entry) = find(read, account) else {
-                    continue;
-                };
-                if let Some(known) = self.carry.all.get(&(target.clone(), account)) {
-                    carried.push(known.as_read.clone());
-                    continue;
-                }
-                let differences = self.differences.get(&(target.clone(), account));
-                let differences = differences.map_or(&[][..], Vec::as_slice);
-                carried.push(Carried::of(target, &who, entry, &reading, differences));
-            }
-        }
-        carried.sort_by(|a, b| (&a.target, a.account).cmp(&(&b.target, b.account)));
-        carried
-    }
-}
-
-/// Of whom a plan does not do everything that it judged, by what it holds and by what it was narrowed by.
-#[derive(Debug)]
-pub struct Open {
-    held: HashSet<PersonOf>,
-    left_out: HashMap<ChangeId, PersonOf>,
-}
-
-/// Of whom a plan does not do everything. With `narrows` each of its changes counts as left out until it is called planned.
-pub fn open(plan: &Plan, narrows: bool) -> Open {
-    let held = plan.held.iter();
-    let held = held
-        .filter(|held| narrows || !is_of_drift(&held.code))
-        .filter_map(|held| held.person.as_ref())
-        .map(|person| (person.source.clone(), person.key.clone()))
-        .collect();
-    let changes = plan.changes.iter().filter(|_| narrows);
-    let left_out = changes.map(|change| {
-        let who = (change.person.source.clone(), change.person.key.clone());
-        (change.id.clone(), who)
-    });
-    Open {
-        held,
-        left_out: left_out.collect(),
-    }
-}
-
-impl Open {
-    /// Says that a change is not left out.
-    pub fn planned(&mut self, change: &ChangeId) {
-        self.left_out.remove(change);
-    }
-
-    fn people(&self) -> HashSet<&PersonOf> {
-        self.held.iter().chain(self.left_out.values()).collect()
-    }
-}
-
-/// What was asked about is known of in the next recording: it differs from what was wanted.
-pub(super) fn is_of_drift(code: &str) -> bool {
-    [held::DRIFT_ASK, held::DRIFT_UNDETERMINED]
-        .iter()
-        .any(|one| one.code == code)
 }

@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::lost::of_matching;
-use super::super::{Action, Change, ChangeId, Held, Plan, PlanFile, PlanValue, RuleIndex};
-use super::carried::{Carried, Carry, Compared, Told, account_of, is_of_drift};
+use super::super::{Action, Change, ChangeId, Plan, PlanFile, PlanValue};
+use super::carried::{Carried, Carry, Told, account_of};
+use super::compared::Compared;
+use super::doubts::{Doubt, doubt, put_in};
+use super::onward::is_of_drift;
+use super::overlaps::Overlaps;
 use super::owners::{Owners, PersonOf};
 use super::report::{Part, parts};
 use super::waiting::Waiting;
@@ -26,7 +30,9 @@ pub struct Applied<'a> {
     /// The people it was made from.
     pub people: &'a BTreeMap<Name, PeopleSnapshot>,
     /// What it would have been, had nothing been asked about edits; where it held what nobody could tell.
-    pub unasked: Option<&'a Plan>,
+    pub unasked: Option<(&'a Plan, &'a Compared)>,
+    /// What its recording says of overlaps.
+    pub overlaps: &'a Overlaps,
     /// What its recording carries on of accounts that its people and configuration do not tell of.
     pub carried: &'a [Carried],
     /// The directories as they are now.
@@ -53,6 +59,8 @@ pub struct Edits {
     pub(super) compared: Compared,
     /// What is known of others.
     pub(super) carry: Carry,
+    /// What overlaps are for, and what they count from.
+    overlaps: Overlaps,
     /// Whose accounts the last plan left something on as somebody had made it.
     left: HashMap<(Name, Guid), PersonOf>,
     /// Sources whose people then are not known to be all.
@@ -91,12 +99,6 @@ pub(in crate::plan) enum Planned {
     Waited,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Doubt {
-    whole: bool,
-    rules: Vec<Location>,
-}
-
 /// What is known of one difference.
 pub(in crate::plan) enum Finding<'e> {
     /// Somebody edited it.
@@ -132,6 +134,7 @@ impl Edits {
                 |id| applied.report.and_then(|(done, _)| done.get(id).copied()),
                 applied.directories,
             ),
+            overlaps: applied.overlaps.clone(),
             left: HashMap::new(),
             unproven: HashSet::new(),
             known: HashSet::new(),
@@ -195,12 +198,21 @@ impl Edits {
             .map(|person| (person.source.clone(), person.key.clone()))
             .filter(|who| edits.known.contains(who))
             .collect();
-        edits.compare(applied, now.changes.iter());
+        let later = edits.compared.later().map(|(change, _)| change.clone());
+        let later: Vec<Change> = later.collect();
+        edits.compare(applied, now.changes.iter(), later.iter());
+        edits.forget_stops(applied);
         edits
     }
 
-    /// Judges differences: changes that the same people and configuration would make now.
-    fn compare<'p>(&mut self, applied: &Applied<'_>, changes: impl Iterator<Item = &'p Change>) {
+    /// Judges differences: changes that the same people and configuration would make now, and those that they would put off
+    /// because of an overlap: it is for groups somebody had, and not for those somebody is put into meanwhile.
+    fn compare<'p>(
+        &mut self,
+        applied: &Applied<'_>,
+        changes: impl Iterator<Item = &'p Change>,
+        later: impl Iterator<Item = &'p Change>,
+    ) {
         let then = &applied.plan.content;
         let before: HashMap<&ChangeId, &Change> = then
             .changes
@@ -210,8 +222,30 @@ impl Edits {
         let narrowed = then.narrowed.is_some();
         let waiting = applied
             .unasked
-            .map(|unasked| Waiting::new(&applied.plan.content, unasked));
-        for change in changes {
+            .map(|(unasked, judged)| Waiting::new(&applied.plan.content, unasked, judged));
+        let put_in = put_in(then);
+        let later: Vec<(&Change, Option<Planned>)> = later
+            .filter_map(|change| {
+                let (account, group) = (account_of(change)?, change.object.guid?);
+                if before.contains_key(&change.id) {
+                    return Some((change, None));
+                }
+                let left = put_in.contains(&(&change.target, account, group));
+                let planned = match self.overlaps.was_in(&change.target, account, group) {
+                    Some(false) => Planned::Edited,
+                    Some(true) if left => Planned::Edited,
+                    Some(true) if waiting.as_ref().is_some_and(|one| one.step(change)) => {
+                        Planned::Waited
+                    }
+                    // A group they had, and that nobody was to take from them yet, is what the overlap is for.
+                    Some(true) => return None,
+                    None => Planned::Unclear,
+                };
+                Some((change, Some(planned)))
+            })
+            .collect();
+        let changes = changes.map(|change| (change, None));
+        for (change, told) in changes.chain(later) {
             let planned = before.get(&change.id).copied();
             let done = applied
                 .report
@@ -222,7 +256,7 @@ impl Edits {
                 (true, None) => Planned::Unclear,
                 (true, Some(false)) => Planned::NotDone,
             };
-            let mut judged: Vec<Planned> = Vec::new();
+            let mut judged: Vec<Option<Planned>> = Vec::new();
             match (&change.action, change.object.guid) {
                 (Action::Modify { attributes }, Some(guid)) => {
                     let earlier = planned.map(|planned| &planned.action);
@@ -231,6 +265,7 @@ impl Edits {
                         .entry((change.target.clone(), guid))
                         .or_default();
                     for attribute in attributes {
+                        let begins = self.overlaps.begins(&change.target, guid, attribute);
                         let same = match earlier {
                             Some(Action::Modify { attributes }) => attributes.iter().any(|one| {
                                 one.name == attribute.name && one.before == attribute.before
@@ -240,6 +275,11 @@ impl Edits {
                         let waited = waiting
                             .as_ref()
                             .is_some_and(|waiting| waiting.attribute(change, attribute));
+                        // A stamp was never wanted before the move that it begins.
+                        if begins && !same {
+                            judged.push(None);
+                            continue;
+                        }
                         let edit = Edit {
                             wanted: attribute.after.clone(),
                             planned: match waited && !same {
@@ -247,7 +287,7 @@ impl Edits {
                                 false => judge(same),
                             },
                         };
-                        judged.push(edit.planned);
+                        judged.push(Some(edit.planned));
                         found.push((attribute.name.to_ascii_lowercase(), edit));
                     }
                 }
@@ -256,12 +296,13 @@ impl Edits {
                     let waited = waiting.as_ref().is_some_and(|waiting| waiting.step(change));
                     let edit = Edit {
                         wanted: wanted(action),
-                        planned: match waited && !same {
-                            true => Planned::Waited,
-                            false => judge(same),
+                        planned: match (told, waited && !same) {
+                            (Some(told), _) => told,
+                            (None, true) => Planned::Waited,
+                            (None, false) => judge(same),
                         },
                     };
-                    judged.push(edit.planned);
+                    judged.push(Some(edit.planned));
                     self.steps.insert(change.id.clone(), edit);
                 }
             }
@@ -269,7 +310,26 @@ impl Edits {
                 let key = (change.target.clone(), account);
                 let differences = self.differences.entry(key).or_default();
                 let each = parts(change).into_iter().zip(judged);
-                differences.extend(each.map(|(part, planned)| (part, change.object.guid, planned)));
+                differences.extend(
+                    each.filter_map(|(part, told)| Some((part, change.object.guid, told?))),
+                );
+            }
+        }
+    }
+
+    /// What the last plan disabled for an exception is known to be disabled for that.
+    fn forget_stops(&mut self, applied: &Applied<'_>) {
+        for change in &applied.plan.content.changes {
+            let done = || {
+                applied
+                    .report
+                    .and_then(|(done, _)| done.get(&change.id).copied())
+            };
+            if let (Action::Disable {}, Some(account)) = (&change.action, change.object.guid)
+                && done() != Some(false)
+            {
+                let compared = &mut self.compared;
+                compared.forget(&change.target, account, "enabled");
             }
         }
     }
@@ -288,6 +348,7 @@ impl Edits {
             self.differences.remove(key);
         }
         self.compared.take(compared, accounts);
+        let later = compared.later().map(|(change, _)| change);
         let theirs: HashSet<&PersonOf> = accounts
             .iter()
             .filter_map(|(target, account)| compared.whose(target, *account))
@@ -301,7 +362,7 @@ impl Edits {
             account_of(change)
                 .is_some_and(|account| accounts.contains(&(change.target.clone(), account)))
         };
-        self.compare(applied, now.changes.iter().filter(of));
+        self.compare(applied, now.changes.iter().filter(of), later.filter(of));
     }
 
     /// The accounts that were somebody's and are not judged as theirs now.
@@ -344,7 +405,7 @@ impl Edits {
                 .find(|(name, _)| name.eq_ignore_ascii_case(attribute))
         });
         let told = self.carry.of(target, account, person, attribute, found);
-        let about = (target, Some(account));
+        let about = (target, Some(account), attribute);
         self.judged(told, edit.map(|(_, edit)| edit), about, person, rule)
     }
 
@@ -362,7 +423,8 @@ impl Edits {
             Some(account) => self.carry.of(target, account, person, what, found),
             None => Told::Nothing,
         };
-        self.judged(told, self.steps.get(id), (target, account), person, rule)
+        let about = (target, account, what);
+        self.judged(told, self.steps.get(id), about, person, rule)
     }
 
     /// The same of the change itself.
@@ -398,7 +460,11 @@ impl Edits {
             _ => Told::Nothing,
         };
         let edit = self.steps.get(&change.id);
-        self.judged(told, edit, (target, account), person, rule)
+        let what = match &change.action {
+            Action::Enable { .. } | Action::Disable {} => "enabled",
+            _ => "",
+        };
+        self.judged(told, edit, (target, account, what), person, rule)
     }
 
     /// What became of a difference that the last plan was to take back in the same way; nothing where it was not.
@@ -428,6 +494,36 @@ impl Edits {
         self.carry.is_of(target, account, who)
     }
 
+    /// What is known of overlaps.
+    pub(in crate::plan) fn overlaps(&self) -> &Overlaps {
+        &self.overlaps
+    }
+
+    /// Whether an overlap may be for a membership that a change would end: not for one that somebody made, nor for one that the
+    /// last plan was to end, or would have ended had it not been made by hand.
+    pub(in crate::plan) fn may_overlap(
+        &self,
+        change: &Change,
+        person: (&Name, &PersonKey),
+    ) -> bool {
+        let group = change.object.guid;
+        let told = match (account_of(change), group) {
+            (Some(account), Some(group)) => {
+                let carry = &self.carry;
+                carry.of_member(&change.target, account, person, group, false)
+            }
+            _ => Told::Nothing,
+        };
+        match told {
+            Told::Edited(_) => false,
+            Told::Untouched | Told::Unknown => true,
+            Told::Nothing => {
+                let edit = self.steps.get(&change.id);
+                edit.is_none_or(|edit| edit.planned == Planned::Waited)
+            }
+        }
+    }
+
     /// Whether somebody edited what a change would take back, whoever it concerns.
     pub(in crate::plan) fn is_edited(&self, id: &ChangeId) -> bool {
         self.steps
@@ -439,10 +535,15 @@ impl Edits {
         &'e self,
         told: Told<'e>,
         edit: Option<&'e Edit>,
-        (target, account): (&Name, Option<Guid>),
+        (target, account, what): (&Name, Option<Guid>, &str),
         (source, key): (&Name, &PersonKey),
         rule: &Location,
     ) -> Finding<'e> {
+        // What an exception kept was not judged.
+        let excepted = account.is_some_and(|account| {
+            let all = self.compared.excepted(target, account).iter();
+            all.clone().any(|one| one.eq_ignore_ascii_case(what))
+        });
         match told {
             Told::Nothing => {}
             Told::Edited(edit) => return Finding::Edited(edit),
@@ -459,7 +560,7 @@ impl Edits {
             None if self.doubtful(source, key, rule) => Finding::Unknown,
             None => {
                 let whose = account.and_then(|account| self.compared.whose(target, account));
-                match whose.is_some_and(|(of, who)| (of, who) == (source, key)) {
+                match whose.is_some_and(|(of, who)| (of, who) == (source, key)) && !excepted {
                     true => Finding::Untouched,
                     false => Finding::Open,
                 }
@@ -482,24 +583,6 @@ impl Edits {
             let doubt = doubts.get(&who);
             doubt.is_some_and(|doubt| doubt.whole || doubt.rules.contains(rule))
         })
-    }
-}
-
-/// Notes of whom not everything was judged.
-fn doubt(doubts: &mut HashMap<PersonOf, Doubt>, plan: &Plan, counts: impl Fn(&Held) -> bool) {
-    let rule = |index: RuleIndex| {
-        let rule = plan.rules.get(usize::try_from(index.0).ok()?)?;
-        Some(rule.location.clone())
-    };
-    for held in plan.held.iter().filter(|held| counts(held)) {
-        let Some(person) = &held.person else { continue };
-        let doubt = doubts
-            .entry((person.source.clone(), person.key.clone()))
-            .or_default();
-        match held.rule.and_then(rule) {
-            Some(rule) if held.partial && held.guard.is_none() => doubt.rules.push(rule),
-            _ => doubt.whole = true,
-        }
     }
 }
 

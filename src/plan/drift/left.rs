@@ -98,7 +98,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
         };
         let values = self.told(rule, self.observed(rule));
         let found = match target.evidence {
-            Evidence::Unasked => return false,
+            Evidence::Unasked | Evidence::Recorded(_) | Evidence::Unheld(_) => return false,
             Evidence::Missing => Finding::Unknown,
             Evidence::Known(edits) => {
                 let side = target.side(self.subject);
@@ -174,7 +174,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
     fn step(&self, kind: &str, differing: &Differing<'_>) -> Option<Finding<'a>> {
         let target = self.target;
         Some(match target.evidence {
-            Evidence::Unasked => return None,
+            Evidence::Unasked | Evidence::Recorded(_) | Evidence::Unheld(_) => return None,
             Evidence::Missing => Finding::Unknown,
             Evidence::Known(edits) => {
                 let id = change_id(target.name, &object_text(target, self.subject), kind, "");

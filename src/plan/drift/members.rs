@@ -44,7 +44,7 @@ impl MemberLeft {
             _ => return None,
         };
         let finding = match target.evidence {
-            Evidence::Unasked => return None,
+            Evidence::Unasked | Evidence::Recorded(_) | Evidence::Unheld(_) => return None,
             Evidence::Missing => Finding::Unknown,
             Evidence::Known(edits) => {
                 let side = target.side(subject);

@@ -6,6 +6,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::super::{Action, AttributeChange, Change, ChangeId, Plan, Rule, RuleIndex};
+use super::compared::Compared;
 use super::edits::from;
 use super::owners::PersonOf;
 use crate::model::{Guid, Location};
@@ -13,8 +14,8 @@ use crate::policy::held;
 
 /// Differences that waited.
 pub(super) struct Waiting<'p> {
-    /// What would have been done about them, among all that would.
-    changes: HashMap<&'p ChangeId, &'p Change>,
+    /// What would have been done about them, among all that would, then or when an overlap is over.
+    changes: HashMap<&'p ChangeId, (&'p Change, Option<&'p Location>)>,
     rules: &'p [Rule],
     /// Who waited, for which rule.
     held: HashSet<(PersonOf, &'p Location)>,
@@ -23,7 +24,7 @@ pub(super) struct Waiting<'p> {
 }
 
 impl<'p> Waiting<'p> {
-    pub(super) fn new(then: &'p Plan, unasked: &'p Plan) -> Self {
+    pub(super) fn new(then: &'p Plan, unasked: &'p Plan, judged: &'p Compared) -> Self {
         let held = then
             .held
             .iter()
@@ -38,11 +39,13 @@ impl<'p> Waiting<'p> {
             (who, left.object.guid, left.what.to_ascii_lowercase())
         });
         Self {
-            changes: unasked
-                .changes
-                .iter()
-                .map(|change| (&change.id, change))
-                .collect(),
+            changes: {
+                let changes = unasked.changes.iter().map(|change| (change, None));
+                let later = judged.later().map(|(change, rule)| (change, Some(rule)));
+                let all = changes.chain(later);
+                all.map(|(change, rule)| (&change.id, (change, rule)))
+                    .collect()
+            },
             rules: &unasked.rules,
             held: held.collect(),
             edits: edits.collect(),
@@ -52,43 +55,51 @@ impl<'p> Waiting<'p> {
     /// Whether an attribute that would be changed now waited then, and stands as it stood.
     pub(super) fn attribute(&self, now: &Change, attribute: &AttributeChange) -> bool {
         let Some(Action::Modify { attributes }) =
-            self.changes.get(&now.id).map(|change| &change.action)
+            self.changes.get(&now.id).map(|(change, _)| &change.action)
         else {
             return false;
         };
         attributes.iter().any(|then| {
             then.name == attribute.name
                 && then.before == attribute.before
-                && self.is_held(now, &then.name, &[then.rule])
+                && self.is_held(now, &then.name, [self.place(then.rule)])
         })
     }
 
     /// The same of a change other than of attributes.
     pub(super) fn step(&self, now: &Change) -> bool {
-        let Some(then) = self.changes.get(&now.id) else {
+        let Some((then, told)) = self.changes.get(&now.id) else {
             return false;
         };
-        let because = then.because.rule;
+        let because = told.or_else(|| self.place(then.because.rule));
         let (what, rules) = match &then.action {
-            Action::Move { rule, .. } => ("placement", [because, *rule]),
+            Action::Move { rule, .. } => ("placement", [because, self.place(*rule)]),
             Action::Enable { .. } => ("enabled", [because, because]),
             Action::AddMember { .. } | Action::RemoveMember { .. } => {
                 ("member", [because, because])
             }
             _ => return false,
         };
-        from(&then.action, &now.action) && self.is_held(now, what, &rules)
+        from(&then.action, &now.action) && self.is_held(now, what, rules)
     }
 
-    fn is_held(&self, now: &Change, what: &str, rules: &[RuleIndex]) -> bool {
+    fn place(&self, rule: RuleIndex) -> Option<&'p Location> {
+        place(self.rules, rule)
+    }
+
+    fn is_held<const N: usize>(
+        &self,
+        now: &Change,
+        what: &str,
+        rules: [Option<&'p Location>; N],
+    ) -> bool {
         let who = (now.person.source.clone(), now.person.key.clone());
         let known = (who.clone(), now.object.guid, what.to_ascii_lowercase());
         if self.edits.contains(&known) {
             return false;
         }
-        rules.iter().any(|rule| {
-            place(self.rules, *rule).is_some_and(|place| self.held.contains(&(who.clone(), place)))
-        })
+        let mut rules = rules.into_iter().flatten();
+        rules.any(|place| self.held.contains(&(who.clone(), place)))
     }
 }
 

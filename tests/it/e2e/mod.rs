@@ -8,6 +8,7 @@ mod cases;
 mod deletion;
 mod drift;
 mod drift_asked;
+mod drift_moves;
 mod drift_owners;
 mod failures;
 mod forged;
@@ -330,4 +331,29 @@ asked_on_both!(
     an_account_edited_while_its_person_is_away_is_asked_about,
     what_is_carried_on_is_bound_by_the_plan,
     what_the_last_apply_did_not_do_is_told_apart,
+);
+
+/// Edits beside overlaps and exceptions, on both.
+macro_rules! moves_on_both {
+    ($($case:ident),* $(,)?) => {
+        mod drift_moves_embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_moves::$case(super::Lab::embedded().await).await;
+            })*
+        }
+        mod drift_moves_samba {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::drift_moves::$case(super::Lab::samba().await).await;
+            })*
+        }
+    };
+}
+
+moves_on_both!(
+    a_question_outlasts_moves,
+    nothing_is_left_while_a_question_is_open,
+    an_overlap_hides_no_edit,
+    a_question_outlasts_exceptions,
 );

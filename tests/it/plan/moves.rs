@@ -104,6 +104,29 @@ fn who_cannot_enter_everything_leaves_nothing() {
     assert_eq!(held(&plan, JANE), ["move-incomplete"]);
 }
 
+/// Without a recording nobody can tell whether Jane moves to Research or was taken out of it by hand.
+#[test]
+fn who_may_have_been_taken_out_of_something_leaves_nothing() {
+    let rule = "person.department }},OU=Groups,DC=corp,DC=example,DC=test\", mode: managed}";
+    let asks = rule.replace("mode: managed", "mode: managed, drift: ask");
+    let sales = "    - {group: \"CN=Sales,OU=Groups,DC=corp,DC=example,DC=test\", when: \"person.department == 'Sales'\", mode: managed, drift: revert}\n";
+    for case in [without_overlap(), Case::of("moves")] {
+        // The rule that takes her out of Sales says that edits are written back.
+        let case = case.file("groups.yaml", rule, &asks);
+        let plan = case
+            .file("groups.yaml", "  rules:\n", &format!("  rules:\n{sales}"))
+            .plan();
+        lint(&plan).unwrap();
+        assert_eq!(groups(&plan, JANE), (Vec::new(), Vec::new()));
+        assert_eq!(held(&plan, JANE), ["drift-undetermined", "move-incomplete"]);
+        assert_eq!(
+            groups(&plan, "1049").1,
+            ["Sales"],
+            "a leaver leaves all the same"
+        );
+    }
+}
+
 #[test]
 fn a_guard_that_holds_an_addition_holds_the_whole_move() {
     let guards = |action: &str| {
