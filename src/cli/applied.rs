@@ -428,12 +428,7 @@ impl Since {
             }
             false => None,
         };
-        let overlaps = outside.map(|outside| {
-            let report = self.report.as_ref();
-            let done = |change: &plan::Change| report?.achieved.get(&change.id).copied();
-            let plan = &self.plan.content;
-            Overlaps::find(&outside, plan, done, &recorded, &reads.directories)
-        });
+        let overlaps = outside.map(|outside| self.overlaps(&outside, &recorded, reads));
         let overlaps = overlaps.unwrap_or_default();
         let evidence = Evidence::Recorded(&overlaps);
         if overlaps.is_edited() {
@@ -466,6 +461,12 @@ impl Since {
         // What was wanted of an account without its anchor is seen where it has it.
         let astray = edits.astray();
         if !astray.is_empty() {
+            let mut known = overlaps.clone();
+            if overlap {
+                let recorded = self.directories(context, project)?;
+                let accounts = astray.keys().cloned().collect();
+                known.add(self.overlaps(&accounts, &recorded, reads));
+            }
             let mut directories = plan::restored(&then, &astray).map_err(incomparable)?;
             if !directories.is_empty() {
                 for (name, read) in &reads.directories {
@@ -477,12 +478,27 @@ impl Since {
                     directories: &directories,
                     ..then.clone()
                 };
+                let evidence = Evidence::Recorded(&known);
                 let (now, compared) = self::compared(input, evidence).map_err(incomparable)?;
                 let accounts = astray.into_keys().collect();
+                edits.remember(&known);
                 edits.restore(&applied, &now, &compared, &accounts);
             }
         }
         Ok(edits)
+    }
+
+    /// What the recording says of overlaps of some accounts.
+    fn overlaps(
+        &self,
+        accounts: &hashbrown::HashSet<(Name, Guid)>,
+        recorded: &BTreeMap<Name, DirectorySnapshot>,
+        reads: &Reads,
+    ) -> Overlaps {
+        let report = self.report.as_ref();
+        let done = |change: &plan::Change| report?.achieved.get(&change.id).copied();
+        let plan = &self.plan.content;
+        Overlaps::find(accounts, plan, done, recorded, &reads.directories)
     }
 
     /// Whose account was whose then, of people who seem to have none now.

@@ -239,7 +239,8 @@ impl Edits {
                     }
                     // A group they had, and that nobody was to take from them yet, is what the overlap is for.
                     Some(true) => return None,
-                    None => Planned::Unclear,
+                    // The recording does not have the account.
+                    None => Planned::Waited,
                 };
                 Some((change, Some(planned)))
             })
@@ -380,6 +381,11 @@ impl Edits {
     /// Those who were known then and whose account may be another one now.
     pub fn unaccounted(&self) -> &HashSet<PersonOf> {
         &self.unaccounted
+    }
+
+    /// Says what else is known of overlaps.
+    pub fn remember(&mut self, overlaps: &Overlaps) {
+        self.overlaps = overlaps.clone();
     }
 
     /// Says whose account was whose.

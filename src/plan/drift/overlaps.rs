@@ -111,6 +111,13 @@ impl Overlaps {
         }
     }
 
+    /// Adds what is known of other accounts.
+    pub fn add(&mut self, others: Self) {
+        self.stamps.extend(others.stamps);
+        self.members.extend(others.members);
+        self.edited |= others.edited;
+    }
+
     /// Whether a stamp does not stand any more as a plan left it.
     pub fn is_edited(&self) -> bool {
         self.edited
