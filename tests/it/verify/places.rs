@@ -336,3 +336,66 @@ async fn numbers_and_days_out_of_range_are_told_for_what_they_are() {
         assert!(run.stderr.contains(why), "{arguments:?}\n{}", run.stderr);
     }
 }
+
+/// What one option names, another would write over: told before anything is.
+#[tokio::test]
+async fn two_options_never_name_one_file() {
+    let desk = Desk::new("leaver", 0).await;
+    let before = everything(desk.path());
+    for (arguments, told) in [
+        (
+            &["--journal", "one.jsonl", "--report", "./one.jsonl"][..],
+            "the journal and the report are the same file",
+        ),
+        (
+            &["--journal", "one.md", "--report", "one.json"],
+            "the journal and the summary beside the report are the same file",
+        ),
+        (
+            &["--names", "one.md", "--report", "one.json"],
+            "the summary beside the report and the list of names are the same file",
+        ),
+        (
+            &["--journal", "one", "--names", "reads/../one"],
+            "the journal and the list of names are the same file",
+        ),
+    ] {
+        let apply = ["apply", "plan.json"];
+        let refused = desk.run(&[&apply[..], arguments].concat()).await.expect(64);
+        assert!(
+            refused.stderr.contains(told),
+            "{arguments:?}: {}",
+            refused.stderr
+        );
+    }
+    assert_eq!(everything(desk.path()), before);
+}
+
+/// A recording replaces what is sealed, but never through a link, and what others could read becomes its owner's.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_recording_writes_through_no_link() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new("leaver", 0).await;
+    scatter(&desk);
+    let dir = desk.path().join("kept");
+    std::fs::create_dir(&dir).unwrap();
+    std::os::unix::fs::symlink("../sealed", dir.join("people.people.jsonl")).unwrap();
+    let sealed = std::fs::read(desk.path().join("sealed")).unwrap();
+    let plan = ["plan", "--from", "reads", "--record", "kept"];
+    let refused = desk.run(&plan).await.expect(64);
+    assert!(
+        refused.stderr.contains("is not a regular file"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(std::fs::read(desk.path().join("sealed")).unwrap(), sealed);
+
+    let read = dir.join("people.people.jsonl");
+    std::fs::remove_file(&read).unwrap();
+    std::fs::copy(desk.path().join("reads/people.people.jsonl"), &read).unwrap();
+    std::fs::set_permissions(&read, std::fs::Permissions::from_mode(0o644)).unwrap();
+    desk.run(&plan).await.expect(0);
+    let mode = std::fs::metadata(&read).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
