@@ -67,7 +67,10 @@ pub(super) async fn the_first_lock_is_kept_while_the_second_is_waited_for(lab: L
     lab.write("target.yaml", &format!("{target}{}", lock("Lock")));
     let people = "[\"OU=People,DC=corp,DC=example,DC=test\"]";
     let second = target.replace("{name: corp}", "{name: lab}");
-    let second = second.replace(people, "[\"OU=Others,OU=People,DC=corp,DC=example,DC=test\"]");
+    let second = second.replace(
+        people,
+        "[\"OU=Others,OU=People,DC=corp,DC=example,DC=test\"]",
+    );
     lab.write("second.yaml", &format!("{second}{}", lock("Second")));
     lab.write("others.yaml", "apiVersion: halosync/v1\nkind: Mapping\nmetadata: {name: others}\nspec:\n  source: people\n  target: lab\n  match:\n    anchor: {attribute: employeeNumber, value: \"{{ person.number }}\"}\n  placement: OU=Others,OU=People,DC=corp,DC=example,DC=test\n  attributes:\n    cn: \"Other {{ person.number }}\"\n    sAMAccountName: {value: \"other{{ person.number }}\", when: onCreate}\n    userPrincipalName: {value: \"other{{ person.number }}@corp.example.test\", when: onCreate}\n");
     let lifecycle = include_str!("project/lifecycle.yaml")

@@ -43,6 +43,12 @@ macro_rules! on_both {
                 let lab = super::Lab::embedded().await;
                 super::locks::the_first_lock_is_kept_while_the_second_is_waited_for(lab).await;
             }
+            #[cfg(unix)]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_recording_is_its_owners_alone() {
+                let lab = super::Lab::embedded().await;
+                super::cases::a_recording_is_its_owners_alone(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn an_earlier_report_is_not_written_over() {
                 let lab = super::Lab::embedded().await;

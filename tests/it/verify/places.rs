@@ -371,31 +371,21 @@ async fn two_options_never_name_one_file() {
     assert_eq!(everything(desk.path()), before);
 }
 
-/// A recording replaces what is sealed, but never through a link, and what others could read becomes its owner's.
+/// A recording replaces what is sealed, but never through a link.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_recording_writes_through_no_link() {
-    use std::os::unix::fs::PermissionsExt as _;
     let desk = Desk::new("leaver", 0).await;
     scatter(&desk);
-    let dir = desk.path().join("kept");
-    std::fs::create_dir(&dir).unwrap();
-    std::os::unix::fs::symlink("../sealed", dir.join("people.people.jsonl")).unwrap();
-    let sealed = std::fs::read(desk.path().join("sealed")).unwrap();
-    let plan = ["plan", "--from", "reads", "--record", "kept"];
-    let refused = desk.run(&plan).await.expect(64);
+    std::fs::create_dir(desk.path().join("kept")).unwrap();
+    let link = desk.path().join("kept/people.people.jsonl");
+    std::os::unix::fs::symlink("../sealed", link).unwrap();
+    let before = everything(desk.path());
+    let refused = desk.run(&["plan", "--record", "kept"]).await.expect(64);
     assert!(
         refused.stderr.contains("is not a regular file"),
         "{}",
         refused.stderr
     );
-    assert_eq!(std::fs::read(desk.path().join("sealed")).unwrap(), sealed);
-
-    let read = dir.join("people.people.jsonl");
-    std::fs::remove_file(&read).unwrap();
-    std::fs::copy(desk.path().join("reads/people.people.jsonl"), &read).unwrap();
-    std::fs::set_permissions(&read, std::fs::Permissions::from_mode(0o644)).unwrap();
-    desk.run(&plan).await.expect(0);
-    let mode = std::fs::metadata(&read).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(everything(desk.path()), before);
 }
