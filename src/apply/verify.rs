@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures::FutureExt;
 use futures::stream::StreamExt;
 
-use super::control::is_disabled;
+use super::control::{UAC, is_disabled};
 use super::execute::Run;
 use super::history::{Step, StepResult};
 use super::look::{Eyes, differences};
@@ -102,7 +102,7 @@ async fn object<W: DirectoryWriter>(
         .flat_map(|at| attributes_of(&all[*at]))
         .map(|attribute| attribute.name.clone())
         .collect();
-    asked.push("userAccountControl".to_owned());
+    asked.push(UAC.to_owned());
     asked.sort_unstable();
     asked.dedup();
     let read = run
@@ -124,7 +124,7 @@ async fn object<W: DirectoryWriter>(
         // Whatever else was done to it before is gone with it.
         Ok((entry, _)) if let Some(at) = deleted => {
             return entry.map_or_else(Vec::new, |entry| {
-                let finding = format!("deleted, but it still stands at {}", entry.dn);
+                let finding = format!("deleted, but it still stands at {}", entry.dn.spoken());
                 vec![(at, finding)]
             });
         }
@@ -243,19 +243,19 @@ impl<'a> Last<'a> {
             && self.place.is_none()
             && entry.dn.key() != change.object.dn.key()
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         if let Some((by, name)) = &self.name
             && *by == at
             && entry.dn.rdn().value != *name
         {
-            wrong.push(format!("it is called {}", entry.dn));
+            wrong.push(format!("it is called {}", entry.dn.spoken()));
         }
         if let Some((by, place)) = self.place
             && by == at
             && entry.dn.parent().map(|parent| parent.key()) != Some(place.key())
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         wrong
     }

@@ -6,7 +6,6 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::super::{Action, Change};
-use super::carried::account_of;
 use super::owners::PersonOf;
 use crate::model::{Guid, Location, Name};
 
@@ -99,7 +98,7 @@ impl Compared {
             .filter(|change| matches!(change.action, Action::RemoveMember { .. }));
         leaves
             .chain(self.later().map(|(change, _)| change))
-            .filter_map(|change| Some((change.target.clone(), account_of(change)?)))
+            .filter_map(|change| Some((change.target.clone(), change.account().guid?)))
             .collect()
     }
 }

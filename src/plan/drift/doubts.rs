@@ -12,8 +12,19 @@ use crate::model::{Guid, Location, Name};
 /// Of somebody, what was not judged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doubt {
+    /// Nothing was done for them at all.
     pub(super) whole: bool,
+    /// Kinds of change that a guard held of them.
+    pub(super) guarded: Vec<String>,
+    /// Rules of which something was held.
     pub(super) rules: Vec<Location>,
+}
+
+impl Doubt {
+    /// Whether it is about what a rule wants. Of whom a guard held anything, nobody knows what else went with it.
+    pub(super) fn is_of(&self, rule: &Location) -> bool {
+        self.whole || !self.guarded.is_empty() || self.rules.contains(rule)
+    }
 }
 
 /// Notes of whom not everything was judged.
@@ -32,8 +43,11 @@ pub(super) fn doubt(
         let doubt = doubts
             .entry((person.source.clone(), person.key.clone()))
             .or_default();
-        match held.rule.and_then(rule) {
-            Some(rule) if held.partial && held.guard.is_none() => doubt.rules.push(rule),
+        match (&held.guard, held.rule.and_then(rule)) {
+            (Some(_), _) if !held.waits.is_empty() => {
+                doubt.guarded.extend(held.waits.iter().cloned());
+            }
+            (None, Some(rule)) if held.partial => doubt.rules.push(rule),
             _ => doubt.whole = true,
         }
     }

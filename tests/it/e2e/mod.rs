@@ -40,6 +40,22 @@ macro_rules! on_both {
                 super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn the_first_lock_is_kept_while_the_second_is_waited_for() {
+                let lab = super::Lab::embedded().await;
+                super::locks::the_first_lock_is_kept_while_the_second_is_waited_for(lab).await;
+            }
+            #[cfg(unix)]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_recording_is_its_owners_alone() {
+                let lab = super::Lab::embedded().await;
+                super::cases::a_recording_is_its_owners_alone(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn an_earlier_report_is_not_written_over() {
+                let lab = super::Lab::embedded().await;
+                super::cases::an_earlier_report_is_not_written_over(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_told_from_other_changes() {
                 super::drift::edits_are_told_from_other_changes(super::Lab::embedded().await).await;
             }
@@ -190,6 +206,7 @@ undo_on_both!(
     everything_comes_back_but_what_is_named,
     the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,
+    what_others_gave_a_new_account_stays,
     only_what_was_done_is_undone,
     exceptions_keep_what_an_undo_would_bring_back,
     deleted_accounts_come_back,
@@ -331,6 +348,7 @@ asked_on_both!(
     an_account_edited_while_its_person_is_away_is_asked_about,
     what_is_carried_on_is_bound_by_the_plan,
     what_the_last_apply_did_not_do_is_told_apart,
+    what_the_last_plan_held_is_told_apart,
 );
 
 /// Edits beside overlaps and exceptions, on both.
