@@ -3,7 +3,7 @@
 
 pub(crate) mod args;
 pub(crate) mod checks;
-mod configuration;
+pub(crate) mod configuration;
 pub(crate) mod content;
 mod journal;
 pub(crate) mod progress;
