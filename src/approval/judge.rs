@@ -80,7 +80,14 @@ pub fn judge(
     };
     plan.approvals_needed(asked, floors)
         .filter(|asked| asked.signers == signers)
-        .map(|asked| requirement(asked, &signed, people, authors.as_deref().map_err(|why| *why)))
+        .map(|asked| {
+            requirement(
+                asked,
+                &signed,
+                people,
+                authors.as_deref().map_err(|why| *why),
+            )
+        })
         .collect()
 }
 

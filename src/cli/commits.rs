@@ -73,11 +73,11 @@ pub(super) fn is_clean(root: &Path, config: &Config, commit: &str) -> Option<boo
         }
     }
     let blobs = blobs(root, links.iter().map(|(hash, _)| *hash))?;
-    Some(
-        links
-            .iter()
-            .all(|(hash, target)| blobs.get(*hash).is_some_and(|blob| blob == target.as_bytes())),
-    )
+    Some(links.iter().all(|(hash, target)| {
+        blobs
+            .get(*hash)
+            .is_some_and(|blob| blob == target.as_bytes())
+    }))
 }
 
 /// Which of these files a commit holds otherwise, or holds and they are not among them; by path. `None` when git does not
@@ -106,7 +106,10 @@ fn differing(
     let wanted = wanted(tree, files);
     let mut links: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let link_hashes = tree.iter().filter(|(_, entry)| entry.is_link);
-    let targets = blobs(root, link_hashes.clone().map(|(_, entry)| entry.hash.as_str()))?;
+    let targets = blobs(
+        root,
+        link_hashes.clone().map(|(_, entry)| entry.hash.as_str()),
+    )?;
     for (path, entry) in link_hashes {
         links.insert(path, targets.get(&entry.hash)?.clone());
     }
@@ -324,7 +327,8 @@ struct Commit {
 
 /// `None` where the repository does not have it: only its whole name counts, for a branch may be called like part of one.
 fn commit(root: &Path, name: &str) -> Option<Commit> {
-    let is_whole = matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_whole =
+        matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_whole {
         return None;
     }
@@ -401,19 +405,30 @@ pub(super) fn paths(files: &Files<'_>) -> Vec<String> {
         .iter()
         .map(|pattern| format!(":(glob){}", walk::relative_to_root(pattern)))
         .collect();
-    let matched: BTreeSet<&str> =
-        walk::matching(files.include, files.digests.keys().copied())
-            .into_iter()
-            .collect();
-    let others = files.digests.keys().filter(|path| !matched.contains(**path));
-    paths.extend(others.filter(|path| !files.grow.contains(path)).map(|path| format!(":(literal){path}")));
+    let matched: BTreeSet<&str> = walk::matching(files.include, files.digests.keys().copied())
+        .into_iter()
+        .collect();
+    let others = files
+        .digests
+        .keys()
+        .filter(|path| !matched.contains(**path));
+    paths.extend(
+        others
+            .filter(|path| !files.grow.contains(path))
+            .map(|path| format!(":(literal){path}")),
+    );
     paths.push(format!(":(literal){}", super::workspace::PROJECT_FILE));
     // git knows no alternatives within a pattern.
     let foreign = |path: &String| path.contains(['{', '}', '\\']);
     if paths.len() > MOST_PATHS || paths.iter().any(foreign) {
         paths = vec![".".to_owned()];
     }
-    paths.extend(files.grow.iter().map(|path| format!(":(exclude,literal){path}")));
+    paths.extend(
+        files
+            .grow
+            .iter()
+            .map(|path| format!(":(exclude,literal){path}")),
+    );
     paths
 }
 
@@ -425,7 +440,8 @@ mod tests {
 
     #[test]
     fn only_rows_added_behind_are_no_difference() {
-        let begins = |planned: &str, now: &str| begins_as(now.as_bytes(), &digest(planned.as_bytes()));
+        let begins =
+            |planned: &str, now: &str| begins_as(now.as_bytes(), &digest(planned.as_bytes()));
         assert!(begins("name,person\na,1\n", "name,person\na,1\nb,2\n"));
         assert!(begins("name,person\na,1", "name,person\na,1\nb,2\n"));
         assert!(begins(
@@ -447,7 +463,8 @@ mod tests {
         assert!(!same("a: 1\nb: 2\n", "a: 1\n\nb: 2\n"));
         assert!(!same("a: 1", "a: 1\n"));
         let oid = digest(b"name\njane\n").replace("sha256:", "");
-        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 10\n");
+        let pointer =
+            format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 10\n");
         assert!(same(&pointer, "name\njane\n"));
         assert!(!same(&pointer, "name\njohn\n"));
         // Nobody else's text that happens to name a digest.

@@ -45,6 +45,7 @@ mod show;
 mod sorts;
 mod test;
 mod undo;
+mod undone;
 pub mod validate;
 mod vault;
 mod verify;

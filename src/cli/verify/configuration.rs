@@ -91,13 +91,19 @@ fn commits(project: &Project, plan: &Plan) -> String {
             match (plan.inputs.uncommitted, project.uncommitted) {
                 (false, false) => format!(" (commit {short})"),
                 (true, true) => {
-                    format!(" (planned at commit {short} with uncommitted changes, as there are here)")
+                    format!(
+                        " (planned at commit {short} with uncommitted changes, as there are here)"
+                    )
                 }
                 (true, false) => {
-                    format!(" (planned at commit {short} with uncommitted changes, this is that commit)")
+                    format!(
+                        " (planned at commit {short} with uncommitted changes, this is that commit)"
+                    )
                 }
                 (false, true) => {
-                    format!(" (planned at commit {short}, this is that commit with uncommitted changes)")
+                    format!(
+                        " (planned at commit {short}, this is that commit with uncommitted changes)"
+                    )
                 }
             }
         }

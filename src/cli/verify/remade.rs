@@ -29,7 +29,7 @@ const NAMED: usize = 10;
 pub(super) fn add(
     context: &Context,
     verb: &Verify,
-    project: Option<&Project>,
+    project: Result<&Project, &str>,
     file: &PlanFile,
     checks: &mut Checks,
 ) {
@@ -39,8 +39,9 @@ pub(super) fn add(
             "no recording was given to plan from once more (--from)",
         );
     };
-    let Some(project) = project else {
-        return checks.skip(Name::Remade, "the project is not at hand (--project)");
+    let project = match project {
+        Ok(project) => project,
+        Err(why) => return checks.skip(Name::Remade, why),
     };
     if configuration::same(project, &file.content).is_err() {
         return checks.skip(
