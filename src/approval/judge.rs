@@ -127,3 +127,39 @@ fn requirement(
         unknown_author: unknown_author.map(str::to_owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::AllowedSigners;
+
+    fn asked(author: bool) -> ApprovalAsked {
+        ApprovalAsked {
+            target: Name::new("corp"),
+            risk: Risk::High,
+            people: 2,
+            from: Vec::new(),
+            author,
+            signers: "signers".to_owned(),
+            rule: crate::plan::RuleIndex(0),
+        }
+    }
+
+    #[test]
+    fn who_wrote_it_does_not_count_and_whom_nobody_knows_costs_one_more() {
+        let none = BTreeMap::<String, AllowedSigners>::new();
+        let people = SignerPeople::of(none.values());
+        let signed = Signed::new();
+        let known = ["jane@example.com"];
+        let by = requirement(&asked(false), &signed, &people, Ok(&known));
+        assert_eq!((by.people, by.unknown_author), (2, None));
+        let nobody = requirement(&asked(false), &signed, &people, Err("it is not told"));
+        assert_eq!(nobody.people, 3);
+        assert_eq!(nobody.unknown_author.as_deref(), Some("it is not told"));
+        // Whoever counts as author need not be known.
+        let counts = requirement(&asked(true), &signed, &people, Err("it is not told"));
+        assert_eq!((counts.people, counts.unknown_author), (2, None));
+    }
+}

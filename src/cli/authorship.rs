@@ -6,7 +6,7 @@
 
 use super::commits::{self, Files};
 use super::project::Project;
-use super::verify::configuration::tables_that_grow;
+use super::verify::configuration::{self, tables_that_grow};
 use crate::approval::Authorship;
 use crate::plan::Plan;
 
@@ -81,6 +81,12 @@ fn addresses(project: &Project, plan: &Plan, named: &str) -> Result<Vec<String>,
         let holds = commits::differences(root, here, &files).is_some_and(|found| found.is_empty());
         if holds {
             authors.extend(commits::last_authors(root, here, &paths).ok_or_else(|| merge(here))?);
+        } else if is_known && configuration::same(project, plan).is_ok() {
+            // Whoever put them here may have put the plan's commit into the repository as well.
+            return Err(
+                "the commit that is checked out does not hold the plan's files, which stand here uncommitted"
+                    .to_owned(),
+            );
         } else if !is_known {
             return Err(format!(
                 "this repository does not have commit {short}, which the plan names (in CI, fetch with the whole history)"

@@ -105,13 +105,16 @@ fn differing(
 ) -> Option<Vec<String>> {
     let wanted = wanted(tree, files);
     let mut links: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    let link_hashes = tree.iter().filter(|(_, entry)| entry.is_link);
-    let targets = blobs(
-        root,
-        link_hashes.clone().map(|(_, entry)| entry.hash.as_str()),
-    )?;
-    for (path, entry) in link_hashes {
-        links.insert(path, targets.get(&entry.hash)?.clone());
+    // A repository may have many, and a project seldom has one.
+    if wanted
+        .iter()
+        .any(|path| tree.get(path).is_some_and(|entry| entry.is_link))
+    {
+        let all = tree.iter().filter(|(_, entry)| entry.is_link);
+        let targets = blobs(root, all.clone().map(|(_, entry)| entry.hash.as_str()))?;
+        for (path, entry) in all {
+            links.insert(path, targets.get(&entry.hash)?.clone());
+        }
     }
     let mut found: BTreeMap<&str, &str> = BTreeMap::new();
     let mut otherwise = Vec::new();

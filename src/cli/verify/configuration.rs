@@ -18,7 +18,7 @@ const NAMED: usize = 20;
 ///
 /// # Errors
 /// Which files are otherwise.
-pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
+pub(crate) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
     let found: BTreeMap<&str, &str> = project
         .config
         .files

@@ -163,6 +163,7 @@ on_both!(
     two_in_five_people_fewer_take_nothing_from_anybody,
     probing_shows_the_directory_and_nobody_in_it,
     an_account_left_half_made_is_finished_by_the_next_plan,
+    an_account_that_never_got_a_password_is_refused_for_that,
 );
 
 /// Undoing, on both.
