@@ -66,12 +66,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
 
     let short = short_digest(&file);
     let report = report_path(context, &project, verb, &short)?;
-    if report == journal_path {
-        return Err(
-            Failure::new(Exit::Usage, "journal and report are the same file")
-                .help("name two different files"),
-        );
-    }
+    check_apart(verb, &journal_path, &report)?;
     let names = match &verb.names {
         Some(path) => Some(NamesFile::open(path, &project)?),
         None => None,
@@ -88,7 +83,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map_err(|error| Failure::new(Exit::Rejected, error.to_string()))?
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
-    progress::check_agreement(&journal_path, &file)?;
+    let zone = project.zone()?;
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
     let locked = lock_places(&project, &settings);
     for (name, settings) in settings {
@@ -118,7 +113,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         }
     };
     let mut options = Options::new(context.clock.clone());
-    options.zone = project.zone()?;
+    options.zone = zone;
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
     options.bounds = super::bounds::of(&project);
@@ -147,15 +142,40 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
             |_| " (not sealed: it names people, and stays on this machine)"
         )
     ));
-    // Before anything else that can fail: the list is what nobody could make again.
-    if let Some(names) = names {
-        keep_names(context, &names, &outcome, seal.is_some())?;
-    }
+    // One that cannot be written does not keep the other from it; of the list nobody could make another.
+    let kept = names.map(|names| keep_names(context, &names, &outcome, seal.is_some()));
     write_report(&outcome, &file, &report, seal)?;
     context
         .printer
         .note(&format!("report: {}", report.display()));
+    kept.transpose()?;
     Ok(exit(outcome.verdict))
+}
+
+/// What is written stands in files of its own: one would be lost in another.
+fn check_apart(verb: &Apply, journal: &Path, report: &Path) -> Result<(), Failure> {
+    let summary = report.with_extension("md");
+    let mut written = vec![
+        ("the journal", journal),
+        ("the report", report),
+        ("the summary beside the report", &summary),
+    ];
+    if let Some(names) = &verb.names {
+        written.push(("the list of names", names));
+    }
+    let mut known: Vec<(&str, PathBuf)> = Vec::new();
+    for (what, path) in written {
+        let place = super::places::real(path)?;
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{other} and {what} are the same file, {}", path.display()),
+            )
+            .help("name different files; nothing was written"));
+        }
+        known.push((what, place));
+    }
+    Ok(())
 }
 
 /// Every place that was named, before anything is asked of a directory.
@@ -277,7 +297,8 @@ pub(crate) fn short_digest(file: &PlanFile) -> String {
     digest.chars().take(12).collect()
 }
 
-/// Where the report goes. Without `--report` a name that is free: an earlier report is a record, and stays.
+/// Where the report goes. Without `--report` a name that is free, also for the summary beside it: an earlier report is a
+/// record, and stays.
 fn report_path(
     context: &Context,
     project: &project::Project,
@@ -290,10 +311,14 @@ fn report_path(
     }
     let first = beside(&verb.plan, &format!("{short}.report.json"));
     let numbered = (2..).map(|n| beside(&verb.plan, &format!("{short}.report-{n}.json")));
+    let is_free = |path: &Path| std::fs::symlink_metadata(path).is_err();
     let free = std::iter::once(first)
         .chain(numbered)
-        .find(|path| std::fs::symlink_metadata(path).is_err());
-    free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))
+        .find(|path| is_free(path) && is_free(&path.with_extension("md")));
+    let path =
+        free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))?;
+    Named::new("--report", &path).check_file(Some(project))?;
+    Ok(path)
 }
 
 /// A file named after the plan: `plan.json` gives `plan.SUFFIX`.

@@ -2,20 +2,12 @@
 //!
 //! What a file is that was read is told by `sorts`, where one may be written by `places`.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
 use super::exit::Exit;
 use super::failure::Failure;
-
-/// Creates (or empties) a file only its owner can read: snapshots and reports hold personal data.
-pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
 
 /// Refuses to write over anything but an earlier file of the same sort, recognised by how it begins.
 ///
@@ -42,7 +34,7 @@ pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure
         return refuse("is not a regular file");
     }
     let mut head = Vec::new();
-    std::fs::File::open(path)
+    File::open(path)
         .and_then(|file| file.take(200).read_to_end(&mut head))
         .map_err(|error| Failure::file("read", path, &error))?;
     if head.is_empty() || String::from_utf8_lossy(&head).contains(begins) {
@@ -60,18 +52,26 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Writes a file whole or not at all: beside its place first, then renamed into it.
+/// Writes a file whole or not at all.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failure = |error: std::io::Error| Failure::file("write", path, &error);
+    write_whole(path, |file| file.write_all(bytes))
+        .map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed into it. Only its owner can read it, also where
+/// others could read the one before: snapshots and reports hold personal data.
+pub(crate) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
     // Named temporary files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failure)?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failure)?;
-    file.persist(path).map_err(|error| failure(error.error))?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    write(file.as_file_mut())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -192,33 +192,8 @@ impl<'a> Named<'a> {
         Ok(())
     }
 
-    /// The place without links and dots, whether or not it exists.
     fn real(self) -> Result<PathBuf, Failure> {
-        let whole = std::path::absolute(self.path)
-            .map_err(|error| Failure::file("look at", self.path, &error))?;
-        let mut missing = Vec::new();
-        let mut above = whole.as_path();
-        loop {
-            if let Ok(real) = std::fs::canonicalize(above) {
-                let mut found = real;
-                for name in missing.iter().rev() {
-                    match name {
-                        Component::ParentDir => {
-                            found.pop();
-                        }
-                        Component::CurDir => {}
-                        name => found.push(name),
-                    }
-                }
-                return Ok(found);
-            }
-            let (Some(parent), Some(name)) = (above.parent(), above.components().next_back())
-            else {
-                return Ok(whole);
-            };
-            missing.push(name);
-            above = parent;
-        }
+        real(self.path)
     }
 
     /// Whether a folder takes files: told now, and not when everything is read and judged.
@@ -234,6 +209,34 @@ impl<'a> Named<'a> {
                     "allow it to the user the command runs as, make room, or name another place",
                 )
             })
+    }
+}
+
+/// A place without links and dots, whether or not it exists.
+pub(crate) fn real(path: &Path) -> Result<PathBuf, Failure> {
+    let whole =
+        std::path::absolute(path).map_err(|error| Failure::file("look at", path, &error))?;
+    let mut missing = Vec::new();
+    let mut above = whole.as_path();
+    loop {
+        if let Ok(real) = std::fs::canonicalize(above) {
+            let mut found = real;
+            for name in missing.iter().rev() {
+                match name {
+                    Component::ParentDir => {
+                        found.pop();
+                    }
+                    Component::CurDir => {}
+                    name => found.push(name),
+                }
+            }
+            return Ok(found);
+        }
+        let (Some(parent), Some(name)) = (above.parent(), above.components().next_back()) else {
+            return Ok(whole);
+        };
+        missing.push(name);
+        above = parent;
     }
 }
 

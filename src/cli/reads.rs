@@ -68,7 +68,7 @@ pub(crate) async fn read_against(
     base: Option<&Base>,
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
-    let earlier = base.and_then(|base| read_twice(&project.config, base.config.as_ref()?));
+    let earlier = base.and_then(|base| also_read_by(&project.config, base.config.as_ref()?));
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let now = context.clock.clone();
     let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
@@ -139,7 +139,7 @@ pub(crate) async fn read_against(
 }
 
 /// The earlier configuration, when it makes other facts of the answers that are read anyway.
-fn read_twice<'c>(now: &Config, then: &'c Config) -> Option<&'c Config> {
+fn also_read_by<'c>(now: &Config, then: &'c Config) -> Option<&'c Config> {
     let changes = plan::read_changes(now, then);
     let same_sources = now.sources.keys().eq(then.sources.keys());
     let wanted = same_sources && !changes.is_empty();
@@ -363,15 +363,15 @@ fn record_file(
     seal: Option<&Seal>,
     write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    let written = (|| {
-        let mut out = std::io::BufWriter::new(super::files::private_file(path)?);
+    super::files::write_whole(path, |file| {
+        let mut out = std::io::BufWriter::new(file);
         match seal {
             Some(seal) => out = seal.stream(out, write)?,
             None => write(&mut out)?,
         }
         out.flush()
-    })();
-    written.map_err(|error| Failure::file("write", path, &error))
+    })
+    .map_err(|error| Failure::file("write", path, &error))
 }
 
 fn people_file(name: &Name) -> String {
