@@ -127,7 +127,7 @@ async fn object<W: DirectoryWriter>(
         // Whatever else was done to it before is gone with it.
         Ok((entry, _)) if let Some(at) = deleted => {
             return entry.map_or_else(Vec::new, |entry| {
-                let finding = format!("deleted, but it still stands at {}", entry.dn);
+                let finding = format!("deleted, but it still stands at {}", entry.dn.spoken());
                 vec![(at, finding)]
             });
         }
@@ -253,19 +253,19 @@ impl<'a> Last<'a> {
             && self.place.is_none()
             && entry.dn.key() != change.object.dn.key()
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         if let Some((by, name)) = &self.name
             && *by == at
             && entry.dn.rdn().value != *name
         {
-            wrong.push(format!("it is called {}", entry.dn));
+            wrong.push(format!("it is called {}", entry.dn.spoken()));
         }
         if let Some((by, place)) = self.place
             && by == at
             && entry.dn.parent().map(|parent| parent.key()) != Some(place.key())
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         wrong
     }

@@ -239,12 +239,7 @@ fn told(sentence: &str, found: &[Contradiction<'_>]) -> Vec<String> {
             }
             Against::Guard(guard) => format!("guard {} holds it", guard.guard),
         };
-        format!(
-            "{} {} ({}): {why}",
-            change.action.kind(),
-            change.object.dn,
-            change.person.label
-        )
+        format!("{}: {why}", change.spoken())
     }));
     if found.len() > NAMED {
         messages.push(format!("and {} more changes", found.len() - NAMED));

@@ -354,10 +354,12 @@ fn complete(
     let told: Vec<String> = not_done
         .iter()
         .filter_map(|change| {
-            let (kind, why) = (change.action.kind(), why(change)?);
+            let why = why(change)?;
             Some(match numbers.get(&change.id) {
-                Some(number) if redact => format!("{kind} (change {number}){why}"),
-                _ => format!("{kind} {} ({}){why}", change.object.dn, change.person.label),
+                Some(number) if redact => {
+                    format!("{} (change {number}){why}", change.action.kind())
+                }
+                _ => format!("{}{why}", change.spoken()),
             })
         })
         .collect();
