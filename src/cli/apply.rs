@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
     checks::of_changes(
         context,
-        Some(&project),
+        Ok(&project),
         &verb.plan,
         &file,
         verb.expect_digest.is_some(),

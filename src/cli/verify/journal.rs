@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::args::VerifyJournal;
-use super::checks::{Checks, Name, Refusal};
-use super::progress::{agreeing, journal_failure, some};
+use super::checks::{Checks, Name, Refusal, some};
+use super::progress::{NAMED, agreeing, journal_failure};
 use super::told::{Of, Told};
 use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
@@ -146,7 +146,7 @@ fn refusal(messages: Vec<String>, help: &str, exit: Exit) -> Refusal {
 fn chain(audit: &Audit) -> Result<String, Refusal> {
     if !audit.damage.is_empty() {
         return Err(refusal(
-            some(audit.damage.clone(), "lines"),
+            some(audit.damage.clone(), NAMED, "lines"),
             "keep the file for an inquiry; nothing in it proves anything from there on",
             Exit::Rejected,
         ));
@@ -164,8 +164,14 @@ fn chain(audit: &Audit) -> Result<String, Refusal> {
 
 fn of_plan(audit: &Audit, plan: &PlanFile) -> Result<String, Refusal> {
     let help = "name the plan the journal was written for";
-    if audit.plan.as_ref() != Some(&plan.digest) {
-        let found = audit.plan.as_deref().unwrap_or("none");
+    let Some(found) = &audit.plan else {
+        return Err(refusal(
+            vec!["nothing in the journal says whose it is: it has no header".to_owned()],
+            "bring the journal back from where it was kept",
+            Exit::Rejected,
+        ));
+    };
+    if *found != plan.digest {
         return Err(refusal(
             vec![format!(
                 "the journal belongs to another plan ({found}) than the one named ({})",
@@ -186,7 +192,7 @@ fn of_plan(audit: &Audit, plan: &PlanFile) -> Result<String, Refusal> {
         )
     });
     Err(refusal(
-        some(told.collect(), "changes"),
+        some(told.collect(), NAMED, "changes"),
         "keep the file for an inquiry: halosync writes no such line",
         Exit::Rejected,
     ))
@@ -196,7 +202,7 @@ fn of_report(audit: &Audit, report: &Outcome, plan: Option<&PlanFile>) -> Result
     let wrong = audit.against(report, plan);
     if !wrong.is_empty() {
         return Err(refusal(
-            some(wrong, "differences"),
+            some(wrong, NAMED, "differences"),
             "keep both files for an inquiry",
             Exit::Rejected,
         ));
@@ -267,7 +273,7 @@ fn outcomes(audit: &Audit) -> Result<String, Refusal> {
             )
         });
         return Err(refusal(
-            some(told.collect(), "outcomes"),
+            some(told.collect(), NAMED, "outcomes"),
             "keep the file for an inquiry: halosync announces every write",
             Exit::Rejected,
         ));
@@ -286,7 +292,7 @@ fn outcomes(audit: &Audit) -> Result<String, Refusal> {
             )
         });
         return Err(refusal(
-            some(told.collect(), "writes"),
+            some(told.collect(), NAMED, "writes"),
             "apply the same plan again with this journal: it looks what happened before it does anything",
             Exit::Partial,
         ));
@@ -364,8 +370,12 @@ fn complete(
         })
         .collect();
     if told.is_empty() {
+        let how = match not_done.is_empty() {
+            true => "every change has a write that is done",
+            false => "every change is as planned by the report",
+        };
         return Err(refusal(
-            vec!["every change is as planned by the report, but the last apply did not end saying so".to_owned()],
+            vec![format!("{how}, but the last apply did not end saying so")],
             "apply the same plan again with this journal, or plan again if it has expired",
             Exit::Partial,
         ));
@@ -379,7 +389,7 @@ fn complete(
             ", those included that were found as desired (name the report to tell them apart)"
         }
     )];
-    messages.extend(some(told, "changes"));
+    messages.extend(some(told, NAMED, "changes"));
     Err(refusal(
         messages,
         if redact {

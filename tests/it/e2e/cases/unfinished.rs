@@ -58,6 +58,29 @@ pub(in super::super) async fn an_account_left_half_made_is_finished_by_the_next_
     );
 }
 
+/// Half-made, and its mark taken away by hand: what it lacks is said, and once it has it, the same plan is applied.
+pub(in super::super) async fn an_account_that_never_got_a_password_is_refused_for_that(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    let attributes = [("sAMAccountName", "jdoe"), ("employeeID", "1")];
+    lab.add_account("Jane Doe", "OU=Sales,OU=People", &attributes)
+        .await;
+    lab.set("1", FLAGS, &["514"]).await;
+    lab.plan().await.expect(0);
+    let refused = lab.apply().await.expect(4);
+    for told in [
+        "missing: a password that the domain's policy allows: the account has none, or one it does not allow. Set one by hand (a reset)",
+        "create what is missing",
+    ] {
+        assert!(refused.stdout.contains(told), "{told}: {}", refused.stdout);
+    }
+    assert!(
+        !refused.stdout.contains("never accept"),
+        "{}",
+        refused.stdout
+    );
+    assert!(!lab.account("1").await.expect("an account").enabled());
+}
+
 /// Only the beginning of a journal's head is cut off and begun anew; whatever else was named by mistake stays as it is.
 pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
@@ -132,10 +155,13 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
     lab.edit(1, |person| person.phone = "+44 20 7946 0001".into());
     lab.settle().await;
     lab.edit(1, |person| person.phone = "+44 20 7946 0002".into());
-    lab.settle().await;
-    let plan = lab.plan_file();
-    let journal = lab.journal_file();
-    let honest = lab.read(&journal);
+    let (plan, journal) = ("last.json".to_owned(), "last.jsonl");
+    let record = ["plan", "--out", &plan, "--record", "last"];
+    lab.run(&record).await.expect(0);
+    lab.run_apply(&[&plan, "--journal", journal])
+        .await
+        .expect(0);
+    let honest = lab.read(journal);
     let (from, to) = ("[\"+44 20 7946 0001\"]", "[\"+44 20 7946 6666\"]");
     assert!(honest.contains(from), "{honest}");
     let forged = rechained(&honest.replace(from, to));
@@ -159,6 +185,10 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
             6,
         ),
         (&["apply", &plan, "--journal", "forged.jsonl"], 6),
+        (
+            &["drift", "--since", "last", "--last-apply", "forged.jsonl"],
+            6,
+        ),
     ] {
         let run = lab.run(arguments).await.expect(code);
         let told = format!("{}{}", run.stdout, run.stderr);
@@ -169,8 +199,13 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
         assert!(!told.contains("6666"), "{told}");
         assert_eq!(lab.read("forged.jsonl"), forged, "{arguments:?}");
     }
-    lab.run(&["verify", "journal", &journal, "--plan", &plan])
+    lab.run(&["verify", "journal", journal, "--plan", &plan])
         .await
         .expect(0);
-    lab.undo(&[]).await.expect(0);
+    lab.run(&["drift", "--since", "last", "--last-apply", journal])
+        .await
+        .expect(0);
+    lab.run(&["undo", "--plan", &plan, "--journal", journal])
+        .await
+        .expect(0);
 }
