@@ -357,13 +357,19 @@ fn lock_places(project: &project::Project, settings: &[(Name, Settings)]) -> Vec
 }
 
 /// The first Ctrl-C or SIGTERM ends the run after the writes under way; the second ends the program at once, which the
-/// journal survives.
+/// journal survives. Listens on a thread of its own: the other one may be at work.
 fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
     let asked: Stop = Arc::new(tokio::sync::watch::Sender::new(None));
     let stop = Arc::clone(&asked);
     let printer = context.printer;
-    let mut terminated = signals()?;
-    tokio::spawn(async move {
+    let listening = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut terminated = {
+        let _here = listening.enter();
+        signals()?
+    };
+    let listen = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             () = terminated.next() => {}
@@ -376,7 +382,10 @@ fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
         }
         #[expect(clippy::exit, reason = "asked twice; the journal makes it safe")]
         std::process::exit(i32::from(Exit::Partial as u8));
-    });
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || listening.block_on(listen))?;
     Ok(asked)
 }
 

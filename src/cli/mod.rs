@@ -113,7 +113,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Show(verb) => show::run(context, verb),
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
         Verb::Verify(verb) => verify::run(context, verb),
-        Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Apply(verb) => on_one_thread()?.block_on(apply::run(context, verb)),
         Verb::Undo(verb) => runtime()?.block_on(undo::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
@@ -150,6 +150,14 @@ const fn opens_sealed(verb: &Verb) -> bool {
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+/// For a command that sends many small requests and computes little in between: most of what it used processors for was
+/// threads waking each other.
+fn on_one_thread() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
 }
