@@ -8,15 +8,6 @@ use std::path::Path;
 use super::exit::Exit;
 use super::failure::Failure;
 
-/// Creates (or empties) a file only its owner can read: snapshots and reports hold personal data.
-pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 /// Refuses to write over anything but an earlier file of the same sort, recognised by how it begins.
 ///
 /// Links, devices, configuration, journals, somebody's notes: none of them is replaced.

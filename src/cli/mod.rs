@@ -68,8 +68,11 @@ pub fn main() -> std::process::ExitCode {
             } else {
                 Exit::Success
             };
-            let _ = error.print();
-            return exit.into();
+            return match error.print() {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Unexpected,
+                _ => exit,
+            }
+            .into();
         }
     };
     let printer = Printer::new(arguments.quiet, arguments.color);

@@ -166,6 +166,7 @@ impl Lab {
             catalogs: Vec::new(),
             bind_from: None,
             pinned: None,
+            now: None,
         }
     }
 
