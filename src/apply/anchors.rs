@@ -12,7 +12,10 @@ use tokio::sync::OnceCell;
 use super::outcome::{ChangeOutcome, Difference};
 use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry};
 use crate::model::{Dn, Guid, Name};
-use crate::plan::{Action, AttributeChange, Plan, PlanValue, is_same_key};
+use crate::plan::{Action, AttributeChange, Plan, PlanValue, folded_value, is_same_key};
+
+/// Accounts by attribute, in lower case, and value as matching compares it.
+type Carriers = HashMap<(String, String), Vec<(Guid, Dn)>>;
 
 /// The anchors a plan gives, and who has them.
 #[derive(Debug, Default)]
@@ -31,7 +34,7 @@ struct Target {
     /// Accounts whose anchor the plan itself takes away or replaces.
     released: HashSet<Guid>,
     /// Who carries one of the values.
-    carriers: OnceCell<Vec<(String, LiveEntry)>>,
+    carriers: OnceCell<Carriers>,
 }
 
 impl Anchors {
@@ -110,14 +113,12 @@ impl Anchors {
                 .get_or_try_init(|| carriers(writer, &target.given))
                 .await?;
             for value in attribute.after.iter().filter_map(text) {
-                let other = carriers.iter().find(|(name, entry)| {
-                    name.eq_ignore_ascii_case(&attribute.name)
-                        && Some(entry.guid) != own
-                        && !target.released.contains(&entry.guid)
-                        && has(entry, name, value)
-                });
-                if let Some((name, other)) = other {
-                    return Ok(Some(conflict(name, value, &other.dn)));
+                let found = carriers.get(&key(&attribute.name, value));
+                let mut found = found.into_iter().flatten();
+                let other =
+                    found.find(|(guid, _)| Some(*guid) != own && !target.released.contains(guid));
+                if let Some((_, other)) = other {
+                    return Ok(Some(conflict(&attribute.name, value, other)));
                 }
             }
         }
@@ -148,9 +149,12 @@ impl Anchors {
                 continue;
             }
             let found = writer.carriers(name, &values).await?;
-            let other = found.iter().find(|entry| entry.guid != deleted.guid);
-            if let (Some(other), Some(value)) = (other, values.first()) {
-                return Ok(Some(conflict(name, value, &other.dn)));
+            let others = found.iter().filter(|entry| entry.guid != deleted.guid);
+            for other in others {
+                let mut values = values.iter();
+                if let Some(value) = values.find(|value| has(other, name, value)) {
+                    return Ok(Some(conflict(name, value, &other.dn)));
+                }
             }
         }
         Ok(None)
@@ -160,14 +164,24 @@ impl Anchors {
 async fn carriers<W: DirectoryWriter>(
     writer: &W,
     given: &BTreeMap<String, BTreeSet<String>>,
-) -> Result<Vec<(String, LiveEntry)>, ConnectorError> {
-    let mut found = Vec::new();
+) -> Result<Carriers, ConnectorError> {
+    let mut found = Carriers::new();
     for (name, values) in given {
+        let wanted: HashSet<_> = values.iter().map(|value| key(name, value)).collect();
         let values: Vec<String> = values.iter().cloned().collect();
-        let entries = writer.carriers(name, &values).await?;
-        found.extend(entries.into_iter().map(|entry| (name.clone(), entry)));
+        for entry in writer.carriers(name, &values).await? {
+            let carried = entry.values(name).iter().map(|value| key(name, value));
+            for key in carried.filter(|key| wanted.contains(key)) {
+                let of_it = found.entry(key).or_default();
+                of_it.push((entry.guid, entry.dn.clone()));
+            }
+        }
     }
     Ok(found)
+}
+
+fn key(name: &str, value: &str) -> (String, String) {
+    (name.to_ascii_lowercase(), folded_value(name, value))
 }
 
 fn has(entry: &LiveEntry, name: &str, value: &str) -> bool {

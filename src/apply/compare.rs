@@ -106,6 +106,17 @@ pub(super) fn shown(values: &[PlanValue]) -> Vec<String> {
         .collect()
 }
 
+/// What was found of an attribute, for people: of bytes how many there are and which.
+pub(super) fn as_shown(change: &AttributeChange, found: &[String]) -> Vec<String> {
+    if !is_bytes(change) {
+        return found.to_vec();
+    }
+    let octets = found.iter().map(|value| Octets {
+        base64: value.clone(),
+    });
+    octets.map(|octets| octets.to_string()).collect()
+}
+
 /// Values as the server would have them now; a reference to something gone is an error.
 fn resolved(
     values: &[PlanValue],
@@ -151,17 +162,7 @@ pub(super) fn decide(
             attribute: change.name.clone(),
             before: shown(&change.before),
             planned: shown(&change.after),
-            found: if is_bytes(change) {
-                let octets = |value: &String| Octets {
-                    base64: value.clone(),
-                };
-                found
-                    .iter()
-                    .map(|value| octets(value).to_string())
-                    .collect()
-            } else {
-                found.to_vec()
-            },
+            found: as_shown(change, found),
         });
     }
     let removed: Vec<String> = found

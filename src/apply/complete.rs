@@ -4,8 +4,6 @@
 //! Knows one account. Keeps that no account in use loses its password, that none is enabled without one of this plan,
 //! and that one which somebody has finished meanwhile is left as it is.
 
-use futures::FutureExt;
-
 use super::control::{
     ACCOUNT_DISABLED, Finish, PASSWORD_NOT_REQUIRED, UAC, account_control, number,
 };
@@ -13,11 +11,10 @@ use super::create::Called;
 use super::creation::{ENABLED_UNFINISHED, PWD_LAST_SET};
 use super::execute::Run;
 use super::history::{Step, StepState};
-use super::look::{Eyes, Look};
 use super::outcome::{ChangeOutcome, FailureKind};
 use crate::connector::DirectoryWriter;
 use crate::model::Guid;
-use crate::plan::{Change, ChangeId, PasswordPolicy};
+use crate::plan::{Change, PasswordPolicy};
 
 impl<W: DirectoryWriter> Run<'_, W> {
     pub(super) async fn complete(
@@ -29,27 +26,8 @@ impl<W: DirectoryWriter> Run<'_, W> {
     ) -> Result<ChangeOutcome, ChangeOutcome> {
         let history = self.journal.history();
         let earlier = |step| history.step(&change.id, step);
-        let created = |id: &ChangeId| self.created(id);
-        let eyes = Eyes {
-            writer,
-            created: &created,
-            bounds: self.options.bounds.get(&change.target),
-            expected: Some((&self.expected, change)),
-            // It gives no anchor.
-            anchors: None,
-        };
         let asked = [UAC, PWD_LAST_SET, "sAMAccountName", "displayName"];
-        let found = self
-            .patiently(change, || eyes.fetch(guid, asked.into_iter()).boxed())
-            .await?;
-        let entry = match found {
-            Ok(entry) => entry,
-            Err(Look::Settled(outcome)) => return Err(outcome),
-            Err(_) => {
-                let why = "the account could not be looked at";
-                return Err(ChangeOutcome::failed(FailureKind::Internal, why));
-            }
-        };
+        let entry = self.own_account(change, writer, guid, &asked).await?;
         let Some(flags) = account_control(&entry) else {
             let why = "userAccountControl cannot be read";
             return Err(ChangeOutcome::failed(FailureKind::Missing, why));

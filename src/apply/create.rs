@@ -112,6 +112,9 @@ impl<W: DirectoryWriter> Run<'_, W> {
             .await?;
         let mut kept = None;
         if let Some(last_set) = unfinished {
+            if !done {
+                self.check_own(change, writer, guid, attributes).await?;
+            }
             let stamp = history.stamp(&change.id);
             // Set by us, and by nobody else since.
             let has_ours = earlier(Step::Password) == Some(StepState::Done)
@@ -155,6 +158,33 @@ impl<W: DirectoryWriter> Run<'_, W> {
             }
         }
         self.finish(change, writer, finish, kept, done).await
+    }
+
+    /// Makes sure that an account an earlier apply is said to have added is the one this plan makes, before it gets a
+    /// password: anybody can write another identity into a journal.
+    async fn check_own(
+        &self,
+        change: &Change,
+        writer: &W,
+        guid: Guid,
+        attributes: &[AttributeChange],
+    ) -> Result<(), ChangeOutcome> {
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+            bounds: self.options.bounds.get(&change.target),
+            expected: None,
+            anchors: None,
+        };
+        let anchors = self.anchors.names(&change.target);
+        let found = self
+            .patiently(change, || {
+                eyes.other_than_made(guid, &change.object.dn, attributes, anchors)
+                    .boxed()
+            })
+            .await?;
+        found.map_or(Ok(()), Err)
     }
 
     /// The last step; `done` tells whether one before it was taken in this run.

@@ -16,7 +16,7 @@ use super::outcome::{ChangeOutcome, Difference, FailureKind};
 use super::schedule::references;
 use crate::connector::{ConnectorError, DirectoryWriter, Modification};
 use crate::model::{Dn, Guid};
-use crate::plan::{AttributeChange, ObjectRef};
+use crate::plan::{AttributeChange, ObjectRef, PlanValue, is_same_key};
 
 pub(super) const PWD_LAST_SET: &str = "pwdLastSet";
 
@@ -195,6 +195,49 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 })
             })
             .map(|entry| number(entry.values(PWD_LAST_SET))))
+    }
+
+    /// Why an account is not the one a plan makes here: it may not be touched, or carries another anchor; where the plan gives
+    /// none, it has another name.
+    pub(super) async fn other_than_made(
+        &self,
+        guid: Guid,
+        dn: &Dn,
+        attributes: &[AttributeChange],
+        anchors: &[String],
+    ) -> Result<Option<ChangeOutcome>, ConnectorError> {
+        let entry = match self.fetch(guid, anchors.iter().map(String::as_str)).await? {
+            Ok(entry) => entry,
+            Err(Look::Settled(outcome)) => return Ok(Some(outcome)),
+            Err(_) => return Ok(None),
+        };
+        let is_anchor = |change: &&AttributeChange| {
+            let mut names = anchors.iter();
+            names.any(|name| name.eq_ignore_ascii_case(&change.name))
+        };
+        let given: Vec<&AttributeChange> = attributes.iter().filter(is_anchor).collect();
+        let is_given = |change: &AttributeChange| {
+            let found = entry.values(&change.name);
+            change.after.iter().all(|value| {
+                let value = match value {
+                    PlanValue::Text(text) => text,
+                    PlanValue::Octets(octets) => &octets.base64,
+                    PlanValue::Object(object) => object.dn.as_str(),
+                };
+                let mut found = found.iter();
+                found.any(|found| is_same_key(&change.name, value, found))
+            })
+        };
+        let own = match given.as_slice() {
+            [] => entry.dn.key() == dn.key(),
+            given => given.iter().all(|change| is_given(change)),
+        };
+        Ok((!own).then(|| {
+            ChangeOutcome::conflict(format!(
+                "the journal says that an earlier apply made {}, which is not the account this plan makes: it is left alone",
+                entry.dn
+            ))
+        }))
     }
 
     /// When the account's password was last set, by the server's clock.

@@ -18,7 +18,7 @@ use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::PasswordSink;
 use super::patience::{Tries, is_passing};
 use super::{Events, Options};
-use crate::connector::{ConnectorError, DirectoryWriter};
+use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry};
 use crate::model::{Guid, Name};
 use crate::plan::{Action, Cause, Change, ChangeId, ObjectRef, Plan};
 
@@ -367,6 +367,34 @@ impl<'a, W: DirectoryWriter> Run<'a, W> {
         object
             .guid
             .or_else(|| self.created(object.created_by.as_ref()?))
+    }
+
+    /// Reads the account a change is about, unless that is to be left alone.
+    pub(super) async fn own_account(
+        &self,
+        change: &Change,
+        writer: &W,
+        guid: Guid,
+        attributes: &[&str],
+    ) -> Result<LiveEntry, ChangeOutcome> {
+        let created = |id: &ChangeId| self.created(id);
+        let eyes = Eyes {
+            writer,
+            created: &created,
+            bounds: self.options.bounds.get(&change.target),
+            expected: Some((&self.expected, change)),
+            // It is given no anchor.
+            anchors: None,
+        };
+        let read = || eyes.fetch(guid, attributes.iter().copied()).boxed();
+        match self.patiently(change, read).await? {
+            Ok(entry) => Ok(entry),
+            Err(Look::Settled(outcome)) => Err(outcome),
+            Err(_) => Err(ChangeOutcome::failed(
+                FailureKind::Internal,
+                "the account could not be looked at",
+            )),
+        }
     }
 
     /// Looks and sends until the goal is reached or cannot be.

@@ -2,7 +2,7 @@
 //!
 //! Reads only. Looking again after anything went wrong tells whether it happened after all, so the same code decides
 //! at the first turn, after a lost answer, and in a resumed apply. What a plan makes is looked for in `creation`, what it
-//! brings back in `restoring`, and what it deletes in `deletion`.
+//! brings back in `restoring`, what it deletes in `deletion`, and who is in a group in `membership`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ use crate::connector::{ConnectorError, DirectoryWriter, LiveEntry, Modification}
 use crate::model::{Dn, Guid, Rdn};
 use crate::plan::{Action, AttributeChange, Change, ChangeId, ObjectRef, PlanValue};
 
-const ADMIN_COUNT: &str = "adminCount";
+pub(super) const ADMIN_COUNT: &str = "adminCount";
 
 /// A state of one object that one write leads to.
 #[derive(Debug, Clone, Copy)]
@@ -247,7 +247,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     }
 
     /// Fetches an object and leaves it alone when it is privileged.
-    async fn fetch_unprivileged(
+    pub(super) async fn fetch_unprivileged(
         &self,
         guid: Guid,
         attributes: impl Iterator<Item = &str>,
@@ -262,7 +262,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     }
 
     /// Fetches an object, privileged or not.
-    async fn fetch_any(
+    pub(super) async fn fetch_any(
         &self,
         guid: Guid,
         attributes: impl Iterator<Item = &str>,
@@ -293,7 +293,7 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
     }
 
     /// Why an object is not the one the plan speaks of.
-    fn stranger(&self, entry: &LiveEntry) -> Option<ChangeOutcome> {
+    pub(super) fn stranger(&self, entry: &LiveEntry) -> Option<ChangeOutcome> {
         let (expected, change) = self.expected?;
         expected.stranger(change, entry)
     }
@@ -481,53 +481,6 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         let operation = Operation::MoveTo(guid, entry.dn.rdn(), after.clone());
         Ok(write(&entry, operation, image))
     }
-
-    async fn member(
-        &self,
-        group: Guid,
-        member: Guid,
-        present: bool,
-        privileged: bool,
-    ) -> Result<Look, ConnectorError> {
-        let fetched = if privileged {
-            self.fetch_any(group, std::iter::empty()).await?
-        } else {
-            self.fetch_unprivileged(group, std::iter::empty()).await?
-        };
-        let entry = match fetched {
-            Ok(entry) => entry,
-            Err(settled) => return Ok(settled),
-        };
-        if self.writer.is_member(group, member).await? == present {
-            return Ok(Look::AsDesired(group));
-        }
-        if let Some(bounds) = self.bounds {
-            if let Some(why) = bounds.forbid_group(&entry.dn, privileged) {
-                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
-            }
-            let mut asked = vec![Bounds::ASKED.to_owned()];
-            if let Some((expected, change)) = self.expected {
-                expected.ask(change, member, &mut asked);
-            }
-            let account = self.writer.fetch(member, &asked).await?;
-            if let Some(outcome) = account.as_ref().and_then(|account| self.stranger(account)) {
-                return Ok(Look::Settled(outcome));
-            }
-            if let Some(why) = account.and_then(|account| bounds.forbid_account(&account)) {
-                return Ok(Look::Settled(ChangeOutcome::conflict(why)));
-            }
-        }
-        let (operation, found) = if present {
-            (Operation::AddMember(group, member), Vec::new())
-        } else {
-            (
-                Operation::RemoveMember(group, member),
-                vec![format!("<GUID={member}>")],
-            )
-        };
-        let before = BTreeMap::from([("member".to_owned(), found)]);
-        Ok(write(&entry, operation, before))
-    }
 }
 
 /// Attributes of an object that are not as planned.
@@ -544,7 +497,7 @@ pub(super) fn differences(
                 attribute: change.name.clone(),
                 before: compare::shown(&change.before),
                 planned: compare::shown(&change.after),
-                found: found.to_vec(),
+                found: compare::as_shown(change, found),
             })
         })
         .collect()

@@ -26,6 +26,7 @@ mod history;
 mod journal;
 pub mod lock;
 mod look;
+mod membership;
 mod outcome;
 mod password;
 mod patience;
@@ -271,11 +272,11 @@ pub async fn run<W: DirectoryWriter>(
     let changes = in_turn(&run, graph, &selected).await?;
     let counts = Outcome::count(&changes);
     let finished = (options.clock)();
-    run.note(&Line::End {
+    let end = Line::End {
         at: finished,
         counts,
-    })
-    .await;
+    };
+    let ended = run.note(&end).await;
     let stopped = run.why_stopped();
     Ok(Outcome {
         format: OUTCOME_FORMAT.to_owned(),
@@ -284,7 +285,7 @@ pub async fn run<W: DirectoryWriter>(
         started,
         finished,
         resumed: journal.history().runs() > 0,
-        verdict: Outcome::judge(&changes, run.wrote()),
+        verdict: Outcome::judge(&changes, run.wrote(), ended),
         counts,
         stopped,
         names: Outcome::names(&plan.content.changes, &changes),

@@ -101,7 +101,7 @@ pub struct LeaverTime {
 pub enum Verdict {
     /// Every change is done or was already as desired. Exit code 0.
     Applied,
-    /// Some changes did not happen. Exit code 4.
+    /// Some changes did not happen, or all did and the journal could not be written to its end. Exit code 4.
     Partial,
     /// The only thing that kept changes from happening is that somebody else changed the objects since the plan was
     /// made: plan again. Exit code 5.
@@ -430,11 +430,16 @@ impl Outcome {
         leavers
     }
 
-    /// Judges outcomes. `wrote` is true when a write of this run has, or may have, taken effect.
-    pub(super) fn judge(changes: &[ChangeReport], wrote: bool) -> Verdict {
+    /// Judges outcomes. `wrote` is true when a write of this run has, or may have, taken effect; `ended` when the journal says
+    /// how it ended.
+    pub(super) fn judge(changes: &[ChangeReport], wrote: bool, ended: bool) -> Verdict {
         let counts = Self::count(changes);
         if counts.done + counts.already_as_desired == counts.total() {
-            return Verdict::Applied;
+            // Whatever relies on the journal takes this run for one that was interrupted.
+            return match ended {
+                true => Verdict::Applied,
+                false => Verdict::Partial,
+            };
         }
         let failures = || {
             changes.iter().filter_map(|change| match change.outcome {

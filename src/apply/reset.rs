@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 
 use super::control::{UAC, is_disabled, number};
+use super::creation::PWD_LAST_SET;
 use super::execute::Run;
 use super::history::{Line, Step, StepResult, StepState};
-use super::look::is_protected;
 use super::outcome::{ChangeOutcome, FailureKind};
 use super::password::generate;
 use super::patience::Tries;
@@ -23,7 +23,6 @@ const POLICY: PasswordPolicy = PasswordPolicy {
     length: 64,
     must_change: false,
 };
-const PWD_LAST_SET: &str = "pwdLastSet";
 
 impl<W: DirectoryWriter> Run<'_, W> {
     pub(super) async fn reset_password(
@@ -35,35 +34,10 @@ impl<W: DirectoryWriter> Run<'_, W> {
         if self.journal.history().step(&change.id, Step::Password) == Some(StepState::Done) {
             return Ok(ChangeOutcome::AlreadyAsDesired {});
         }
-        let mut asked: Vec<String> = [
-            UAC,
-            PWD_LAST_SET,
-            "adminCount",
-            "sAMAccountName",
-            "displayName",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        self.expected.ask(change, guid, &mut asked);
-        let gone = || ChangeOutcome::conflict("the object does not exist any more");
+        let asked = [UAC, PWD_LAST_SET, "sAMAccountName", "displayName"];
         let mut tries = Tries::default();
         loop {
-            let entry = self
-                .patiently(change, || writer.fetch(guid, &asked).boxed())
-                .await?
-                .ok_or_else(gone)?;
-            if is_protected(&entry) {
-                return Err(ChangeOutcome::conflict(
-                    "the object is privileged (adminCount), which it was not when the plan was made",
-                ));
-            }
-            if let Some(outcome) = self.expected.stranger(change, &entry) {
-                return Err(outcome);
-            }
-            let bounds = self.options.bounds.get(&change.target);
-            if let Some(why) = bounds.and_then(|bounds| bounds.forbid_account(&entry)) {
-                return Err(ChangeOutcome::conflict(why));
-            }
+            let entry = self.own_account(change, writer, guid, &asked).await?;
             if is_disabled(&entry) != Some(true) {
                 return Err(ChangeOutcome::conflict(
                     "the account is not disabled, so its password is left alone",
@@ -101,7 +75,9 @@ impl<W: DirectoryWriter> Run<'_, W> {
             };
             self.note_error(change, Step::Password, &error).await;
             if matches!(error, ConnectorError::NotFound { .. }) {
-                return Err(gone());
+                return Err(ChangeOutcome::conflict(
+                    "the object does not exist any more",
+                ));
             }
             if !self.wait(change, &mut tries, &error).await {
                 return Err(self.give_up(change, &error));

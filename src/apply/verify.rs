@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures::FutureExt;
 use futures::stream::StreamExt;
 
-use super::control::is_disabled;
+use super::control::{UAC, is_disabled};
 use super::execute::Run;
 use super::history::{Step, StepResult};
 use super::look::{Eyes, differences};
@@ -102,7 +102,7 @@ async fn object<W: DirectoryWriter>(
         .flat_map(|at| attributes_of(&all[*at]))
         .map(|attribute| attribute.name.clone())
         .collect();
-    asked.push("userAccountControl".to_owned());
+    asked.push(UAC.to_owned());
     asked.sort_unstable();
     asked.dedup();
     let read = run

@@ -96,7 +96,7 @@ fn requirement(
         target: asked.target.clone(),
         risk: asked.risk,
         // Anybody may be the author, so one of those who sign may not count.
-        people: asked.people + u32::from(unknown_author),
+        people: asked.people.saturating_add(u32::from(unknown_author)),
         from: asked.from.clone(),
         by,
         author: own.first().map(|(_, name)| (*name).to_owned()),

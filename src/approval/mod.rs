@@ -157,6 +157,18 @@ fn whose(
     PublicKey::from(key.clone())
         .verify(NAMESPACE, &message(digest), signature)
         .map_err(|_| Refusal::OtherPlan)?;
+    person_of(key, signers, now)
+}
+
+/// Whose key it is, if that person may sign plans now; else why not.
+///
+/// # Errors
+/// [`Refusal::Unknown`], [`Refusal::NotNow`] or [`Refusal::OtherNamespace`].
+pub fn person_of(
+    key: &KeyData,
+    signers: &AllowedSigners,
+    now: jiff::Timestamp,
+) -> Result<String, Refusal> {
     let mut why = Refusal::Unknown;
     for signer in signers.of_key(key) {
         let early = signer.valid_after.is_some_and(|from| now < from);

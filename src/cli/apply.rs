@@ -94,7 +94,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         .map_err(|error| Failure::new(Exit::Rejected, error.to_string()))?
         .map(|files| Arc::new(files) as Arc<dyn PasswordSink>);
 
-    progress::check_agreement(&journal_path, &file)?;
+    let zone = project.zone()?;
     let mut writers: BTreeMap<Name, LdapWriter> = BTreeMap::new();
     let locked = lock_places(&project, &settings);
     for (name, settings) in settings {
@@ -124,7 +124,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
         }
     };
     let mut options = Options::new(context.clock.clone());
-    options.zone = project.zone()?;
+    options.zone = zone;
     options.concurrency = usize::from(verb.concurrency);
     options.cancel = Cancel::on(stop.subscribe());
     options.bounds = super::bounds::of(&project);
@@ -242,12 +242,12 @@ impl Files<'_> {
         let summary = self.report.with_extension("md");
         let mut all = vec![
             Named::new("the plan", plan),
-            Named::new("the journal (--journal)", self.journal),
-            Named::new("the report (--report)", self.report),
+            Named::new("the journal", self.journal),
+            Named::new("the report", self.report),
             Named::new("the summary beside the report", &summary),
         ];
         if let Some(names) = &self.names {
-            all.push(Named::new("the list of names (--names)", names.path()));
+            all.push(Named::new("the list of names", names.path()));
         }
         places::check_apart(&all)
     }
@@ -363,7 +363,8 @@ pub(crate) fn short_digest(file: &PlanFile) -> String {
     digest.chars().take(12).collect()
 }
 
-/// Where the report goes. Without `--report` a name that is free: an earlier report is a record, and stays.
+/// Where the report goes. Without `--report` a name that is free, also for the summary beside it: an earlier report is a
+/// record, and stays.
 fn report_path(
     context: &Context,
     project: &project::Project,
@@ -376,10 +377,14 @@ fn report_path(
     }
     let first = beside(&verb.plan, &format!("{short}.report.json"));
     let numbered = (2..).map(|n| beside(&verb.plan, &format!("{short}.report-{n}.json")));
+    let is_free = |path: &Path| std::fs::symlink_metadata(path).is_err();
     let free = std::iter::once(first)
         .chain(numbered)
-        .find(|path| std::fs::symlink_metadata(path).is_err());
-    free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))
+        .find(|path| is_free(path) && is_free(&path.with_extension("md")));
+    let path =
+        free.ok_or_else(|| Failure::new(Exit::Unexpected, "no name is free for the report"))?;
+    Named::new("--report", &path).check_file(Some(project))?;
+    Ok(path)
 }
 
 /// A file named after the plan: `plan.json` gives `plan.SUFFIX`.

@@ -3,11 +3,12 @@
 //! Private keys stay where they are: in the agent, in hardware behind it, or in a file without a passphrase that is
 //! read and forgotten.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use ssh_key::public::KeyData;
 use ssh_key::{PrivateKey, PublicKey};
+use zeroize::Zeroizing;
 
 use super::approvals;
 use super::args::Approve;
@@ -156,29 +157,35 @@ fn person(context: &Context, key: &KeyData, signers: &AllowedSigners) -> Result<
         )
         .help("use Ed25519 (`ssh-keygen -t ed25519`), ECDSA over P-256, or one of them kept in hardware (`-t ed25519-sk`)"));
     }
-    let now = context.now();
-    let signer = signers.of_key(key).find(|signer| {
-        signer.signs_in(approval::NAMESPACE)
-            && signer.valid_after.is_none_or(|from| now >= from)
-            && signer.valid_before.is_none_or(|until| now < until)
-    });
-    signer.map(|signer| signer.person.clone()).ok_or_else(|| {
-        Failure::new(
-            Exit::Denied,
-            format!("the key {} is not one of an allowed signer", fingerprint(key)),
-        )
+    approval::person_of(key, signers, context.now()).map_err(|why| {
+        let shown = fingerprint(key);
+        let message = match why {
+            approval::Refusal::Unknown => {
+                format!("the key {shown} is not one of an allowed signer")
+            }
+            why => format!("the key {shown} does not count: {why}"),
+        };
+        Failure::new(Exit::Denied, message)
         .help("have its line added to the file of signers in a reviewed commit, or name another key with --key")
     })
 }
 
+/// A key is some kilobytes at most. What comes out of a device may have no end.
+const LARGEST_KEY: u64 = 64 * 1024;
+
 fn read_key(path: &Path) -> Result<Key, Failure> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_KEY + 1).read_to_string(&mut text))
+        .map_err(|error| Failure::file("read", path, &error))?;
     let wrong = |why: String| {
         Failure::new(Exit::Usage, format!("{}: {why}", path.display())).help(
             "name an OpenSSH private key without a passphrase, or the public key (.pub) of one the agent has",
         )
     };
+    if text.len() as u64 > LARGEST_KEY {
+        return Err(wrong("it is larger than any key".to_owned()));
+    }
     if !text.trim_start().starts_with("-----BEGIN") {
         let key = PublicKey::from_openssh(text.trim())
             .map_err(|error| wrong(format!("this is no public key ({error})")))?;

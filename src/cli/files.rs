@@ -2,6 +2,7 @@
 //!
 //! What a file is that was read is told by `sorts`, where one may be written by `places`.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -33,7 +34,7 @@ pub(crate) fn check_replaceable(path: &Path, begins: &str) -> Result<(), Failure
         return refuse("is not a regular file");
     }
     let mut head = Vec::new();
-    std::fs::File::open(path)
+    File::open(path)
         .and_then(|file| file.take(200).read_to_end(&mut head))
         .map_err(|error| Failure::file("read", path, &error))?;
     if head.is_empty() || String::from_utf8_lossy(&head).contains(begins) {
@@ -51,7 +52,8 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Writes a file whole or not at all: beside its place first, then renamed into it.
+/// Writes a file whole or not at all: beside its place first, then renamed into it. Only its owner can read it, also where
+/// others could read the one before: snapshots and reports hold personal data.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failure = |error: std::io::Error| Failure::file("write", path, &error);
     let dir = match path.parent() {

@@ -61,34 +61,31 @@ impl Locks {
         claim: &Claim<'_>,
         stop: &Stop,
     ) -> Result<Self, Failure> {
-        let mut held: Vec<(Name, LdapWriter, Held)> = Vec::new();
+        let (end, ended) = watch::channel(false);
+        let mut locks = Self {
+            keepers: Vec::new(),
+            end,
+        };
         for lock in wanted {
             match one(context, &lock, claim).await {
-                Ok((writer, held_now)) => held.push((lock.target, writer, held_now)),
+                Ok((writer, held)) => {
+                    let keeper = Keeper {
+                        target: lock.target,
+                        writer,
+                        lock: held,
+                        clock: Arc::clone(&context.clock),
+                        stop: Arc::clone(stop),
+                    };
+                    // From now on: to take over the next one may last longer than this one lives.
+                    locks.keepers.push(tokio::spawn(keeper.run(ended.clone())));
+                }
                 Err(failure) => {
-                    for (_, writer, lock) in held {
-                        // Whatever cannot be given back now looks like the lock of a dead apply.
-                        let _ = lock.release(&writer).await;
-                    }
+                    locks.release(context).await;
                     return Err(failure);
                 }
             }
         }
-        let (end, ended) = watch::channel(false);
-        let keepers = held
-            .into_iter()
-            .map(|(target, writer, lock)| {
-                let keeper = Keeper {
-                    target,
-                    writer,
-                    lock,
-                    clock: Arc::clone(&context.clock),
-                    stop: Arc::clone(stop),
-                };
-                tokio::spawn(keeper.run(ended.clone()))
-            })
-            .collect();
-        Ok(Self { keepers, end })
+        Ok(locks)
     }
 
     /// Gives the locks back.

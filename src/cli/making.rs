@@ -253,10 +253,13 @@ impl Asked<'_> {
                     plan::name_tables(plan, &self.making.project.config, config);
                 }
             }
-            Err(error) => context.printer.note(&format!(
-                "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
-                base.commit
-            )),
+            Err(error) => {
+                context.printer.note(&format!(
+                    "warning: {} cannot be planned from this read, so nothing tells what the change of the configuration brings about: {error}",
+                    base.commit
+                ));
+                plan::not_planned(plan, base.commit.clone(), error.to_string());
+            }
         }
     }
 

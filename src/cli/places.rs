@@ -216,33 +216,8 @@ impl<'a> Named<'a> {
         Ok(())
     }
 
-    /// The place without links and dots, whether or not it exists.
     fn real(self) -> Result<PathBuf, Failure> {
-        let whole = std::path::absolute(self.path)
-            .map_err(|error| Failure::file("look at", self.path, &error))?;
-        let mut missing = Vec::new();
-        let mut above = whole.as_path();
-        loop {
-            if let Ok(real) = std::fs::canonicalize(above) {
-                let mut found = real;
-                for name in missing.iter().rev() {
-                    match name {
-                        Component::ParentDir => {
-                            found.pop();
-                        }
-                        Component::CurDir => {}
-                        name => found.push(name),
-                    }
-                }
-                return Ok(found);
-            }
-            let (Some(parent), Some(name)) = (above.parent(), above.components().next_back())
-            else {
-                return Ok(whole);
-            };
-            missing.push(name);
-            above = parent;
-        }
+        real(self.path)
     }
 
     /// Whether a folder takes files: told now, and not when everything is read and judged.
@@ -268,7 +243,7 @@ impl<'a> Named<'a> {
 pub(crate) fn check_apart(places: &[Named<'_>]) -> Result<(), Failure> {
     let real: Vec<PathBuf> = places
         .iter()
-        .map(|place| place.real())
+        .map(|place| real(place.path))
         .collect::<Result<_, _>>()?;
     for (at, path) in real.iter().enumerate() {
         let Some(other) = real[..at].iter().position(|earlier| earlier == path) else {
@@ -286,6 +261,34 @@ pub(crate) fn check_apart(places: &[Named<'_>]) -> Result<(), Failure> {
         .help(format!("name different files; {UNTOUCHED}")));
     }
     Ok(())
+}
+
+/// A place without links and dots, whether or not it exists.
+pub(crate) fn real(path: &Path) -> Result<PathBuf, Failure> {
+    let whole =
+        std::path::absolute(path).map_err(|error| Failure::file("look at", path, &error))?;
+    let mut missing = Vec::new();
+    let mut above = whole.as_path();
+    loop {
+        if let Ok(real) = std::fs::canonicalize(above) {
+            let mut found = real;
+            for name in missing.iter().rev() {
+                match name {
+                    Component::ParentDir => {
+                        found.pop();
+                    }
+                    Component::CurDir => {}
+                    name => found.push(name),
+                }
+            }
+            return Ok(found);
+        }
+        let (Some(parent), Some(name)) = (above.parent(), above.components().next_back()) else {
+            return Ok(whole);
+        };
+        missing.push(name);
+        above = parent;
+    }
 }
 
 /// Files of the project, as it names them and as they are: configuration, its tables, and the keys of signers.

@@ -67,7 +67,7 @@ pub(crate) async fn read_against(
     base: Option<&Base>,
     run: &RunSettings,
 ) -> Result<Reads, Failure> {
-    let earlier = base.and_then(|base| read_twice(&project.config, base.config.as_ref()?));
+    let earlier = base.and_then(|base| also_read_by(&project.config, base.config.as_ref()?));
     let mut resolver = Resolver::new(&context.environment, &project.root);
     let now = context.clock.clone();
     let clock: Clock = std::sync::Arc::new(move || whole_seconds(now()));
@@ -138,7 +138,7 @@ pub(crate) async fn read_against(
 }
 
 /// The earlier configuration, when it makes other facts of the answers that are read anyway.
-fn read_twice<'c>(now: &Config, then: &'c Config) -> Option<&'c Config> {
+fn also_read_by<'c>(now: &Config, then: &'c Config) -> Option<&'c Config> {
     let changes = plan::read_changes(now, then);
     let same_sources = now.sources.keys().eq(then.sources.keys());
     let wanted = same_sources && !changes.is_empty();

@@ -53,8 +53,10 @@ pub(crate) fn check(
     }
     for (name, begins) in files {
         let path = dir.join(name);
-        // A sealed recording is replaced by whoever has no key to it, too: that is how pipelines record.
-        if !sealed::is_sealed_file(&path) {
+        // A sealed recording is replaced by whoever has no key to it, too: that is how pipelines record. A link may lead to
+        // anything that is sealed.
+        let regular = std::fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file());
+        if !(regular && sealed::is_sealed_file(&path)) {
             super::files::check_replaceable(&path, begins)?;
         }
     }

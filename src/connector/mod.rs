@@ -181,8 +181,9 @@ pub trait DirectoryWriter: Send + Sync {
         attributes: &[String],
     ) -> impl Future<Output = Result<Option<LiveEntry>, ConnectorError>> + Send;
 
-    /// The accounts that carry one of some values of an attribute, wherever in the domain, with that attribute. The directory
-    /// may have to read every account for it, so ask for many values at once.
+    /// The accounts that carry one of some values of an attribute, wherever in the domain, with that attribute; where very many
+    /// values are asked for, perhaps others that have the attribute, too. The directory may have to read every account for it, so
+    /// ask for many values at once.
     fn carriers(
         &self,
         attribute: &str,

@@ -66,11 +66,33 @@ pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
         withdrawn,
         held: Vec::new(),
         not_compared: Vec::new(),
+        not_planned: None,
     };
     for at in caused {
         plan.changes[at].cause = Cause::Config;
     }
     plan.base = Some(told);
+}
+
+/// Writes into a plan that the earlier commit could not be planned, and why; takes back that changes come from people's data,
+/// which nobody can tell then but from a recording of the last plan applied.
+pub fn not_planned(plan: &mut Plan, commit: String, why: String) {
+    let told = plan.since.is_some();
+    for change in plan.changes.iter_mut().filter(|_| !told) {
+        if change.cause == Cause::Source {
+            change.cause = Cause::Undetermined;
+        }
+    }
+    plan.base = Some(AgainstBase {
+        commit,
+        changes: 0,
+        people: 0,
+        brought: Vec::new(),
+        withdrawn: Vec::new(),
+        held: Vec::new(),
+        not_compared: Vec::new(),
+        not_planned: Some(why),
+    });
 }
 
 /// Changes by line and kind.

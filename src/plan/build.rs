@@ -98,11 +98,11 @@ pub enum PlanError {
         attribute: String,
     },
     /// Values of people break rules whose severity is to stop everything.
-    #[error("{count} people break rules that stop the plan: {}", people.join("; "))]
+    #[error("{count} people break rules that stop the plan")]
     Stopped {
         /// How many people.
         count: u64,
-        /// Who, why, and which rule, of the first of them.
+        /// Not in the message, which ends in logs: who, why, and which rule, of the first of them.
         people: Vec<String>,
     },
     /// A rule does not fit what was read.

@@ -81,7 +81,9 @@ mod zones;
 
 pub use approvals::approvals_with;
 pub use artifact::*;
-pub use base::{ReadChange, against, held_against, name_tables, not_told_apart, read_changes};
+pub use base::{
+    ReadChange, against, held_against, name_tables, not_planned, not_told_apart, read_changes,
+};
 pub use build::{
     PlanError, PlanInput, build, build_compared, build_explained, build_known, build_traced,
     build_unguarded, owner, tables,
@@ -109,4 +111,4 @@ pub use since::{Since, disabled_since};
 pub use trace::{Assessment, Trace};
 pub use twice::twice;
 pub use undo::{Deed, UndoError, UndoInput, undo, undo_requests};
-pub use whose::is_same_key;
+pub use whose::{folded_value, is_same_key};

@@ -37,10 +37,10 @@ pub struct RedactedPlan {
     #[schemars(with = "String")]
     pub not_after: jiff::Timestamp,
     /// Commit of the configuration.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// True when the configuration differed from that commit.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncommitted: bool,
     /// Sources and targets, and whether each was read whole.
     pub reads: Vec<RedactedRead>,
@@ -55,13 +55,13 @@ pub struct RedactedPlan {
     /// True when removals were held because a read was not proven complete.
     pub removals_held: bool,
     /// How many changes were left out when the plan was narrowed. Absent when it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
     /// Digest of the plan whose apply is undone, when one is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
     /// The earlier commit it was compared with, when it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<RedactedBase>,
     /// Lines of the configuration, which `rule` names by index. Their text is left out: it may name somebody.
     pub rules: Vec<Location>,
@@ -106,8 +106,11 @@ pub struct RedactedBase {
     /// People they concern.
     pub people: u64,
     /// What of the reading of people was not compared.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<NotCompared>,
+    /// Whether that commit could not be planned from these reads, so that nothing is compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_planned: bool,
 }
 
 /// A guard, without the part of the company it was judged on.
@@ -185,21 +188,21 @@ pub struct RedactedChange {
     /// The object written, as `account 3` or `group 2`.
     pub object: String,
     /// Who enters or leaves the group.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
     /// The place now, of a move, as `place 2`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// The place wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Attributes, without values.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<RedactedAttribute>,
     /// The rule that decided.
     pub rule: RuleIndex,
     /// Names of the fields that decided.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
     /// What brought it about.
     pub cause: Cause,
@@ -208,13 +211,13 @@ pub struct RedactedChange {
     /// Whether it can be undone.
     pub recovery: Recovery,
     /// True when the object is a privileged group.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
     /// Numbers of the changes before it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<u64>,
     /// Number of the move across groups it is a part of.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<u64>,
 }
 
@@ -229,10 +232,10 @@ pub struct RedactedAttribute {
     /// How many it is to have.
     pub after: u64,
     /// The rule that wants it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleIndex>,
     /// Names of the fields it was computed from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
 }
 
@@ -241,24 +244,24 @@ pub struct RedactedAttribute {
 #[serde(rename_all = "camelCase")]
 pub struct RedactedHeld {
     /// The person.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// The accounts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
     /// Code, listed in `docs/held.md`.
     pub code: String,
     /// The rule concerned.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleIndex>,
     /// True when other changes of the person go on.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
     /// The guard that holds it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
     /// What waits, as kinds of action.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<String>,
 }
 
@@ -427,6 +430,7 @@ pub fn redacted(file: &PlanFile) -> RedactedPlan {
             changes: base.changes,
             people: base.people,
             not_compared: base.not_compared.clone(),
+            not_planned: base.not_planned.is_some(),
         }),
         rules: plan
             .rules

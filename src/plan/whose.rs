@@ -607,7 +607,8 @@ fn text(value: &PlanValue) -> &str {
     }
 }
 
-fn folded_value(attribute: &str, value: &str) -> String {
+/// The form in which two values of an attribute are equal that matching takes for one.
+pub fn folded_value(attribute: &str, value: &str) -> String {
     match default_schema().get(attribute) {
         Some(def) => fold(def, value).into(),
         None => value.trim().chars().flat_map(folded).collect(),

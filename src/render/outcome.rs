@@ -230,6 +230,9 @@ fn verdict(outcome: &Outcome) -> Vec<Line> {
         Verdict::Applied if counts.done == 0 => "Nothing left to do: everything was as planned",
         Verdict::Applied => "Applied: everything is as planned",
         Verdict::Partial if as_asked(counts) => "Applied as far as asked for; the rest is left",
+        Verdict::Partial if is_unended(outcome) => {
+            "EVERYTHING IS AS PLANNED, and the journal could not be written to its end"
+        }
         Verdict::Partial => "APPLIED IN PART",
         Verdict::Conflicts => {
             "CONFLICTS: some objects changed since the plan was made and were left alone"
@@ -566,6 +569,11 @@ fn next(outcome: &Outcome, plan: &PlanFile) -> Vec<Line> {
     if !outcome.password_files.is_empty() {
         lines.push(Line::head().own("hand over the initial passwords in the encrypted file below"));
     }
+    if is_unended(outcome) {
+        lines.push(Line::head().own(
+            "apply the same plan again with this journal, once it can be written: it looks at everything once more and ends it",
+        ));
+    }
     if counts.not_reached > 0 || (counts.failed > 0 && again_helps(outcome)) {
         lines.push(
             Line::head().own(
@@ -630,6 +638,12 @@ fn next(outcome: &Outcome, plan: &PlanFile) -> Vec<Line> {
         }));
     }
     lines
+}
+
+/// Everything was done, and the journal does not say so.
+fn is_unended(outcome: &Outcome) -> bool {
+    let counts = outcome.counts;
+    outcome.verdict == Verdict::Partial && counts.done + counts.already_as_desired == counts.total()
 }
 
 fn again_helps(outcome: &Outcome) -> bool {

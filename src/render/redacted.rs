@@ -355,7 +355,14 @@ fn footer(plan: &RedactedPlan) -> Vec<Line> {
                 .code(undone.clone()),
         );
     }
-    if let Some(base) = &plan.base {
+    if let Some(base) = plan.base.as_ref().filter(|base| base.not_planned) {
+        lines.push(
+            Line::head()
+                .own("not compared: ")
+                .code(base.commit.clone())
+                .own(" cannot be planned from what was read"),
+        );
+    } else if let Some(base) = &plan.base {
         lines.push(
             Line::head()
                 .own("compared with ")

@@ -2,22 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::explain::recorded;
-use crate::support::{Run, halosync};
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .expect("git is installed");
-    assert!(done.success(), "{arguments:?}");
-}
+use crate::support::{Run, git, halosync};
 
 fn edit(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
@@ -341,4 +328,44 @@ async fn a_row_of_a_table_is_told_with_the_line_that_looks_into_it() {
         "{brought:?}"
     );
     run.assert_tells(&["it looks into names.csv, whose rows differ"]);
+}
+
+/// A commit whose rules ask for what was not read is not planned: the plan itself says so, and believes nothing besides.
+#[tokio::test]
+async fn a_commit_that_cannot_be_planned_is_told_in_the_plan() {
+    let (outer, folder) = repository();
+    let files = ["source.yaml", "mapping.yaml"].map(|name| folder.join(name));
+    let originals = files
+        .clone()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    edit(
+        &files[0],
+        "      title: {from: users.title}\n",
+        "      title: {from: users.title}\n      nick: {from: users.nickname}\n",
+    );
+    edit(
+        &files[1],
+        "    department: \"{{ person.department }}\"\n",
+        "    department: \"{{ person.nick }}\"\n",
+    );
+    git(outer.path(), &["commit", "-q", "-a", "-m", "nicknames"]);
+    for (file, text) in files.iter().zip(&originals) {
+        std::fs::write(file, text).unwrap();
+    }
+    let run = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    assert!(run.stderr.contains("cannot be planned"), "{}", run.stderr);
+    run.assert_tells(&["Not compared: ", "cannot be planned from what was read ("]);
+    let compared = "come from the change";
+    assert!(!run.stdout.contains(compared), "{}", run.stdout);
+    let content = content(&folder);
+    let why = content["base"]["notPlanned"].as_str().expect("a reason");
+    assert!(why.contains("nick"), "{why}");
+    let changes = content["changes"].as_array().unwrap();
+    assert!(!changes.is_empty());
+    for change in changes {
+        assert_ne!(change["cause"], "source", "{change}");
+    }
+    let show = ["show", "plan.json", "--redacted"];
+    let redacted = halosync(&folder, &BTreeMap::new(), &show).await.expect(0);
+    redacted.assert_tells(&["not compared: ", "cannot be planned from what was read"]);
 }

@@ -2,9 +2,9 @@
 //! `BLESS=1 cargo nextest run -E 'test(explain)'` writes the goldens anew.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::{Run, halosync, root};
+use crate::support::{Run, assert_golden, halosync, root};
 
 /// A golden folder as a project and a recording, where no repository is.
 pub(crate) fn recorded(name: &str) -> tempfile::TempDir {
@@ -33,19 +33,7 @@ async fn run(project: &Path, arguments: &[&str]) -> Run {
 
 #[track_caller]
 fn golden(name: &str, found: &str) {
-    let path: PathBuf = root().join("tests/explain").join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, found).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    let difference = similar::TextDiff::from_lines(expected.as_str(), found);
-    assert!(
-        expected == found,
-        "{name} differs:\n{}",
-        difference.unified_diff().header("expected", "found")
-    );
+    assert_golden(&format!("explain/{name}"), found);
 }
 
 #[tokio::test]

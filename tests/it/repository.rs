@@ -3,22 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::explain::recorded;
-use crate::support::halosync;
-
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let done = Command::new("git")
-        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("git is installed");
-    assert!(done.status.success(), "{arguments:?}");
-    String::from_utf8(done.stdout).unwrap().trim().to_owned()
-}
+use crate::support::{git, halosync};
 
 fn committed(folder: &Path) -> String {
     git(folder, &["init", "-q", "-b", "main"]);

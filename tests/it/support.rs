@@ -1,8 +1,9 @@
-//! What several modules need: running the real binary, and holding JSON against the published schemas.
+//! What several modules need: running the real binary, git and OpenSSH, comparing with what is kept, holding JSON against the
+//! published schemas, and writing a journal's chain anew.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// Folder of the package.
@@ -91,4 +92,68 @@ pub(crate) fn schema_errors(name: &str, json: &serde_json::Value) -> Vec<String>
 pub(crate) fn assert_as_the_schema_says(name: &str, json: &serde_json::Value) {
     let errors = schema_errors(name, json);
     assert_eq!(errors, Vec::<String>::new(), "{name}: {json:#}");
+}
+
+/// Git in a folder, as Jane, who signs nothing; what it says.
+#[track_caller]
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
+    let done = Command::new("git")
+        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("git is installed");
+    assert!(done.status.success(), "{arguments:?}");
+    let said = String::from_utf8(done.stdout).expect("git says UTF-8");
+    said.trim().to_owned()
+}
+
+/// A new pair of SSH keys of this kind, the secret one in this file and the public one beside it; that one's line.
+#[track_caller]
+pub(crate) fn ssh_key(secret: &Path, kind: &str) -> String {
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", kind, "-N", "", "-C", "", "-f"])
+        .arg(secret)
+        .stdin(Stdio::null())
+        .status()
+        .expect("OpenSSH is installed");
+    assert!(made.success());
+    std::fs::read_to_string(secret.with_extension("pub")).expect("made")
+}
+
+/// Compares with a file below `tests`, which `BLESS=1` writes anew.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, found: &str) {
+    let path = root().join("tests").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, found).expect("writable");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == found,
+        "{name} differs (BLESS=1 writes it anew):\n{}",
+        similar::TextDiff::from_lines(expected.as_str(), found).unified_diff()
+    );
+}
+
+/// Gives every line of a journal the hash of the one before it.
+pub(crate) fn rechained(journal: &str) -> String {
+    use sha2::Digest as _;
+    let mut last: Option<String> = None;
+    let mut all = String::new();
+    for line in journal.lines() {
+        let line = match &last {
+            None => format!("{line}\n"),
+            Some(hash) => format!(
+                "{{\"previous\":\"{hash}{}\n",
+                &line["{\"previous\":\"".len() + 64..]
+            ),
+        };
+        last = Some(hex::encode(sha2::Sha256::digest(line.as_bytes())));
+        all.push_str(&line);
+    }
+    all
 }

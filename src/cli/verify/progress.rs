@@ -100,14 +100,6 @@ pub(crate) fn agreeing(path: &Path, bytes: &[u8], file: &PlanFile) -> Result<(),
     })
 }
 
-/// The same before an apply goes on with a journal, and before it is undone. What cannot be read is told by who opens it.
-pub(crate) fn check_agreement(path: &Path, file: &PlanFile) -> Result<(), Failure> {
-    match apply::read_journal(path) {
-        Ok(Some(bytes)) => agreeing(path, &bytes, file).map_err(Failure::from),
-        Ok(None) | Err(_) => Ok(()),
-    }
-}
-
 /// Lines and changes named; the rest is counted.
 const NAMED: usize = 20;
 

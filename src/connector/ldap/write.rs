@@ -48,6 +48,9 @@ impl fmt::Debug for LdapWriter {
 /// Values asked for in one search. More make filters that servers evaluate slowly, fewer make more searches over everybody.
 const SEARCHED_AT_ONCE: usize = 200;
 
+/// When more searches than this were needed, everybody who has the attribute is asked for in one.
+const MOST_SEARCHES: usize = 10;
+
 impl LdapWriter {
     /// Finds the domain controller and binds. At most `connections` are open at a time; the others are opened when
     /// they are needed, and again after one was lost.
@@ -315,15 +318,22 @@ impl DirectoryWriter for LdapWriter {
             .syntaxes(&lease.session, std::iter::once(attribute))
             .await?;
         let asked = [attribute.to_owned(), "objectGUID".to_owned()];
+        let mut alternatives = Vec::new();
+        if values.len() > MOST_SEARCHES * SEARCHED_AT_ONCE {
+            alternatives.push(format!("({attribute}=*)"));
+        } else {
+            for some in values.chunks(SEARCHED_AT_ONCE) {
+                let wire = self.wire_values(&syntaxes, &what, attribute, some)?;
+                let mut each: Vec<String> = wire
+                    .iter()
+                    .map(|value| format!("({attribute}={})", filter_value(value)))
+                    .collect();
+                each.sort_unstable();
+                alternatives.push(each.concat());
+            }
+        }
         let mut found = Vec::new();
-        for some in values.chunks(SEARCHED_AT_ONCE) {
-            let wire = self.wire_values(&syntaxes, &what, attribute, some)?;
-            let mut alternatives: Vec<String> = wire
-                .iter()
-                .map(|value| format!("({attribute}={})", filter_value(value)))
-                .collect();
-            alternatives.sort_unstable();
-            let alternatives = alternatives.concat();
+        for alternatives in alternatives {
             let filter = format!("(&(objectCategory=person)(objectClass=user)(|{alternatives}))");
             let search = Search {
                 base: self.server.identity.naming_context.as_str(),

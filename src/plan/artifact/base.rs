@@ -30,6 +30,10 @@ pub struct AgainstBase {
     /// were read from the same answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<NotCompared>,
+    /// Why that commit could not be planned from these reads, when it could not: nothing is compared then, all else here is
+    /// empty, and only an earlier recording (`since`) tells whether a change comes from people's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_planned: Option<String>,
 }
 
 /// A part of the reading of people whose effect nobody can tell.

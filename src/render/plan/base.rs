@@ -7,6 +7,16 @@ use crate::render::report::{Item, Line, Piece, Sign, count, grouped};
 
 /// `140 of 155 changes come from the change of the configuration since 4f0c3a9d…`, and what that does not tell.
 pub(super) fn lines(context: &Context<'_>, base: &AgainstBase) -> Vec<Line> {
+    if let Some(why) = &base.not_planned {
+        let line = Line::new(0, Sign::Alarm)
+            .strong("Not compared")
+            .own(": ")
+            .code(short(base))
+            .own(" cannot be planned from what was read (")
+            .sentence(why.clone())
+            .own("), so nothing here tells what the change of the configuration brings about");
+        return vec![line];
+    }
     let mut lines = Vec::new();
     for one in &base.not_compared {
         lines.push(
@@ -44,7 +54,7 @@ fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
             }
         )),
     };
-    line.code(base.commit.chars().take(12).collect::<String>())
+    line.code(short(base))
         .own(match base.withdrawn.len() {
             0 => "",
             _ => "; some that commit would have made are not made any more",
@@ -53,6 +63,10 @@ fn line(context: &Context<'_>, base: &AgainstBase) -> Line {
             0 => "",
             _ => "; more would come from it, and guards hold it",
         })
+}
+
+fn short(base: &AgainstBase) -> String {
+    base.commit.chars().take(12).collect()
 }
 
 /// Each line of the configuration with what it brings about.

@@ -218,14 +218,32 @@ pub(crate) fn world() -> World {
     World::new(state)
 }
 
+pub(crate) fn ann() -> ObjectRef {
+    existing(1, &person("Ann"))
+}
+
+pub(crate) fn bob() -> ObjectRef {
+    existing(2, &person("Bob"))
+}
+
+pub(crate) fn cy() -> ObjectRef {
+    existing(3, &person("Cy, old"))
+}
+
+pub(crate) fn eve() -> ObjectRef {
+    existing(5, &person("Eve"))
+}
+
+pub(crate) fn staff() -> ObjectRef {
+    existing(21, "CN=Staff,OU=Groups,DC=example,DC=test")
+}
+
+pub(crate) fn vpn() -> ObjectRef {
+    existing(22, "CN=VPN,OU=Groups,DC=example,DC=test")
+}
+
 /// One of every action, with references among them.
 pub(crate) fn full_plan() -> PlanFile {
-    let ann = || existing(1, &person("Ann"));
-    let bob = || existing(2, &person("Bob"));
-    let cy = || existing(3, &person("Cy, old"));
-    let eve = || existing(5, &person("Eve"));
-    let staff = || existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
-    let vpn = || existing(22, "CN=VPN,OU=Groups,DC=example,DC=test");
     let fay = || made_by("create-fay", &person("Fay \"F\" O'Hara, #1"));
     plan(vec![
         change(
@@ -464,6 +482,17 @@ impl Bench {
 
     pub(crate) fn full() -> Self {
         Self::new(world(), full_plan())
+    }
+
+    /// From now on this attribute tells whose an account is, and every account of the bench is managed.
+    pub(crate) fn know_the_anchor(&mut self, attribute: &str) {
+        let bounds = apply::Bounds {
+            accounts: vec![dn(PEOPLE).key(), dn(LEAVERS).key()],
+            groups: vec![dn("OU=Groups,DC=example,DC=test").key()],
+            anchors: vec![attribute.to_owned()],
+            ..apply::Bounds::default()
+        };
+        self.bounds.insert(Name::new("corp"), bounds);
     }
 
     pub(crate) fn options(&self) -> Options {

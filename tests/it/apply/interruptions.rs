@@ -164,6 +164,26 @@ fn a_journal_that_cannot_be_written_ends_the_run() {
     bench.assert_converged("a full disk");
 }
 
+/// P11: everything is done, and whatever reads the journal takes the run for one that was interrupted.
+#[test]
+fn a_journal_without_its_end_is_no_success() {
+    let (reference, _) = reference();
+    let last = reference.journal_text().lines().count() - 1;
+    let mut bench = Bench::full();
+    bench.dies_at_line = Some((last, Cut::Nothing));
+    let outcome = bench.apply_despite_the_journal();
+    assert_eq!(outcome.counts.done, outcome.counts.total());
+    assert!(
+        outcome.stopped[0].contains("killed"),
+        "{:?}",
+        outcome.stopped
+    );
+    assert_eq!(outcome.verdict, Verdict::Partial);
+    bench.dies_at_line = None;
+    assert_eq!(bench.apply().verdict, Verdict::Applied);
+    bench.assert_converged("no end");
+}
+
 fn faults() -> impl Strategy<Value = Vec<(usize, Fault)>> {
     let kind = prop_oneof![
         Just(Kind::Transient),

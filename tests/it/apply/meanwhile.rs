@@ -6,7 +6,8 @@ use halosync::apply::{ChangeOutcome, Difference, FailureKind, Verdict};
 use halosync::plan::{Action, ChangeId, RuleIndex};
 
 use super::bench::{
-    Bench, after, change, create, existing, leaver, new, outcome_of, person, plan, text, world,
+    Bench, after, ann, bob, change, create, cy, eve, existing, leaver, new, outcome_of, person,
+    plan, staff, text, vpn, world,
 };
 use super::world::{self, Fault, dn, guid};
 use super::{done, modify_title};
@@ -16,7 +17,7 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
     let mut bench = Bench::full();
     // Ann's title was edited, Cy was renamed, Bob is privileged now, Dee is gone.
     bench.plan = plan(vec![
-        change("ann", existing(1, &person("Ann")), {
+        change("ann", ann(), {
             Action::Modify {
                 attributes: vec![
                     text("department", &["R&D"], &["Research"]),
@@ -26,7 +27,7 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
         }),
         change(
             "cy",
-            existing(3, &person("Cy, old")),
+            cy(),
             Action::Rename {
                 before: "Cy, old".to_owned(),
                 after: "Cy, new".to_owned(),
@@ -36,7 +37,7 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
         after(
             change(
                 "cy-move",
-                existing(3, &person("Cy, old")),
+                cy(),
                 Action::Move {
                     before: dn("OU=People,DC=example,DC=test"),
                     after: dn("OU=Leavers,DC=example,DC=test"),
@@ -45,17 +46,10 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
             ),
             &["cy"],
         ),
-        after(
-            change(
-                "cy-disable",
-                existing(3, &person("Cy, old")),
-                Action::Disable {},
-            ),
-            &["cy-move"],
-        ),
+        after(change("cy-disable", cy(), Action::Disable {}), &["cy-move"]),
         change(
             "bob",
-            existing(2, &person("Bob")),
+            bob(),
             Action::Enable {
                 initial_password: None,
             },
@@ -65,11 +59,7 @@ fn p5_what_somebody_else_changed_is_left_alone_and_so_is_what_depends_on_it() {
             existing(4, &person("Dee")),
             modify_title(&[], &["x"]),
         ),
-        change(
-            "eve",
-            existing(5, &person("Eve")),
-            modify_title(&["Boss"], &["CEO"]),
-        ),
+        change("eve", eve(), modify_title(&["Boss"], &["CEO"])),
     ]);
     bench.world.edit(|state| {
         state.set(1, "title", "Director");
@@ -123,7 +113,7 @@ fn p5_a_change_between_looking_and_writing_is_not_overwritten() {
         world(),
         plan(vec![change(
             "ann",
-            existing(1, &person("Ann")),
+            ann(),
             modify_title(&["Clerk"], &["Manager"]),
         )]),
     );
@@ -143,11 +133,7 @@ fn p5_a_change_between_looking_and_writing_is_not_overwritten() {
         .edit(|state| assert_eq!(state.get(guid(1), "title"), ["Director"]));
 
     // Another bit of the account control: only ours is flipped.
-    bench.plan = plan(vec![change(
-        "ann",
-        existing(1, &person("Ann")),
-        Action::Disable {},
-    )]);
+    bench.plan = plan(vec![change("ann", ann(), Action::Disable {})]);
     bench.forget_the_journal();
     bench.world.edit(|state| {
         let next = state.writes;
@@ -290,22 +276,13 @@ fn two_applies_of_one_plan_at_once_do_no_harm() {
 
 #[test]
 fn p9_the_account_halosync_works_as_is_never_written() {
-    let ann = || existing(1, &person("Ann"));
     let mut bench = Bench::new(
         world(),
         plan(vec![
             change("title", ann(), modify_title(&["Clerk"], &["Boss"])),
-            change(
-                "group",
-                existing(21, "CN=Staff,OU=Groups,DC=example,DC=test"),
-                Action::AddMember { member: ann() },
-            ),
+            change("group", staff(), Action::AddMember { member: ann() }),
             change("disable", ann(), Action::Disable {}),
-            change(
-                "eve",
-                existing(5, &person("Eve")),
-                modify_title(&["Boss"], &["CEO"]),
-            ),
+            change("eve", eve(), modify_title(&["Boss"], &["CEO"])),
         ]),
     );
     bench.world.own = Some(guid(1));
@@ -323,9 +300,6 @@ fn p9_the_account_halosync_works_as_is_never_written() {
 
 #[test]
 fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
-    let staff = || existing(21, "CN=Staff,OU=Groups,DC=example,DC=test");
-    let vpn = || existing(22, "CN=VPN,OU=Groups,DC=example,DC=test");
-    let ann = || existing(1, &person("Ann"));
     let bench = Bench::new(
         world(),
         plan(vec![
@@ -337,13 +311,7 @@ fn whoever_is_gone_since_the_plan_is_a_conflict_for_memberships_too() {
                     initial_password: None,
                 },
             ),
-            change(
-                "no-group",
-                vpn(),
-                Action::AddMember {
-                    member: existing(2, &person("Bob")),
-                },
-            ),
+            change("no-group", vpn(), Action::AddMember { member: bob() }),
         ]),
     );
     bench.world.edit(|state| {
@@ -385,4 +353,34 @@ fn p9_an_object_that_is_not_what_the_plan_calls_it_is_left_alone() {
         );
         assert_eq!(bench.world.shape(), before, "{kind}");
     }
+}
+
+#[test]
+fn p9_whoever_became_privileged_since_the_plan_keeps_their_groups() {
+    let member = |id: &str, group, action| change(id, group, action);
+    let bench = Bench::new(
+        world(),
+        plan(vec![
+            member("in", staff(), Action::AddMember { member: ann() }),
+            member("out", vpn(), Action::RemoveMember { member: cy() }),
+            member("other", staff(), Action::AddMember { member: eve() }),
+        ]),
+    );
+    bench.world.edit(|state| {
+        state.set(1, "adminCount", "1");
+        state.set(3, "adminCount", "1");
+    });
+    let outcome = bench.apply();
+    for id in ["in", "out"] {
+        let found = outcome_of(&outcome, id);
+        assert!(
+            matches!(found, ChangeOutcome::Conflict { message, .. } if message.contains("the member is privileged")),
+            "{id}: {found:?}"
+        );
+    }
+    assert_eq!(outcome_of(&outcome, "other"), &done());
+    bench.world.edit(|state| {
+        assert_eq!(state.objects[&guid(21)].members, [guid(5)].into());
+        assert!(state.objects[&guid(22)].members.contains(&guid(3)));
+    });
 }

@@ -7,6 +7,7 @@ use halosync::plan::{Action, Cause, Change, PasswordPolicy, PlanFile};
 use super::bench::{Bench, change, create, existing, new, outcome_of, person, plan, text};
 use super::done;
 use super::world::{Fault, Kind, State, World, guid};
+use crate::support::rechained;
 
 const POLICY: PasswordPolicy = PasswordPolicy {
     length: 20,
@@ -233,4 +234,54 @@ fn a_plain_enable_leaves_it_disabled_unless_it_is_given_back() {
     bench
         .world
         .edit(|state| assert_eq!(state.get(guid(9), "userAccountControl"), ["544"]));
+}
+
+/// Anybody can write another identity into a journal, and make its chain anew: a leaver gets no password by it, and is not
+/// enabled.
+#[test]
+fn a_resumed_create_leaves_an_account_alone_that_is_not_the_plans() {
+    let making = plan(vec![change(
+        "create",
+        new(&person("Ida")),
+        create(
+            vec![
+                text("employeeID", &[], &["E10"]),
+                text("sAMAccountName", &[], &["ida"]),
+            ],
+            true,
+        ),
+    )]);
+    for (flags, anchors) in [("66050", true), ("546", true), ("66050", false)] {
+        let mut bench = Bench::new(super::bench::world(), making.clone());
+        if anchors {
+            bench.know_the_anchor("employeeID");
+        }
+        bench
+            .world
+            .edit(|state| state.faults.insert(1, Fault::KillBefore));
+        assert!(bench.try_apply().is_none());
+        let made = bench.world.edit(|state| state.at(&person("Ida")).unwrap());
+        bench
+            .world
+            .edit(|state| state.set(6, "userAccountControl", flags));
+        let honest = bench.journal_text();
+        assert!(honest.contains(&made.to_string()), "{honest}");
+        let forged = rechained(&honest.replace(&made.to_string(), &guid(6).to_string()));
+        *bench.journal.lock().unwrap() = forged.into_bytes();
+        let outcome = bench.apply();
+        let ChangeOutcome::Conflict { message, .. } = outcome_of(&outcome, "create") else {
+            panic!("{outcome:#?}");
+        };
+        assert!(
+            message.contains("not the account this plan makes"),
+            "{message}"
+        );
+        bench.world.edit(|state| {
+            assert_eq!(state.get(guid(6), "userAccountControl"), [flags]);
+            assert_eq!(state.objects[&guid(6)].password.as_deref(), Some("earlier"));
+        });
+        // The honest one goes on.
+        *bench.journal.lock().unwrap() = honest.into_bytes();
+        assert_eq!(bench.apply().verdict, Verdict::Applied);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::explain::recorded;
-use crate::support::{Run, halosync};
+use crate::support::{self, Run, halosync, ssh_key};
 
 /// A project with a leaver (high risk) whose plan two people must approve, and its plan.
 struct Desk {
@@ -39,15 +39,7 @@ impl Desk {
         std::fs::write(path.join("guards.yaml"), GUARDS).unwrap();
         let mut allowed = String::new();
         for (person, kind) in PEOPLE {
-            let key = path.join(short(person));
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", kind, "-N", "", "-C", "", "-f"])
-                .arg(&key)
-                .stdin(Stdio::null())
-                .status()
-                .expect("OpenSSH is installed");
-            assert!(made.success());
-            let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+            let public = ssh_key(&path.join(short(person)), kind);
             allowed.push_str(&format!("{person} {public}"));
         }
         std::fs::write(path.join("allowed_signers"), allowed).unwrap();
@@ -85,21 +77,15 @@ impl Desk {
     }
 }
 
-/// Git as somebody who signs nothing.
+/// Git as somebody who is no signer.
 fn git(folder: &Path, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args([
-            "-c",
-            "user.name=Pat Poe",
-            "-c",
-            "user.email=pat@example.com",
-        ])
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .status()
-        .expect("git is installed");
-    assert!(done.success(), "{arguments:?}");
+    let pat = [
+        "-c",
+        "user.name=Pat Poe",
+        "-c",
+        "user.email=pat@example.com",
+    ];
+    support::git(folder, &[&pat[..], arguments].concat());
 }
 
 fn short(person: &str) -> &str {
@@ -349,13 +335,7 @@ async fn nothing_is_signed_unasked_or_by_a_stranger() {
         "{}",
         unasked.stderr
     );
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "stranger"])
-        .current_dir(desk.path())
-        .stdin(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
+    ssh_key(&desk.path().join("stranger"), "ed25519");
     let stranger = desk
         .run(&["approve", "plan.json", "--yes", "--key", "stranger"])
         .await
@@ -495,4 +475,40 @@ async fn a_plan_rewritten_to_do_what_no_rule_does_is_refused() {
         let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
         assert!(refused.stderr.contains(asks), "{name}: {}", refused.stderr);
     }
+}
+
+/// Anybody can write a plan: one more than the largest number is no fewer.
+#[tokio::test]
+async fn a_plan_that_asks_for_everybody_there_could_be_is_not_approved() {
+    let desk = Desk::new().await;
+    let bytes = std::fs::read(desk.path().join("plan.json")).unwrap();
+    let mut plan = halosync::plan::read(&bytes).unwrap().content;
+    // Nobody knows the author then, so one more has to sign.
+    plan.inputs.commit = None;
+    for asked in &mut plan.approvals {
+        asked.people = u32::MAX;
+    }
+    let forged = halosync::plan::to_bytes(&halosync::plan::seal(plan));
+    std::fs::write(desk.path().join("plan.json"), forged).unwrap();
+    let refused = desk.run(&["apply", "plan.json"]).await.expect(6);
+    assert!(
+        refused.stderr.contains("0 of 4294967295 approved"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_has_no_end_is_not_read_to_it() {
+    let desk = Desk::new().await;
+    let refused = desk
+        .run(&["approve", "plan.json", "--yes", "--key", "/dev/zero"])
+        .await
+        .expect(64);
+    assert!(
+        refused.stderr.contains("larger than any key"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use halosync::connector::ldap::{BindSettings, Clock, LdapReader, LdapWriter, Settings};
 use halosync::connector::{ConnectorError, DirectoryReader, DirectoryWriter};
 use halosync::model::{AttributeId, DirectoryRequest, DirectorySnapshot, Dn, Entry, Guid, Name};
-use halosync::sandbox::directory::{Clock, DirectoryConfig, DirectorySim, ServiceAccount};
+use halosync::sandbox::directory::{self, DirectoryConfig, DirectorySim, ServiceAccount};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -86,7 +86,7 @@ pub(crate) async fn embedded_directory() -> DirectorySim {
         .into(),
         other_domains: vec![format!("sales.{EMBEDDED_DOMAIN}")],
         // Programs refuse a controller whose clock is of another day.
-        clock: Clock::Stepping(jiff::Timestamp::now()),
+        clock: directory::Clock::Stepping(jiff::Timestamp::now()),
         ..DirectoryConfig::default()
     })
     .await

@@ -44,6 +44,7 @@ macro_rules! every_test {
             write::an_unanswered_write_is_unknown_and_the_next_goes_on,
             write::many_writes_share_few_connections,
             write::objects_read_together_are_told_apart,
+            write::whoever_carries_a_value_is_found,
             deletion::what_matters_before_a_deletion_is_read,
             deletion::one_object_is_deleted_and_no_tree,
             deletion::a_restored_account_is_disabled_since_its_return,

@@ -495,3 +495,29 @@ pub(super) async fn objects_read_together_are_told_apart(lab: Lab) {
     drop(stopped);
     assert_eq!(left.await.unwrap(), alone[2]);
 }
+
+/// Whoever carries one of some values is found, however many are asked for, and whatever stands in them.
+pub(super) async fn whoever_carries_a_value_is_found(lab: Lab) {
+    let writer = lab.admin().await;
+    for (name, number) in [("One", "E1"), ("Two", "E(2)*"), ("Three", "E3")] {
+        let more = [("employeeID", number)];
+        lab.add_user(&writer, &lab.people(), name, name, &more)
+            .await
+            .unwrap();
+    }
+    for many in [0, 3000] {
+        let mut values = strings(&["e1", "E(2)*", "E9"]);
+        values.extend((0..many).map(|number| format!("X{number}")));
+        let found = writer.carriers("employeeID", &values).await.unwrap();
+        let mut names: Vec<String> = found
+            .iter()
+            .filter(|entry| {
+                let mut carried = entry.values("employeeID").iter();
+                carried.any(|one| values.iter().any(|value| value.eq_ignore_ascii_case(one)))
+            })
+            .map(|entry| entry.dn.rdn().value)
+            .collect();
+        names.sort();
+        assert_eq!(names, ["One", "Two"], "{many} more");
+    }
+}

@@ -1,24 +1,10 @@
 //! Somebody edits the directory, somebody changes in HaloITSM, somebody has not applied a configuration: each is told
 //! from the others, and the next plan does what the mapping says of edits.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
 use super::lab::{Joiner, Lab};
-use crate::support::Run;
-
-fn git(lab: &Lab, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args(["-c", "user.name=Jane", "-c", "user.email=jane@example.com"])
-        .args(arguments)
-        .current_dir(lab.dir.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .expect("git is installed");
-    assert!(done.success(), "{arguments:?}");
-}
+use crate::support::{Run, git};
 
 /// What a plan left as somebody made it: whose, what and by which policy, sorted.
 fn left(plan: &Value) -> Vec<[&str; 3]> {
@@ -110,9 +96,9 @@ pub(super) async fn edits_are_told_from_other_changes(lab: Lab) {
     ] {
         lab.hire(Joiner::new(number, given, surname));
     }
-    git(&lab, &["init", "-q", "-b", "main"]);
-    git(&lab, &["add", "*.yaml"]);
-    git(&lab, &["commit", "-q", "-m", "one"]);
+    git(lab.dir(), &["init", "-q", "-b", "main"]);
+    git(lab.dir(), &["add", "*.yaml"]);
+    git(lab.dir(), &["commit", "-q", "-m", "one"]);
     apply(&lab, "first", None).await;
     let drift = [
         "drift",
@@ -197,7 +183,7 @@ pub(super) async fn edits_are_told_from_other_changes(lab: Lab) {
         "not approved yet",
     ]);
     // The working tree counts when it is what was approved.
-    git(&lab, &["commit", "-q", "-a", "-m", "two"]);
+    git(lab.dir(), &["commit", "-q", "-a", "-m", "two"]);
     let found = lab.run(&json).await.expect(2);
     assert_eq!(told(&found), expected(&[&edited[..], &company].concat()));
     let report: Value = serde_json::from_str(&found.stdout).expect("JSON");

@@ -59,3 +59,43 @@ pub(super) async fn one_apply_at_a_time_whatever_the_machine(lab: Lab) {
     assert!(lab.group_values("Lock", "info").await.is_empty());
     assert_eq!(lab.account("1").await.expect("hers").one("title"), "Chief");
 }
+
+/// To take over the second lock lasts longer than the first one lives without being renewed.
+pub(super) async fn the_first_lock_is_kept_while_the_second_is_waited_for(lab: Lab) {
+    let lock = |name: &str| LOCK.replace("CN=Lock", &format!("CN={name}"));
+    let target = include_str!("project/target.yaml");
+    lab.write("target.yaml", &format!("{target}{}", lock("Lock")));
+    let people = "[\"OU=People,DC=corp,DC=example,DC=test\"]";
+    let second = target.replace("{name: corp}", "{name: lab}");
+    let second = second.replace(
+        people,
+        "[\"OU=Others,OU=People,DC=corp,DC=example,DC=test\"]",
+    );
+    lab.write("second.yaml", &format!("{second}{}", lock("Second")));
+    lab.write("others.yaml", "apiVersion: halosync/v1\nkind: Mapping\nmetadata: {name: others}\nspec:\n  source: people\n  target: lab\n  match:\n    anchor: {attribute: employeeNumber, value: \"{{ person.number }}\"}\n  placement: OU=Others,OU=People,DC=corp,DC=example,DC=test\n  attributes:\n    cn: \"Other {{ person.number }}\"\n    sAMAccountName: {value: \"other{{ person.number }}\", when: onCreate}\n    userPrincipalName: {value: \"other{{ person.number }}@corp.example.test\", when: onCreate}\n");
+    let lifecycle = include_str!("project/lifecycle.yaml")
+        .replace("{name: employees}", "{name: others}")
+        .replace("target: corp", "target: lab")
+        .replace("OU=Leavers,OU=People", "OU=Others,OU=People");
+    lab.write("other-states.yaml", &lifecycle);
+    lab.add_place("OU=Others,OU=People").await;
+    for name in ["Lock", "Second"] {
+        lab.add_group(name).await;
+    }
+    let dead = r#"{"format":"halosync/lock/v1","owner":"https://ci.example.test/jobs/7","run":"r7","plan":"sha256:0","since":"2026-11-27T08:00:00Z","renewed":"2026-11-27T08:01:00Z"}"#;
+    lab.set_group("Second", "info", &[dead]).await;
+    lab.hire(Joiner::new(1, "Ann", "Able"));
+    lab.plan().await.expect(0);
+    assert_eq!(lab.last_plan().content.targets.len(), 2);
+
+    // Whoever does not get the second gives the first back.
+    let refused = lab.apply().await.expect(69);
+    assert!(refused.stderr.contains("target lab"), "{}", refused.stderr);
+    assert!(lab.group_values("Lock", "info").await.is_empty());
+
+    lab.apply_with(&["--take-over-lock"]).await.expect(0);
+    for name in ["Lock", "Second"] {
+        assert!(lab.group_values(name, "info").await.is_empty(), "{name}");
+    }
+    lab.assert_converged().await;
+}

@@ -39,6 +39,22 @@ macro_rules! on_both {
                 super::locks::one_apply_at_a_time_whatever_the_machine(lab).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn the_first_lock_is_kept_while_the_second_is_waited_for() {
+                let lab = super::Lab::embedded().await;
+                super::locks::the_first_lock_is_kept_while_the_second_is_waited_for(lab).await;
+            }
+            #[cfg(unix)]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_recording_is_its_owners_alone() {
+                let lab = super::Lab::embedded().await;
+                super::cases::a_recording_is_its_owners_alone(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn an_earlier_report_is_not_written_over() {
+                let lab = super::Lab::embedded().await;
+                super::cases::an_earlier_report_is_not_written_over(lab).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn edits_are_told_from_other_changes() {
                 super::drift::edits_are_told_from_other_changes(super::Lab::embedded().await).await;
             }
@@ -190,6 +206,7 @@ undo_on_both!(
     everything_comes_back_but_what_is_named,
     the_plan_undone_is_not_overwritten,
     what_others_changed_since_stays,
+    what_others_gave_a_new_account_stays,
     only_what_was_done_is_undone,
     exceptions_keep_what_an_undo_would_bring_back,
     deleted_accounts_come_back,

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::lab::{Joiner, Lab};
-use crate::support::Run;
+use crate::support::{Run, assert_as_the_schema_says, ssh_key};
 
 const HEAD: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
@@ -96,13 +95,7 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
     let sealing = format!("  sealing: {{recipients: [\"{recipient}\"]}}\n");
     lab.write("halosync.yaml", &(lab.read("halosync.yaml") + &sealing));
     lab.write("guards.yaml", GUARDS);
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
-        .arg(keys.path().join("ssh"))
-        .stdin(Stdio::null())
-        .status();
-    assert!(made.expect("OpenSSH is installed").success());
-    let public = std::fs::read_to_string(keys.path().join("ssh.pub")).expect("made");
+    let public = ssh_key(&keys.path().join("ssh"), "ed25519");
     lab.write(
         "allowed_signers",
         &format!("sam@identity.example.com {public}"),
@@ -117,6 +110,7 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
             .department("Falconry")
             .manager(904_217),
     );
+    lab.hire(Joiner::new(904_219, "Ottoline", "Vanterpool").department("Sales"));
 
     // -- plan
     let before = files(&dir);
@@ -234,6 +228,10 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
         ];
         let shown = silent(lab.run(&show).await.expect(0));
         shown.assert_tells(&[sum.as_str(), "person 2", "displayName", "employees.yaml"]);
+        if format == "json" {
+            let json = serde_json::from_str(&shown.stdout).expect("JSON");
+            assert_as_the_schema_says("redacted-plan", &json);
+        }
     }
 
     // -- plan again: other bytes, the same digest; what is in the way and may be passwords is not replaced
@@ -411,6 +409,20 @@ pub(super) async fn nobody_is_named_and_everything_works(mut lab: Lab) {
     silent(lab.run(&sealed).await.expect(0));
     let shown = ["show", "undo-sealed.age", "--format", "json"];
     assert_eq!(digest(&lab.run(&shown).await.expect(0).stdout), digests[0]);
+    // A part of it, of one person: nobody else is concerned, and nobody is named.
+    let part = ["undo", "--plan", "plan.json.age", "--only", "904219"];
+    let part = [&part[..], &["--out", "part.age"]].concat();
+    let told = silent(lab.run(&part).await.expect(0));
+    told.assert_tells(&["undo-created", "left out"]);
+    let clear = lab.run(&["show", "part.age"]).await.expect(0);
+    assert!(clear.stdout.contains("Ottoline Vanterpool"));
+    assert!(!clear.stdout.contains("Quentina"), "{}", clear.stdout);
+    lab.run(&["approve", "part.age", "--yes", "--key", &ssh])
+        .await
+        .expect(0);
+    silent(lab.run(&["apply", "part.age"]).await.expect(0));
+    assert!(!lab.account("904219").await.expect("an account").enabled());
+    assert!(lab.account("904217").await.expect("an account").enabled());
     let refused = silent(lab.run(&["apply", "undo.age"]).await.expect(6));
     assert!(
         refused.stderr.contains("not approved"),

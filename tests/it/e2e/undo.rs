@@ -236,8 +236,8 @@ pub(super) async fn only_what_was_done_is_undone(lab: Lab) {
     // Somebody has done a part of it already.
     lab.set("1", "title", &["Clerk"]).await;
     let file = lab.plan_file();
-    lab.run(&["apply", &file, "--only-class", "low", "--max-changes", "2"])
-        .await;
+    let part = ["--only-class", "modify", "--max-changes", "2"];
+    lab.apply_with(&part).await.expect(4);
     lab.apply().await.expect(0);
     let undo = lab.undo(&["--only", "2"]).await.expect(0);
     // What was not done of somebody else is none of its business.
@@ -523,6 +523,50 @@ pub(super) async fn nobody_comes_back_beside_their_new_account(mut lab: Lab) {
     // Not without an anchor either.
     assert_eq!(lab.find("(cn=Jane Doe)").await.len(), 1);
     assert!(lab.account("2").await.is_some());
+}
+
+/// What others gave an account the plan had made, a mailbox among them, is theirs: it stays on it.
+pub(super) async fn what_others_gave_a_new_account_stays(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    lab.add_group("Legal hold").await;
+    let jane = lab.account("1").await.expect("an account");
+    lab.set_group("Legal hold", "member", &[&jane.dn]).await;
+    let addresses = ["SMTP:jane.doe@example.com", "smtp:jane@example.com"];
+    lab.set("1", "proxyAddresses", &addresses).await;
+    lab.set("1", "targetAddress", &["SMTP:jane.doe@example.com"])
+        .await;
+    lab.set("1", "mail", &["jane.doe@example.com"]).await;
+    lab.set("1", "description", &["keep: case 7"]).await;
+    let before = dump(&lab).await;
+
+    let undo = lab.undo(&[]).await.expect(0);
+    undo.assert_tells(&[
+        "undo-created",
+        "accounts that were made stay",
+        "Jane Doe (1)",
+    ]);
+    lab.apply().await.expect(0);
+    let after = lab.account("1").await.expect("it stays");
+    assert!(!after.enabled());
+    // Out of the groups the plan had put it in, and of no other.
+    assert_eq!(
+        after.values("memberOf"),
+        [lab.dn("CN=Legal hold,OU=Groups")]
+    );
+    for group in ["Sales", "Everyone"] {
+        assert!(lab.members(group).await.is_empty(), "{group}");
+    }
+    let left = differences(&before, &dump(&lab).await);
+    let others: Vec<_> = left
+        .iter()
+        .filter(|one| {
+            !["useraccountcontrol", "memberof", "member"]
+                .iter()
+                .any(|name| one.contains(&format!(": {name} was")))
+        })
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 /// An undo asks nobody's state, but exceptions hold.

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::directory::lab::embedded_directory;
 use crate::samba::{READER, WRITER};
-use crate::support::{Run, halosync};
+use crate::support::{Run, assert_golden, halosync};
 
 const SECRET: &str = "canary-client-secret-81b2";
 const PEOPLE: &str = "OU=People,DC=corp,DC=example,DC=test";
@@ -119,21 +119,9 @@ fn people() -> Vec<HaloPerson> {
     people
 }
 
+#[track_caller]
 fn compare(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/probe")
-        .join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
-    assert!(
-        expected == found,
-        "{name} differs (BLESS=1 writes it anew):\n{}",
-        similar::TextDiff::from_lines(expected.as_str(), found).unified_diff()
-    );
+    assert_golden(&format!("probe/{name}"), found);
 }
 
 /// What differs from run to run.

@@ -6,22 +6,11 @@ use halosync::plan::{Plan, PlanFile};
 use halosync::render::{MarkdownOptions, TextOptions, plan_markdown, plan_text};
 
 use super::plans;
+use crate::support::assert_golden;
 
+#[track_caller]
 pub(super) fn compare(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/render")
-        .join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
-    assert!(
-        expected == found,
-        "{name} differs (BLESS=1 writes it anew):\n{}",
-        similar::TextDiff::from_lines(expected.as_str(), found).unified_diff()
-    );
+    assert_golden(&format!("render/{name}"), found);
 }
 
 fn all_forms(case: &str, plan: Plan) {

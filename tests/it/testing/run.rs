@@ -1,9 +1,9 @@
 //! The command as people and CI jobs use it. `BLESS=1 cargo nextest run -E 'test(testing)'` writes the goldens anew.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::{Run, halosync, root};
+use crate::support::{Run, assert_golden, halosync, root};
 
 /// The project of failing and passing tests, copied to where no repository is.
 pub(super) fn project() -> tempfile::TempDir {
@@ -25,18 +25,7 @@ pub(super) async fn test(dir: &Path, arguments: &[&str]) -> Run {
 
 #[track_caller]
 pub(super) fn golden(name: &str, found: &str) {
-    let path: PathBuf = root().join("tests/testing").join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    let difference = similar::TextDiff::from_lines(expected.as_str(), found);
-    assert!(
-        expected == found,
-        "{name} differs:\n{}",
-        difference.unified_diff().header("expected", "found")
-    );
+    assert_golden(&format!("testing/{name}"), found);
 }
 
 #[tokio::test]

@@ -363,3 +363,56 @@ async fn numbers_and_days_out_of_range_are_told_for_what_they_are() {
         assert!(run.stderr.contains(why), "{arguments:?}\n{}", run.stderr);
     }
 }
+
+/// What one option names, another would write over: told before anything is.
+#[tokio::test]
+async fn two_options_never_name_one_file() {
+    let desk = Desk::new("leaver", 0).await;
+    let before = everything(desk.path());
+    for (arguments, told) in [
+        (
+            &["--journal", "one.jsonl", "--report", "./one.jsonl"][..],
+            "the journal and the report are the same file",
+        ),
+        (
+            &["--journal", "one.md", "--report", "one.json"],
+            "the journal and the summary beside the report are the same file",
+        ),
+        (
+            &["--names", "one.md", "--report", "one.json"],
+            "the summary beside the report and the list of names are the same file",
+        ),
+        (
+            &["--journal", "one", "--names", "reads/../one"],
+            "the journal and the list of names are the same file",
+        ),
+    ] {
+        let apply = ["apply", "plan.json"];
+        let refused = desk.run(&[&apply[..], arguments].concat()).await.expect(64);
+        assert!(
+            refused.stderr.contains(told),
+            "{arguments:?}: {}",
+            refused.stderr
+        );
+    }
+    assert_eq!(everything(desk.path()), before);
+}
+
+/// A recording replaces what is sealed, but never through a link.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_recording_writes_through_no_link() {
+    let desk = Desk::new("leaver", 0).await;
+    scatter(&desk);
+    std::fs::create_dir(desk.path().join("kept")).unwrap();
+    let link = desk.path().join("kept/people.people.jsonl");
+    std::os::unix::fs::symlink("../sealed", link).unwrap();
+    let before = everything(desk.path());
+    let refused = desk.run(&["plan", "--record", "kept"]).await.expect(64);
+    assert!(
+        refused.stderr.contains("is not a regular file"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(everything(desk.path()), before);
+}

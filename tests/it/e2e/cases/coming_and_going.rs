@@ -251,7 +251,7 @@ pub(in crate::e2e) async fn a_contractor_who_becomes_an_employee_keeps_the_accou
         "{}",
         plan.stdout
     );
-    lab.apply().await;
+    lab.apply().await.expect(0);
     assert!(lab.account("1").await.expect("an account").enabled());
 }
 

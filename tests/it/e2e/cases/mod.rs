@@ -144,7 +144,7 @@ pub(super) async fn groups_are_named_three_ways_and_privileged_ones_are_refused(
     let plan = lab.plan().await.expect(0);
     plan.assert_tells(&["privileged-group", "exclusive-others", "1 nested groups"]);
     assert!(plan.stdout.contains("move-incomplete"), "{}", plan.stdout);
-    lab.apply().await;
+    lab.apply().await.expect(0);
     let otto = lab.account("2").await.expect("an account").dn;
     assert_eq!(
         lab.members("Sales").await,

@@ -87,3 +87,40 @@ pub(in crate::e2e) async fn probing_shows_the_directory_and_nobody_in_it(lab: La
     );
     assert_eq!(write["notWritable"], serde_json::json!([]), "{printed}");
 }
+
+/// A report that was kept is a record: neither it nor the summary beside it makes room for the next one.
+pub(in crate::e2e) async fn an_earlier_report_is_not_written_over(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.settle().await;
+    let journal = lab.journal_file();
+    let beside = |ending: &str| journal.replace("journal.jsonl", ending);
+    let (report, summary) = (beside("report.json"), beside("report.md"));
+    let (json, text) = (lab.read(&report), lab.read(&summary));
+    // One of the two has been moved to where reports are kept.
+    std::fs::remove_file(lab.dir().join(&report)).expect("removable");
+    let told = lab.apply_with_another_journal(&[]).await.expect(0);
+    assert!(told.stderr.contains("report-2.json"), "{}", told.stderr);
+    assert_eq!(lab.read(&summary), text);
+    assert!(!lab.dir().join(&report).exists());
+    assert_ne!(lab.read(&beside("report-2.json")), json);
+}
+
+/// What others could read becomes its owner's alone.
+#[cfg(unix)]
+pub(in crate::e2e) async fn a_recording_is_its_owners_alone(lab: Lab) {
+    use std::os::unix::fs::PermissionsExt as _;
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    let record = ["plan", "--record", "reads", "--out", "plan.json"];
+    lab.run(&record).await.expect(0);
+    let files = || std::fs::read_dir(lab.dir().join("reads")).expect("readable");
+    for entry in files() {
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(entry.expect("there").path(), open).expect("ours");
+    }
+    lab.run(&record).await.expect(0);
+    for entry in files() {
+        let entry = entry.expect("there");
+        let mode = entry.metadata().expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+    }
+}

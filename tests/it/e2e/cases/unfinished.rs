@@ -1,6 +1,7 @@
 //! What an interrupted apply leaves: accounts half-made, and half a line at the beginning of a journal.
 
 use super::super::lab::{Joiner, Lab};
+use crate::support::rechained;
 
 const FLAGS: &str = "userAccountControl";
 
@@ -172,23 +173,4 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
         .await
         .expect(0);
     lab.undo(&[]).await.expect(0);
-}
-
-/// Gives every line the hash of the one before it.
-fn rechained(journal: &str) -> String {
-    use sha2::Digest as _;
-    let mut last: Option<String> = None;
-    let mut all = String::new();
-    for line in journal.lines() {
-        let line = match &last {
-            None => format!("{line}\n"),
-            Some(hash) => format!(
-                "{{\"previous\":\"{hash}{}\n",
-                &line["{\"previous\":\"".len() + 64..]
-            ),
-        };
-        last = Some(hex::encode(sha2::Sha256::digest(line.as_bytes())));
-        all.push_str(&line);
-    }
-    all
 }

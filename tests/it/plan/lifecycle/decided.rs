@@ -66,18 +66,11 @@ pub(super) const fn person(
 
 pub(super) const fn missing(name: &'static str, absent: &'static str, stamp: &'static str) -> Case {
     Case {
-        name,
-        facts: &[],
         state: None,
         seen: Seen::Missing,
         stamp,
-        inactive: "states",
         absent,
-        exception: "",
-        returning: "",
-        record: &[],
-        anchor: "1",
-        moves: None,
+        ..person(name, "", &[])
     }
 }
 
