@@ -192,7 +192,8 @@ fn has(entry: &LiveEntry, name: &str, value: &str) -> bool {
 fn conflict(name: &str, value: &str, other: &Dn) -> ChangeOutcome {
     ChangeOutcome::Conflict {
         message: format!(
-            "another account carries {name} {value:?} by now: {other}. Two with one anchor would be nobody's"
+            "another account carries {name} {value:?} by now: {}. Two with one anchor would be nobody's",
+            other.spoken()
         ),
         differences: vec![Difference {
             attribute: name.to_owned(),

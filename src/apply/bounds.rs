@@ -46,7 +46,7 @@ impl Bounds {
         let key = dn.key();
         self.forbid_protected(&key).or_else(|| {
             let inside = self.accounts.iter().any(|place| key.is_at_or_under(place));
-            (!inside).then(|| format!("{dn} is outside of what is managed"))
+            (!inside).then(|| format!("{} is outside of what is managed", dn.spoken()))
         })
     }
 
@@ -55,7 +55,7 @@ impl Bounds {
         let key = dn.key();
         self.forbid_protected(&key).or_else(|| {
             let inside = privileged || self.groups.iter().any(|place| key.is_at_or_under(place));
-            (!inside).then(|| format!("the group {dn} is outside of what is managed"))
+            (!inside).then(|| format!("the group {} is outside of what is managed", dn.spoken()))
         })
     }
 

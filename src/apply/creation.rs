@@ -44,7 +44,11 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
                 Look::AsDesired(entry.guid)
             } else {
                 Look::Settled(ChangeOutcome::Conflict {
-                    message: format!("another object stands at {} ({})", entry.dn, entry.guid),
+                    message: format!(
+                        "another object stands at {} ({})",
+                        entry.dn.spoken(),
+                        entry.guid
+                    ),
                     differences,
                 })
             });

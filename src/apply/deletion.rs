@@ -119,7 +119,8 @@ pub(super) fn look(
             more => format!(" and {} more", more - 1),
         };
         return keeps(format!(
-            "objects stand below it, and nothing is deleted together with others: {first}{more}"
+            "objects stand below it, and nothing is deleted together with others: {}{more}",
+            first.spoken()
         ));
     }
     write(entry, Operation::Delete(guid), entry.attributes.clone())

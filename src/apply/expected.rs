@@ -128,7 +128,8 @@ impl Expected {
             return Some(conflict(
                 format!(
                     "the plan says {}, and the directory has {} with its objectGUID: renamed or moved since, or another object",
-                    object.dn, entry.dn
+                    object.dn.spoken(),
+                    entry.dn.spoken()
                 ),
                 "distinguishedName",
                 Some(object.dn.as_str()),
@@ -149,7 +150,7 @@ impl Expected {
             conflict(
                 format!(
                     "the plan says the {ACCOUNT_NAME} of {} is {planned:?}, and {}",
-                    object.dn,
+                    object.dn.spoken(),
                     stands(found)
                 ),
                 ACCOUNT_NAME,

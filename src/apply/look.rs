@@ -545,6 +545,6 @@ pub(super) fn moved(what: &str, before: &str, planned: &str, found: &str) -> Loo
 pub(super) fn gone(attribute: &str, object: &ObjectRef) -> ChangeOutcome {
     ChangeOutcome::conflict(format!(
         "{attribute} is to be {}, which does not exist any more or is somebody else's by now",
-        object.dn
+        object.dn.spoken()
     ))
 }

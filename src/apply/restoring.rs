@@ -47,7 +47,8 @@ impl<W: DirectoryWriter> Eyes<'_, W> {
         if let Some(other) = self.writer.fetch_by_dn(dn, &nothing).await? {
             return keeps(format!(
                 "another object stands at {} ({})",
-                other.dn, other.guid
+                other.dn.spoken(),
+                other.guid
             ));
         }
         if let (Some(anchors), Some(target)) = (self.anchors, target) {

@@ -97,7 +97,8 @@ impl Graph {
                     }
                     (None, None) => Err(malformed(format!(
                         "change {} refers to {} without its identity",
-                        change.id.0, object.dn
+                        change.id.0,
+                        object.dn.spoken()
                     ))),
                 }
             };

@@ -21,6 +21,9 @@ use crate::plan::{Action, AttributeChange, Change, ChangeId, ObjectRef};
 /// search needs many that wait.
 const ASKED_AT_ONCE: usize = 1024;
 
+/// How many members of one group are asked for at once: each is a request of its own, and a group may get thousands.
+const MEMBERS_AT_ONCE: usize = 8;
+
 /// Turns `Done` into `Failed` where an object is not as written. Does nothing once the run is cancelled or the
 /// target is out of reach: there is no time, or no way, to read.
 pub(super) async fn read_back<W: DirectoryWriter>(run: &Run<'_, W>, reports: &mut [ChangeReport]) {
@@ -124,7 +127,7 @@ async fn object<W: DirectoryWriter>(
         // Whatever else was done to it before is gone with it.
         Ok((entry, _)) if let Some(at) = deleted => {
             return entry.map_or_else(Vec::new, |entry| {
-                let finding = format!("deleted, but it still stands at {}", entry.dn);
+                let finding = format!("deleted, but it still stands at {}", entry.dn.spoken());
                 vec![(at, finding)]
             });
         }
@@ -137,25 +140,32 @@ async fn object<W: DirectoryWriter>(
     };
     let name_of = |object: &ObjectRef| names.get(object).cloned().flatten();
     let last = Last::of(run, changes);
-    let mut findings = Vec::new();
-    for at in changes {
-        let change = &all[*at];
-        let mut wrong = last.check(*at, change, &entry, &name_of);
-        if let Action::AddMember { member } | Action::RemoveMember { member } = &change.action
-            && let Some(member) = run.identity(member)
-            && last.members.get(&member) == Some(at)
-        {
+    let members = last.members.iter().map(|(member, at)| {
+        let (member, change) = (*member, &all[*at]);
+        async move {
             let wanted = matches!(change.action, Action::AddMember { .. });
             let is = run
                 .patiently(change, || writer.is_member(guid, member).boxed())
                 .await;
-            match is {
-                Ok(is) if is == wanted => {}
-                Ok(true) => wrong.push("the member is still in the group".to_owned()),
-                Ok(false) => wrong.push("the member is not in the group".to_owned()),
-                Err(_) => wrong.push("the group cannot be read back".to_owned()),
-            }
+            let wrong = match is {
+                Ok(is) if is == wanted => return None,
+                Ok(true) => "the member is still in the group",
+                Ok(false) => "the member is not in the group",
+                Err(_) => "the group cannot be read back",
+            };
+            Some((*at, wrong))
         }
+        .boxed()
+    });
+    let members: HashMap<usize, &str> = futures::stream::iter(members.collect::<Vec<_>>())
+        .buffer_unordered(MEMBERS_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut findings = Vec::new();
+    for at in changes {
+        let mut wrong = last.check(*at, &all[*at], &entry, &name_of);
+        wrong.extend(members.get(at).map(|wrong| (*wrong).to_owned()));
         if !wrong.is_empty() {
             findings.push((*at, format!("written, but read back: {}", wrong.join("; "))));
         }
@@ -243,19 +253,19 @@ impl<'a> Last<'a> {
             && self.place.is_none()
             && entry.dn.key() != change.object.dn.key()
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         if let Some((by, name)) = &self.name
             && *by == at
             && entry.dn.rdn().value != *name
         {
-            wrong.push(format!("it is called {}", entry.dn));
+            wrong.push(format!("it is called {}", entry.dn.spoken()));
         }
         if let Some((by, place)) = self.place
             && by == at
             && entry.dn.parent().map(|parent| parent.key()) != Some(place.key())
         {
-            wrong.push(format!("it stands at {}", entry.dn));
+            wrong.push(format!("it stands at {}", entry.dn.spoken()));
         }
         wrong
     }

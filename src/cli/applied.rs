@@ -336,6 +336,7 @@ fn journal(path: &Path, bytes: &[u8], plan: &PlanFile) -> Result<Report, Failure
             "name the report or the journal of the apply of the plan that stands in the recording",
         )
     })?;
+    super::verify::progress::agreeing(path, bytes, plan).map_err(Failure::from)?;
     // What was found as desired has no lines, and neither has what was not reached.
     let silent = history.ended();
     let silent = silent.is_none_or(|(_, counts)| counts.already_as_desired > 0);

@@ -235,16 +235,13 @@ impl Asked<'_> {
     /// Plans once more from the same reads, as the earlier commit would have.
     fn compare(&self, context: &Context, base: &Base, plan: &mut plan::Plan) {
         let earlier = match &base.config {
-            Some(config) => self.build(self.making.earlier_input(config)),
+            Some(config) => self.build(self.making.earlier_input(config)).map(Some),
             // There was no configuration, so nothing would have been done.
-            None => Ok(plan::Plan {
-                changes: Vec::new(),
-                ..plan.clone()
-            }),
+            None => Ok(None),
         };
         match earlier {
             Ok(earlier) => {
-                plan::against(plan, &earlier, base.commit.clone());
+                plan::against(plan, earlier.as_ref(), base.commit.clone());
                 self.tell_apart(base, plan);
                 if plan.guards.iter().any(plan::GuardOutcome::is_breached) {
                     self.compare_held(base, plan);
@@ -283,15 +280,11 @@ impl Asked<'_> {
         let Some(now) = whole(self.making.input(&self.making.project.config)) else {
             return;
         };
-        let earlier = match &base.config {
-            Some(config) => whole(self.making.earlier_input(config)),
-            None => Some(plan::Plan {
-                changes: Vec::new(),
-                ..now.clone()
-            }),
+        let Some(config) = &base.config else {
+            return plan::held_against(plan, &now, None);
         };
-        if let Some(earlier) = earlier {
-            plan::held_against(plan, &now, &earlier);
+        if let Some(earlier) = whole(self.making.earlier_input(config)) {
+            plan::held_against(plan, &now, Some(&earlier));
         }
     }
 }

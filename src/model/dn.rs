@@ -100,6 +100,11 @@ impl Dn {
         &self.0
     }
 
+    /// As it stands in a sentence.
+    pub fn spoken(&self) -> String {
+        super::spoken::dn(&self.0)
+    }
+
     /// The form in which equal names are equal.
     pub fn key(&self) -> DnKey {
         if let Some(plain) = plain_key(&self.0) {

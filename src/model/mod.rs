@@ -16,6 +16,7 @@ mod object_name;
 mod people;
 mod protection;
 mod replication;
+pub mod spoken;
 pub mod value;
 
 pub use attribute::{AttributeDef, Schema, Syntax, default_schema};

@@ -60,6 +60,11 @@ impl ObjectName {
             Err(ObjectNameError::Unnamable)
         }
     }
+
+    /// As it stands in a sentence.
+    pub fn spoken(&self) -> String {
+        super::spoken::object(&self.to_string())
+    }
 }
 
 impl std::fmt::Display for ObjectName {

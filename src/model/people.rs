@@ -137,7 +137,34 @@ impl Completeness {
     pub fn is_proven(&self) -> bool {
         matches!(self.verdict, Verdict::Proven)
     }
+
+    /// Why a read of fewer people than its reader was to expect is not proven.
+    pub fn below_floor(distinct: u64, floor: u64) -> String {
+        format!("{distinct}{BELOW_FLOOR}{floor}")
+    }
+
+    /// Whether that is the reason.
+    pub fn is_below_floor(reason: &str, distinct: u64) -> bool {
+        let rest = reason.strip_prefix(&distinct.to_string());
+        rest.is_some_and(|rest| rest.starts_with(BELOW_FLOOR))
+    }
+
+    /// Why a read is not proven in which a sentinel did not come.
+    pub fn unseen(sentinel: &str, why: &str) -> String {
+        format!("{SENTINEL}{sentinel}{UNSEEN}{why}")
+    }
+
+    /// Which sentinel it was, where that is the reason.
+    pub fn unseen_by(reason: &str) -> Option<&str> {
+        let rest = reason.strip_prefix(SENTINEL)?;
+        rest.split_once(UNSEEN).map(|(who, _)| who)
+    }
 }
+
+// Whoever judges a read by other rules than it was made by has to find the reasons that come of those rules.
+const BELOW_FLOOR: &str = " people came, fewer than the floor of ";
+const SENTINEL: &str = "person ";
+const UNSEEN: &str = ", a sentinel, is not visible: ";
 
 /// How many of something odd there are, and some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]

@@ -227,7 +227,7 @@ pub(super) fn report(target: &Target<'_>, anchored: &Anchored, warnings: &mut Wa
     let mut rejected = 0;
     for (attribute, object, folded) in unclaimed {
         let entry = target.index.entry(object);
-        let name = entry.dn.to_string();
+        let name = entry.dn.spoken();
         let concerned = |number: usize| Missing {
             object,
             side: u16::try_from(number).unwrap_or(u16::MAX),

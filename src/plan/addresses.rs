@@ -176,7 +176,7 @@ impl<'t, 'a> Holders<'t, 'a> {
             let (whose, accounts) = if others.len() > TOLD {
                 ("many objects".to_owned(), Vec::new())
             } else {
-                (dn.to_string(), vec![*object])
+                (dn.spoken(), vec![*object])
             };
             let reason = format!("{}: {value:?} is an address of {whose}", rule.name);
             return Some(Draft::new(held::DUPLICATE_ADDRESS, reason).accounts(accounts));

@@ -66,11 +66,13 @@ impl<'c> Adopted<'c> {
         };
         let (source, target): (&Name, &Name) = (&change.person.source, &change.target);
         let pair = (source.as_str(), target.as_str());
-        let (id, dn) = (&change.id.0, &change.object.dn);
+        let (id, dn) = (&change.id.0, change.object.dn.spoken());
         let Some(by) = recognised else {
             let guid = change.object.guid;
             let linked = guid.is_some_and(|guid| self.linked.contains(&(pair, guid)))
-                || self.linked_by_name.contains(&(pair, dn.key()));
+                || self
+                    .linked_by_name
+                    .contains(&(pair, change.object.dn.key()));
             let converted =
                 self.records.contains(source.as_str()) && !change.object.anchor.is_empty();
             return (!linked && !converted).then(|| {

@@ -13,7 +13,7 @@ use crate::mapping::{
     AttributeRule, BadValue, Cleared, NameRule, Origin, Problem, RuleKind, Wanted, canonical,
     cleared, equal, is_expiry, is_reference, shortened, ticks,
 };
-use crate::model::{Fact, Name};
+use crate::model::{Fact, Name, spoken};
 use crate::policy::held;
 
 impl<'t> Evaluation<'_, 't, '_> {
@@ -221,7 +221,11 @@ impl<'t> Evaluation<'_, 't, '_> {
             && self.entry.is_some()
             && !self.may_take()
         {
-            let what = format!("setting {} for state {}", rule.name, state.name);
+            let what = format!(
+                "setting {} for state {}",
+                rule.name,
+                spoken::name(&state.name)
+            );
             return self.unproven(&what, rule.rule);
         }
         // It may be all that keeps out somebody who is to be shut out and cannot be yet.

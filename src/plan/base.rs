@@ -11,11 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::changes::does_the_same;
 use super::{
     Action, AgainstBase, AttributeChange, BroughtAbout, Cause, Change, ChangeId, Plan, PlanValue,
     Risk, RuleIndex,
 };
-use crate::model::{Name, PersonKey};
+use crate::model::{Name, PersonKey, spoken};
 
 pub use held::held_against;
 pub use intake::{ReadChange, not_told_apart, read_changes};
@@ -25,13 +26,10 @@ pub use tables::name_tables;
 const FEW: usize = 5;
 const SOME: usize = 3;
 
-/// Compares a plan with what the earlier commit would have planned, and writes the difference into it.
-pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
-    let earlier: HashMap<&ChangeId, &Change> = base
-        .changes
-        .iter()
-        .map(|change| (&change.id, change))
-        .collect();
+/// Compares a plan with what the earlier commit would have planned, and writes the difference into it. A commit without a
+/// configuration (`None`) would have planned nothing.
+pub fn against(plan: &mut Plan, base: Option<&Plan>, commit: String) {
+    let earlier = by_id(base);
     let mut caused = Vec::new();
     let mut brought = Lines::default();
     for (at, change) in plan.changes.iter().enumerate() {
@@ -40,17 +38,16 @@ pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
             caused.push(at);
         }
     }
-    let withdrawn = {
-        let now: HashMap<&ChangeId, &Change> = plan
-            .changes
-            .iter()
-            .map(|change| (&change.id, change))
-            .collect();
-        let mut withdrawn = Lines::default();
-        for change in &base.changes {
-            withdrawn.add(change, now.get(&change.id).copied(), false);
+    let withdrawn = match base {
+        Some(base) => {
+            let now = by_id(Some(plan));
+            let mut withdrawn = Lines::default();
+            for change in &base.changes {
+                withdrawn.add(change, now.get(&change.id).copied(), false);
+            }
+            withdrawn.told(base)
         }
-        withdrawn.told(base)
+        None => Vec::new(),
     };
     let brought = brought.told(plan);
     let people: BTreeSet<(&Name, &PersonKey)> = caused
@@ -72,6 +69,11 @@ pub fn against(plan: &mut Plan, base: &Plan, commit: String) {
         plan.changes[at].cause = Cause::Config;
     }
     plan.base = Some(told);
+}
+
+fn by_id(plan: Option<&Plan>) -> HashMap<&ChangeId, &Change> {
+    let changes = plan.into_iter().flat_map(|plan| &plan.changes);
+    changes.map(|change| (&change.id, change)).collect()
 }
 
 /// Writes into a plan that the earlier commit could not be planned, and why; takes back that changes come from people's data,
@@ -151,7 +153,7 @@ impl<'p> Lines<'p> {
                     risk: one.risk,
                     people: one.people.len() as u64,
                     examples: names
-                        .map(|((_, key), label)| format!("{label} ({key})"))
+                        .map(|((_, key), label)| spoken::person(label, key.as_str()))
                         .collect(),
                 };
                 Some((rule, told))
@@ -171,7 +173,7 @@ impl<'p> Lines<'p> {
 /// What of a change the other plan does not do: the rule and what it does.
 fn parts(change: &Change, known: Option<&Change>, values: bool) -> Vec<(RuleIndex, String)> {
     let because = change.because.rule;
-    let name = change.object.dn.rdn().value;
+    let name = spoken::name(&change.object.dn.rdn().value);
     match &change.action {
         Action::Create { attributes, .. } => match known.map(|known| &known.action) {
             None => vec![(because, "creates an account".to_owned())],
@@ -182,7 +184,7 @@ fn parts(change: &Change, known: Option<&Change>, values: bool) -> Vec<(RuleInde
             Some(known) => differing(attributes, known, values),
         },
         action => {
-            if known.is_some_and(|known| same(&known.action, action)) {
+            if known.is_some_and(|known| does_the_same(&known.action, action)) {
                 return Vec::new();
             }
             let (rule, does) = match action {
@@ -195,7 +197,7 @@ fn parts(change: &Change, known: Option<&Change>, values: bool) -> Vec<(RuleInde
                 Action::Delete { .. } => (because, "DELETES".to_owned()),
                 Action::Restore { .. } => (because, "brings back the account".to_owned()),
                 Action::Rename { rule, .. } => (*rule, "renames".to_owned()),
-                Action::Move { after, rule, .. } => (*rule, format!("moves to {after}")),
+                Action::Move { after, rule, .. } => (*rule, format!("moves to {}", after.spoken())),
                 Action::AddMember { .. } => (because, format!("adds to {name}")),
                 Action::RemoveMember { .. } => (because, format!("takes out of {name}")),
                 Action::Create { .. } | Action::Modify { .. } => return Vec::new(),
@@ -240,16 +242,4 @@ fn does(attribute: &AttributeChange) -> (RuleIndex, String) {
         "sets"
     };
     (attribute.rule, format!("{word} {}", attribute.name))
-}
-
-/// Whether both do the same, whatever rule says so.
-fn same(one: &Action, other: &Action) -> bool {
-    match (one, other) {
-        (Action::Rename { after: a, .. }, Action::Rename { after: b, .. }) => a == b,
-        (Action::Move { after: a, .. }, Action::Move { after: b, .. }) => a == b,
-        (Action::Adopt { attribute: a, .. }, Action::Adopt { attribute: b, .. }) => {
-            a.name == b.name && a.after == b.after
-        }
-        (one, other) => one == other,
-    }
 }

@@ -171,3 +171,24 @@ impl Making<'_, '_> {
 pub(super) fn index(rule: RuleId) -> RuleIndex {
     RuleIndex(rule.0)
 }
+
+/// Whether two changes of one identity do the same, whatever rule says so. The identity tells the object, and of a membership
+/// both. Of the attributes of an account that is made or modified nothing is said: each is compared by itself.
+pub(super) fn does_the_same(one: &Action, other: &Action) -> bool {
+    match (one, other) {
+        (Action::Rename { after: a, .. }, Action::Rename { after: b, .. }) => a == b,
+        (Action::Move { after: a, .. }, Action::Move { after: b, .. }) => a.key() == b.key(),
+        (Action::Adopt { attribute: a, .. }, Action::Adopt { attribute: b, .. }) => {
+            a.name == b.name && a.after == b.after
+        }
+        (
+            Action::Enable {
+                initial_password: a,
+            },
+            Action::Enable {
+                initial_password: b,
+            },
+        ) => a == b,
+        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    Action, AttributeChange, Change, GuardKind, GuardOutcome, GuardVerdict, ObjectRef, OnBreach,
-    Plan, PlanValue, ReadOfPeople, Risk,
+    Action, AttributeChange, Change, GuardKind, GuardOutcome, GuardVerdict, OnBreach, Plan,
+    PlanValue, ReadOfPeople, Risk,
 };
 use crate::config::Config;
 use crate::model::{CheckOutcome, CompletenessCheck, Guid, Name, PersonKey};
@@ -243,7 +243,7 @@ impl<'p> Judge<'p, '_> {
             .iter()
             .copied()
             .filter(|guard| guard.target == change.target);
-        let account = account_of(change).guid;
+        let account = change.account().guid;
         let shuts_by_exception = matches!(change.action, Action::Disable {})
             && self
                 .excepted
@@ -328,13 +328,5 @@ impl<'p> Judge<'p, '_> {
             }
         };
         change.action.kind() == wanted
-    }
-}
-
-/// The account a change is for: the member where a group is written.
-fn account_of(change: &Change) -> &ObjectRef {
-    match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member,
-        _ => &change.object,
     }
 }

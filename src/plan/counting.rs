@@ -12,6 +12,7 @@ use super::moves;
 use super::target::{Subject, Target};
 use crate::lifecycle::{MOVED, Since, Stamp};
 use crate::mapping::AttributeRule;
+use crate::model::spoken;
 use crate::policy::{held, warning};
 
 /// What a subject's stages are counted from, and what becomes of the stamp on the account.
@@ -240,7 +241,7 @@ impl Evaluation<'_, '_, '_> {
                     .first()
                     .map(|text| text.chars().take(80).collect())
                     .unwrap_or_default();
-                let state = &self.target.state(self.subject).name;
+                let state = spoken::name(&self.target.state(self.subject).name);
                 return Err(Draft::new(
                     held::STAMP_UNREADABLE,
                     format!(

@@ -27,9 +27,8 @@ const PEOPLE: usize = 3;
 /// this many values on it has to have four people for each.
 const FEW: usize = 20;
 
-/// Most characters of a value that are shown, and of a name.
+/// Most characters of a value that are shown.
 const VALUE: usize = 80;
-const NAME: usize = 60;
 
 /// How many people have a value, and the first of them.
 #[derive(Default)]
@@ -284,11 +283,7 @@ impl One<'_, '_, '_> {
 
     fn example(&self, value: &str, tally: &Tally) -> String {
         let side = &self.target.sides[self.side];
-        let shown: Vec<String> = tally
-            .first()
-            .iter()
-            .map(|at| shortened(side.shown(*at), NAME))
-            .collect();
+        let shown: Vec<String> = tally.first().iter().map(|at| side.shown(*at)).collect();
         let more = tally.people - tally.first().len() as u64;
         let people = if tally.people == 1 {
             "person"

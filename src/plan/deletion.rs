@@ -14,8 +14,7 @@ use super::target::Target;
 use super::{Action, PlanValue};
 use crate::lifecycle::Deletion;
 use crate::matching::Standing;
-use crate::model::ACCOUNTDISABLE;
-use crate::model::{AttributeId, Entry};
+use crate::model::{ACCOUNTDISABLE, AttributeId, Entry, spoken};
 use crate::policy::{Code, held};
 
 /// Bits of `userAccountControl` ([MS-ADTS] 2.2.16) that no person's account has.
@@ -142,7 +141,7 @@ impl Target<'_> {
             return keeps(held::DELETE_SERVICE, why);
         }
         if let Some(group) = self.privileged_group(entry, prepared) {
-            let group = &self.index.entry(group).dn;
+            let group = self.index.entry(group).dn.spoken();
             return keeps(
                 held::DELETE_PRIVILEGED,
                 format!("the account is in {group}, which gives power over the domain"),
@@ -197,6 +196,7 @@ impl Target<'_> {
                     .collect();
                 names.sort();
                 names.truncate(3);
+                let names: Vec<String> = names.iter().map(|name| spoken::name(name)).collect();
                 let more = match children.len().saturating_sub(names.len()) {
                     0 => String::new(),
                     more => format!(" and {more} more"),

@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Change, ChangeId, Plan};
+use super::file::split;
+use super::{Change, ChangeId, Held, Plan};
 
 /// Longest value that is shown whole, in characters.
 const SHOWN: usize = 80;
@@ -17,36 +18,47 @@ const SHOWN: usize = 80;
 /// # Errors
 /// When a plan cannot be written as JSON.
 pub fn differences(plan: &Plan, again: &Plan) -> Result<Vec<String>, serde_json::Error> {
-    let mut found = of_changes(&plan.changes, &again.changes)?;
-    let (plan, again) = (without_changes(plan), without_changes(again));
-    let (plan, again) = (serde_json::to_value(plan)?, serde_json::to_value(again)?);
-    within("", &plan, &again, &mut |path, here, there| {
+    // Neither long list is copied, and of each only what differs is written out.
+    let ((plan, (changes, held)), (again, (changes_again, held_again))) =
+        (split(plan), split(again));
+    let mut found = of_changes(changes, changes_again)?;
+    let mut tell = |path: &str, here: String, there: String| {
         found.push(format!("{path} is {here}, and {there} when planned again"));
-    });
+    };
+    within("", &value(&plan)?, &value(&again)?, &mut tell);
+    of_held(held, held_again, &mut tell)?;
     Ok(found)
 }
 
-fn without_changes(plan: &Plan) -> Plan {
-    Plan {
-        changes: Vec::new(),
-        ..plan.clone()
+fn of_held(
+    held: &[Held],
+    again: &[Held],
+    tell: &mut dyn FnMut(&str, String, String),
+) -> Result<(), serde_json::Error> {
+    for (at, (here, there)) in held.iter().zip(again).enumerate() {
+        if here != there {
+            within(&format!("held[{at}]"), &value(here)?, &value(there)?, tell);
+        }
     }
+    if held.len() != again.len() {
+        let (here, there) = (held.len().to_string(), again.len().to_string());
+        tell("the length of held", here, there);
+    }
+    Ok(())
 }
 
 fn of_changes(plan: &[Change], again: &[Change]) -> Result<Vec<String>, serde_json::Error> {
     let mut found = Vec::new();
     let mut there: HashMap<&ChangeId, &Change> =
         again.iter().map(|change| (&change.id, change)).collect();
-    let mut common = 0;
     for change in plan {
         let Some(other) = there.remove(&change.id) else {
             found.push(format!(
                 "{} is in the plan, and not when planned again",
-                named(change)
+                change.spoken()
             ));
             continue;
         };
-        common += 1;
         if change == other {
             continue;
         }
@@ -54,7 +66,7 @@ fn of_changes(plan: &[Change], again: &[Change]) -> Result<Vec<String>, serde_js
         within("", &here, &other, &mut |path, here, there| {
             found.push(format!(
                 "{}: {path} is {here}, and {there} when planned again",
-                named(change)
+                change.spoken()
             ));
         });
     }
@@ -63,11 +75,11 @@ fn of_changes(plan: &[Change], again: &[Change]) -> Result<Vec<String>, serde_js
         if there.contains_key(&change.id) {
             found.push(format!(
                 "{} is not in the plan, and is when planned again",
-                named(change)
+                change.spoken()
             ));
         }
     }
-    if found.is_empty() && common == plan.len() {
+    if found.is_empty() {
         let (here, other) = (plan.iter(), again.iter());
         if !here
             .map(|change| &change.id)
@@ -77,15 +89,6 @@ fn of_changes(plan: &[Change], again: &[Change]) -> Result<Vec<String>, serde_js
         }
     }
     Ok(found)
-}
-
-fn named(change: &Change) -> String {
-    format!(
-        "{} {} ({})",
-        change.action.kind(),
-        change.object.dn,
-        change.person.label
-    )
 }
 
 fn value<T: Serialize>(item: &T) -> Result<Value, serde_json::Error> {
@@ -137,5 +140,47 @@ fn shown(value: &Value) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differences;
+    use crate::plan::{ChangeId, Plan};
+
+    fn golden() -> Plan {
+        let bytes = include_bytes!("../../tests/golden/guards-class/plan.json");
+        crate::plan::read(bytes).expect("a plan").content
+    }
+
+    #[test]
+    fn each_place_is_told_once_and_nothing_of_what_is_the_same() {
+        let plan = golden();
+        assert!(plan.changes.len() > 1 && !plan.held.is_empty());
+        let told = |change: fn(&mut Plan)| {
+            let mut again = plan.clone();
+            change(&mut again);
+            differences(&plan, &again).expect("JSON")
+        };
+        assert!(told(|_| ()).is_empty());
+        for (change, path) in [
+            (
+                (|plan| plan.held[0].reason = "x".to_owned()) as fn(&mut Plan),
+                "held[0].reason is ",
+            ),
+            (|plan| plan.held.truncate(0), "the length of held is "),
+            (|plan| plan.counts.people = 0, "counts.people is "),
+            (|plan| plan.changes.swap(0, 1), "another order"),
+            (
+                |plan| plan.changes[0].because.text = "x".to_owned(),
+                ": because.text is ",
+            ),
+        ] {
+            let found = told(change);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].contains(path), "{found:?}");
+        }
+        let other = told(|plan| plan.changes[0].id = ChangeId("c-other".into()));
+        assert_eq!(other.len(), 2, "{other:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lifecycle::{RuleId, Undecided, UndecidedBy};
 use crate::mapping::{BadValue, Problem};
-use crate::model::Name;
+use crate::model::{Name, spoken};
 use crate::policy::{Code, held};
 
 /// Why somebody is held, before it is known how they are shown.
@@ -107,6 +107,7 @@ impl Draft {
                 why,
             } => {
                 let (name, rule) = state(*at);
+                let name = spoken::name(&name);
                 let what = if *since {
                     format!("the beginning of state {name}")
                 } else {

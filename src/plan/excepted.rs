@@ -62,10 +62,10 @@ impl<'c> Excepted<'c> {
         Some(&stop.ticket)
     }
 
-    /// The first exception that keeps a change, or a part of it, from being done.
-    pub(super) fn keeps(&self, change: &Change) -> Option<Kept<'c>> {
+    /// The exceptions that keep a change, or parts of it, from being done: one where it is the whole change, else all.
+    pub(super) fn keeps(&self, change: &Change) -> Vec<Kept<'c>> {
         if self.of.is_empty() {
-            return None;
+            return Vec::new();
         }
         let person = &change.person;
         let key = (
@@ -73,48 +73,60 @@ impl<'c> Excepted<'c> {
             change.target.as_str(),
             person.key.as_str().to_owned(),
         );
-        let exceptions = self.of.get(&key)?;
-        exceptions.iter().find_map(|exception| {
-            let whole = |why| {
-                Some(Kept {
-                    exception,
-                    attributes: Vec::new(),
-                    why,
-                })
+        let mut all = Vec::new();
+        for exception in self.of.get(&key).into_iter().flatten().copied() {
+            let Some(kept) = self.kept(exception, change) else {
+                continue;
             };
-            if matches!(change.action, Action::Delete { .. }) {
-                return whole("keeps the account from being deleted");
+            if kept.attributes.is_empty() {
+                return vec![kept];
             }
-            match &exception.exempt {
-                Some(Exempt::Everything(Everything::Everything)) => {
-                    return whole("leaves the whole account alone");
+            all.push(kept);
+        }
+        all
+    }
+
+    /// What one exception of the person keeps a change from doing.
+    fn kept(&self, exception: &'c Exception, change: &Change) -> Option<Kept<'c>> {
+        let whole = |why| {
+            Some(Kept {
+                exception,
+                attributes: Vec::new(),
+                why,
+            })
+        };
+        if matches!(change.action, Action::Delete { .. }) {
+            return whole("keeps the account from being deleted");
+        }
+        match &exception.exempt {
+            Some(Exempt::Everything(Everything::Everything)) => {
+                return whole("leaves the whole account alone");
+            }
+            Some(Exempt::Attributes(names)) => {
+                let attributes = spared(change, names);
+                let renames = matches!(change.action, Action::Rename { .. })
+                    && names.iter().any(|name| name.eq_ignore_ascii_case("cn"));
+                if !attributes.is_empty() || renames {
+                    return Some(Kept {
+                        exception,
+                        attributes,
+                        why: "leaves attributes alone",
+                    });
                 }
-                Some(Exempt::Attributes(names)) => {
-                    let attributes = spared(change, names);
-                    let renames = matches!(change.action, Action::Rename { .. })
-                        && names.iter().any(|name| name.eq_ignore_ascii_case("cn"));
-                    if !attributes.is_empty() || renames {
-                        return Some(Kept {
-                            exception,
-                            attributes,
-                            why: "leaves attributes alone",
-                        });
-                    }
-                }
-                None => {}
             }
-            if !exception.stop {
-                return None;
+            None => {}
+        }
+        if !exception.stop {
+            return None;
+        }
+        match &change.action {
+            // Whatever becomes of the account, nothing opens it while somebody means the exception.
+            Action::Enable { .. } => whole("keeps the account disabled"),
+            Action::Create { .. } if self.is_meant(exception) => {
+                whole("keeps an account from being made")
             }
-            match &change.action {
-                // Whatever becomes of the account, nothing opens it while somebody means the exception.
-                Action::Enable { .. } => whole("keeps the account disabled"),
-                Action::Create { .. } if self.is_meant(exception) => {
-                    whole("keeps an account from being made")
-                }
-                _ => None,
-            }
-        })
+            _ => None,
+        }
     }
 
     /// Whether its last day is not over.
@@ -123,29 +135,33 @@ impl<'c> Excepted<'c> {
         today.is_some_and(|today| exception.standing(today) != Standing::Expired)
     }
 
-    /// Of a change what is left alone: its attributes where they are not all of it, the code and the reason.
-    pub(super) fn leaves(&self, change: &Change) -> Option<(Vec<String>, Code, String)> {
-        let kept = self.keeps(change)?;
-        let Exception {
-            owner,
-            reason,
-            ticket,
-            expires,
-            ..
-        } = kept.exception;
-        let (code, until) = if self.is_meant(kept.exception) {
-            (code::EXEMPT, "until")
-        } else {
-            (code::EXCEPTION_EXPIRED, "which has ended with")
+    /// Of a change what is left alone, by each exception that leaves something: its attributes where they are not all of it,
+    /// the code and the reason.
+    pub(super) fn leaves(&self, change: &Change) -> Vec<(Vec<String>, Code, String)> {
+        let told = |kept: Kept<'c>| {
+            let Exception {
+                owner,
+                reason,
+                ticket,
+                expires,
+                ..
+            } = kept.exception;
+            let (code, until) = if self.is_meant(kept.exception) {
+                (code::EXEMPT, "until")
+            } else {
+                (code::EXCEPTION_EXPIRED, "which has ended with")
+            };
+            let what = match kept.attributes.as_slice() {
+                [] => change.action.kind().to_owned(),
+                some => some.join(", "),
+            };
+            let why = kept.why;
+            let text = format!(
+                "{what}: an exception {why}, {until} {expires}: {reason} ({owner}, {ticket})"
+            );
+            (kept.attributes, code, text)
         };
-        let what = match kept.attributes.as_slice() {
-            [] => change.action.kind().to_owned(),
-            some => some.join(", "),
-        };
-        let why = kept.why;
-        let text =
-            format!("{what}: an exception {why}, {until} {expires}: {reason} ({owner}, {ticket})");
-        Some((kept.attributes, code, text))
+        self.keeps(change).into_iter().map(told).collect()
     }
 }
 
@@ -167,21 +183,23 @@ pub(super) fn against_exceptions(
     as_of: jiff::Timestamp,
 ) -> Vec<String> {
     let excepted = Excepted::of(config, as_of);
-    let kept = |change: &Change| {
-        let kept = excepted.keeps(change)?;
+    let told = |change: &Change, kept: Kept<'_>| {
         let what = match kept.attributes.as_slice() {
             [] => String::new(),
             some => format!(" of {}", some.join(", ")),
         };
-        Some(format!(
-            "change {} ({}{what}) is about {} ({}), of whom an exception {} ({})",
+        format!(
+            "change {} ({}{what}) is for {}, and an exception {} ({})",
             change.id.0,
             change.action.kind(),
-            change.person.label,
-            change.person.key,
+            change.person.spoken(),
             kept.why,
             kept.exception.ticket
-        ))
+        )
     };
-    changes.iter().filter_map(kept).collect()
+    let each = changes.iter().flat_map(|change| {
+        let kept = excepted.keeps(change).into_iter();
+        kept.map(move |kept| told(change, kept))
+    });
+    each.collect()
 }

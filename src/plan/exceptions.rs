@@ -18,7 +18,7 @@ use crate::config::{Document, SOON, Standing};
 use crate::lifecycle::{Compiler, NotCompiled, RuleId};
 use crate::mapping::{AttributeRule, Slot};
 use crate::matching::Found;
-use crate::model::{AttributeId, DirectoryHeader, PeopleSnapshot, PersonKey};
+use crate::model::{AttributeId, DirectoryHeader, PeopleSnapshot, PersonKey, spoken};
 use crate::policy::{held, warning};
 
 /// What a plan says of an exception that shuts an account.
@@ -440,7 +440,7 @@ pub(super) fn report(
         for one in &side.exceptions.all {
             let shown = match one.person {
                 Some(person) => side.shown(person),
-                None => one.key.to_string(),
+                None => spoken::person(one.key.as_str(), one.key.as_str()),
             };
             if one.standing == Standing::Expiring {
                 warnings.add(

@@ -127,7 +127,7 @@ pub fn digest(plan: &Plan) -> String {
 }
 
 /// The plan without its two long lists, and these: all else is small, and the lists are written by all cores.
-fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
+pub(super) fn split(plan: &Plan) -> (Plan, (&[Change], &[Held])) {
     let frame = Plan {
         tool_version: plan.tool_version.clone(),
         project: plan.project.clone(),

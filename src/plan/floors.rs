@@ -364,7 +364,7 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
         if undoes && unnamed {
             let told = format!(
                 "change {id} gives back or takes back a membership of {}, a group that no rule of {target} names",
-                change.object.dn
+                change.object.dn.spoken()
             );
             over.given_back.push((target.clone(), told));
         }
@@ -384,14 +384,14 @@ pub fn overreach(plan: &Plan, config: &Config) -> Overreach {
             found.push(format!(
                 "change {id} ({}) is about {}, a group that no rule of this project names in {target}",
                 change.action.kind(),
-                change.object.dn
+                change.object.dn.spoken()
             ));
         }
         found.extend(adopted.forbids(change));
         if groups.claims_privilege(change) {
             found.push(format!(
                 "change {id} is about the group {}, said to be privileged and named, and the configuration does not name it so",
-                change.object.dn
+                change.object.dn.spoken()
             ));
         }
         let reachable = reachable.get(target);

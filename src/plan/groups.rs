@@ -25,6 +25,7 @@ use super::wishes::{GroupRule, Wishes, held_back, wishes};
 use super::{Action, Cause, Change, Reason, Recovery, Risk};
 use crate::config::kinds::{GroupMode, GroupsInState};
 use crate::matching::{Protection, Standing};
+use crate::model::spoken;
 use crate::policy::{held, warning};
 
 /// What memberships come to.
@@ -62,6 +63,7 @@ pub(super) fn memberships(
     wishes.wanted.sort_unstable();
     let by_rule = |rule: u16| &rules[usize::from(rule)];
     for ((rule, name, why), count) in &wishes.missing {
+        let name = spoken::object(name);
         let (code, text) = match why {
             Unfound::Missing => (
                 held::GROUP_MISSING,
@@ -105,7 +107,11 @@ pub(super) fn memberships(
             warnings.add(
                 warning::BECOMES_PRIVILEGED,
                 "people who enter privileged groups: the directory marks their accounts (adminCount), and halosync does not touch them any more, also when they leave",
-                format!("{} ({})", change.person.label, change.object.dn.rdn().value),
+                format!(
+                    "{} into {}",
+                    change.person.spoken(),
+                    spoken::name(&change.object.dn.rdn().value)
+                ),
             );
         }
         parts.entering.extend(one.entering);
@@ -344,7 +350,7 @@ impl Comparison<'_, '_, '_> {
         } else {
             "it is nested in a group that gives its members power over the domain"
         };
-        let name = &entry.dn;
+        let name = entry.dn.spoken();
         let text = format!("{name} is not written: {why}, and the document does not name it");
         Err(Draft::new(held::PRIVILEGED_GROUP, text)
             .accounts(vec![group])
@@ -493,7 +499,7 @@ fn warn_of_privileged(
                     "privileged names what is no privileged group of {}",
                     target.name
                 ),
-                name.to_string(),
+                name.spoken(),
             );
         }
     }
@@ -516,7 +522,7 @@ fn writable(target: &Target<'_>, group: u32, privileged: bool, wanted: usize) ->
         Standing::Outside => "it stands outside the places groups are managed in".to_owned(),
         Standing::Protected(why) => why.to_string(),
     };
-    let name = &target.index.entry(group).dn;
+    let name = target.index.entry(group).dn.spoken();
     Err(Draft::new(
         held::PROTECTED_GROUP,
         format!("{name} is not written, {why}; rules name {wanted} people for it"),
@@ -535,12 +541,15 @@ fn membership(
     let subject = &target.subjects[at as usize];
     let member = making.account(at)?;
     let object = target.object(way.group);
-    let name = object.dn.rdn().value;
+    let name = spoken::name(&object.dn.rdn().value);
     let state = target.state(subject);
     let by_state = !enter && state.groups == GroupsInState::Remove;
     let mut because = if by_state {
         Reason {
-            text: format!("state {} leaves every group that rules give", state.name),
+            text: format!(
+                "state {} leaves every group that rules give",
+                spoken::name(&state.name)
+            ),
             rule: index(state.rule),
             facts: making.state_facts(subject),
         }
@@ -560,7 +569,7 @@ fn membership(
         .account()
         .and_then(|it| way.nested.through(target, it));
     if let Some(nested) = through {
-        let nested = target.index.entry(nested).dn.rdn().value;
+        let nested = spoken::name(&target.index.entry(nested).dn.rdn().value);
         because.text.push_str(&if enter {
             format!("; through {nested} the account is in it already, but not directly")
         } else {

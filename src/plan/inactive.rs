@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::target::{Subject, Target};
 use crate::config::kinds::InactiveThen;
 use crate::lifecycle::{Inactive, RuleId};
-use crate::model::ACCOUNTDISABLE;
+use crate::model::{ACCOUNTDISABLE, spoken};
 use crate::policy::{held, warning};
 
 impl Target<'_> {
@@ -41,7 +41,10 @@ impl Target<'_> {
             None if state.create => "would make an account",
             _ => return None,
         };
-        let text = format!("the person is inactive, and state {} {what}", state.name);
+        let text = format!(
+            "the person is inactive, and state {} {what}",
+            spoken::name(&state.name)
+        );
         Some(Draft::new(held::INACTIVE_ENABLED, text).rule(state.rule))
     }
 

@@ -277,7 +277,7 @@ fn rule(plan: &Plan, index: RuleIndex) -> Result<(), Inconsistency> {
 fn whole(object: &ObjectRef) -> Result<(), Inconsistency> {
     if object.guid.is_some() == object.created_by.is_some() {
         return Err(Inconsistency::Object {
-            dn: object.dn.to_string(),
+            dn: object.dn.spoken(),
         });
     }
     Ok(())

@@ -203,7 +203,7 @@ impl Target<'_> {
         if let Some(record) = &lost.record {
             let text = format!(
                 "{} was this person's by {record}, the record that counted when the last plan applied was made and is not in the read any more; it still carries {} {:?}, and this record's is {:?}",
-                entry.dn,
+                entry.dn.spoken(),
                 key.name,
                 found.unwrap_or_default(),
                 subject.anchor
@@ -225,7 +225,9 @@ impl Target<'_> {
         };
         let text = format!(
             "{} was this person's by its {} {:?} when the last plan applied was made, and {now}: no second account is made",
-            entry.dn, key.name, subject.anchor
+            entry.dn.spoken(),
+            key.name,
+            subject.anchor
         );
         let draft = Draft::new(held::ANCHOR_LOST, text)
             .accounts(vec![lost.object])
@@ -247,10 +249,9 @@ impl Target<'_> {
         let other_key = &self.mapping(other).anchor;
         let whose = self.side(other).reference(other.person);
         let text = format!(
-            "{} was the account of {} ({}) by its {} {:?} when the last plan applied was made, and carries this person's {} {:?} now: nobody is given it",
-            entry.dn,
-            whose.label,
-            whose.key,
+            "{} was the account of {} by its {} {:?} when the last plan applied was made, and carries this person's {} {:?} now: nobody is given it",
+            entry.dn.spoken(),
+            whose.spoken(),
             other_key.name,
             other.anchor,
             key.name,

@@ -12,6 +12,7 @@ use super::named;
 use super::target::{CHUNK, NOBODY, Target};
 use super::wishes::GroupRule;
 use crate::config::kinds::GroupsInState;
+use crate::model::spoken;
 use crate::policy::{held, relative_id};
 
 /// The groups states keep. A name that is no group's could be a slip, and then everybody would lose the group that is
@@ -39,8 +40,9 @@ pub(super) fn kept_in_states(
                         groups = None;
                         if told.insert((state.written, name.to_string())) {
                             let text = format!(
-                                "keepGroups of state {} names {name}, and {}; nobody in it is taken out of any group",
-                                of.lifecycle.written[state.written].name,
+                                "keepGroups of state {} names {}, and {}; nobody in it is taken out of any group",
+                                spoken::name(&of.lifecycle.written[state.written].name),
+                                name.spoken(),
                                 why.words()
                             );
                             drafts.push(Draft::new(held::KEEP_UNKNOWN, text).rule(state.rule));
@@ -109,7 +111,7 @@ pub(super) fn keep(
                     keep.insert(object);
                 }
                 Err(why) => {
-                    unknown.entry(name.to_string()).or_insert((why, rule));
+                    unknown.entry(name.spoken()).or_insert((why, rule));
                 }
             }
         }
@@ -120,7 +122,7 @@ pub(super) fn keep(
             let text = format!(
                 "keep names {name}, and {}; nobody is taken out of {}",
                 why.words(),
-                target.index.entry(group).dn
+                target.index.entry(group).dn.spoken()
             );
             Draft::new(held::KEEP_UNKNOWN, text)
                 .accounts(vec![group])

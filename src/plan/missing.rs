@@ -24,8 +24,7 @@ use crate::mapping::{
     is_reference,
 };
 use crate::matching::{Carriers, Standing};
-use crate::model::ACCOUNTDISABLE;
-use crate::model::{AttributeId, DnKey, Person, PersonKey};
+use crate::model::{ACCOUNTDISABLE, AttributeId, DnKey, Person, PersonKey, spoken};
 use crate::policy::{held, warning};
 
 /// An account with the anchor of nobody, on a read that proves it.
@@ -165,7 +164,7 @@ impl<'t, 'a> Here<'t, 'a> {
                 warnings.add(
                     warning::STAMP_BEFORE_ACCOUNT,
                     before_account(self.target.name),
-                    self.target.index.entry(self.of.object).dn.to_string(),
+                    self.target.index.entry(self.of.object).dn.spoken(),
                 );
                 None
             }
@@ -197,14 +196,17 @@ impl<'t, 'a> Here<'t, 'a> {
         };
         let passed = i64::from((today - day).get_days());
         if passed <= i64::from(self.after) {
-            let state = &written.name;
+            let state = spoken::name(&written.name);
             warnings.add(
                 warning::ABSENT,
                 format!(
                     "accounts in {} carry an anchor no person has; after {} days they are in state {state}",
                     self.target.name, self.after
                 ),
-                format!("{}, since {day}", self.target.index.entry(self.of.object).dn),
+                format!(
+                    "{} since {day}",
+                    self.target.index.entry(self.of.object).dn.spoken()
+                ),
             );
             if left_on.is_none() {
                 left.waiting.push((self.of, day));
@@ -227,7 +229,7 @@ impl<'t, 'a> Here<'t, 'a> {
         let because = Reason {
             text: format!(
                 "state {}: nobody has had {} since {day}",
-                state.name,
+                spoken::name(&state.name),
                 self.anchor()
             ),
             ..self.reason("")
@@ -307,7 +309,7 @@ impl<'t, 'a> Here<'t, 'a> {
                     } else if self.target.index.by_key(&goal).is_some()
                         || left.goals.contains(&goal)
                     {
-                        let text = format!("{:?} is taken in {after}", rdn.value);
+                        let text = format!("{:?} is taken in {}", rdn.value, after.spoken());
                         let draft = Draft::new(held::NAME_TAKEN, text).rule(formula.rule);
                         left.drafts
                             .push(draft.accounts(vec![self.of.object]).partial());

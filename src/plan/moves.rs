@@ -26,6 +26,7 @@ use crate::config::kinds::GroupsInState;
 use crate::lifecycle::{MOVED, RuleId, Since, Stamp};
 use crate::mapping::AttributeRule;
 use crate::matching::Standing;
+use crate::model::spoken;
 use crate::policy::held;
 
 /// Somebody who leaves a group.
@@ -327,12 +328,15 @@ impl Settling<'_, '_, '_> {
         let mut words: Vec<String> = own
             .map(|(_, obstacle)| match obstacle {
                 Obstacle::Group(group) => {
-                    format!("{} is held", self.making.target.index.entry(*group).dn)
+                    format!(
+                        "{} is held",
+                        self.making.target.index.entry(*group).dn.spoken()
+                    )
                 }
                 Obstacle::Rule(rule) => {
                     let template = &self.rules[usize::from(*rule)].group.template;
                     match template.literal() {
-                        Some(name) => format!("there is no group {}", name.trim()),
+                        Some(name) => format!("there is no group {}", spoken::object(name.trim())),
                         None => "a rule comes to a name that is no group's".to_owned(),
                     }
                 }
@@ -351,11 +355,7 @@ impl Settling<'_, '_, '_> {
             by_day.entry(*last).or_default().push(name);
         }
         let days = by_day.into_iter().map(|(last, groups)| {
-            let groups = match groups.as_slice() {
-                [one] => one.clone(),
-                [front @ .., end] => format!("{} and {end}", front.join(", ")),
-                [] => String::new(),
-            };
+            let groups = spoken::names(groups.iter().map(String::as_str));
             format!("stays in {groups} until {last}")
         });
         days.collect::<Vec<_>>().join(", ")

@@ -419,7 +419,7 @@ impl Names {
             if !self.vacant(target, at, account, &key) {
                 return Err(Draft::new(
                     held::NAME_TAKEN,
-                    format!("{:?} is taken in {destination}", rdn.value),
+                    format!("{:?} is taken in {}", rdn.value, destination.spoken()),
                 )
                 .rule(*rule));
             }

@@ -26,20 +26,27 @@ pub enum Only {
 
 /// What is asked for, ready to be compared with.
 pub(super) struct Asked<'o> {
-    only: &'o [Only],
-    places: Vec<DnKey>,
+    people: HashSet<(&'o Name, &'o PersonKey)>,
+    places: HashSet<DnKey>,
 }
 
 impl<'o> Asked<'o> {
     pub(super) fn new(only: &'o [Only]) -> Self {
-        let places = only.iter().filter_map(|one| match one {
-            Only::Object(dn) => Some(dn.key()),
-            Only::Person { .. } => None,
-        });
-        Self {
-            only,
-            places: places.collect(),
+        let mut asked = Self {
+            people: HashSet::new(),
+            places: HashSet::new(),
+        };
+        for one in only {
+            match one {
+                Only::Object(dn) => {
+                    asked.places.insert(dn.key());
+                }
+                Only::Person { source, key } => {
+                    asked.people.insert((source, key));
+                }
+            }
         }
+        asked
     }
 
     /// Whether an object is asked for, or stands below one.
@@ -49,14 +56,9 @@ impl<'o> Asked<'o> {
 
     /// Which of the objects asked for it is, or stands below.
     pub(super) fn named_places(&self, dn: &Dn) -> impl Iterator<Item = &DnKey> {
-        let mut above = Vec::new();
-        let mut at = Some(dn.clone()).filter(|_| !self.places.is_empty());
-        while let Some(dn) = at {
-            above.push(dn.key());
-            at = dn.parent();
-        }
-        let places = self.places.iter();
-        places.filter(move |place| above.contains(place))
+        let first = (!self.places.is_empty()).then(|| dn.key());
+        let above = std::iter::successors(first, DnKey::parent);
+        above.filter_map(|key| self.places.get(&key))
     }
 
     /// Whether a person is asked for.
@@ -65,9 +67,7 @@ impl<'o> Asked<'o> {
     }
 
     fn is(&self, source: &Name, key: &PersonKey) -> bool {
-        self.only.iter().any(|one| {
-            matches!(one, Only::Person { source: of, key: who } if of == source && who == key)
-        })
+        self.people.contains(&(source, key))
     }
 
     /// Whether a change is for somebody or something asked for.

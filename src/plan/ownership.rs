@@ -16,7 +16,7 @@ use crate::mapping::{
     AttributeRule, Cleared, Notes, Origin, Problem, RuleKind, Wanted, canonical, cleared,
     is_reference, is_same_value,
 };
-use crate::model::{Dn, FieldIndex};
+use crate::model::{Dn, FieldIndex, spoken};
 use crate::policy::held;
 
 /// What one of several rules says, comparable with what the others say.
@@ -236,7 +236,11 @@ impl<'t> Evaluation<'_, 't, '_> {
         let state = self.target.state(self.subject);
         let by_state = by.iter().any(|rule| rule.origin == Origin::State);
         if by_state && !state.enabled && self.entry.is_some() && !self.may_take() {
-            let what = format!("setting {} for state {}", first.name, state.name);
+            let what = format!(
+                "setting {} for state {}",
+                first.name,
+                spoken::name(&state.name)
+            );
             self.unproven(&what, first.rule);
             return Ok(());
         }
@@ -381,8 +385,13 @@ impl<'t> Evaluation<'_, 't, '_> {
                     return Err(Draft::new(
                         held::CONFLICTING_RULES,
                         format!(
-                            "the placement: template {} ({}) gives {first}, template {} ({}) gives {text}",
-                            other.name, other.location, template.name, template.location
+                            "the placement: template {} ({}) gives {}, template {} ({}) gives {}",
+                            other.name,
+                            other.location,
+                            spoken::dn(first),
+                            template.name,
+                            template.location,
+                            spoken::dn(&text)
                         ),
                     )
                     .rule(formula.rule));

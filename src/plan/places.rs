@@ -44,13 +44,13 @@ fn judge(text: &str, index: &DirectoryIndex<'_>, scope: &Scope) -> Result<u32, D
         Err(OutOfBounds::Outside) => {
             return Err(Draft::new(
                 held::OUTSIDE_SCOPE,
-                format!("the place {dn} is outside the managed scope"),
+                format!("the place {} is outside the managed scope", dn.spoken()),
             ));
         }
         Err(OutOfBounds::Protected) => {
             return Err(Draft::new(
                 held::OUTSIDE_SCOPE,
-                format!("the place {dn} is protected"),
+                format!("the place {} is protected", dn.spoken()),
             ));
         }
     }
@@ -58,11 +58,11 @@ fn judge(text: &str, index: &DirectoryIndex<'_>, scope: &Scope) -> Result<u32, D
         Some(object) if index.entry(object).kind == EntryKind::Container => Ok(object),
         Some(_) => Err(Draft::new(
             held::PLACE_MISSING,
-            format!("{dn} is not a place accounts can stand in"),
+            format!("{} is not a place accounts can stand in", dn.spoken()),
         )),
         None => Err(Draft::new(
             held::PLACE_MISSING,
-            format!("the place {dn} does not exist"),
+            format!("the place {} does not exist", dn.spoken()),
         )),
     }
 }

@@ -62,14 +62,9 @@ impl<'a> Labels<'a> {
         }
     }
 
-    /// `label (key)`.
+    /// `label (key)`, as in a sentence.
     pub(super) fn shown(&self, person: &Person) -> String {
-        let reference = self.reference(person);
-        if reference.label == reference.key.as_str() {
-            reference.label
-        } else {
-            format!("{} ({})", reference.label, reference.key)
-        }
+        self.reference(person).spoken()
     }
 }
 

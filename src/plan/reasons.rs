@@ -13,7 +13,7 @@ use super::target::Subject;
 use crate::lang::ACCOUNT;
 use crate::lifecycle::{Facts, RuleId};
 use crate::mapping::{AttributeRule, Origin, RoleTemplate};
-use crate::model::{AttributeId, Name};
+use crate::model::{AttributeId, Name, spoken};
 
 /// Why names change together.
 pub(super) const RENAMED: &str = "the person's name has changed, and names follow";
@@ -157,7 +157,10 @@ impl One<'_, '_, '_> {
                 reason.text(&context).ok()
             })
             .filter(|text| !text.is_empty())
-            .map_or_else(|| format!("state {}", state.name), |text| text.to_string());
+            .map_or_else(
+                || format!("state {}", spoken::name(&state.name)),
+                |text| text.to_string(),
+            );
         Reason {
             text,
             rule: index(state.rule),

@@ -14,6 +14,7 @@ use super::target::{CHUNK, HeldPerson, NOBODY, Subject, Target};
 use super::zones::Seen;
 use crate::mapping::Key;
 use crate::matching::{self, Conflict, Found, Standing};
+use crate::model::spoken;
 use crate::policy::held;
 
 impl Target<'_> {
@@ -323,7 +324,10 @@ impl Target<'_> {
             .rule(anchor),
             Conflict::LinkUnresolved { account, rule } => Draft::new(
                 held::LINK_UNRESOLVED,
-                format!("the account a link names is not in the read: {account}"),
+                format!(
+                    "the account a link names is not in the read: {}",
+                    spoken::object(account)
+                ),
             )
             .rule(*rule),
             Conflict::LinkContradicted {

@@ -18,8 +18,7 @@ use super::{Action, AttributeChange, Cause, Change, PlanValue, Reason, Recovery,
 use crate::lifecycle::{Absent, REPLACED, RuleId, Stamp, Written};
 use crate::mapping::{AttributeRule, Cleared, cleared};
 use crate::matching::{Conflict, Found, Recognised, Standing};
-use crate::model::ACCOUNTDISABLE;
-use crate::model::{AttributeDef, AttributeId};
+use crate::model::{ACCOUNTDISABLE, AttributeDef, AttributeId, spoken};
 use crate::policy::held;
 
 /// Somebody's coming back.
@@ -177,8 +176,8 @@ impl Target<'_> {
     /// `back in state active after 97 days in leaver`.
     fn words(&self, subject: &Subject, back: &Return) -> String {
         let side = self.side(subject);
-        let state = &side.state(subject.state).name;
-        let from = &side.lifecycle.written[back.from].name;
+        let state = spoken::name(&side.state(subject.state).name);
+        let from = spoken::name(&side.lifecycle.written[back.from].name);
         let days = if back.days == 1 { "day" } else { "days" };
         format!("back in state {state} after {} {days} in {from}", back.days)
     }

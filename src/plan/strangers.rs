@@ -49,7 +49,7 @@ pub(super) fn report(
         .into_iter()
         .map(|(why, count)| format!("{count} {why}"))
         .collect();
-    let name = &target.index.entry(group).dn;
+    let name = target.index.entry(group).dn.spoken();
     let text = format!(
         "of the direct members of {name}, {total} stay whom no rule names: {}",
         parts.join(", ")

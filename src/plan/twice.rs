@@ -53,7 +53,7 @@ pub fn twice(plan: &Plan) -> Vec<String> {
                 other.action.kind(),
                 change.id.0,
                 change.action.kind(),
-                change.object.dn
+                change.object.dn.spoken()
             ));
         }
         for object in spoken_of(change) {
@@ -135,7 +135,7 @@ fn differ(one: &ObjectRef, other: &ObjectRef) -> bool {
 }
 
 fn described(object: &ObjectRef) -> String {
-    let mut text = object.dn.to_string();
+    let mut text = object.dn.spoken();
     for (attribute, value) in &object.anchor {
         text.push_str(&format!(", {attribute} {value:?}"));
     }

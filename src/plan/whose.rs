@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::stated::{Asked, Stated};
-use super::{Action, AttributeChange, Change, ChangeId, ObjectRef, PersonRef, Plan, PlanValue};
+use super::{Action, AttributeChange, Change, ChangeId, ObjectRef, Plan, PlanValue};
 use crate::config::Config;
 use crate::config::kinds::AbsentPolicy;
 use crate::lifecycle::ABSENT;
@@ -146,7 +146,7 @@ impl<'p> Judge<'p, '_> {
     /// The account a change is about, existing or not.
     fn account(&mut self, change: &'p Change) {
         let person = (&change.person.source, &change.person.key);
-        let account = account_of(change);
+        let account = change.account();
         let known = self.rules.get(&(&change.person.source, &change.target));
         if known.is_none_or(Vec::is_empty) && !self.undoes() {
             let what = format!(
@@ -161,7 +161,7 @@ impl<'p> Judge<'p, '_> {
                 if self.makers.get(by).is_some_and(|maker| *maker != person) {
                     let what = format!(
                         "is for {}, and the account it speaks of is made for somebody else",
-                        told(&change.person)
+                        change.person.spoken()
                     );
                     self.tell(change, what);
                 }
@@ -181,14 +181,14 @@ impl<'p> Judge<'p, '_> {
 
     /// One account is one person's, and one person has one; but for what a new one takes the place of.
     fn one_each(&mut self, change: &'p Change, which: Account<'p>, person: Person<'p>) {
-        let account = account_of(change);
+        let account = change.account();
         if let Account::Known(guid) = which {
             let owner = *self.owners.entry((&change.target, guid)).or_insert(person);
             if owner != person {
                 let what = format!(
                     "says {} is the account of {}, and another change says it is that of {} of {}",
-                    account.dn,
-                    told(&change.person),
+                    account.dn.spoken(),
+                    change.person.spoken(),
                     owner.1,
                     owner.0
                 );
@@ -198,7 +198,7 @@ impl<'p> Judge<'p, '_> {
                 if *former != person || !matches!(change.action, Action::Modify { .. }) {
                     let what = format!(
                         "is about {}, which a new account takes the place of: such a one is only released",
-                        account.dn
+                        account.dn.spoken()
                     );
                     self.tell(change, what);
                 }
@@ -209,8 +209,8 @@ impl<'p> Judge<'p, '_> {
         if *self.accounts.entry(key).or_insert(which) != which {
             let what = format!(
                 "is about {}, and other changes are about another account of {}",
-                account.dn,
-                told(&change.person)
+                account.dn.spoken(),
+                change.person.spoken()
             );
             self.tell(change, what);
         }
@@ -228,7 +228,7 @@ impl<'p> Judge<'p, '_> {
             if !known.any(|known| known.eq_ignore_ascii_case(name)) {
                 told_of.push(format!(
                     "says that {name} tells whose {} is, which no mapping has as its anchor",
-                    account.dn
+                    account.dn.spoken()
                 ));
             }
         }
@@ -255,8 +255,8 @@ impl<'p> Judge<'p, '_> {
         if carried.is_empty() && !adopted && !bare {
             told_of.push(format!(
                 "is about {}, said to be the account of {}, and the plan tells no anchor of it",
-                account.dn,
-                told(&change.person)
+                account.dn.spoken(),
+                change.person.spoken()
             ));
         }
         for (attribute, value, wanted) in &carried {
@@ -266,8 +266,8 @@ impl<'p> Judge<'p, '_> {
             if let Some(wanted) = other.filter(|_| !adopted && !released) {
                 told_of.push(format!(
                     "is about {}, which carries {attribute} {value:?}, and that of {} is {wanted:?}",
-                    account.dn,
-                    told(&change.person)
+                    account.dn.spoken(),
+                    change.person.spoken()
                 ));
             }
         }
@@ -277,7 +277,7 @@ impl<'p> Judge<'p, '_> {
             if !carried.iter().any(is) {
                 told_of.push(format!(
                     "is about {}, said to be the account of nobody, whose anchor was {missing:?}, and it carries another",
-                    account.dn
+                    account.dn.spoken()
                 ));
             }
             told_of.extend(self.of_nobody(change));
@@ -361,12 +361,12 @@ impl<'p> Judge<'p, '_> {
                 "change {} ({}) leaves {attribute} {value:?} on two accounts, of which {} is one",
                 change.id.0,
                 change.action.kind(),
-                account_of(change).dn
+                change.account().dn.spoken()
             ));
         } else if owner != person {
             let what = format!(
                 "says {attribute} {value:?} is the anchor of {}, and another change says it is that of {} of {}",
-                told(&change.person),
+                change.person.spoken(),
                 owner.1,
                 owner.0
             );
@@ -404,7 +404,7 @@ impl<'p> Judge<'p, '_> {
                 if !known || !agree {
                     let what = format!(
                         "deletes {}, and does not tell its anchor as the mapping has it",
-                        change.object.dn
+                        change.object.dn.spoken()
                     );
                     self.tell(change, what);
                 }
@@ -442,7 +442,7 @@ impl<'p> Judge<'p, '_> {
             if !as_stated {
                 told_of.push(format!(
                     "says of {} both that it carries {name} {} and {}",
-                    change.object.dn,
+                    change.object.dn.spoken(),
                     quoted(before),
                     quoted(stands)
                 ));
@@ -453,14 +453,14 @@ impl<'p> Judge<'p, '_> {
                     if let Some(wanted) = wanted.filter(|wanted| !is_same_key(name, wanted, value)) {
                         told_of.push(format!(
                             "gives the account of {} {name} {value:?}, and theirs is {wanted:?}",
-                            told(&change.person)
+                            change.person.spoken()
                         ));
                     }
                     given.push((name.to_owned(), (*value).to_owned()));
                 }
                 (_, Action::Create { .. } | Action::Adopt { .. }) => told_of.push(format!(
                     "gives {} {} values of {name}, and an anchor is one",
-                    change.object.dn,
+                    change.object.dn.spoken(),
                     after.len()
                 )),
                 // Another mapping's anchor may be an attribute like every other for this one.
@@ -477,7 +477,7 @@ impl<'p> Judge<'p, '_> {
                     if !after.is_empty() && !bare {
                         told_of.push(format!(
                             "gives {} back {name} {}, by which it is the account of whoever has that",
-                            change.object.dn,
+                            change.object.dn.spoken(),
                             after.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
                         ));
                     }
@@ -489,7 +489,7 @@ impl<'p> Judge<'p, '_> {
                 }
                 _ => told_of.push(format!(
                     "writes {name} of {}, which only an adoption does, and the release of an account that a new one takes the place of",
-                    change.object.dn
+                    change.object.dn.spoken()
                 )),
             }
         }
@@ -504,7 +504,8 @@ impl<'p> Judge<'p, '_> {
         if matches!(change.action, Action::Adopt { .. }) && !names {
             told_of.push(format!(
                 "adopts {} by what is no anchor of people of {}",
-                change.object.dn, change.person.source
+                change.object.dn.spoken(),
+                change.person.source
             ));
         }
         for what in told_of {
@@ -576,14 +577,6 @@ fn absent(config: &Config) -> HashSet<(&str, &str)> {
         .collect()
 }
 
-/// The account a change is for: the member where a group is written.
-fn account_of(change: &Change) -> &ObjectRef {
-    match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member,
-        _ => &change.object,
-    }
-}
-
 /// The attributes of an existing account that a change writes.
 fn attributes(change: &Change) -> &[AttributeChange] {
     match &change.action {
@@ -618,10 +611,6 @@ pub fn folded_value(attribute: &str, value: &str) -> String {
 /// Whether accounts with either value of an attribute would be taken for one person's, as matching compares values.
 pub fn is_same_key(attribute: &str, one: &str, other: &str) -> bool {
     folded_value(attribute, one) == folded_value(attribute, other)
-}
-
-fn told(person: &PersonRef) -> String {
-    format!("{} ({})", person.label, person.key)
 }
 
 fn quoted(value: Option<&str>) -> String {

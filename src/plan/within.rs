@@ -53,15 +53,16 @@ impl Reachable {
                 if !inside || is_in(group, &self.protected) {
                     return Some(format!(
                         "change {id} ({kind}) is about the group {}, which is protected or outside of what is managed",
-                        change.object.dn
+                        change.object.dn.spoken()
                     ));
                 }
                 self.account(member)
             }
             Action::Move { after, .. } if !self.is_place(&after.key()) => {
                 return Some(format!(
-                    "change {id} moves {} to {after}, which is protected or outside of what is managed",
-                    change.object.dn
+                    "change {id} moves {} to {}, which is protected or outside of what is managed",
+                    change.object.dn.spoken(),
+                    after.spoken()
                 ));
             }
             _ => self.account(&change.object),
@@ -78,13 +79,13 @@ impl Reachable {
         if kept {
             return Some(format!(
                 "{}, an account kept for emergencies (breakGlass)",
-                account.dn
+                account.dn.spoken()
             ));
         }
         (!self.is_place(&key)).then(|| {
             format!(
                 "{}, which is protected or outside of what is managed",
-                account.dn
+                account.dn.spoken()
             )
         })
     }

@@ -86,13 +86,9 @@ fn by_these_rules(own: &Completeness, rules: &CompletenessRules) -> Completeness
     };
     let distinct = own.distinct;
     reasons.retain(|reason| {
-        let by_floor = reason
-            .starts_with(&format!("{distinct} people came, fewer than the floor of "))
-            && distinct >= rules.floor;
-        let by_sentinel = reason
-            .strip_prefix("person ")
-            .and_then(|rest| rest.split_once(", a sentinel, is not visible"))
-            .is_some_and(|(who, _)| rules.sentinels.iter().all(|one| one.to_string() != who));
+        let by_floor = Completeness::is_below_floor(reason, distinct) && distinct >= rules.floor;
+        let by_sentinel = Completeness::unseen_by(reason)
+            .is_some_and(|who| rules.sentinels.iter().all(|one| one.to_string() != who));
         !by_floor && !by_sentinel
     });
     if reasons.is_empty() {
@@ -466,4 +462,61 @@ fn share(part: u64, of: u64) -> String {
 
 fn plural(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::kinds::PersonId;
+
+    #[test]
+    fn a_read_lacks_only_what_the_rules_at_hand_ask_for() {
+        let own = Completeness {
+            pages: 1,
+            rows: 4,
+            distinct: 4,
+            claimed_total: Some(4),
+            reads: 1,
+            verdict: Verdict::Unproven {
+                reasons: vec![
+                    Completeness::unseen("1042", "rights may have been cut"),
+                    Completeness::below_floor(4, 9),
+                ],
+            },
+        };
+        let left = |floor: u64, sentinels: &[u64]| {
+            let rules = CompletenessRules {
+                floor,
+                sentinels: sentinels.iter().map(|one| PersonId::Number(*one)).collect(),
+                ..CompletenessRules::default()
+            };
+            match by_these_rules(&own, &rules).verdict {
+                Verdict::Unproven { reasons } => reasons.len(),
+                Verdict::Proven => 0,
+            }
+        };
+        assert_eq!(left(9, &[1042]), 2);
+        assert_eq!(left(5, &[7]), 1);
+        assert_eq!(left(4, &[1042]), 1);
+        assert_eq!(left(0, &[]), 0);
+    }
+
+    #[test]
+    fn what_else_a_read_lacks_stays() {
+        let own = Completeness {
+            pages: 1,
+            rows: 0,
+            distinct: 0,
+            claimed_total: None,
+            reads: 1,
+            verdict: Verdict::Unproven {
+                reasons: vec![
+                    "the list is empty".to_owned(),
+                    Completeness::below_floor(1, 9),
+                ],
+            },
+        };
+        let judged = by_these_rules(&own, &CompletenessRules::default());
+        assert_eq!(judged.verdict, own.verdict);
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::label::{Label, domain_name, short_digest};
+use super::label::{GroupNames, Label, domain_name, short_digest};
 use super::plan::cut;
 use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, number};
 use crate::config::kinds::DriftPolicy;
@@ -46,8 +46,11 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         sources: told.inputs.people.len() > 1,
         targets: told.targets.len() > 1,
     };
-    let each =
-        |all: &[&Difference]| -> Vec<Item> { all.iter().map(|one| item(one, several)).collect() };
+    let members = told.differences.iter().filter(|one| one.what == "member");
+    let groups = GroupNames::new(members.map(|one| &one.object.dn));
+    let each = |all: &[&Difference]| -> Vec<Item> {
+        all.iter().map(|one| item(one, several, &groups)).collect()
+    };
     let edited = of(DriftGroup::Edited, false);
     section(
         "Edited in the directory",
@@ -84,6 +87,10 @@ pub(super) fn report(told: &DriftReport, full: bool) -> Report {
         number(accepted.len()),
     );
     for (title, group) in [
+        (
+            "Held by the last plan, and edited by nobody since",
+            DriftGroup::HeldBefore,
+        ),
         (
             "Changed in the source since the last apply",
             DriftGroup::Source,
@@ -147,6 +154,7 @@ fn verdict(told: &DriftReport) -> Vec<Line> {
             counts.not_applied,
             "planned by the last plan and not applied",
         ),
+        (counts.held_before, "held by the last plan"),
         (counts.source, "from the source since the last apply"),
         (counts.configuration, "from configuration not applied yet"),
     ] {
@@ -213,7 +221,7 @@ fn footer(told: &DriftReport) -> Vec<Line> {
 }
 
 /// One difference by itself.
-fn item(one: &Difference, several: Several) -> Item {
+fn item(one: &Difference, several: Several, groups: &GroupNames) -> Item {
     let sign = match (one.found.is_empty(), one.wanted.is_empty()) {
         (true, false) => Sign::Loss,
         (false, true) => Sign::Gain,
@@ -226,13 +234,13 @@ fn item(one: &Difference, several: Several) -> Item {
     line = line.own("  ");
     line = match one.what.as_str() {
         "member" => {
-            let group = one.object.dn.rdn().value;
+            let group = groups.group(&one.object);
             let words = if one.found.is_empty() {
                 "is not in the group "
             } else {
                 "is in the group "
             };
-            line.own(words).code(group)
+            line.own(words).name(group)
         }
         "account" if one.found.is_empty() => line.own("has no account"),
         "account" => line.own("still has an account"),

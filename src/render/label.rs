@@ -31,41 +31,61 @@ impl Label {
     }
 }
 
+/// Calls groups by names that are unmistakable among those told of.
+pub(super) struct GroupNames {
+    /// Relative names that two of them share, in lower case.
+    ambiguous: HashSet<String>,
+}
+
+impl GroupNames {
+    pub(super) fn new<'d>(groups: impl Iterator<Item = &'d Dn>) -> Self {
+        let mut seen: HashMap<String, &str> = HashMap::new();
+        let mut ambiguous = HashSet::new();
+        for dn in groups {
+            let name = dn.rdn().value.to_lowercase();
+            let full = dn.as_str();
+            if *seen.entry(name.clone()).or_insert(full) != full {
+                ambiguous.insert(name);
+            }
+        }
+        Self { ambiguous }
+    }
+
+    /// A group: its relative name, its whole name where two share the relative one.
+    pub(super) fn group(&self, group: &ObjectRef) -> Label {
+        let name = group.dn.rdn().value;
+        let name = if self.ambiguous.contains(&name.to_lowercase()) {
+            group.dn.as_str().to_owned()
+        } else {
+            name
+        };
+        Label { name, key: None }
+    }
+}
+
 /// Calls people and groups in one plan by names that are unmistakable in it.
 pub(super) struct Labels {
     several_sources: bool,
     several_targets: bool,
-    /// Relative names that two groups of the plan share, in lower case.
-    ambiguous: HashSet<String>,
+    groups: GroupNames,
 }
 
 impl Labels {
     pub(super) fn new(plan: &Plan) -> Self {
-        let mut seen: HashMap<String, String> = HashMap::new();
-        let mut ambiguous = HashSet::new();
-        for change in &plan.changes {
-            if !matches!(
+        let members = plan.changes.iter().filter(|change| {
+            matches!(
                 change.action,
                 Action::AddMember { .. } | Action::RemoveMember { .. }
-            ) {
-                continue;
-            }
-            let name = change.object.dn.rdn().value.to_lowercase();
-            let full = change.object.dn.as_str();
-            match seen.get(&name) {
-                Some(other) if other != full => {
-                    ambiguous.insert(name);
-                }
-                Some(_) => {}
-                None => {
-                    seen.insert(name, full.to_owned());
-                }
-            }
-        }
+            )
+        });
+        let since = plan.since.iter();
+        let left = since.flat_map(|since| since.left.iter().chain(&since.open));
+        let left = left.filter(|left| left.what == "member");
+        let groups = members.map(|change| &change.object.dn);
         Self {
             several_sources: plan.inputs.people.len() > 1,
             several_targets: plan.targets.len() > 1,
-            ambiguous,
+            groups: GroupNames::new(groups.chain(left.map(|left| &left.object.dn))),
         }
     }
 
@@ -79,15 +99,9 @@ impl Labels {
         self.several_targets.then(|| target.as_str())
     }
 
-    /// A group: its relative name, its whole name where two share the relative one.
+    /// A group, as [`GroupNames`] calls it.
     pub(super) fn group(&self, group: &ObjectRef) -> Label {
-        let name = group.dn.rdn().value;
-        let name = if self.ambiguous.contains(&name.to_lowercase()) {
-            group.dn.as_str().to_owned()
-        } else {
-            name
-        };
-        Label { name, key: None }
+        self.groups.group(group)
     }
 }
 

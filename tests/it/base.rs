@@ -277,6 +277,28 @@ async fn of_a_recording_what_other_fields_would_have_given_is_said_not_to_be_kno
         "{}",
         same.stdout
     );
+    // Nor do the facts of a change tell which mapping the person has.
+    std::fs::write(&source, &original).unwrap();
+    edit(
+        &folder.join("mapping.yaml"),
+        "  target: corp\n",
+        "  target: corp\n  appliesTo: \"person.department != 'Nowhere'\"\n",
+    );
+    git(&folder, &["commit", "-q", "-a", "-m", "two"]);
+    edit(
+        &source,
+        "department: {from: users.other3}",
+        "department: {from: users.other2}",
+    );
+    plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    assert_eq!(
+        not_compared(&folder),
+        [(
+            "field department".to_owned(),
+            "source.yaml:24".to_owned(),
+            5
+        )]
+    );
 }
 
 #[tokio::test]

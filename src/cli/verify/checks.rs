@@ -174,6 +174,16 @@ impl Checks {
     }
 }
 
+/// The first of some sentences, and how many more there are of what.
+pub(super) fn some(mut all: Vec<String>, most: usize, what: &str) -> Vec<String> {
+    let more = all.len().saturating_sub(most);
+    all.truncate(most);
+    if more > 0 {
+        all.push(format!("and {more} more {what}").trim_end().to_owned());
+    }
+    all
+}
+
 /// What holds for a plan whether or not it has changes.
 pub(crate) fn always(
     context: &Context,

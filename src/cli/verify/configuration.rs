@@ -8,7 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::checks::Refusal;
+use super::checks::{Refusal, some};
 use crate::cli::exit::Exit;
 use crate::cli::project::Project;
 use crate::plan::{Action, Plan};
@@ -57,15 +57,10 @@ pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
             planned.len()
         ));
     }
-    let more = differences.len().saturating_sub(NAMED);
-    differences.truncate(NAMED);
     let mut messages = vec![format!(
         "the configuration is not the one the plan was made from{commits}"
     )];
-    messages.extend(differences);
-    if more > 0 {
-        messages.push(format!("and {more} more files"));
-    }
+    messages.extend(some(differences, NAMED, "files"));
     Err(Refusal {
         messages,
         help: Some(format!(

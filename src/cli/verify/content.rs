@@ -3,7 +3,7 @@
 //! Must not know who signed the plan or how far it is applied. The same counting and the same rules that made plans judge
 //! them here, so a plan that somebody else made passes only when halosync could have made it.
 
-use super::checks::Refusal;
+use super::checks::{Refusal, some};
 use crate::apply;
 use crate::cli::exit::Exit;
 use crate::cli::project::Project;
@@ -17,7 +17,7 @@ pub(super) fn consistency(file: &PlanFile) -> Result<String, Refusal> {
     if !twice.is_empty() {
         let sentence = "the plan contradicts itself, or says the same twice";
         let mut messages = vec![sentence.to_owned()];
-        messages.extend(some(twice));
+        messages.extend(some(twice, NAMED, ""));
         let help =
             "halosync makes no such plan: find out what made this one, and plan again".to_owned();
         return Err(Refusal {
@@ -57,7 +57,7 @@ pub(super) fn proof(project: &Project, file: &PlanFile) -> Result<String, Refusa
         let sentence =
             "the plan does not say of its reads what the configuration asks of them".to_owned();
         return Err(Refusal {
-            messages: std::iter::once(sentence).chain(some(unasked)).collect(),
+            messages: std::iter::once(sentence).chain(some(unasked, NAMED, "")).collect(),
             help: Some("halosync makes no such plan with this configuration: find out what made this one, and plan again".to_owned()),
             exit: Exit::Rejected,
         });
@@ -89,15 +89,14 @@ pub(super) fn reach(project: &Project, file: &PlanFile, expected: bool) -> Resul
     let mut help = Vec::new();
     if !over.found.is_empty() {
         messages.push("the plan writes what no rule of the project writes".to_owned());
-        messages.extend(some(over.found));
+        messages.extend(some(over.found, NAMED, ""));
         help.push("halosync makes no such plan with this configuration: find out what made this one, and plan again");
     }
     // Anybody can call a plan an undo. Somebody has to answer for what no rule explains.
+    let asked = plan::approvals_with(&file.content, &project.config);
     let signed = |target: &crate::model::Name| {
-        let asked = plan::approvals_with(&file.content, &project.config);
-        asked
-            .iter()
-            .any(|asked| asked.risk == plan::Risk::Irreversible && asked.target == *target)
+        let mut asked = asked.iter();
+        asked.any(|asked| asked.risk == plan::Risk::Irreversible && asked.target == *target)
     };
     let back = over.given_back.len();
     let unsigned: Vec<String> = over
@@ -111,7 +110,7 @@ pub(super) fn reach(project: &Project, file: &PlanFile, expected: bool) -> Resul
             "the plan gives back what no rule writes any more, and nobody answers for it"
                 .to_owned(),
         );
-        messages.extend(some(unsigned));
+        messages.extend(some(unsigned, NAMED, ""));
         help.push("apply it with --expect-digest and the digest that was reviewed, have Guards.approvals ask for signatures (irreversible), or undo before the rules are taken back");
     }
     if messages.is_empty() {
@@ -138,16 +137,6 @@ pub(super) fn reach(project: &Project, file: &PlanFile, expected: bool) -> Resul
     })
 }
 
-/// The first of some, and how many more there are.
-fn some(mut all: Vec<String>) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    if more > 0 {
-        all.push(format!("and {more} more"));
-    }
-    all
-}
-
 /// The guards of the configuration at hand, whatever the plan says of them.
 pub(super) fn recount(project: &Project, file: &PlanFile) -> Result<String, Refusal> {
     let recount = plan::recount(&file.content, &project.config);
@@ -168,7 +157,7 @@ pub(super) fn recount(project: &Project, file: &PlanFile) -> Result<String, Refu
     let sentence =
         "the plan's guards are not what the configuration and the plan's own changes give";
     let mut messages = vec![sentence.to_owned()];
-    messages.extend(some(recount.found));
+    messages.extend(some(recount.found, NAMED, ""));
     Err(Refusal {
         messages,
         help: Some(
@@ -250,12 +239,7 @@ fn told(sentence: &str, found: &[Contradiction<'_>]) -> Vec<String> {
             }
             Against::Guard(guard) => format!("guard {} holds it", guard.guard),
         };
-        format!(
-            "{} {} ({}): {why}",
-            change.action.kind(),
-            change.object.dn,
-            change.person.label
-        )
+        format!("{}: {why}", change.spoken())
     }));
     if found.len() > NAMED {
         messages.push(format!("and {} more changes", found.len() - NAMED));

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::args::VerifyJournal;
-use super::checks::{Checks, Name, Refusal};
-use super::progress::{agreeing, journal_failure, some};
+use super::checks::{Checks, Name, Refusal, some};
+use super::progress::{NAMED, agreeing, journal_failure};
 use super::told::{Of, Told};
 use crate::apply::{self, Audit, ChangeReport, Outcome, Step};
 use crate::cli::context::Context;
@@ -146,7 +146,7 @@ fn refusal(messages: Vec<String>, help: &str, exit: Exit) -> Refusal {
 fn chain(audit: &Audit) -> Result<String, Refusal> {
     if !audit.damage.is_empty() {
         return Err(refusal(
-            some(audit.damage.clone(), "lines"),
+            some(audit.damage.clone(), NAMED, "lines"),
             "keep the file for an inquiry; nothing in it proves anything from there on",
             Exit::Rejected,
         ));
@@ -186,7 +186,7 @@ fn of_plan(audit: &Audit, plan: &PlanFile) -> Result<String, Refusal> {
         )
     });
     Err(refusal(
-        some(told.collect(), "changes"),
+        some(told.collect(), NAMED, "changes"),
         "keep the file for an inquiry: halosync writes no such line",
         Exit::Rejected,
     ))
@@ -196,7 +196,7 @@ fn of_report(audit: &Audit, report: &Outcome, plan: Option<&PlanFile>) -> Result
     let wrong = audit.against(report, plan);
     if !wrong.is_empty() {
         return Err(refusal(
-            some(wrong, "differences"),
+            some(wrong, NAMED, "differences"),
             "keep both files for an inquiry",
             Exit::Rejected,
         ));
@@ -267,7 +267,7 @@ fn outcomes(audit: &Audit) -> Result<String, Refusal> {
             )
         });
         return Err(refusal(
-            some(told.collect(), "outcomes"),
+            some(told.collect(), NAMED, "outcomes"),
             "keep the file for an inquiry: halosync announces every write",
             Exit::Rejected,
         ));
@@ -286,7 +286,7 @@ fn outcomes(audit: &Audit) -> Result<String, Refusal> {
             )
         });
         return Err(refusal(
-            some(told.collect(), "writes"),
+            some(told.collect(), NAMED, "writes"),
             "apply the same plan again with this journal: it looks what happened before it does anything",
             Exit::Partial,
         ));
@@ -354,10 +354,12 @@ fn complete(
     let told: Vec<String> = not_done
         .iter()
         .filter_map(|change| {
-            let (kind, why) = (change.action.kind(), why(change)?);
+            let why = why(change)?;
             Some(match numbers.get(&change.id) {
-                Some(number) if redact => format!("{kind} (change {number}){why}"),
-                _ => format!("{kind} {} ({}){why}", change.object.dn, change.person.label),
+                Some(number) if redact => {
+                    format!("{} (change {number}){why}", change.action.kind())
+                }
+                _ => format!("{}{why}", change.spoken()),
             })
         })
         .collect();
@@ -377,7 +379,7 @@ fn complete(
             ", those included that were found as desired (name the report to tell them apart)"
         }
     )];
-    messages.extend(some(told, "changes"));
+    messages.extend(some(told, NAMED, "changes"));
     Err(refusal(
         messages,
         if redact {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::checks::Refusal;
+use super::checks::{Refusal, some};
 use crate::apply::{self, ApplyError, Completed, History, JournalError, PasswordError};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -91,7 +91,7 @@ pub(crate) fn agreeing(path: &Path, bytes: &[u8], file: &PlanFile) -> Result<(),
         .into_iter()
         .map(|why| format!("{}: {why}", path.display()));
     Err(Refusal {
-        messages: some(told.collect(), "lines"),
+        messages: some(told.collect(), NAMED, "lines"),
         help: Some(
             "keep the file for an inquiry: halosync writes no such line. Apply with another journal (--journal): every write compares first; nothing is undone by this one"
                 .to_owned(),
@@ -101,17 +101,7 @@ pub(crate) fn agreeing(path: &Path, bytes: &[u8], file: &PlanFile) -> Result<(),
 }
 
 /// Lines and changes named; the rest is counted.
-const NAMED: usize = 20;
-
-/// The first ones, and how many more there are.
-pub(super) fn some(mut all: Vec<String>, what: &str) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    if more > 0 {
-        all.push(format!("and {more} more {what}"));
-    }
-    all
-}
+pub(super) const NAMED: usize = 20;
 
 /// Why a journal cannot be used, and the way out.
 pub(crate) fn journal_failure(path: &Path, error: JournalError) -> Failure {

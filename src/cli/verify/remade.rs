@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::args::Verify;
-use super::checks::{Checks, Name, Refusal};
+use super::checks::{Checks, Name, Refusal, some};
 use super::configuration;
 use crate::cli::applied;
 use crate::cli::base;
@@ -121,13 +121,9 @@ fn compare(
             from.display()
         ));
     }
-    let mut found = plan::differences(content, &again.content)
+    let found = plan::differences(content, &again.content)
         .map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
-    let more = found.len().saturating_sub(NAMED);
-    found.truncate(NAMED);
-    if more > 0 {
-        found.push(format!("and {more} more differences"));
-    }
+    let mut found = some(found, NAMED, "differences");
     found.insert(
         0,
         format!(

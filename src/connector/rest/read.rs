@@ -50,17 +50,11 @@ impl Reader {
                 } else {
                     "the rights of these credentials may have been cut"
                 };
-                reasons.push(format!(
-                    "person {sentinel}, a sentinel, is not visible: {why}"
-                ));
+                reasons.push(Completeness::unseen(sentinel, why));
             }
         }
         if pass.distinct() < self.floor {
-            reasons.push(format!(
-                "{} people came, fewer than the floor of {}",
-                pass.distinct(),
-                self.floor
-            ));
+            reasons.push(Completeness::below_floor(pass.distinct(), self.floor));
         }
         reasons.extend(joined);
         if reasons.is_empty() {

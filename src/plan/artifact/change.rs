@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::RuleIndex;
-use crate::model::{Dn, Guid, Name, PersonKey};
+use crate::model::{Dn, Guid, Name, PersonKey, spoken};
 
 /// Stable identity of a change within and across plans: the same change for the same object has the same id.
 #[derive(
@@ -70,6 +70,13 @@ pub struct PersonRef {
     pub key: PersonKey,
     /// Name or number for people to read. Never used to decide anything.
     pub label: String,
+}
+
+impl PersonRef {
+    /// As somebody stands in a sentence: `Jane Doe (1042)`.
+    pub fn spoken(&self) -> String {
+        spoken::person(&self.label, self.key.as_str())
+    }
 }
 
 /// A directory object, existing or made by this plan.
@@ -433,6 +440,24 @@ impl Action {
 }
 
 impl Change {
+    /// The account it is for: the member where a group is written.
+    pub fn account(&self) -> &ObjectRef {
+        match &self.action {
+            Action::AddMember { member } | Action::RemoveMember { member } => member,
+            _ => &self.object,
+        }
+    }
+
+    /// As it stands in a sentence: `disable CN=Jane Doe,… for Jane Doe (1042)`.
+    pub fn spoken(&self) -> String {
+        format!(
+            "{} {} for {}",
+            self.action.kind(),
+            self.object.dn.spoken(),
+            self.person.spoken()
+        )
+    }
+
     /// Whether it takes something away: deletes or shuts an account, ends a membership, moves somebody to a leaver's place, clears
     /// a value or takes one of several away, sets an expiry.
     pub fn takes_away(&self) -> bool {

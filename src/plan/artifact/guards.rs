@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::RuleIndex;
 use crate::config::Standing;
 pub use crate::config::kinds::OnBreach;
-use crate::model::Name;
+use crate::model::{Name, spoken};
 
 /// What a guard was judged on, and the verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -77,10 +77,12 @@ impl GuardOutcome {
     pub fn part(&self) -> Option<String> {
         let scope = self.scope.as_ref()?;
         Some(match self.per.as_deref() {
-            Some(by @ ("ou" | "group" | "placement")) => format!("{by} {scope}"),
+            Some(by @ ("ou" | "group" | "placement")) => {
+                format!("{by} {}", spoken::object(scope))
+            }
             Some(field) if scope.is_empty() => format!("no {field}"),
-            Some(field) => format!("{field} {scope}"),
-            None => scope.clone(),
+            Some(field) => format!("{field} {}", spoken::name(scope)),
+            None => spoken::object(scope),
         })
     }
 }

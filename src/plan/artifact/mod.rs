@@ -229,6 +229,14 @@ pub struct Warning {
     pub unnamed: u64,
 }
 
+impl Held {
+    /// The targets it may be about: its own, or every one of a plan whose entries name none.
+    pub(in crate::plan) fn targets<'p>(&'p self, plan: &'p Plan) -> impl Iterator<Item = &'p Name> {
+        let is = |target: &&Name| self.target.as_ref().is_none_or(|of| of == *target);
+        plan.targets.keys().filter(is)
+    }
+}
+
 impl Plan {
     /// What to do for another plan like it, in words. Whoever plans again after an undo does everything once more.
     pub fn made_again(&self) -> &'static str {

@@ -7,22 +7,18 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Lines;
+use super::{Lines, by_id};
 use crate::model::{Name, PersonKey};
-use crate::plan::{Change, ChangeId, HeldBack, Plan};
+use crate::plan::{ChangeId, HeldBack, Plan};
 
 /// A guard, and the kinds of change it holds of somebody.
 type Holds<'p> = (&'p str, &'p [String]);
 
 /// Writes into a plan compared with an earlier commit's what its guards hold of the difference. `whole` and `base` are
-/// what both configurations plan without guards.
-pub fn held_against(plan: &mut Plan, whole: &Plan, base: &Plan) {
+/// what both configurations plan without guards; `None` for a commit that has none.
+pub fn held_against(plan: &mut Plan, whole: &Plan, base: Option<&Plan>) {
     let going: HashSet<&ChangeId> = plan.changes.iter().map(|change| &change.id).collect();
-    let earlier: HashMap<&ChangeId, &Change> = base
-        .changes
-        .iter()
-        .map(|change| (&change.id, change))
-        .collect();
+    let earlier = by_id(base);
     let mut guards: HashMap<(&Name, &PersonKey), Vec<Holds<'_>>> = HashMap::new();
     for held in &plan.held {
         if let (Some(person), Some(guard)) = (&held.person, &held.guard) {

@@ -20,7 +20,7 @@ pub struct ReadChange {
     pub what: String,
     /// Where it is written now, or was.
     pub location: Location,
-    /// The field; `None` when all of them may give something else.
+    /// The field; `None` when all of them may give something else, or it chooses the mapping.
     pub field: Option<String>,
     /// Whether the same answers hold what both need.
     pub same_answers: bool,
@@ -41,9 +41,32 @@ pub fn read_changes(now: &Config, then: &Config) -> Vec<ReadChange> {
             let location = now.project.positions.value("/spec/timeZone");
             all.push(whole(name, what, location, true));
         }
-        all.extend(of_source(name, source, earlier));
+        let chooses = |field: &str| {
+            let mut configs = [now, then].into_iter();
+            configs.any(|config| chooses_mappings(config, name, field))
+        };
+        all.extend(of_source(name, source, earlier).into_iter().map(|one| {
+            // Whoever comes to another mapping is another account altogether, and no change tells that among its facts.
+            let field = one.field.filter(|field| !chooses(field));
+            ReadChange { field, ..one }
+        }));
     }
     all
+}
+
+/// Whether a field has a part in which mapping somebody has.
+fn chooses_mappings(config: &Config, source: &Name, field: &str) -> bool {
+    let spoken = [
+        format!("person.{field}"),
+        format!("'{field}'"),
+        format!("\"{field}\""),
+    ];
+    let mut mappings = config.mappings.values();
+    mappings.any(|mapping| {
+        let applies_to = mapping.spec.applies_to.as_deref().unwrap_or_default();
+        mapping.spec.source == source.as_str()
+            && spoken.iter().any(|spoken| applies_to.contains(spoken))
+    })
 }
 
 fn whole(source: &Name, what: &str, location: Location, same_answers: bool) -> ReadChange {
@@ -159,10 +182,11 @@ pub fn not_told_apart(plan: &mut Plan, changes: &[ReadChange]) {
     for change in &mut plan.changes {
         // What is only told of the configuration comes from it all the same.
         let mut touched = false;
+        let facts = facts_of(change);
         for (one, count) in changes.iter().zip(&mut counts) {
             let uses = match &one.field {
                 None => true,
-                Some(field) => facts_of(change).contains(field.as_str()),
+                Some(field) => facts.contains(field.as_str()),
             };
             if uses && change.person.source == one.source {
                 *count += 1;

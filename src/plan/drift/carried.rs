@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::super::{Action, Change, ChangeId, Plan, PlanValue};
+use super::super::{Change, ChangeId, Plan, PlanValue};
 use super::edits::{Edit, Edits, Planned};
 use super::owners::PersonOf;
 use super::reading::{Reading, find, kept, same};
@@ -159,7 +159,7 @@ impl Carry {
             all.insert((one.target.clone(), one.account), known);
         }
         for change in &then.changes {
-            let Some(account) = account_of(change) else {
+            let Some(account) = change.account().guid else {
                 continue;
             };
             let key = (change.target.clone(), account);
@@ -315,8 +315,13 @@ impl Carried {
         if part.what == "member" {
             let Some(group) = group else { return };
             match planned {
-                Planned::Edited => self.is_in(group, part.found.is_empty()),
+                // What is known now is not unclear any more.
+                Planned::Edited => {
+                    self.is_in(group, part.found.is_empty());
+                    self.unclear.retain(|one| *one != group);
+                }
                 Planned::NotDone => {}
+                Planned::Unclear | Planned::Waited if self.unclear.contains(&group) => {}
                 Planned::Unclear | Planned::Waited => self.unclear.push(group),
             }
             return;
@@ -359,14 +364,6 @@ impl Carried {
         if let (Some(entry), Some(kept)) = (found, self.wanted.get_mut("placement")) {
             kept.wanted = vec![PlanValue::Text(entry.dn.to_string())];
         }
-    }
-}
-
-/// The account a change is about.
-pub(super) fn account_of(change: &Change) -> Option<Guid> {
-    match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
-        _ => change.object.guid,
     }
 }
 
@@ -460,4 +457,39 @@ pub(super) fn is_of_drift(code: &str) -> bool {
     [held::DRIFT_ASK, held::DRIFT_UNDETERMINED]
         .iter()
         .any(|one| one.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plan_writes_of_a_membership_is_not_unclear_any_more() {
+        let bytes = include_bytes!("../../../tests/golden/leaver/plan.json");
+        let plan = crate::plan::read(bytes).expect("a plan").content;
+        let leaves = |change: &&Change| change.action.kind() == "removeMember";
+        let change = plan.changes.iter().find(leaves).expect("a removal");
+        let group = change.object.guid.expect("a group");
+        let mut carried = Carried {
+            target: change.target.clone(),
+            account: change.account().guid.expect("an account"),
+            source: change.person.source.clone(),
+            person: change.person.key.clone(),
+            wanted: BTreeMap::new(),
+            place: None,
+            groups: vec![group],
+            unclear: Vec::new(),
+        };
+        // However often nobody can tell, it stands there once.
+        carried.follow(change, Planned::Unclear);
+        carried.follow(change, Planned::Unclear);
+        assert_eq!(
+            (&carried.unclear, &carried.groups),
+            (&vec![group], &vec![group])
+        );
+        carried.follow(change, Planned::NotDone);
+        assert_eq!(carried.unclear, [group]);
+        carried.follow(change, Planned::Edited);
+        assert!(carried.unclear.is_empty() && carried.groups.is_empty());
+    }
 }

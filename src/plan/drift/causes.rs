@@ -4,6 +4,7 @@
 
 use hashbrown::HashMap;
 
+use super::super::changes::does_the_same;
 use super::super::{Action, Cause, Change, ChangeId, OtherCause, Plan, RuleIndex};
 use super::edits::{Edits, Finding};
 use crate::model::Location;
@@ -89,7 +90,8 @@ fn of<'r>(
             });
         return (of_all, others.collect());
     }
-    let known = earlier.map(|earlier| earlier.is_some_and(|one| same(&one.action, &change.action)));
+    let known = earlier
+        .map(|earlier| earlier.is_some_and(|one| does_the_same(&one.action, &change.action)));
     let finding = place(change.because.rule)
         .map_or(Finding::Unknown, |rule| edits.change(change, person, rule));
     // What is said of a change of this kind without evidence does not count beside evidence that says nothing.
@@ -111,13 +113,5 @@ fn weight(cause: &Cause) -> u8 {
         Cause::Drift => 1,
         Cause::Source => 2,
         Cause::Undetermined | Cause::Undo => 3,
-    }
-}
-
-fn same(one: &Action, other: &Action) -> bool {
-    match (one, other) {
-        (Action::Rename { after: a, .. }, Action::Rename { after: b, .. }) => a == b,
-        (Action::Move { after: a, .. }, Action::Move { after: b, .. }) => a.key() == b.key(),
-        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }

@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::super::lost::of_matching;
 use super::super::{Action, Change, ChangeId, Held, Plan, PlanFile, PlanValue, RuleIndex};
-use super::carried::{Carried, Carry, Compared, Told, account_of, is_of_drift};
+use super::carried::{Carried, Carry, Compared, Told, is_of_drift};
 use super::owners::{Owners, PersonOf};
 use super::report::{Part, parts};
 use super::waiting::Waiting;
@@ -93,8 +93,19 @@ pub(in crate::plan) enum Planned {
 
 #[derive(Debug, Clone, Default)]
 struct Doubt {
+    /// Nothing was done for them at all.
     whole: bool,
+    /// Kinds of change that a guard held of them.
+    guarded: Vec<String>,
+    /// Rules of which something was held.
     rules: Vec<Location>,
+}
+
+impl Doubt {
+    /// Whether it is about what a rule wants. Of whom a guard held anything, nobody knows what else went with it.
+    fn is_of(&self, rule: &Location) -> bool {
+        self.whole || !self.guarded.is_empty() || self.rules.contains(rule)
+    }
 }
 
 /// What is known of one difference.
@@ -168,15 +179,11 @@ impl Edits {
         for held in asked {
             let Some(person) = &held.person else { continue };
             let who = (person.source.clone(), person.key.clone());
-            let accounts = held.accounts.iter().filter_map(|account| account.guid);
-            // An entry names its target where there are several, and no two have an account of one identity.
-            for (target, account) in accounts.flat_map(|guid| {
-                let targets = then.targets.keys();
-                let is = |target: &&Name| held.target.as_ref().is_none_or(|of| of == *target);
-                let targets = targets.filter(is);
-                targets.map(move |target| (target.clone(), guid))
-            }) {
-                edits.left.entry((target, account)).or_insert(who.clone());
+            for account in held.accounts.iter().filter_map(|account| account.guid) {
+                for target in held.targets(then) {
+                    let key = (target.clone(), account);
+                    edits.left.entry(key).or_insert_with(|| who.clone());
+                }
             }
         }
         doubt(&mut edits.doubts_now, now, |_| true);
@@ -265,7 +272,7 @@ impl Edits {
                     self.steps.insert(change.id.clone(), edit);
                 }
             }
-            if let Some(account) = account_of(change) {
+            if let Some(account) = change.account().guid {
                 let key = (change.target.clone(), account);
                 let differences = self.differences.entry(key).or_default();
                 let each = parts(change).into_iter().zip(judged);
@@ -298,7 +305,9 @@ impl Edits {
         doubts.retain(|who, _| theirs.contains(who));
         self.doubts_now.extend(doubts);
         let of = |change: &&Change| {
-            account_of(change)
+            change
+                .account()
+                .guid
                 .is_some_and(|account| accounts.contains(&(change.target.clone(), account)))
         };
         self.compare(applied, now.changes.iter().filter(of));
@@ -306,14 +315,20 @@ impl Edits {
 
     /// The accounts that were somebody's and are not judged as theirs now.
     pub fn astray(&self) -> HashMap<(Name, Guid), PersonOf> {
-        let owners = self.owners.known();
-        owners
-            .filter(|(target, account, who)| {
-                self.compared.whose(target, *account) != Some(*who)
-                    && !self.carry.is_of(target, *account, who)
-            })
-            .map(|(target, account, who)| ((target.clone(), account), who.clone()))
-            .collect()
+        let astray = self.owners.known().filter(|(target, account, who)| {
+            self.compared.whose(target, *account) != Some(*who)
+                && !self.carry.is_of(target, *account, who)
+        });
+        let mut found: HashMap<(Name, Guid), PersonOf> = HashMap::new();
+        for (target, account, who) in astray {
+            // Should two be said to have had one account, it is the same one of them in every run.
+            let of = found.entry((target.clone(), account));
+            let of = of.or_insert_with(|| who.clone());
+            if *who < *of {
+                *of = who.clone();
+            }
+        }
+        found
     }
 
     /// Those who were known then and whose account may be another one now.
@@ -373,7 +388,7 @@ impl Edits {
         rule: &Location,
     ) -> Finding<'_> {
         let target = &change.target;
-        let account = account_of(change);
+        let account = change.account().guid;
         let told = match (&change.action, account, change.object.guid) {
             (Action::AddMember { .. }, Some(account), Some(group)) => {
                 self.carry.of_member(target, account, person, group, true)
@@ -415,6 +430,16 @@ impl Edits {
             _ => self.steps.get(&change.id)?,
         };
         Some(edit.planned).filter(|planned| *planned != Planned::Edited)
+    }
+
+    /// Whether the last plan held a change of this kind for somebody, or whatever `rule` wanted.
+    pub(super) fn was_held(&self, change: &Change, rule: &Location) -> bool {
+        let who = (change.person.source.clone(), change.person.key.clone());
+        let kind = change.action.kind();
+        self.doubts.get(&who).is_some_and(|doubt| {
+            let mut guarded = doubt.guarded.iter();
+            doubt.whole || guarded.any(|one| one == kind) || doubt.rules.contains(rule)
+        })
     }
 
     /// Whether the last plan left something of a person's account as somebody had made it.
@@ -480,7 +505,7 @@ impl Edits {
         }
         [&self.doubts, &self.doubts_now].iter().any(|doubts| {
             let doubt = doubts.get(&who);
-            doubt.is_some_and(|doubt| doubt.whole || doubt.rules.contains(rule))
+            doubt.is_some_and(|doubt| doubt.is_of(rule))
         })
     }
 }
@@ -496,8 +521,11 @@ fn doubt(doubts: &mut HashMap<PersonOf, Doubt>, plan: &Plan, counts: impl Fn(&He
         let doubt = doubts
             .entry((person.source.clone(), person.key.clone()))
             .or_default();
-        match held.rule.and_then(rule) {
-            Some(rule) if held.partial && held.guard.is_none() => doubt.rules.push(rule),
+        match (&held.guard, held.rule.and_then(rule)) {
+            (Some(_), _) if !held.waits.is_empty() => {
+                doubt.guarded.extend(held.waits.iter().cloned());
+            }
+            (None, Some(rule)) if held.partial => doubt.rules.push(rule),
             _ => doubt.whole = true,
         }
     }

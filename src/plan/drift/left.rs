@@ -317,7 +317,7 @@ fn shown(values: &[PlanValue]) -> String {
     let one = |value: &PlanValue| match value {
         PlanValue::Text(text) => format!("{text:?}"),
         PlanValue::Octets(octets) => octets.to_string(),
-        PlanValue::Object(object) => object.dn.to_string(),
+        PlanValue::Object(object) => object.dn.spoken(),
     };
     match values {
         [] => "no value".to_owned(),

@@ -10,7 +10,7 @@ use super::super::{Action, Change, EditLeft, ObjectRef, PlanValue};
 use super::{Evidence, Finding, LeftThere};
 use crate::config::kinds::DriftPolicy;
 use crate::lifecycle::RuleId;
-use crate::model::Location;
+use crate::model::{Location, spoken};
 use crate::policy::held;
 
 /// A membership that stays as somebody made it, or of which nobody can tell whether somebody did.
@@ -58,7 +58,7 @@ impl MemberLeft {
                 edits.change(change, (side.source, key), &place)
             }
         };
-        let group = change.object.dn.rdn().value;
+        let group = spoken::name(&change.object.dn.rdn().value);
         let (code, reason) = match (finding, enters) {
             (Finding::Untouched, _) => return None,
             (Finding::Open, _) if policy != DriftPolicy::Ask => return None,

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use super::super::build::{PlanError, PlanInput, with_targets};
 use super::super::changes::{change_id, object_text};
 use super::super::target::{Subject, Target};
-use super::super::{Action, ObjectRef, PersonRef, PlanFile};
+use super::super::{Action, ObjectRef, PlanFile};
 use super::Evidence;
 use crate::config::kinds::DriftPolicy;
 use crate::matching::Found;
@@ -147,8 +147,7 @@ impl Owners {
                     }
                     OwnersOf::OtherRecords => {
                         for other in target.others(subject.side, subject.person) {
-                            let counted: PersonRef = side.reference(subject.person);
-                            let counted = format!("{} ({})", counted.label, counted.key);
+                            let counted = side.shown(subject.person);
                             let (key, owner) = of(*other, Some(counted));
                             owners.0.insert(key, owner);
                         }
@@ -213,8 +212,7 @@ impl Owners {
                 continue;
             };
             let Some(guid) = account.guid else { continue };
-            // An entry names no target; where there is one only, it is that.
-            for target in plan.content.targets.keys() {
+            for target in held.targets(&plan.content) {
                 let who = (person.source.clone(), person.key.clone());
                 let account = Account::Known(guid);
                 let owner = Owner {
@@ -266,5 +264,48 @@ impl Owners {
 
     pub(in crate::plan) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Held, seal};
+
+    #[test]
+    fn an_account_is_somebodys_in_the_target_that_says_so_only() {
+        let bytes = include_bytes!("../../../tests/golden/leaver/plan.json");
+        let mut plan = crate::plan::read(bytes).expect("a plan").content;
+        let change = plan.changes.first().expect("a change").clone();
+        let branch = Name::new("branch");
+        let identity = plan.targets[&change.target].clone();
+        plan.targets.insert(branch.clone(), identity);
+        let who = (change.person.source.clone(), change.person.key.clone());
+        let told = |plan: &super::super::super::Plan| {
+            let owners = Owners::told(
+                &seal(plan.clone()),
+                &HashSet::new(),
+                &std::collections::HashMap::new(),
+                |_| None,
+            );
+            [&change.target, &branch].map(|target| owners.of(target, who.clone()).is_some())
+        };
+        plan.held = vec![Held {
+            person: Some(change.person.clone()),
+            accounts: vec![change.account().clone()],
+            target: Some(change.target.clone()),
+            code: held::ANCHOR_LOST.code.to_owned(),
+            reason: String::new(),
+            help: String::new(),
+            rule: None,
+            partial: false,
+            guard: None,
+            waits: Vec::new(),
+        }];
+        assert_eq!(told(&plan), [true, false]);
+        // An entry that names none is of a plan for one.
+        plan.held[0].target = None;
+        plan.targets.remove(&branch);
+        assert_eq!(told(&plan), [true, false]);
     }
 }

@@ -86,6 +86,9 @@ pub struct DriftCounts {
     /// The last plan was to change it, and its apply did not.
     #[serde(default)]
     pub not_applied: u64,
+    /// The last plan held it, or whatever its rule wanted.
+    #[serde(default)]
+    pub held_before: u64,
     /// Nothing tells which.
     pub undetermined: u64,
 }
@@ -119,6 +122,8 @@ pub enum DriftGroup {
     Undetermined,
     /// The last plan was to change it, and its apply did not: it failed, met somebody else's change, or was not reached.
     NotApplied,
+    /// The last plan held it: for a guard, a value that was missing, or whatever else. Nobody edited it since.
+    HeldBefore,
     /// Facts of the person, or the day, have changed since the last apply.
     Source,
     /// Configuration that is not applied yet.
@@ -218,11 +223,18 @@ pub fn report(
                 Some(_) => group,
             };
             let planned = edits.and_then(|edits| edits.planned(change, &part));
+            let was_held = || {
+                let rule = place(&plan.rules, part.rule);
+                let held = |edits: &Edits| rule.is_some_and(|rule| edits.was_held(change, &rule));
+                edits.is_some_and(held)
+            };
             let (group, apply) = match (group, planned) {
                 (DriftGroup::Source, Some(Planned::NotDone)) => {
                     let told = outcomes.get(&change.id).cloned();
                     (DriftGroup::NotApplied, Some(told.unwrap_or_else(not_done)))
                 }
+                (DriftGroup::Source, Some(Planned::Waited)) => (DriftGroup::HeldBefore, None),
+                (DriftGroup::Source, _) if was_held() => (DriftGroup::HeldBefore, None),
                 (DriftGroup::Undetermined, Some(Planned::Unclear)) => (group, Some(unknown())),
                 (group, _) => (group, None),
             };
@@ -242,13 +254,12 @@ pub fn report(
         differences.extend(only_proposed(&plan, proposed));
     }
     drop(others);
-    differences.sort_by(|a, b| {
-        let key = |one: &Difference| (one.group, one.target.clone(), one.object.dn.key());
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| a.what.cmp(&b.what))
-            .then_with(|| a.person.cmp(&b.person))
-            .then_with(|| a.proposed.cmp(&b.proposed))
+    // Each name is folded once.
+    differences.sort_by_cached_key(|one| {
+        (
+            (one.group, one.target.clone(), one.object.dn.key()),
+            (one.what.clone(), one.person.clone(), one.proposed),
+        )
     });
     let mut counts = DriftCounts::default();
     for one in &differences {
@@ -258,6 +269,7 @@ pub fn report(
             (DriftGroup::Edited, _) => &mut counts.revert,
             (DriftGroup::Undetermined, _) => &mut counts.undetermined,
             (DriftGroup::NotApplied, _) => &mut counts.not_applied,
+            (DriftGroup::HeldBefore, _) => &mut counts.held_before,
             (DriftGroup::Source, _) => &mut counts.source,
             (DriftGroup::Configuration, _) => &mut counts.configuration,
         } += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::{Judgement, Judging, account_of, who};
+use super::{Judgement, Judging, who};
 use crate::model::Guid;
 use crate::plan::target::NOBODY;
 use crate::plan::{
@@ -119,7 +119,7 @@ impl Judging<'_, '_> {
         let mut waiting: BTreeMap<(u32, Option<Guid>, usize), Vec<Change>> = BTreeMap::new();
         let mut going: hashbrown::HashSet<(u32, Option<Guid>)> = hashbrown::HashSet::new();
         for ((at, change), outcome) in self.changes.into_iter().zip(self.waits) {
-            let stranger = account_of(&change).guid.filter(|_| at == NOBODY);
+            let stranger = change.account().guid.filter(|_| at == NOBODY);
             match outcome {
                 Some(outcome) => waiting
                     .entry((at, stranger, outcome))
@@ -149,7 +149,7 @@ impl Judging<'_, '_> {
             waits.sort_unstable();
             waits.dedup();
             let listed: Vec<&str> = waits.iter().map(|(_, words)| *words).collect();
-            let mut accounts = vec![account_of(first).clone()];
+            let mut accounts = vec![first.account().clone()];
             accounts.retain(|account| account.guid.is_some());
             judgement.held.push(Held {
                 person: Some(first.person.clone()),

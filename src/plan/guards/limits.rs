@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::compile::{Limit, Per, folded};
-use super::{Judging, account_of, blank, who};
+use super::{Judging, blank, who};
 use crate::config::kinds::{ActionClass, OnBreach};
 use crate::matching::Standing;
 use crate::model::{ACCOUNTDISABLE, DnKey, EntryKind, FieldIndex};
@@ -217,17 +217,22 @@ impl Judging<'_, '_> {
         for number in counted {
             self.hold(*number, outcome);
         }
+        // Many parts may be too much, and what waits is looked for once.
+        let all = match on_breach {
+            OnBreach::HoldClass => return,
+            OnBreach::HoldRemovals if self.removals_wait => return,
+            OnBreach::HoldAll if self.everything_waits => return,
+            OnBreach::HoldRemovals => false,
+            OnBreach::HoldAll => true,
+        };
         for number in 0..self.changes.len() {
-            let too = match on_breach {
-                OnBreach::HoldClass => break,
-                OnBreach::HoldRemovals => self.guards.takes_away(&self.changes[number].1),
-                OnBreach::HoldAll => true,
-            };
             let (at, change) = &self.changes[number];
-            if too && !self.is_stop(*at, change) {
+            if (all || self.guards.takes_away(change)) && !self.is_stop(*at, change) {
                 self.hold(number, outcome);
             }
         }
+        self.removals_wait = true;
+        self.everything_waits |= all;
     }
 }
 
@@ -325,11 +330,11 @@ fn part(
     match per {
         Per::All => Some(Part::default()),
         Per::Placement(base, _) => {
-            let key = account_of(change).dn.key();
+            let key = change.account().dn.key();
             key.is_at_or_under(base).then(Part::default)
         }
         Per::Ou => {
-            let parent = account_of(change).dn.parent()?;
+            let parent = change.account().dn.parent()?;
             Some((parent.key().as_str().to_owned(), parent.to_string()))
         }
         Per::Group => match change.action {
@@ -411,7 +416,7 @@ fn base_of_accounts(target: &Target<'_>, per: &Per) -> HashMap<String, u64> {
 
 /// Whether the account a change is for exists and is enabled.
 fn is_open(target: &Target<'_>, change: &Change) -> bool {
-    let account = target.index.by_key(&account_of(change).dn.key());
+    let account = target.index.by_key(&change.account().dn.key());
     account.is_some_and(|account| is_enabled(target, account))
 }
 

@@ -6,8 +6,8 @@ use hashbrown::{HashMap, HashSet};
 
 use super::compile::Minimum;
 use super::limits::is_enabled;
-use super::{Judging, account_of, blank};
-use crate::model::{EntryKind, Guid};
+use super::{Judging, blank};
+use crate::model::{EntryKind, Guid, spoken};
 use crate::plan::draft::Warnings;
 use crate::plan::target::Target;
 use crate::plan::{Action, GuardKind, GuardVerdict};
@@ -80,7 +80,7 @@ impl Judging<'_, '_> {
                 warnings.add(
                     warning::BREAK_GLASS_NOT_FOUND,
                     format!("break-glass accounts that {} does not have", target.name),
-                    one.account.clone(),
+                    spoken::object(&one.account),
                 );
             }
         }
@@ -88,12 +88,12 @@ impl Judging<'_, '_> {
             warnings.add(
                 warning::BREAK_GLASS_DISABLED,
                 format!("break-glass accounts that are disabled in {}", target.name),
-                guards.break_glass[number].account.clone(),
+                spoken::object(&guards.break_glass[number].account),
             );
         }
         let touched: Vec<usize> = (0..self.changes.len())
             .filter(|number| {
-                let account = account_of(&self.changes[*number].1);
+                let account = self.changes[*number].1.account();
                 account.guid.is_some_and(|guid| found.contains_key(&guid))
             })
             .collect();
@@ -104,7 +104,7 @@ impl Judging<'_, '_> {
         outcome.base = found.len() as u64;
         let accounts: HashSet<_> = touched
             .iter()
-            .map(|number| account_of(&self.changes[*number].1).guid)
+            .map(|number| self.changes[*number].1.account().guid)
             .collect();
         outcome.counted = accounts.len() as u64;
         if !touched.is_empty() {
@@ -161,7 +161,7 @@ impl Judging<'_, '_> {
         let mut wanted: HashSet<Guid> = HashSet::new();
         for (_, change) in &self.changes {
             wanted.extend(change.object.guid);
-            wanted.extend(account_of(change).guid);
+            wanted.extend(change.account().guid);
         }
         let objects = self.target.index.snapshot.objects.iter().enumerate();
         objects
@@ -192,7 +192,8 @@ impl Judging<'_, '_> {
             outcome.verdict = GuardVerdict::NotJudged;
             outcome.limit = format!(
                 "the read has no group {}, so nobody knows whether {} stay",
-                minimum.group, minimum.enabled
+                spoken::object(&minimum.group),
+                minimum.enabled
             );
             let outcome = self.outcome(outcome);
             for number in 0..self.changes.len() {
@@ -212,7 +213,12 @@ impl Judging<'_, '_> {
             warnings.add(
                 warning::MINIMUM_NOT_MET,
                 "groups that have fewer enabled members than they must",
-                format!("{}: {} of {}", minimum.group, outcome.base, minimum.enabled),
+                format!(
+                    "{}: {} of {}",
+                    spoken::object(&minimum.group),
+                    outcome.base,
+                    minimum.enabled
+                ),
             );
         }
         if outcome.counted <= outcome.allowed {

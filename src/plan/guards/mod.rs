@@ -17,7 +17,7 @@ pub use recount::{Recount, recount};
 use super::changes::index;
 use super::draft::Warnings;
 use super::target::{NOBODY, Target};
-use super::{Change, GuardOutcome, GuardVerdict, Held, ObjectRef, WaiverInPlan, WaiverStanding};
+use super::{Change, GuardOutcome, GuardVerdict, Held, WaiverInPlan, WaiverStanding};
 use crate::lifecycle::RuleId;
 use crate::model::PersonKey;
 use crate::policy::warning;
@@ -45,6 +45,9 @@ struct Judging<'j, 'a> {
     outcomes: Vec<GuardOutcome>,
     watched: Option<&'j PersonKey>,
     touching: Vec<GuardOutcome>,
+    /// A breach has made every removal wait, or everything: the next has nothing to add to that.
+    removals_wait: bool,
+    everything_waits: bool,
     undo: Option<Before<'j>>,
 }
 
@@ -85,6 +88,8 @@ pub(super) fn judge(
         outcomes: Vec::new(),
         watched,
         touching: Vec::new(),
+        removals_wait: false,
+        everything_waits: false,
         undo,
     };
     judging.limits();
@@ -133,21 +138,13 @@ impl Judging<'_, '_> {
     }
 }
 
-/// The account a change is for: the member where a group is written.
-fn account_of(change: &Change) -> &ObjectRef {
-    match &change.action {
-        super::Action::AddMember { member } | super::Action::RemoveMember { member } => member,
-        _ => &change.object,
-    }
-}
-
 /// What tells accounts apart when they are counted.
 fn who(at: u32, change: &Change) -> u64 {
     if at != NOBODY {
         return u64::from(at);
     }
     use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-    let account = account_of(change);
+    let account = change.account();
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let dn = Some(&account.dn).filter(|_| account.guid.is_none());
     hasher.hash_one((&account.guid, dn)) | 1 << 63

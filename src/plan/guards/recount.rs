@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::account_of;
 use super::compile::{Guards, Limit, Per, folded};
 use crate::config::{Config, Standing};
 use crate::lifecycle::RuleBook;
-use crate::model::{Dn, DnKey, Guid, Name, PersonKey};
+use crate::model::{Dn, DnKey, Guid, Name, PersonKey, spoken};
 use crate::plan::build::moment;
 use crate::plan::exceptions::STOPS;
 use crate::plan::{
@@ -351,7 +350,7 @@ impl Counting<'_, '_> {
     }
 
     fn who<'s>(&'s self, change: &'s Change) -> Who<'s> {
-        let account = account_of(change);
+        let account = change.account();
         match account.guid {
             Some(guid) => match (self.given_up.get(&guid), &change.action) {
                 (Some(made), Action::Modify { .. }) => Who::Made(made),
@@ -409,7 +408,7 @@ impl Counting<'_, '_> {
             let number = number(Some(part));
             let shown = match part.shown.as_str() {
                 "" => String::new(),
-                shown => format!(" in {shown}"),
+                shown => format!(" in {}", spoken::object(shown)),
             };
             let outcome = by_part.get(key);
             let (allowed, base) = match outcome {
@@ -455,6 +454,8 @@ impl Counting<'_, '_> {
         recount.stated.push(format!("minimumMembers of {target}"));
         let found = &mut recount.found;
         let wanted = format!("at least {enabled} must stay");
+        let key = Dn::key_of(group);
+        let group = spoken::object(group);
         let unread = |outcome: &&&GuardOutcome| outcome.verdict == GuardVerdict::NotJudged;
         let Some(outcome) = told
             .iter()
@@ -465,7 +466,6 @@ impl Counting<'_, '_> {
             ));
             return;
         };
-        let key = Dn::key_of(group);
         let takes = |change: &&&Change| match outcome.verdict {
             GuardVerdict::NotJudged => self.guards.takes_away(change),
             GuardVerdict::Breached => {
@@ -516,13 +516,14 @@ impl Counting<'_, '_> {
             .filter_map(|one| Guid::parse(one.account.trim()))
             .collect();
         for change in &self.changes {
-            let account = account_of(change);
+            let account = change.account();
             let is_kept = account.guid.is_some_and(|guid| guids.contains(&guid))
                 || names.contains(&account.dn.key());
             if is_kept {
                 found.push(format!(
                     "change {} is about {}, an account kept for emergencies (breakGlass)",
-                    change.id.0, account.dn
+                    change.id.0,
+                    account.dn.spoken()
                 ));
             }
         }
@@ -581,12 +582,13 @@ impl Per {
         let shown = |dn: Dn| (dn.key().as_str().to_owned(), dn.to_string());
         match self {
             Self::All | Self::Field(_) => Some((String::new(), String::new())),
-            Self::Placement(place, shown) => account_of(change)
+            Self::Placement(place, shown) => change
+                .account()
                 .dn
                 .key()
                 .is_at_or_under(place)
                 .then(|| (String::new(), shown.clone())),
-            Self::Ou => Some(shown(account_of(change).dn.parent()?)),
+            Self::Ou => Some(shown(change.account().dn.parent()?)),
             Self::Group => matches!(
                 change.action,
                 Action::AddMember { .. } | Action::RemoveMember { .. }

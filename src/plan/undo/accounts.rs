@@ -105,7 +105,7 @@ impl<'u> Undoing<'u, '_> {
             change,
             warning::UNDO_CREATED,
             "accounts that were made stay, disabled and out of the groups they were put in: an undo deletes nothing. Delete them by hand when nobody needs them, or leave that to the stages of leavers; their initial passwords are of no use any more",
-            format!("{}: {}", self.shown(change), object.dn),
+            format!("{}: {}", self.shown(change), object.dn.spoken()),
         );
         if !shut {
             self.push(change, "", object.clone(), Action::Disable {});

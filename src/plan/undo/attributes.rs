@@ -11,7 +11,7 @@ use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue, Risk, 
 use super::Deed;
 use super::undoing::Undoing;
 use crate::mapping::is_same_value;
-use crate::model::{AttributeDef, AttributeId, Dn, Entry, Syntax};
+use crate::model::{AttributeDef, AttributeId, Dn, Entry, Syntax, spoken};
 use crate::policy::held as code;
 
 /// Begins the address mail is sent from: one at most.
@@ -127,8 +127,9 @@ impl<'u> Undoing<'u, '_> {
                 ..self.blank(attribute)
             })),
             Err(gone) => Back::Changed(format!(
-                "{}: it referred to {gone}, which does not exist any more",
-                attribute.name
+                "{}: it referred to {}, which does not exist any more",
+                attribute.name,
+                spoken::dn(&gone)
             )),
         }
     }

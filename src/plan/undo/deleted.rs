@@ -9,7 +9,7 @@ use super::super::contents::{plan_value, sort};
 use super::super::{Action, AttributeChange, Change, ObjectRef, PlanValue, Risk, risk};
 use super::Deed;
 use super::undoing::Undoing;
-use crate::model::{Dn, EntryKind, Syntax};
+use crate::model::{Dn, EntryKind, Syntax, spoken};
 use crate::policy::{held as code, warning};
 
 /// What the directory keeps by itself, although its schema lets it be written; or has kept in the tombstone.
@@ -52,7 +52,7 @@ impl<'u> Undoing<'u, '_> {
             None => {
                 let text = format!(
                     "{} was deleted and is not among the deleted objects of the read: it is gone for good, or the reading account may not see deleted objects",
-                    change.object.dn
+                    change.object.dn.spoken()
                 );
                 return self.hold(change, code::UNDO_GONE, text, Vec::new());
             }
@@ -71,7 +71,7 @@ impl<'u> Undoing<'u, '_> {
         let place = match place.unwrap_or(Err(none)) {
             Ok(place) => place,
             Err((code, why)) => {
-                let text = format!("the place that {} stood in {why}", object.dn);
+                let text = format!("the place that {} stood in {why}", object.dn.spoken());
                 return self.hold(change, code, text, Vec::new());
             }
         };
@@ -82,7 +82,7 @@ impl<'u> Undoing<'u, '_> {
         };
         let noted = noted(planned, deed);
         if let Some(other) = self.has_name_of(&object.dn, &noted) {
-            let text = format!("{} has the name, or the logon name, now", other.dn);
+            let text = format!("{} has the name, or the logon name, now", other.dn.spoken());
             return self.hold(change, code::NAME_TAKEN, text, vec![other]);
         }
         let bin = self.target.index.snapshot.header.deleted_objects;
@@ -215,7 +215,8 @@ impl<'u> Undoing<'u, '_> {
                 }
                 Err(_) if whole => {}
                 Err((code, why)) => {
-                    let text = format!("the account does not come back into {name}: {why}");
+                    let group = spoken::object(name);
+                    let text = format!("the account does not come back into {group}: {why}");
                     self.hold(change, code, text, Vec::new());
                 }
             }

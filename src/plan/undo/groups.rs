@@ -38,7 +38,7 @@ impl<'u> Undoing<'u, '_> {
         };
         if let Err((code, why)) = self.writable(group, change.privileged) {
             let group = self.target.object(group);
-            let text = format!("{} is left as it is: {why}", group.dn);
+            let text = format!("{} is left as it is: {why}", group.dn.spoken());
             self.hold(change, code, text, vec![group]);
             return self.not_back(change, added);
         }
@@ -136,7 +136,7 @@ impl<'u> Undoing<'u, '_> {
                     let group = self.changes[at].object.clone();
                     let text = format!(
                         "they stay in {}: they cannot go back to every group they left for it",
-                        group.dn
+                        group.dn.spoken()
                     );
                     self.hold(self.undoes[at], code::MOVE_INCOMPLETE, text, vec![group]);
                     self.dropped.insert(at);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::excepted::Excepted;
-use super::super::{Action, Change, ChangeId};
+use super::super::{Action, ChangeId};
 use super::undoing::Undoing;
 use crate::model::Guid;
 use crate::policy::held as code;
@@ -22,7 +22,7 @@ impl<'u> Undoing<'u, '_> {
         });
         let restored: HashSet<Guid> = restored.filter_map(|change| change.object.guid).collect();
         for at in 0..self.changes.len() {
-            let account = account(&self.changes[at]);
+            let account = self.changes[at].account().guid;
             if account.is_some_and(|guid| restored.contains(&guid)) {
                 self.dropped.insert(at);
             }
@@ -66,19 +66,19 @@ impl<'u> Undoing<'u, '_> {
             if self.dropped.contains(&at) {
                 continue;
             }
-            let Some((left, code, text)) = excepted.leaves(&self.changes[at]) else {
-                continue;
-            };
-            self.hold(self.undoes[at], code, text, Vec::new());
-            if let (Action::Modify { attributes }, false) =
-                (&mut self.changes[at].action, left.is_empty())
-            {
-                attributes.retain(|one| !left.contains(&one.name));
-                if !attributes.is_empty() {
-                    continue;
+            for (left, code, text) in excepted.leaves(&self.changes[at]) {
+                self.hold(self.undoes[at], code, text, Vec::new());
+                let goes_on = match &mut self.changes[at].action {
+                    Action::Modify { attributes } if !left.is_empty() => {
+                        attributes.retain(|one| !left.contains(&one.name));
+                        !attributes.is_empty()
+                    }
+                    _ => false,
+                };
+                if !goes_on {
+                    self.dropped.insert(at);
                 }
             }
-            self.dropped.insert(at);
         }
     }
 
@@ -113,13 +113,5 @@ impl<'u> Undoing<'u, '_> {
                 }
             }
         }
-    }
-}
-
-/// The account a change is for.
-fn account(change: &Change) -> Option<Guid> {
-    match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member.guid,
-        _ => change.object.guid,
     }
 }

@@ -73,7 +73,7 @@ impl<'u> Undoing<'u, '_> {
         let place = match self.standing(before) {
             Ok(place) => place,
             Err((code, why)) => {
-                let text = format!("{before}, where the account stood, {why}");
+                let text = format!("{}, where the account stood, {why}", before.spoken());
                 return self.hold(change, code, text, vec![object]);
             }
         };
@@ -145,7 +145,7 @@ impl<'u> Undoing<'u, '_> {
                 _ => {
                     let undone = self.undoes[*last];
                     let object = self.changes[*last].object.clone();
-                    let text = format!("{} ({}) has the name now", other.dn, other.guid);
+                    let text = format!("{} ({}) has the name now", other.dn.spoken(), other.guid);
                     self.hold(undone, code::NAME_TAKEN, text, vec![object]);
                     self.dropped.extend(changes.iter().copied());
                 }

@@ -376,7 +376,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
     }
 
     pub(super) fn shown(&self, change: &Change) -> String {
-        format!("{} ({})", change.person.label, change.person.key)
+        change.person.spoken()
     }
 
     pub(super) fn identity(&self, object: &ObjectRef) -> Option<Guid> {
@@ -436,7 +436,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
             Some(_) => "has been deleted since",
             None => "does not exist any more, or the read does not have it",
         };
-        let text = format!("{} {what}", object.dn);
+        let text = format!("{} {what}", object.dn.spoken());
         self.hold(change, code::UNDO_GONE, text, Vec::new());
     }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::accounts::{self, attribute_pieces};
-use super::{Context, Detail, OfPerson, account};
+use super::{Context, Detail, OfPerson};
 use crate::model::{Dn, Guid, Name, PersonKey};
 use crate::plan::{
     Action, AttributeChange, Cause, Change, PersonRef, Plan, PlanValue, RuleIndex, UnitId,
@@ -48,7 +48,7 @@ type Who<'a> = (
 );
 
 fn who(change: &Change) -> Who<'_> {
-    let account = account(change);
+    let account = change.account();
     let new = account.guid.is_none().then_some(&account.dn);
     let person = &change.person;
     (
@@ -155,7 +155,7 @@ impl<'a> People<'a> {
             self.people.push(OfPerson {
                 person: &change.person,
                 target: &change.target,
-                account: account(change),
+                account: change.account(),
                 changes: Vec::new(),
             });
         }

@@ -22,8 +22,8 @@ use super::report::{Item, Line, Piece, Report, Section, Sign, count, grouped, nu
 use crate::model::held_codes::{self, Code, warning};
 use crate::model::{Dn, Location, Name};
 use crate::plan::{
-    Action, Cause, Change, ChangeId, Held, HeldCounts, ObjectRef, PersonRef, Plan, PlanFile,
-    RuleIndex, Warning,
+    Cause, Change, ChangeId, Held, HeldCounts, ObjectRef, PersonRef, Plan, PlanFile, RuleIndex,
+    Warning,
 };
 
 /// How much is told of what many people share.
@@ -247,14 +247,6 @@ fn accounts_of(list: &[OfPerson<'_>]) -> String {
         "{told}, {}",
         count(number(list.len()), "account", "accounts")
     )
-}
-
-/// The account a change is for: the member where a group is written.
-fn account(change: &Change) -> &ObjectRef {
-    match &change.action {
-        Action::AddMember { member } | Action::RemoveMember { member } => member,
-        _ => &change.object,
-    }
 }
 
 fn people(of: usize) -> String {

@@ -608,8 +608,8 @@ pub(super) async fn what_waited_for_a_recording_is_made(lab: Lab) {
         told(&found),
         expected(&[
             ("edited", "Ann Lee", "title"),
-            ("source", "Otto Ott", "member"),
-            ("source", "Otto Ott", "member"),
+            ("heldBefore", "Otto Ott", "member"),
+            ("heldBefore", "Otto Ott", "member"),
             ("undetermined", "Jane Doe", "title"),
         ])
     );

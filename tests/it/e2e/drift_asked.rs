@@ -488,3 +488,36 @@ pub(super) async fn what_the_last_apply_did_not_do_is_told_apart(lab: Lab) {
         " · the last plan was to change it",
     ]);
 }
+
+/// What the last plan held is no change since, once it goes through.
+pub(super) async fn what_the_last_plan_held_is_told_apart(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.hire(Joiner::new(2, "Otto", "Ott"));
+    apply(&lab, "r0", &[]).await;
+    apply(&lab, "r1", &["--since", "r0"]).await;
+    lab.write(
+        "guards.yaml",
+        "apiVersion: halosync/v1\nkind: Guards\nmetadata: {name: corp}\nspec:\n  target: corp\n  limits:\n    - {name: titles, actions: [modify], attribute: title, max: 0, onBreach: holdClass}\n",
+    );
+    lab.edit(1, |jane| jane.title = "Director".into());
+    let made = ["plan", "--out", "r2.plan.json", "--record", "r2"];
+    lab.run(&[&made[..], &["--since", "r1"]].concat())
+        .await
+        .expect(3)
+        .assert_tells(&["limit titles: 1 of 2 would be changed in title, 0 allowed"]);
+    lab.edit(2, |otto| otto.title = "Clerk".into());
+    let drift = ["drift", "--since", "r2"];
+    lab.run(&drift).await.expect(0).assert_tells(&[
+        "No drift · 1 held by the last plan · 1 from the source since the last apply",
+        "Held by the last plan, and edited by nobody since (1)",
+        "1 difference of title: Jane Doe (1)",
+        "Changed in the source since the last apply (1)",
+        "1 difference of title: Otto Ott (2)",
+    ]);
+    // What somebody edits meanwhile is an edit.
+    lab.set("1", "title", &["Wizard"]).await;
+    lab.run(&drift).await.expect(2).assert_tells(&[
+        "1 edit in the directory · 1 from the source since the last apply",
+        "Jane Doe (1)  title: found \"Wizard\", wanted \"Director\"",
+    ]);
+}

@@ -348,4 +348,5 @@ asked_on_both!(
     an_account_edited_while_its_person_is_away_is_asked_about,
     what_is_carried_on_is_bound_by_the_plan,
     what_the_last_apply_did_not_do_is_told_apart,
+    what_the_last_plan_held_is_told_apart,
 );

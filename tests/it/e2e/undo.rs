@@ -581,6 +581,7 @@ pub(super) async fn exceptions_keep_what_an_undo_would_bring_back(lab: Lab) {
     lab.edit(4, |person| {
         person.title = "Clerk".into();
         person.phone = "1234".into();
+        person.department = "Research".into();
     });
     lab.settle().await;
     let otto = lab.account("2").await.expect("an account");
@@ -592,10 +593,11 @@ pub(super) async fn exceptions_keep_what_an_undo_would_bring_back(lab: Lab) {
     lab.write(
         "exceptions.yaml",
         &format!(
-            "apiVersion: halosync/v1\nkind: Exceptions\nmetadata: {{name: people}}\nspec:\n  source: people\n  target: corp\n  exceptions:\n{}{}{}",
+            "apiVersion: halosync/v1\nkind: Exceptions\nmetadata: {{name: people}}\nspec:\n  source: people\n  target: corp\n  exceptions:\n{}{}{}{}",
             exception(1, "stop: true"),
             exception(2, "exempt: everything"),
-            exception(4, "exempt: [title]")
+            exception(4, "exempt: [title]"),
+            exception(4, "exempt: [Department]")
         ),
     );
     let told = lab.undo(&[]).await.expect(0);
@@ -603,6 +605,7 @@ pub(super) async fn exceptions_keep_what_an_undo_would_bring_back(lab: Lab) {
         "undo-stopped",
         "an exception leaves the whole account alone",
         "title: an exception leaves attributes alone, until 2099-12-31: under investigation (Iris Moss, INC0042)",
+        "department: an exception leaves attributes alone, until 2099-12-31: under investigation (Iris Moss, INC0042)",
     ]);
     lab.verify_plan().await.expect(0);
     lab.apply().await.expect(0);
@@ -611,6 +614,7 @@ pub(super) async fn exceptions_keep_what_an_undo_would_bring_back(lab: Lab) {
     assert!(lab.account("3").await.expect("an account").enabled());
     let kim = lab.account("4").await.expect("an account");
     assert_eq!(kim.one("title"), "Clerk");
+    assert_eq!(kim.one("department"), "Research");
     assert!(kim.values("telephoneNumber").is_empty());
 }
 

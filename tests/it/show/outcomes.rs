@@ -224,6 +224,24 @@ fn all_of_it() {
     );
 }
 
+/// Everything is done, and the exit code is none of success: the report says why, and what to do.
+#[test]
+fn a_journal_without_its_end_is_told() {
+    let jane = plans::someone(1002, "Jane Doe", "Research");
+    let done = report(&jane, "a", ActionKind::Modify, ChangeOutcome::Done {});
+    let mut found = outcome(Verdict::Partial, vec![done]);
+    found.stopped = vec!["journal j.jsonl: no space left on device".to_owned()];
+    let text = outcome_text(&found, &planned("x"), &TextOptions::default());
+    for told in [
+        "EVERYTHING IS AS PLANNED, and the journal could not be written to its end",
+        "no space left on device",
+        "apply the same plan again with this journal",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains("IN PART"), "{text}");
+}
+
 #[test]
 fn hostile_names_do_nothing_here_either() {
     let plain = in_part("plain");

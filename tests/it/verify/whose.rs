@@ -53,10 +53,10 @@ async fn exceptions_keep_what_a_plan_would_do() {
     let verified = desk.run(&["verify", "plan.json", "--format", "json"]).await;
     let told = verified.expect(6).stdout;
     for says in [
-        "of whom an exception leaves the whole account alone (CHG0100)",
-        "of title) is about",
-        "of whom an exception leaves attributes alone (CHG0100)",
-        "of whom an exception keeps an account from being made (CHG0100)",
+        "and an exception leaves the whole account alone (CHG0100)",
+        "of title) is for",
+        "and an exception leaves attributes alone (CHG0100)",
+        "and an exception keeps an account from being made (CHG0100)",
     ] {
         assert!(told.contains(says), "{says}\n---\n{told}");
     }

@@ -132,10 +132,13 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
     lab.edit(1, |person| person.phone = "+44 20 7946 0001".into());
     lab.settle().await;
     lab.edit(1, |person| person.phone = "+44 20 7946 0002".into());
-    lab.settle().await;
-    let plan = lab.plan_file();
-    let journal = lab.journal_file();
-    let honest = lab.read(&journal);
+    let (plan, journal) = ("last.json".to_owned(), "last.jsonl");
+    let record = ["plan", "--out", &plan, "--record", "last"];
+    lab.run(&record).await.expect(0);
+    lab.run_apply(&[&plan, "--journal", journal])
+        .await
+        .expect(0);
+    let honest = lab.read(journal);
     let (from, to) = ("[\"+44 20 7946 0001\"]", "[\"+44 20 7946 6666\"]");
     assert!(honest.contains(from), "{honest}");
     let forged = rechained(&honest.replace(from, to));
@@ -159,6 +162,10 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
             6,
         ),
         (&["apply", &plan, "--journal", "forged.jsonl"], 6),
+        (
+            &["drift", "--since", "last", "--last-apply", "forged.jsonl"],
+            6,
+        ),
     ] {
         let run = lab.run(arguments).await.expect(code);
         let told = format!("{}{}", run.stdout, run.stderr);
@@ -169,8 +176,13 @@ pub(in super::super) async fn an_edited_journal_is_refused_wherever_it_is_read(l
         assert!(!told.contains("6666"), "{told}");
         assert_eq!(lab.read("forged.jsonl"), forged, "{arguments:?}");
     }
-    lab.run(&["verify", "journal", &journal, "--plan", &plan])
+    lab.run(&["verify", "journal", journal, "--plan", &plan])
         .await
         .expect(0);
-    lab.undo(&[]).await.expect(0);
+    lab.run(&["drift", "--since", "last", "--last-apply", journal])
+        .await
+        .expect(0);
+    lab.run(&["undo", "--plan", &plan, "--journal", journal])
+        .await
+        .expect(0);
 }
