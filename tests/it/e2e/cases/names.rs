@@ -61,7 +61,10 @@ pub(in crate::e2e) async fn names_given_are_kept_when_nobody_listens(mut lab: La
         .envs(&lab.environment)
         .stdin(std::process::Stdio::null())
         .stdout(full.expect("a device"))
-        .output()
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+        .wait_with_output()
         .await
         .expect("the program runs");
     let told = String::from_utf8_lossy(&run.stderr);
