@@ -151,6 +151,11 @@ impl Audit {
         }
     }
 
+    /// True when not one write was announced.
+    pub fn tells_of_no_write(&self) -> bool {
+        self.states.is_empty()
+    }
+
     /// How many writes are done.
     pub fn done(&self) -> usize {
         let mut states = self.states.values();
@@ -194,9 +199,23 @@ impl Audit {
     /// What a report says that the journal does not bear out.
     pub fn against(&self, report: &Outcome, plan: Option<&PlanFile>) -> Vec<String> {
         let mut wrong = Vec::new();
-        if self.plan.as_ref() != Some(&report.plan) {
-            wrong.push(format!("the report is of another plan ({})", report.plan));
-            return wrong;
+        match &self.plan {
+            Some(plan) if *plan == report.plan => {}
+            Some(plan) => {
+                wrong.push(format!(
+                    "the report is of another plan ({}) than the journal ({plan})",
+                    report.plan
+                ));
+                return wrong;
+            }
+            // Of whichever plan it was: it is not what it was.
+            None => {
+                wrong.push(format!(
+                    "the journal had {} when the report was written, and says of no plan that it is its journal",
+                    lines_of(report.journal.lines)
+                ));
+                return wrong;
+            }
         }
         let lines = usize::try_from(report.journal.lines).unwrap_or(usize::MAX);
         match lines.checked_sub(1).and_then(|at| self.heads.get(at)) {
@@ -230,6 +249,13 @@ impl Audit {
             }
         }
         wrong
+    }
+}
+
+fn lines_of(count: u64) -> String {
+    match count {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
     }
 }
 

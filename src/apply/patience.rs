@@ -17,6 +17,8 @@ use crate::plan::{Action, Change};
 const FAILURES_IN_A_ROW: u32 = 5;
 /// The longest a system may ask us to wait.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+/// What a system names when the domain's policy does not allow a password, or that there is none.
+const PASSWORD: &str = "unicodePwd";
 
 /// Patience with one change.
 #[derive(Default)]
@@ -130,6 +132,23 @@ impl<W: DirectoryWriter> Run<'_, W> {
         let kind = match error {
             ConnectorError::Conflict { .. } => return ChangeOutcome::conflict(error.to_string()),
             ConnectorError::Denied { .. } => FailureKind::Denied,
+            // It is the account that lacks something, and no rule can give it that: half-made, and its mark taken away by
+            // hand; or the policy has become stricter since its password was set.
+            ConnectorError::Invalid {
+                field: Some(field), ..
+            } if field == PASSWORD
+                && matches!(
+                    change.action,
+                    Action::Enable {
+                        initial_password: None
+                    }
+                ) =>
+            {
+                let why = format!(
+                    "a password that the domain's policy allows: the account has none, or one it does not allow. Set one by hand (a reset), before it is enabled ({error})"
+                );
+                return ChangeOutcome::failed(FailureKind::Missing, why);
+            }
             ConnectorError::Invalid { .. } | ConnectorError::Setup { .. } => FailureKind::Refused,
             // What the new place needs may be missing there; else it is an object of the plan that is gone.
             ConnectorError::NotFound { .. } => match change.action {

@@ -1,10 +1,11 @@
 //! Which changes an apply is asked for: some classes, so many of them, a first wave of people before everybody else.
 //!
 //! Pure: plan and history in, flags out. Invariants: what an earlier apply has done is looked at again whatever was
-//! asked for, so that what depends on it can go on; a wave has everything its changes depend on; the choice depends on the plan's order and
-//! the journal alone, never on timing.
+//! asked for, so that what depends on it can go on; a wave has everything its changes depend on; nobody is of a wave before
+//! those before them have nothing left, so that asking again never begins anybody else; the choice depends on the plan's
+//! order and the journal alone, never on timing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU64;
 
 use super::history::{History, Step, StepState};
@@ -19,7 +20,9 @@ pub struct Selection {
     pub classes: BTreeSet<ActionKind>,
     /// At most so many changes that are not done yet: the first ones in the plan's order.
     pub max_changes: Option<NonZeroU64>,
-    /// So many people first. Everybody else only once everything about these has been read back as planned.
+    /// So many people first: the plan's people, in the order of their first change, are counted off in groups of so many,
+    /// and the first group goes first of whom anybody has something left. Everybody else only once everything about these
+    /// has been read back as planned.
     pub wave: Option<NonZeroU64>,
 }
 
@@ -50,17 +53,21 @@ impl Selection {
             .collect();
         let mut left = self.max_changes.map_or(u64::MAX, NonZeroU64::get);
         let mut now = done.clone();
-        for (at, change) in changes.iter().enumerate() {
-            let asked =
-                self.classes.is_empty() || self.classes.contains(&ActionKind::from(&change.action));
-            if asked && !done[at] && left > 0 {
+        let asked: Vec<bool> = changes
+            .iter()
+            .map(|change| {
+                self.classes.is_empty() || self.classes.contains(&ActionKind::from(&change.action))
+            })
+            .collect();
+        for at in 0..changes.len() {
+            if asked[at] && !done[at] && left > 0 {
                 left -= 1;
                 now[at] = true;
             }
         }
         let first = self
             .wave
-            .and_then(|people| wave(changes, &now, &done, people.get()));
+            .and_then(|people| wave(changes, &asked, &now, &done, people.get()));
         Selected { now, first }
     }
 }
@@ -71,14 +78,39 @@ fn is_done(change: &Change, history: &History) -> bool {
     history.step(&change.id, last) == Some(StepState::Done)
 }
 
-/// The selected changes of the first people who have something left, with all they depend on.
-fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wave> {
-    let mut people: HashSet<(&Name, &PersonKey)> = HashSet::new();
+/// The selected changes of the people who go first, with all they depend on.
+///
+/// Whoever is done counts, and whoever is not stays where they stand: the journal has no line of a conflict, so that only
+/// the order tells that somebody was of an earlier wave, of which nobody else was to be begun.
+fn wave(
+    changes: &[Change],
+    asked: &[bool],
+    now: &[bool],
+    done: &[bool],
+    most: u64,
+) -> Option<Wave> {
+    let mut places: HashMap<(&Name, &PersonKey), usize> = HashMap::new();
+    let mut left: Vec<bool> = Vec::new();
     for (at, change) in changes.iter().enumerate() {
-        if now[at] && !done[at] && (people.len() as u64) < most {
-            people.insert(key(&change.person));
+        if !asked[at] {
+            continue;
         }
+        let place = *places.entry(key(&change.person)).or_insert_with(|| {
+            left.push(false);
+            left.len() - 1
+        });
+        left[place] |= now[at] && !done[at];
     }
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let first_left = left.iter().position(|left| *left)?;
+    let begin = first_left - first_left % most;
+    let end = begin.saturating_add(most).min(left.len());
+    let of_wave = |person: &PersonRef| {
+        let place = places.get(&key(person));
+        place.is_some_and(|place| (begin..end).contains(place))
+    };
+    // Those of them who are done are looked at again with the others: somebody may have changed it back.
+    let people = left[begin..end].iter().filter(|left| **left).count();
     let index: HashMap<&ChangeId, usize> = changes
         .iter()
         .enumerate()
@@ -87,7 +119,7 @@ fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wa
     let mut first: Vec<bool> = changes
         .iter()
         .zip(now)
-        .map(|(change, now)| *now && people.contains(&key(&change.person)))
+        .map(|(change, now)| *now && of_wave(&change.person))
         .collect();
     // Dependencies stand earlier in the plan, so that one pass from its end finds all of them.
     for at in (0..changes.len()).rev() {
@@ -103,7 +135,7 @@ fn wave(changes: &[Change], now: &[bool], done: &[bool], most: u64) -> Option<Wa
     let remains = (0..changes.len()).any(|at| now[at] && !done[at] && !first[at]);
     remains.then_some(Wave {
         changes: first,
-        people: people.len() as u64,
+        people: people as u64,
     })
 }
 

@@ -22,8 +22,17 @@ pub struct Requirement {
     pub by: Vec<String>,
     /// The author, who signed and does not count.
     pub author: Option<String>,
-    /// True when nobody knows who the author is, whose signature would not count.
-    pub unknown_author: bool,
+    /// Why nobody knows who the author is, whose signature would not count; `None` when somebody does, or the author counts.
+    pub unknown_author: Option<String>,
+}
+
+/// Who wrote the configuration a plan is made from, as far as a repository tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorship {
+    /// Mail addresses, besides the one the plan names.
+    By(Vec<String>),
+    /// Nobody knows: why, as the beginning of a sentence.
+    Unknown(String),
 }
 
 impl Requirement {
@@ -38,15 +47,15 @@ impl Requirement {
 type Signed<'a> = BTreeMap<PersonIndex, BTreeSet<&'a str>>;
 
 /// Judges each of these requirements that a plan has to meet and that looks into this file of signers. `people` are those
-/// of all files: whoever is one person there is one here. `author` is who wrote the plan's commit, by the repository: the
-/// plan may have been made to name another.
+/// of all files: whoever is one person there is one here. `authorship` is who wrote the plan's configuration, by the
+/// repository: the plan may have been made to name another.
 pub fn judge(
     plan: &Plan,
     asked: &[ApprovalAsked],
     floors: &Floors,
     signers: &str,
     people: &SignerPeople,
-    author: Option<&str>,
+    authorship: &Authorship,
     approvals: &[Approval],
 ) -> Vec<Requirement> {
     let mut signed = Signed::new();
@@ -58,12 +67,27 @@ pub fn judge(
         }
     }
     let inputs = &plan.inputs;
-    let known = inputs.commit.is_some() && !inputs.uncommitted;
-    let named = inputs.author.as_deref();
-    let authors: Vec<&str> = named.into_iter().chain(author).filter(|_| known).collect();
+    let authors: Result<Vec<&str>, &str> = match authorship {
+        Authorship::Unknown(why) => Err(why),
+        Authorship::By(addresses) => {
+            let named = inputs.author.as_deref();
+            let all: Vec<&str> = addresses.iter().map(String::as_str).chain(named).collect();
+            match all.is_empty() {
+                true => Err("the plan's commit names no author"),
+                false => Ok(all),
+            }
+        }
+    };
     plan.approvals_needed(asked, floors)
         .filter(|asked| asked.signers == signers)
-        .map(|asked| requirement(asked, &signed, people, &authors))
+        .map(|asked| {
+            requirement(
+                asked,
+                &signed,
+                people,
+                authors.as_deref().map_err(|why| *why),
+            )
+        })
         .collect()
 }
 
@@ -71,7 +95,7 @@ fn requirement(
     asked: &ApprovalAsked,
     signed: &Signed<'_>,
     people: &SignerPeople,
-    authors: &[&str],
+    authors: Result<&[&str], &str>,
 ) -> Requirement {
     let can = |name: &str| {
         asked.from.is_empty()
@@ -81,7 +105,7 @@ fn requirement(
                 .any(|pattern| matches_signer_pattern(pattern, name))
     };
     let is_author = |person: PersonIndex| {
-        let mut authors = authors.iter();
+        let mut authors = authors.unwrap_or_default().iter();
         authors.any(|author| people.has_address(person, author))
     };
     // Each person by the first of their names that can.
@@ -89,17 +113,55 @@ fn requirement(
         .iter()
         .filter_map(|(person, names)| Some((*person, *names.iter().find(|name| can(name))?)))
         .partition(|(person, _)| !asked.author && is_author(*person));
-    let unknown_author = !asked.author && authors.is_empty();
+    let unknown_author = authors.err().filter(|_| !asked.author);
     let mut by: Vec<String> = others.iter().map(|(_, name)| (*name).to_owned()).collect();
     by.sort_unstable();
     Requirement {
         target: asked.target.clone(),
         risk: asked.risk,
         // Anybody may be the author, so one of those who sign may not count.
-        people: asked.people.saturating_add(u32::from(unknown_author)),
+        people: asked
+            .people
+            .saturating_add(u32::from(unknown_author.is_some())),
         from: asked.from.clone(),
         by,
         author: own.first().map(|(_, name)| (*name).to_owned()),
-        unknown_author,
+        unknown_author: unknown_author.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::AllowedSigners;
+
+    fn asked(author: bool) -> ApprovalAsked {
+        ApprovalAsked {
+            target: Name::new("corp"),
+            risk: Risk::High,
+            people: 2,
+            from: Vec::new(),
+            author,
+            signers: "signers".to_owned(),
+            rule: crate::plan::RuleIndex(0),
+        }
+    }
+
+    #[test]
+    fn who_wrote_it_does_not_count_and_whom_nobody_knows_costs_one_more() {
+        let none = BTreeMap::<String, AllowedSigners>::new();
+        let people = SignerPeople::of(none.values());
+        let signed = Signed::new();
+        let known = ["jane@example.com"];
+        let by = requirement(&asked(false), &signed, &people, Ok(&known));
+        assert_eq!((by.people, by.unknown_author), (2, None));
+        let nobody = requirement(&asked(false), &signed, &people, Err("it is not told"));
+        assert_eq!(nobody.people, 3);
+        assert_eq!(nobody.unknown_author.as_deref(), Some("it is not told"));
+        // Whoever counts as author need not be known.
+        let counts = requirement(&asked(true), &signed, &people, Err("it is not told"));
+        assert_eq!((counts.people, counts.unknown_author), (2, None));
     }
 }

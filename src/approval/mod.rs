@@ -11,7 +11,7 @@ mod judge;
 use ssh_key::public::{KeyData, PublicKey};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
 
-pub use judge::{Requirement, judge};
+pub use judge::{Authorship, Requirement, judge};
 
 use crate::config::{AllowedSigners, fingerprint, is_usable_key};
 

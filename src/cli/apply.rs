@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     }
     checks::of_changes(
         context,
-        Some(&project),
+        Ok(&project),
         &verb.plan,
         &file,
         verb.expect_digest.is_some(),

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::authorship;
 use super::context::Context;
 use super::failure::Failure;
-use super::git;
 use super::project::Project;
-use crate::approval::{self, Approval, Found, Requirement};
+use crate::approval::{self, Approval, Authorship, Found, Requirement};
 use crate::config::{AllowedSigners, SignerPeople};
 use crate::plan::{self, Floors, PlanFile};
 
@@ -51,12 +51,11 @@ pub(crate) fn judge(
     paths.dedup();
     let nobody = AllowedSigners::default();
     let people = SignerPeople::of(project.config.signers.values());
-    // Where the repository has the commit, it says who wrote it.
-    let commit = file.content.inputs.commit.as_deref();
-    let commit = commit.filter(|commit| commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let author = commit
-        .filter(|_| !paths.is_empty())
-        .and_then(|commit| git::author_of(&project.root, commit));
+    // Without anybody who is asked, git need not be.
+    let authorship = match paths.is_empty() {
+        true => Authorship::By(Vec::new()),
+        false => authorship::of(project, &file.content),
+    };
     let mut signatures: Vec<Approval> = Vec::new();
     let mut requirements = Vec::new();
     for path in &paths {
@@ -68,7 +67,7 @@ pub(crate) fn judge(
             &floors,
             path,
             &people,
-            author.as_deref(),
+            &authorship,
             &read,
         ));
         merge(&mut signatures, read);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::ProjectArgs;
+use super::commits;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -71,7 +72,7 @@ fn loaded(context: &Context, workspace: Workspace) -> Result<Project, Failure> {
     let (commit, uncommitted) = git::state(&root, &config);
     let author = commit
         .as_deref()
-        .and_then(|commit| git::author_of(&root, commit));
+        .and_then(|commit| commits::author_of(&root, commit));
     Ok(Project {
         root,
         config,

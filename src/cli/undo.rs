@@ -22,6 +22,7 @@ use super::recording::Staged;
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use super::sorts::{self, Sort};
+use super::undone;
 use crate::apply::{History, JournalError, Step};
 use crate::model::{DirectorySnapshot, Dn, Name};
 use crate::plan::{self, Action, ChangeId, Deed, Only, PlanFile, UndoError, UndoInput};
@@ -54,7 +55,7 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
     }
     let bytes = journal_bytes(&journal_path)?;
     let bytes = sealed::opened(context, Keys::At(&verb.project), &journal_path, bytes)?;
-    let (deeds, journal) = deeds(&journal_path, &bytes, &undone)?;
+    let (deeds, journal) = deeds(context, verb, &journal_path, &bytes, &undone)?;
     let project = project::load(context, &verb.project)?;
     if let Some(out) = &verb.out {
         Named::new("--out", out).check_file(Some(&project))?;
@@ -162,6 +163,8 @@ fn plan_path(verb: &Undo) -> Result<PathBuf, Failure> {
 
 /// What the journal tells of each change, and its digest.
 fn deeds(
+    context: &Context,
+    verb: &Undo,
     path: &Path,
     bytes: &[u8],
     undone: &PlanFile,
@@ -184,6 +187,7 @@ fn deeds(
         Failure::new(Exit::Usage, format!("{}: {error}", path.display())).help(help)
     })?;
     super::verify::progress::agreeing(path, bytes, undone).map_err(Failure::from)?;
+    undone::check_whole(context, verb, path, bytes, undone)?;
     let changes = undone.content.changes.iter();
     let deeds = changes
         .filter_map(|change| {

@@ -49,10 +49,10 @@ fn requirement_line(requirement: &Requirement) -> String {
             "; {author} is the author of the configuration and does not count"
         ));
     }
-    if requirement.unknown_author {
-        line.push_str(
-            "; the plan is not made from a clean commit, so nobody knows who its author is, and one more must approve",
-        );
+    if let Some(why) = &requirement.unknown_author {
+        line.push_str(&format!(
+            "; {why}, so nobody knows who its author is, and one more must approve"
+        ));
     }
     escape::bare(&line)
 }

@@ -125,3 +125,50 @@ async fn of_a_link_both_it_and_what_it_leads_to_must_be_the_commits() {
     std::fs::write(folder.join("mapping.text"), text + "# edited\n").unwrap();
     assert!(is_uncommitted(folder).await);
 }
+
+/// A filter of the repository can make every edit look like the commit; what counts is what stands in the file.
+#[tokio::test]
+async fn a_clean_filter_hides_no_edit() {
+    let project = recorded("leaver");
+    let folder = project.path();
+    committed(folder);
+    let mapping = folder.join("mapping.yaml");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    std::fs::write(&mapping, text.clone() + "# edited\n").unwrap();
+    std::fs::write(folder.join(".git/info/attributes"), "*.yaml filter=f\n").unwrap();
+    git(
+        folder,
+        &[
+            "config",
+            "filter.f.clean",
+            "cat >/dev/null; git show HEAD:mapping.yaml",
+        ],
+    );
+    // As git sees it.
+    let filtered = git(folder, &["hash-object", "mapping.yaml"]);
+    assert_eq!(filtered, git(folder, &["rev-parse", "HEAD:mapping.yaml"]));
+    assert!(is_uncommitted(folder).await);
+    std::fs::write(&mapping, text).unwrap();
+    assert!(!is_uncommitted(folder).await);
+}
+
+/// What Git LFS keeps elsewhere is in the commit by its digest.
+#[tokio::test]
+async fn a_file_that_lfs_keeps_is_the_commits_by_its_digest() {
+    use sha2::Digest as _;
+    let project = recorded("leaver");
+    let folder = project.path();
+    let mapping = folder.join("mapping.yaml");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n",
+        hex::encode(sha2::Sha256::digest(&text)),
+        text.len()
+    );
+    std::fs::write(&mapping, pointer).unwrap();
+    committed(folder);
+    std::fs::write(&mapping, &text).unwrap();
+    assert!(!is_uncommitted(folder).await);
+    std::fs::write(&mapping, text + "# edited\n").unwrap();
+    assert!(is_uncommitted(folder).await);
+}

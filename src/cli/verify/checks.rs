@@ -210,13 +210,13 @@ pub(crate) fn always(
 
 /// What holds for a plan with changes, as far as the project can tell.
 ///
-/// `expected` says that somebody named the digest it must have.
+/// `expected` says that somebody named the digest it must have. Without a project: why there is none.
 ///
 /// # Errors
 /// When a file cannot be looked at.
 pub(crate) fn of_changes(
     context: &Context,
-    project: Option<&Project>,
+    project: Result<&Project, &str>,
     path: &Path,
     file: &PlanFile,
     expected: bool,
@@ -224,20 +224,22 @@ pub(crate) fn of_changes(
 ) -> Result<(), Failure> {
     checks.add(Name::Consistency, content::consistency(file));
     let stamps = project.map(content::stamps).unwrap_or_default();
-    let Some(project) = project else {
-        let why = "the project is not at hand (--project)";
-        for name in [
-            Name::Proof,
-            Name::Guards,
-            Name::Recount,
-            Name::Project,
-            Name::Reach,
-            Name::Configuration,
-            Name::Approvals,
-        ] {
-            checks.skip(name, why);
+    let project = match project {
+        Ok(project) => project,
+        // What is wrong with it is told under its own name.
+        Err(why) => {
+            for name in [
+                Name::Proof,
+                Name::Guards,
+                Name::Recount,
+                Name::Reach,
+                Name::Configuration,
+                Name::Approvals,
+            ] {
+                checks.skip(name, why);
+            }
+            return Ok(());
         }
-        return Ok(());
     };
     checks.add(Name::Proof, content::proof(project, file));
     checks.add(Name::Guards, content::guards(file, &stamps));

@@ -4,11 +4,9 @@
 //! of names that are not given again grows with every apply, so of such a one the beginning counts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
-use sha2::{Digest as _, Sha256};
 
 use super::checks::{Refusal, some};
+use crate::cli::commits::begins_as;
 use crate::cli::exit::Exit;
 use crate::cli::project::Project;
 use crate::plan::{Action, Plan};
@@ -20,7 +18,7 @@ const NAMED: usize = 20;
 ///
 /// # Errors
 /// Which files are otherwise.
-pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
+pub(crate) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
     let found: BTreeMap<&str, &str> = project
         .config
         .files
@@ -36,7 +34,8 @@ pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
             Some(now) if now == digest => {}
             Some(_)
                 if grows.contains(&path.as_str())
-                    && begins_as(&project.root.join(path), digest) =>
+                    && std::fs::read(project.root.join(path))
+                        .is_ok_and(|bytes| begins_as(&bytes, digest)) =>
             {
                 grown += 1;
             }
@@ -73,33 +72,44 @@ pub(super) fn same(project: &Project, plan: &Plan) -> Result<String, Refusal> {
 
 /// Both commits, where they are known and say something.
 fn commits(project: &Project, plan: &Plan) -> String {
-    let dirty = |uncommitted: bool| {
-        if uncommitted {
-            " with uncommitted changes"
-        } else {
-            ""
-        }
+    let planned_dirty = match plan.inputs.uncommitted {
+        true => " with uncommitted changes",
+        false => "",
+    };
+    let here_dirty = match project.uncommitted {
+        true => " with uncommitted changes",
+        false => "",
     };
     match (&plan.inputs.commit, &project.commit) {
         (Some(planned), Some(here)) if planned == here => {
-            format!(
-                " (commit {}{})",
-                short(here),
-                dirty(project.uncommitted && !plan.inputs.uncommitted)
-            )
+            let short = short(here);
+            match (plan.inputs.uncommitted, project.uncommitted) {
+                (false, false) => format!(" (commit {short})"),
+                (true, true) => {
+                    format!(
+                        " (planned at commit {short} with uncommitted changes, as there are here)"
+                    )
+                }
+                (true, false) => {
+                    format!(
+                        " (planned at commit {short} with uncommitted changes, this is that commit)"
+                    )
+                }
+                (false, true) => {
+                    format!(
+                        " (planned at commit {short}, this is that commit with uncommitted changes)"
+                    )
+                }
+            }
         }
         (Some(planned), Some(here)) => format!(
-            " (planned at commit {}{}, this is {}{})",
+            " (planned at commit {}{planned_dirty}, this is {}{here_dirty})",
             short(planned),
-            dirty(plan.inputs.uncommitted),
             short(here),
-            dirty(project.uncommitted)
         ),
-        (Some(planned), None) => format!(
-            " (planned at commit {}{})",
-            short(planned),
-            dirty(plan.inputs.uncommitted)
-        ),
+        (Some(planned), None) => {
+            format!(" (planned at commit {}{planned_dirty})", short(planned))
+        }
         (None, _) => String::new(),
     }
 }
@@ -109,7 +119,7 @@ fn short(commit: &str) -> &str {
 }
 
 /// Files of tables that names of this plan go into.
-fn tables_that_grow<'p>(project: &'p Project, plan: &Plan) -> Vec<&'p str> {
+pub(crate) fn tables_that_grow<'p>(project: &'p Project, plan: &Plan) -> Vec<&'p str> {
     let attributes = plan
         .changes
         .iter()
@@ -137,55 +147,4 @@ fn tables_that_grow<'p>(project: &'p Project, plan: &Plan) -> Vec<&'p str> {
             Some(csv.file.as_str())
         })
         .collect()
-}
-
-/// Whether a file's beginning, up to some line break, has a digest: rows were added behind it, and nothing else.
-fn begins_as(path: &Path, digest: &str) -> bool {
-    let Ok(bytes) = std::fs::read(path) else {
-        return false;
-    };
-    let of = |hasher: &Sha256| format!("sha256:{}", hex::encode(hasher.clone().finalize()));
-    let mut hasher = Sha256::new();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let Some(text) = line.strip_suffix(b"\n") else {
-            break;
-        };
-        // Where the last row had no line break, one was put behind it.
-        hasher.update(text);
-        if of(&hasher) == digest {
-            return true;
-        }
-        hasher.update(b"\n");
-        if of(&hasher) == digest {
-            return true;
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use sha2::{Digest as _, Sha256};
-
-    use super::begins_as;
-
-    #[test]
-    fn only_rows_added_behind_are_no_difference() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("names.csv");
-        let begins = |planned: &str, now: &str| {
-            std::fs::write(&path, now).expect("writes");
-            let digest = format!("sha256:{}", hex::encode(Sha256::digest(planned)));
-            begins_as(&path, &digest)
-        };
-        assert!(begins("name,person\na,1\n", "name,person\na,1\nb,2\n"));
-        assert!(begins("name,person\na,1", "name,person\na,1\nb,2\n"));
-        assert!(begins(
-            "name,person\r\na,1\r\n",
-            "name,person\r\na,1\r\nb,2\n"
-        ));
-        assert!(!begins("name,person\na,1\n", "name,person\na,2\nb,2\n"));
-        assert!(!begins("name,person\na,1\nb,2\n", "name,person\na,1\n"));
-        assert!(!begins("name,person\na,1\n", "name,person\na,1"));
-    }
 }

@@ -164,8 +164,14 @@ fn chain(audit: &Audit) -> Result<String, Refusal> {
 
 fn of_plan(audit: &Audit, plan: &PlanFile) -> Result<String, Refusal> {
     let help = "name the plan the journal was written for";
-    if audit.plan.as_ref() != Some(&plan.digest) {
-        let found = audit.plan.as_deref().unwrap_or("none");
+    let Some(found) = &audit.plan else {
+        return Err(refusal(
+            vec!["nothing in the journal says whose it is: it has no header".to_owned()],
+            "bring the journal back from where it was kept",
+            Exit::Rejected,
+        ));
+    };
+    if *found != plan.digest {
         return Err(refusal(
             vec![format!(
                 "the journal belongs to another plan ({found}) than the one named ({})",
@@ -364,8 +370,12 @@ fn complete(
         })
         .collect();
     if told.is_empty() {
+        let how = match not_done.is_empty() {
+            true => "every change has a write that is done",
+            false => "every change is as planned by the report",
+        };
         return Err(refusal(
-            vec!["every change is as planned by the report, but the last apply did not end saying so".to_owned()],
+            vec![format!("{how}, but the last apply did not end saying so")],
             "apply the same plan again with this journal, or plan again if it has expired",
             Exit::Partial,
         ));

@@ -3,7 +3,7 @@
 
 pub(crate) mod args;
 pub(crate) mod checks;
-mod configuration;
+pub(crate) mod configuration;
 pub(crate) mod content;
 mod journal;
 pub(crate) mod progress;
@@ -63,40 +63,62 @@ fn of_plan(context: &Context, verb: &Verify, path: &Path) -> Result<Exit, Failur
         checks.add(Name::Guards, found);
         if verb.from.is_some() {
             let project = loaded(context, verb, &mut checks);
-            remade::add(context, verb, project.as_ref(), &file, &mut checks);
+            remade::add(
+                context,
+                verb,
+                project.as_ref().map_err(String::as_str),
+                &file,
+                &mut checks,
+            );
         }
         return told(context, verb, &checks, Some(&file.digest));
     }
     let project = loaded(context, verb, &mut checks);
     checks::of_changes(
         context,
-        project.as_ref(),
+        project.as_ref().map_err(String::as_str),
         path,
         &file,
         verb.expect_digest.is_some(),
         &mut checks,
     )?;
-    remade::add(context, verb, project.as_ref(), &file, &mut checks);
+    remade::add(
+        context,
+        verb,
+        project.as_ref().map_err(String::as_str),
+        &file,
+        &mut checks,
+    );
     let journal = journal_path(path, &file, verb.journal.as_deref());
     checks.add(
         Name::Journal,
-        progress::journal_at(verb.journal.as_deref(), &journal, project.as_ref(), &file),
+        progress::journal_at(
+            verb.journal.as_deref(),
+            &journal,
+            project.as_ref().ok(),
+            &file,
+        ),
     );
     told(context, verb, &checks, Some(&file.digest))
 }
 
-/// The project, or why it is not at hand.
-fn loaded(context: &Context, verb: &Verify, checks: &mut Checks) -> Option<Project> {
+/// The project, or why nothing can be held against it.
+fn loaded(context: &Context, verb: &Verify, checks: &mut Checks) -> Result<Project, String> {
     match project::load(context, &verb.project) {
-        Ok(project) => Some(project),
+        Ok(project) => Ok(project),
         Err(failure) => {
             let mut refusal = Refusal::from(failure);
-            if refusal.messages.is_empty() {
+            let is_invalid = refusal.messages.is_empty();
+            if is_invalid {
                 let message = "the project's configuration is not valid; see above";
                 refusal.messages.push(message.to_owned());
             }
             checks.add(Name::Project, Err(refusal));
-            None
+            Err(match is_invalid {
+                true => "the project's configuration is not valid",
+                false => "the project is not at hand (--project)",
+            }
+            .to_owned())
         }
     }
 }

@@ -10,7 +10,9 @@ use super::args::Verify;
 use super::checks::{Checks, Name, Refusal, some};
 use super::configuration;
 use crate::cli::applied;
+use crate::cli::authorship;
 use crate::cli::base;
+use crate::cli::commits;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -27,7 +29,7 @@ const NAMED: usize = 10;
 pub(super) fn add(
     context: &Context,
     verb: &Verify,
-    project: Option<&Project>,
+    project: Result<&Project, &str>,
     file: &PlanFile,
     checks: &mut Checks,
 ) {
@@ -37,8 +39,9 @@ pub(super) fn add(
             "no recording was given to plan from once more (--from)",
         );
     };
-    let Some(project) = project else {
-        return checks.skip(Name::Remade, "the project is not at hand (--project)");
+    let project = match project {
+        Ok(project) => project,
+        Err(why) => return checks.skip(Name::Remade, why),
     };
     if configuration::same(project, &file.content).is_err() {
         return checks.skip(
@@ -104,9 +107,10 @@ fn compare(
         &context.current_dir.join(from),
         base.as_ref(),
     )?;
+    let (origin, but) = origin(project, content);
     let making = Making {
         project,
-        origin: origin(project, &content.inputs),
+        origin,
         reads: &reads,
         last_good: earlier.as_ref(),
         since: since.as_ref(),
@@ -117,7 +121,7 @@ fn compare(
     let again = making.plan(context)?;
     if again.digest == file.digest {
         return Ok(format!(
-            "planning once more from {} gives the same, byte for byte",
+            "planning once more from {} gives the same, byte for byte{but}",
             from.display()
         ));
     }
@@ -162,17 +166,38 @@ fn named(verb: &Verify, inputs: &Inputs, since: bool) -> Result<(), Refusal> {
     ))
 }
 
-/// A plan tells the commit and its author; where the same files are another commit's by now, its word stands.
-fn origin(project: &Project, inputs: &Inputs) -> Origin {
+/// The commit, its author and whether it was clean, told by the repository and not by the plan; what was not compared,
+/// because the repository does not tell, is said. Where the same files are another commit's by now, it is the plan's that
+/// counts.
+fn origin(project: &Project, plan: &plan::Plan) -> (Origin, &'static str) {
+    let inputs = &plan.inputs;
     let here = Origin::of(project);
     if here.commit == inputs.commit && !here.uncommitted {
-        return here;
+        return (here, "");
     }
-    Origin {
+    let told = |uncommitted, author| Origin {
         commit: inputs.commit.clone(),
-        author: inputs.author.clone(),
-        uncommitted: inputs.uncommitted,
+        author,
+        uncommitted,
+    };
+    let Some(commit) = &inputs.commit else {
+        return (
+            told(inputs.uncommitted, inputs.author.clone()),
+            "; it names no commit, so who wrote its files is not compared",
+        );
+    };
+    if !commits::has(&project.root, commit) {
+        return (
+            told(inputs.uncommitted, inputs.author.clone()),
+            "; not compared: its commit and author, for this repository does not have that commit (fetch with the whole history)",
+        );
     }
+    let author = commits::author_of(&project.root, commit);
+    let files = authorship::files(project, plan);
+    let holds = commits::differences(&project.root, commit, &files)
+        .is_some_and(|differing| differing.is_empty());
+    // That it was not clean only asks for more.
+    (told(inputs.uncommitted || !holds, author), "")
 }
 
 fn refusal(messages: Vec<String>, help: &str) -> Refusal {

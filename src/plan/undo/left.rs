@@ -1,4 +1,4 @@
-//! What is left alone although it could be undone: of people whom an exception stops, of accounts that stay because no undo
+//! What is left alone although it could be undone: of people whom an exception stops, of accounts that are nobody's any more, of accounts that stay because no undo
 //! deletes them, and whatever waits for a change that does not happen.
 //!
 //! Runs when every change has been turned round. Keeps that nothing goes on whose condition is held, and that nobody whose
@@ -26,6 +26,52 @@ impl<'u> Undoing<'u, '_> {
             if account.is_some_and(|guid| restored.contains(&guid)) {
                 self.dropped.insert(at);
             }
+        }
+    }
+
+    /// Accounts that carry no anchor any more are nobody's: somebody has cleared it since, or an undo of an earlier part of
+    /// the apply has given up what it had adopted. What the undo itself gives an anchor, or brings back, is another matter.
+    pub(super) fn keep_nobodys(&mut self) {
+        if self.target.anchors.is_empty() {
+            return;
+        }
+        let is_anchor = |name: &str| {
+            let header = &self.target.index.snapshot.header;
+            let anchors = self.target.anchors.iter();
+            let mut names = anchors.map(|id| &header.definition(*id).name);
+            names.any(|anchor| anchor.eq_ignore_ascii_case(name))
+        };
+        let settled: HashSet<Guid> = self
+            .changes
+            .iter()
+            .filter(|change| match &change.action {
+                Action::Restore { .. } => true,
+                Action::Modify { attributes } => attributes
+                    .iter()
+                    .any(|one| !one.after.is_empty() && is_anchor(&one.name)),
+                _ => false,
+            })
+            .filter_map(|change| change.object.guid)
+            .collect();
+        for at in 0..self.changes.len() {
+            let change = &self.changes[at];
+            let object = match &change.action {
+                Action::AddMember { member } | Action::RemoveMember { member } => member,
+                _ => &change.object,
+            };
+            let is_theirs =
+                !object.anchor.is_empty() || object.guid.is_none_or(|guid| settled.contains(&guid));
+            if is_theirs || self.dropped.contains(&at) {
+                continue;
+            }
+            let object = object.clone();
+            let text = format!(
+                "{} carries no anchor any more, so nothing tells that it is still the account of {}: it is left as it is",
+                object.dn,
+                self.shown(self.undoes[at])
+            );
+            self.hold(self.undoes[at], code::UNDO_CHANGED, text, vec![object]);
+            self.dropped.insert(at);
         }
     }
 

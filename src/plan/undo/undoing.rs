@@ -196,6 +196,7 @@ impl<'u, 'a> Undoing<'u, 'a> {
         self.settle_units();
         self.wait_for_each_other();
         self.keep_restored();
+        self.keep_nobodys();
         self.keep_stopped(excepted);
         self.keep_excepted(excepted);
         self.drop_what_waits();

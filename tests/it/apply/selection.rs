@@ -242,3 +242,72 @@ fn a_second_wave_counts_people_who_have_something_left() {
     assert_eq!(ids(&bench.apply(), is_done), ["modify-ann", "adopt-dee"]);
     assert_as_undisturbed(&mut bench);
 }
+
+/// A conflict leaves no line in the journal, so it is the plan's order that tells whose wave it was.
+#[test]
+fn a_wave_that_was_stopped_is_the_wave_again_as_often_as_it_is_asked_for() {
+    // Ann is the third of the plan's people; what is otherwise than planned stands of her alone.
+    let mut file = for_everybody();
+    for change in &mut file.content.changes {
+        if let halosync::plan::Action::Modify { attributes } = &mut change.action
+            && change.id.0 == "modify-ann"
+        {
+            attributes[0].before = vec![halosync::plan::PlanValue::Text(
+                "what was never there".into(),
+            )];
+        }
+    }
+    let mut order: Vec<String> = Vec::new();
+    for change in &file.content.changes {
+        let who = change.person.key.to_string();
+        if !order.contains(&who) {
+            order.push(who);
+        }
+    }
+    let at = order.iter().position(|who| who == "ann").unwrap();
+    let mut bench = Bench::new(world(), file);
+    bench.selection = wave(at as u64 + 1);
+    let mut before = None;
+    for round in 0..3 {
+        let outcome = bench.apply();
+        let [why] = outcome.stopped.as_slice() else {
+            panic!("{round}: {outcome:#?}");
+        };
+        assert!(why.contains("nobody else was begun"), "{round}: {why}");
+        for report in &outcome.changes {
+            let who = report.id.0.rsplit('-').next().unwrap();
+            let in_wave = order.iter().position(|one| one == who).unwrap() <= at;
+            let waits = report.outcome == ChangeOutcome::NotReached {};
+            assert!(in_wave || waits, "{round}: {report:?}");
+        }
+        let log = bench.world.edit(|state| state.log.clone());
+        if let Some(before) = before.replace(log.clone()) {
+            assert_eq!(log, before, "something was written in round {round}");
+        }
+    }
+}
+
+/// Killed after any of its writes, a wave is gone on with, and nobody else is begun before all of it is done.
+#[test]
+fn a_wave_that_was_interrupted_goes_on_with_the_same_people() {
+    for writes in 1..4 {
+        let mut bench = bench(at_most(writes));
+        assert_eq!(ids(&bench.apply(), is_done).len() as u64, writes);
+        bench.selection = wave(2);
+        bench.world.edit(|state| {
+            let next = state.log.len() as u32;
+            state.faults.insert(next as _, Fault::Before(Kind::Denied));
+        });
+        let outcome = bench.apply();
+        // Fay and Gus are the first two of the plan.
+        let begun = ids(&outcome, |outcome| *outcome != ChangeOutcome::NotReached {});
+        let others = ["fay", "gus"];
+        let strangers: Vec<&String> = begun
+            .iter()
+            .filter(|id| !others.contains(&id.rsplit('-').next().unwrap()))
+            .collect();
+        if writes < 3 {
+            assert!(strangers.is_empty(), "{writes}: {begun:?}");
+        }
+    }
+}

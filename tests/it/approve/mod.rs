@@ -1,5 +1,6 @@
 //! Signatures of plans, through the binary, with OpenSSH's own programs at the other end.
 
+mod commits;
 mod people;
 
 use std::collections::BTreeMap;

@@ -142,7 +142,19 @@ async fn the_author_does_not_count_under_any_name_of_the_person() {
             refused.stderr
         );
     }
-    // Somebody else's commit.
+    // Somebody else's commit on top that changes nothing makes nobody else the author; one that changes something does.
+    let refused = desk
+        .signed_by_both("pat@example.org", ["jane", "sam"])
+        .await
+        .expect(6);
+    assert!(
+        refused
+            .stderr
+            .contains("is the author of the configuration"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::write(desk.path().join("guards.yaml"), format!("{ANYBODY}# pat\n")).unwrap();
     let next = desk
         .signed_by_both("pat@example.org", ["jane", "sam"])
         .await;

@@ -101,6 +101,12 @@ macro_rules! on_both {
             async fn no_file_but_a_journal_is_taken_for_one() {
                 super::cases::no_file_but_a_journal_is_taken_for_one(super::Lab::embedded().await).await;
             }
+            // Samba enables such an account all the same.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn an_account_that_never_got_a_password_is_refused_for_that() {
+                let lab = super::Lab::embedded().await;
+                super::cases::an_account_that_never_got_a_password_is_refused_for_that(lab).await;
+            }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn what_cannot_be_undone_is_refused() {
                 let lab = super::Lab::embedded().await;

@@ -429,3 +429,76 @@ fn the_order_of_the_read_does_not_matter() {
         assert!(one == two, "{}", case.name);
     }
 }
+
+/// Whoever's anchor is gone, nothing tells whose the account is; of everybody else all is undone.
+#[test]
+fn an_account_without_its_anchor_is_left_alone_and_nobody_else_is() {
+    let mut tried = 0;
+    for case in cases() {
+        let (plan, directory) = first(&case);
+        let applied = applied(&plan, directory);
+        let read = applied.directory.read_with_deleted();
+        let whole = undone(&case.config, &applied, read.clone());
+        let theirs = |change: &Change| {
+            let object = match &change.action {
+                Action::AddMember { member } | Action::RemoveMember { member } => member.clone(),
+                _ => change.object.clone(),
+            };
+            object
+                .guid
+                .filter(|_| !object.anchor.is_empty())
+                .map(|guid| (guid, object))
+        };
+        let restores = |change: &Change| matches!(change.action, Action::Restore { .. });
+        let gives = |change: &Change, anchors: &BTreeMap<String, String>| match &change.action {
+            Action::Modify { attributes } => {
+                attributes.iter().any(|one| anchors.contains_key(&one.name))
+            }
+            _ => false,
+        };
+        let Some((guid, object)) = whole.changes.iter().find_map(theirs) else {
+            continue;
+        };
+        if !whole.held.is_empty()
+            || whole
+                .changes
+                .iter()
+                .any(|change| restores(change) || gives(change, &object.anchor))
+        {
+            continue;
+        }
+        let mut read = read;
+        let anchors: Vec<_> = object
+            .anchor
+            .keys()
+            .map(|name| read.header.attribute(name).unwrap())
+            .collect();
+        for entry in read.objects.iter_mut().filter(|entry| entry.guid == guid) {
+            let kept = entry.attributes.iter();
+            let kept = kept.filter(|(id, _)| !anchors.contains(id)).cloned();
+            entry.attributes = kept.collect();
+        }
+        let back = undone(&case.config, &applied, read);
+        lint(&back).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let about = |change: &Change| theirs(change).is_some_and(|(about, _)| about == guid);
+        let (mine, others): (Vec<_>, Vec<_>) = whole.changes.iter().partition(|one| about(one));
+        assert_eq!(
+            back.held
+                .iter()
+                .filter(|held| held.code == "undo-changed"
+                    && held.reason.contains("carries no anchor any more"))
+                .count(),
+            mine.len(),
+            "{}: {:#?}",
+            case.name,
+            back.held
+        );
+        if back.held.len() == mine.len() {
+            let others: BTreeSet<_> = others.iter().map(|change| &change.id).collect();
+            let goes_on: BTreeSet<_> = back.changes.iter().map(|change| &change.id).collect();
+            assert_eq!(goes_on, others, "{}", case.name);
+            tried += 1;
+        }
+    }
+    assert!(tried > 5, "{tried}");
+}

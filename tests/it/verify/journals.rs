@@ -274,3 +274,101 @@ async fn an_earlier_report_is_told_and_does_not_count() {
         assert!(told.contains(line), "{line}\n---\n{told}");
     }
 }
+
+/// What tells of nothing is not taken for an apply that did nothing.
+#[tokio::test]
+async fn a_journal_that_tells_of_nothing_is_not_undone() {
+    let desk = Desk::new("leaver", 0).await;
+    let (file, path) = (desk.file(), desk.journal_path());
+    written(&path, &file, &complete(&file));
+    let whole = std::fs::read(&path).unwrap();
+    let header = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let undo = async |bytes: &[u8], exit: i32| {
+        std::fs::write(&path, bytes).unwrap();
+        let undo = ["undo", "--plan", "plan.json", "--from", "reads"];
+        desk.run(&undo).await.expect(exit)
+    };
+    for (cut, says) in [
+        (
+            0,
+            "it is empty, so nothing tells what the apply of this plan wrote",
+        ),
+        (12, "it ends within its first line"),
+        (header - 1, "it ends within its first line"),
+    ] {
+        let told = undo(&whole[..cut], 64).await;
+        assert!(told.stderr.contains(says), "{cut}: {}", told.stderr);
+        assert!(
+            told.stderr.contains("bring the journal back"),
+            "{}",
+            told.stderr
+        );
+    }
+    // An apply that was killed before its first write leaves no more than this.
+    let told = undo(&whole[..header], 0).await;
+    assert!(told.stderr.contains("tells of no write"), "{}", told.stderr);
+    // But its report knows of more.
+    std::fs::write(&path, &whole).unwrap();
+    let mut report = report(&desk, &file);
+    report.counts.done = file.content.changes.len() as u64;
+    let beside = path
+        .to_str()
+        .unwrap()
+        .replace(".journal.jsonl", ".report.json");
+    std::fs::write(&beside, serde_json::to_vec(&report).unwrap()).unwrap();
+    let told = undo(&whole[..header], 64).await;
+    assert!(
+        told.stderr.contains("tells of no write, and ") && told.stderr.contains("says that"),
+        "{}",
+        told.stderr
+    );
+    // Of one that was cut off it is said, and what is left of it is undone.
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    let told = undo(&lines[..4].concat(), 0).await;
+    let says = format!(
+        "says that the journal had {} lines, and this one has 4",
+        lines.len()
+    );
+    assert!(told.stderr.contains(&says), "{}", told.stderr);
+
+    // Whose a torn journal is, nobody says; so it is not said to be another plan's.
+    std::fs::write(&path, &whole[..12]).unwrap();
+    let journal = path.display().to_string();
+    let verify = [
+        "verify",
+        "journal",
+        &journal,
+        "--plan",
+        "plan.json",
+        "--report",
+        &beside,
+    ];
+    let told = desk.run(&verify).await.expect(6).stdout;
+    assert!(!told.contains("another plan"), "{told}");
+    assert!(
+        told.contains("nothing in the journal says whose it is"),
+        "{told}"
+    );
+    let says = format!(
+        "the journal had {} lines when the report was written",
+        lines.len()
+    );
+    assert!(told.contains(&says), "{told}");
+}
+
+/// What an earlier report said is not said of all changes when it is the lines that say they are done.
+#[tokio::test]
+async fn a_torn_end_is_told_without_a_report_that_does_not_count() {
+    let desk = Desk::new("leaver", 0).await;
+    let (file, path) = (desk.file(), desk.journal_path());
+    let mut lines = complete(&file);
+    lines.pop();
+    written(&path, &file, &lines);
+    let told = verified(&desk, 4).await;
+    assert!(
+        told.contains(
+            "every change has a write that is done, but the last apply did not end saying so"
+        ),
+        "{told}"
+    );
+}

@@ -127,6 +127,24 @@ async fn a_commit_that_leaves_the_files_as_they_were_is_no_difference() {
     std::fs::write(&source, format!("{text}# other\n")).unwrap();
     let told = desk.refused(6, &[]).await;
     assert!(told.contains("with uncommitted changes)"), "{told}");
+    // What is otherwise is what stands here, and not what the plan was made from.
+    git(&["checkout", "--quiet", "HEAD~1"]);
+    let told = desk.refused(6, &[]).await;
+    assert!(
+        told.contains(", this is that commit with uncommitted changes)"),
+        "{told}"
+    );
+    std::fs::write(
+        desk.path().join("more.yaml"),
+        "apiVersion: halosync/v1\nkind: Guards\n",
+    )
+    .unwrap();
+    let told = desk.run(&["verify", "plan.json"]).await.expect(65).stdout;
+    assert!(!told.contains("not at hand"), "{told}");
+    assert!(
+        told.contains("not checked approvals     the project's configuration is not valid"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -58,6 +58,29 @@ pub(in super::super) async fn an_account_left_half_made_is_finished_by_the_next_
     );
 }
 
+/// Half-made, and its mark taken away by hand: what it lacks is said, and once it has it, the same plan is applied.
+pub(in super::super) async fn an_account_that_never_got_a_password_is_refused_for_that(lab: Lab) {
+    lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
+    let attributes = [("sAMAccountName", "jdoe"), ("employeeID", "1")];
+    lab.add_account("Jane Doe", "OU=Sales,OU=People", &attributes)
+        .await;
+    lab.set("1", FLAGS, &["514"]).await;
+    lab.plan().await.expect(0);
+    let refused = lab.apply().await.expect(4);
+    for told in [
+        "missing: a password that the domain's policy allows: the account has none, or one it does not allow. Set one by hand (a reset)",
+        "create what is missing",
+    ] {
+        assert!(refused.stdout.contains(told), "{told}: {}", refused.stdout);
+    }
+    assert!(
+        !refused.stdout.contains("never accept"),
+        "{}",
+        refused.stdout
+    );
+    assert!(!lab.account("1").await.expect("an account").enabled());
+}
+
 /// Only the beginning of a journal's head is cut off and begun anew; whatever else was named by mistake stays as it is.
 pub(in super::super) async fn no_file_but_a_journal_is_taken_for_one(lab: Lab) {
     lab.hire(Joiner::new(1, "Jane", "Doe").department("Sales"));
