@@ -6,14 +6,14 @@
 //! break) or was never there; every line carries the hash of the one before it (see `chain`); a journal belongs to one
 //! plan and to one running apply at a time.
 //!
-//! A thread of its own writes. Lines that arrive while one flush is under way, or within milliseconds when there are many,
-//! share the next one, so that many writes in flight cost few flushes.
+//! A thread of its own writes. Lines that arrive while one flush is under way share the next one; and while the server has
+//! writes to answer, outcomes wait for those that are about to come, so that many writes in flight cost few flushes.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -135,16 +135,41 @@ pub fn read_journal(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     std::fs::read(path).map(Some).map_err(failed)
 }
 
-/// When one flush served so many lines, others are on their way: the next flush waits for them.
-const MANY: usize = 8;
+/// With so many writes announced and not answered the server has something to do for as long as [`INTENTS_GATHER`].
+const BUSY: usize = 16;
 
-/// How long it waits. What is under way at once is worth several times as much, and every flush costs the disk, and whoever
-/// else writes to it.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long announcements wait for company while the server is busy.
+const INTENTS_GATHER: Duration = Duration::from_millis(6);
+
+/// How long outcomes wait for company while others are to come. What is lost with them is nothing: a write without an outcome
+/// is settled by looking. Every flush costs the disk, and whoever else writes to it.
+const OUTCOMES_GATHER: Duration = Duration::from_millis(40);
+
+/// What a line is to the writes under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    /// A write waits for it.
+    Announces,
+    /// A write was answered.
+    Ends,
+    /// None of them.
+    Nothing,
+}
+
+impl Bearing {
+    fn of(line: &Line) -> Self {
+        match line {
+            Line::Intent { .. } => Self::Announces,
+            Line::Outcome { .. } => Self::Ends,
+            _ => Self::Nothing,
+        }
+    }
+}
 
 struct Entry {
     /// The line, not yet linked to the one before it: which that is decides the order of writing.
     json: Vec<u8>,
+    bearing: Bearing,
     flushed: oneshot::Sender<Result<(), String>>,
 }
 
@@ -331,7 +356,11 @@ impl Journal {
         }
         let json = serde_json::to_vec(line).map_err(|error| self.fail(error.to_string()))?;
         let (flushed, receiver) = oneshot::channel();
-        let entry = Entry { json, flushed };
+        let entry = Entry {
+            json,
+            bearing: Bearing::of(line),
+            flushed,
+        };
         match self.entries.as_ref().map(|entries| entries.send(entry)) {
             Some(Ok(())) => Ok(receiver),
             _ => Err(self.fail("its writer is gone".to_owned())),
@@ -359,6 +388,36 @@ impl Drop for Journal {
     }
 }
 
+/// The lines of one flush. `under_way` counts the writes that were announced and not answered; it is a guess where lines
+/// were left out, and decides only how long company is waited for.
+fn gather(first: Entry, received: &mpsc::Receiver<Entry>, under_way: &mut usize) -> Vec<Entry> {
+    let begun = Instant::now();
+    let busy = *under_way >= BUSY;
+    let mut patience = OUTCOMES_GATHER;
+    let mut batch = Vec::new();
+    let mut next = Some(first);
+    while let Some(entry) = next {
+        match entry.bearing {
+            Bearing::Announces => {
+                *under_way += 1;
+                patience = patience.min(if busy { INTENTS_GATHER } else { Duration::ZERO });
+            }
+            Bearing::Ends => *under_way = under_way.saturating_sub(1),
+            Bearing::Nothing => patience = Duration::ZERO,
+        }
+        batch.push(entry);
+        if *under_way == 0 {
+            patience = Duration::ZERO;
+        }
+        let left = patience.saturating_sub(begun.elapsed());
+        next = received
+            .try_recv()
+            .ok()
+            .or_else(|| received.recv_timeout(left).ok());
+    }
+    batch
+}
+
 fn write_entries(
     mut medium: impl Medium,
     received: &mpsc::Receiver<Entry>,
@@ -369,14 +428,9 @@ fn write_entries(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let mut many = false;
+    let mut under_way = 0;
     while let Ok(first) = received.recv() {
-        if many {
-            std::thread::sleep(GATHER);
-        }
-        let mut batch = vec![first];
-        batch.extend(received.try_iter());
-        many = batch.len() >= MANY;
+        let batch = gather(first, received, &mut under_way);
         if broken.is_none() {
             let written = batch
                 .iter()
@@ -518,6 +572,30 @@ mod tests {
             Journal::open(&path, "sha256:a", "1", at(0)),
             Err(JournalError::NotAJournal { .. })
         ));
+    }
+
+    #[test]
+    fn lines_that_are_there_share_a_flush_and_writes_under_way_are_counted() {
+        let (sender, received) = std::sync::mpsc::channel();
+        let entry = |bearing| super::Entry {
+            json: Vec::new(),
+            bearing,
+            flushed: tokio::sync::oneshot::channel().0,
+        };
+        let mut under_way = 0;
+        let mut flush = |lines: &[Bearing]| {
+            for line in &lines[1..] {
+                sender.send(entry(*line)).expect("received");
+            }
+            let batch = super::gather(entry(lines[0]), &received, &mut under_way);
+            (batch.len(), under_way)
+        };
+        use super::Bearing::{self, Announces, Ends, Nothing};
+        assert_eq!(flush(&[Nothing, Announces, Announces]), (3, 2));
+        assert_eq!(flush(&[Ends, Announces, Ends]), (3, 1));
+        // More outcomes than intents, as when an interrupted apply is settled.
+        assert_eq!(flush(&[Ends, Ends, Ends]), (3, 0));
+        assert_eq!(flush(&[Announces]), (1, 1));
     }
 
     #[test]

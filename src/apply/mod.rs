@@ -53,7 +53,7 @@ pub use history::{
 pub use journal::{Journal, JournalError, Medium, read_journal};
 pub use outcome::{
     ActionKind, ChangeOutcome, ChangeReport, Counts, Difference, FORMAT as OUTCOME_FORMAT,
-    FailureKind, LeaverTime, NameGiven, Outcome, Verdict,
+    FailureKind, LeaverTime, NameGiven, Outcome, Verdict, names_of,
 };
 pub use password::{AgeFiles, NewPassword, PasswordError, PasswordSink};
 pub use selection::Selection;

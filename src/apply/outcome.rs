@@ -393,31 +393,9 @@ impl Outcome {
 
     /// The names that are not given again, of changes that happened, in the plan's order.
     pub(super) fn names(plan: &[Change], changes: &[ChangeReport]) -> Vec<NameGiven> {
-        plan.iter()
-            .zip(changes)
-            .filter(|(_, report)| report.outcome.is_achieved())
-            .flat_map(|(change, _)| {
-                let attributes = match &change.action {
-                    Action::Create { attributes, .. } | Action::Modify { attributes } => {
-                        attributes.as_slice()
-                    }
-                    _ => &[],
-                };
-                attributes.iter().map(move |attribute| (change, attribute))
-            })
-            .filter_map(|(change, attribute)| {
-                let table = attribute.never_reuse.as_ref()?;
-                let [PlanValue::Text(name)] = attribute.after.as_slice() else {
-                    return None;
-                };
-                Some(NameGiven {
-                    table: table.clone(),
-                    attribute: attribute.name.clone(),
-                    name: name.clone(),
-                    person: change.person.clone(),
-                })
-            })
-            .collect()
+        let happened = plan.iter().zip(changes);
+        let happened = happened.filter(|(_, report)| report.outcome.is_achieved());
+        names_given(happened.map(|(change, _)| change))
     }
 
     /// How long it took until accounts were disabled.
@@ -517,4 +495,34 @@ impl ChangeReport {
             outcome,
         }
     }
+}
+/// The names that are not given again, of a plan whose every change happened.
+pub fn names_of(plan: &PlanFile) -> Vec<NameGiven> {
+    names_given(plan.content.changes.iter())
+}
+
+fn names_given<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<NameGiven> {
+    changes
+        .flat_map(|change| {
+            let attributes = match &change.action {
+                Action::Create { attributes, .. } | Action::Modify { attributes } => {
+                    attributes.as_slice()
+                }
+                _ => &[],
+            };
+            attributes.iter().map(move |attribute| (change, attribute))
+        })
+        .filter_map(|(change, attribute)| {
+            let table = attribute.never_reuse.as_ref()?;
+            let [PlanValue::Text(name)] = attribute.after.as_slice() else {
+                return None;
+            };
+            Some(NameGiven {
+                table: table.clone(),
+                attribute: attribute.name.clone(),
+                name: name.clone(),
+                person: change.person.clone(),
+            })
+        })
+        .collect()
 }

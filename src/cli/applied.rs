@@ -16,7 +16,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::project::Project;
 use super::reads::{Reads, recorded_directory, recorded_people};
-use super::sealed::{self, Keys, Seal};
+use super::recording::Staged;
+use super::sealed::{self, Keys};
 use super::sorts::{self, Sort};
 use crate::apply::{ChangeOutcome, History, Outcome, Step, StepState};
 use crate::config::{self, Config, DataError, InputFile, MAX_FILE_BYTES};
@@ -62,10 +63,9 @@ pub(crate) fn has_plan(dir: &Path) -> bool {
 /// Adds the configuration and the plan to the recording of its reads, and what is carried on from earlier ones.
 pub(crate) fn record(
     project: &Project,
-    dir: &Path,
+    recording: &mut Staged<'_>,
     file: &PlanFile,
     carried: Option<&carried::Text>,
-    seal: Option<&Seal>,
 ) -> Result<(), Failure> {
     let config = &project.config;
     let mut paths: Vec<&str> = config.files.iter().map(|file| &*file.path).collect();
@@ -84,11 +84,10 @@ pub(crate) fn record(
             text,
         })?);
     }
-    let lines = sealed::written(seal, lines.into_bytes())?;
-    super::files::write_new(&dir.join(CONFIGURATION), &lines)?;
-    carried::record(dir, carried, seal)?;
-    let bytes = sealed::written(seal, plan::to_bytes(file))?;
-    super::files::write_new(&dir.join(PLAN), &bytes)
+    recording.add(CONFIGURATION, |out| out.write_all(lines.as_bytes()))?;
+    carried::record(recording, carried)?;
+    // Last in its place: until then the recording is of the plan before.
+    recording.add(PLAN, |out| out.write_all(&plan::to_bytes(file)))
 }
 
 pub(super) fn line<T: Serialize>(item: &T) -> Result<String, Failure> {

@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lock::{self, Claim, Locks, Stop, Wanted};
 use super::names::NamesFile;
-use super::places::Named;
+use super::places::{self, Named, shown_path};
 use super::progress::Progress;
 use super::project;
 use super::resolve::{Access, Resolver};
@@ -24,7 +24,7 @@ use super::verify::checks::{self, Checks};
 use super::verify::{content, progress};
 use crate::apply::lock::{Place, Timing};
 use crate::apply::{
-    self, AgeFiles, Cancel, Journal, Options, Outcome, PasswordSink, Selection, Verdict,
+    self, AgeFiles, Cancel, Journal, NameGiven, Options, Outcome, PasswordSink, Selection, Verdict,
 };
 use crate::connector::ldap::{LdapWriter, Settings};
 use crate::model::{Dn, Name};
@@ -43,6 +43,9 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let project = project::load(context, &verb.project)?;
     check_places(&project, verb)?;
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
+    if let Some(path) = &verb.journal {
+        Named::new("--journal", path).check_file(Some(&project))?;
+    }
     checks::of_changes(
         context,
         Ok(&project),
@@ -60,17 +63,25 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
             &file,
         ),
     );
-    checks.pass()?;
-    let seal = reports_seal(&project, &verb.plan)?;
-    let seal = seal.as_ref();
-
     let short = short_digest(&file);
     let report = report_path(context, &project, verb, &short)?;
-    check_apart(verb, &journal_path, &report)?;
-    let names = match &verb.names {
-        Some(path) => Some(NamesFile::open(path, &project)?),
-        None => None,
+    let files = Files {
+        journal: &journal_path,
+        report: &report,
+        names: match &verb.names {
+            Some(path) => Some(NamesFile::open(path, &project)?),
+            None => None,
+        },
     };
+    files.check_apart(&verb.plan)?;
+    let seal = reports_seal(&project, &verb.plan)?;
+    let seal = seal.as_ref();
+    if let Err(refusal) = checks.pass() {
+        if refusal.exit == Exit::AppliedAlready {
+            files.make_up_names(context, &file, seal.is_some())?;
+        }
+        return Err(refusal);
+    }
     let settings = settings(context, &project, &file)?;
     let folder = verb
         .passwords
@@ -128,54 +139,7 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     locks.release(context).await;
     let outcome = outcome.map_err(|error| progress::rejected(&error))?;
     progress.done();
-
-    let shown = super::show::text_options(context, false);
-    context.printer.result(&match seal {
-        Some(_) => render::redacted_outcome_text(&outcome, &shown),
-        None => render::outcome_text(&outcome, &file, &shown),
-    })?;
-    context.printer.note(&format!(
-        "journal: {}{}",
-        journal_path.display(),
-        seal.map_or(
-            "",
-            |_| " (not sealed: it names people, and stays on this machine)"
-        )
-    ));
-    // One that cannot be written does not keep the other from it; of the list nobody could make another.
-    let kept = names.map(|names| keep_names(context, &names, &outcome, seal.is_some()));
-    write_report(&outcome, &file, &report, seal)?;
-    context
-        .printer
-        .note(&format!("report: {}", report.display()));
-    kept.transpose()?;
-    Ok(exit(outcome.verdict))
-}
-
-/// What is written stands in files of its own: one would be lost in another.
-fn check_apart(verb: &Apply, journal: &Path, report: &Path) -> Result<(), Failure> {
-    let summary = report.with_extension("md");
-    let mut written = vec![
-        ("the journal", journal),
-        ("the report", report),
-        ("the summary beside the report", &summary),
-    ];
-    if let Some(names) = &verb.names {
-        written.push(("the list of names", names));
-    }
-    let mut known: Vec<(&str, PathBuf)> = Vec::new();
-    for (what, path) in written {
-        let place = super::places::real(path)?;
-        if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("{other} and {what} are the same file, {}", path.display()),
-            )
-            .help("name different files; nothing was written"));
-        }
-        known.push((what, place));
-    }
-    Ok(())
+    files.tell(context, &file, &outcome, seal)
 }
 
 /// Every place that was named, before anything is asked of a directory.
@@ -243,7 +207,9 @@ fn nothing_to_do(context: &Context, verb: &Apply, file: &PlanFile) -> Result<Exi
             .note("the plan has no changes; nothing was done");
     }
     if let Some(path) = report {
-        context.printer.note(&format!("report: {}", path.display()));
+        context
+            .printer
+            .note(&format!("report: {}", shown_path(path)));
     }
     match held {
         Some(refusal) => Err(Failure {
@@ -263,18 +229,118 @@ pub(super) fn journal_path(plan: &Path, file: &PlanFile, named: Option<&Path>) -
     }
 }
 
+/// The files an apply leaves.
+struct Files<'a> {
+    journal: &'a Path,
+    report: &'a Path,
+    names: Option<NamesFile>,
+}
+
+impl Files<'_> {
+    /// Refuses two of them, or one of them and the plan, in one place.
+    fn check_apart(&self, plan: &Path) -> Result<(), Failure> {
+        let summary = self.report.with_extension("md");
+        let mut all = vec![
+            Named::new("the plan", plan),
+            Named::new("the journal", self.journal),
+            Named::new("the report", self.report),
+            Named::new("the summary beside the report", &summary),
+        ];
+        if let Some(names) = &self.names {
+            all.push(Named::new("the list of names", names.path()));
+        }
+        places::check_apart(&all)
+    }
+
+    /// Adds the names of a plan that was applied completely: the apply that gave them may have come to its end before it
+    /// wrote them.
+    fn make_up_names(
+        &self,
+        context: &Context,
+        file: &PlanFile,
+        redact: bool,
+    ) -> Result<(), Failure> {
+        match &self.names {
+            Some(names) => keep_names(context, names, &apply::names_of(file), redact),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what an apply leaves and says what came of it. Everything is tried, whatever fails before: what was done in
+    /// the directory is done.
+    fn tell(
+        &self,
+        context: &Context,
+        file: &PlanFile,
+        outcome: &Outcome,
+        seal: Option<&Seal>,
+    ) -> Result<Exit, Failure> {
+        let names = match &self.names {
+            Some(names) => keep_names(context, names, &outcome.names, seal.is_some()),
+            None => Ok(()),
+        };
+        let report = write_report(outcome, file, self.report, seal);
+        let shown = super::show::text_options(context, false);
+        let printed = context.printer.result(&match seal {
+            Some(_) => render::redacted_outcome_text(outcome, &shown),
+            None => render::outcome_text(outcome, file, &shown),
+        });
+        context.printer.note(&format!(
+            "journal: {}{}",
+            shown_path(self.journal),
+            seal.map_or(
+                "",
+                |_| " (not sealed: it names people, and stays on this machine)"
+            )
+        ));
+        if report.is_ok() {
+            let report = shown_path(self.report);
+            context.printer.note(&format!("report: {report}"));
+        }
+        let exit = exit(outcome.verdict);
+        let named = names.is_ok();
+        let failures = [names, report, printed.map_err(Failure::from)];
+        let mut messages: Vec<String> = Vec::new();
+        for failure in failures.into_iter().filter_map(Result::err) {
+            messages.extend(failure.messages);
+        }
+        if messages.is_empty() {
+            return Ok(exit);
+        }
+        let done = match outcome.verdict {
+            Verdict::Applied => "the plan was applied completely",
+            _ => "the plan was applied as far as it went",
+        };
+        let again = match named {
+            true => "",
+            false => "; apply the plan again with --names to have the names added",
+        };
+        Err(Failure {
+            exit: match exit {
+                Exit::Success => Exit::Unexpected,
+                other => other,
+            },
+            messages,
+            help: Some(format!(
+                "{done}, and all of it stands in the journal {}, which `verify journal`, `undo` and `--last-apply` read{again}",
+                shown_path(self.journal)
+            )),
+        })
+    }
+}
+
 /// Adds the names given to the list of those that are not given again.
 fn keep_names(
     context: &Context,
     file: &NamesFile,
-    outcome: &Outcome,
+    names: &[NameGiven],
     redact: bool,
 ) -> Result<(), Failure> {
-    let kept = file.add(&outcome.names)?;
+    let kept = file.add(names)?;
     context.printer.note(&format!(
         "names: {} added to {}",
         kept.added,
-        file.path().display()
+        shown_path(file.path())
     ));
     if redact && !kept.of_others.is_empty() {
         context.printer.note(&format!(
@@ -357,6 +423,7 @@ fn settings(
         if let Some(mut settings) = resolver.directory(directory, Access::Write) {
             // The one that was read: another may not have heard of everything yet.
             settings.pinned = Some(identity.domain_controller.clone());
+            settings.now = Some(context.now());
             all.push((name.clone(), settings));
         }
     }
@@ -382,13 +449,19 @@ fn lock_places(project: &project::Project, settings: &[(Name, Settings)]) -> Vec
 }
 
 /// The first Ctrl-C or SIGTERM ends the run after the writes under way; the second ends the program at once, which the
-/// journal survives.
+/// journal survives. Listens on a thread of its own: the other one may be at work.
 fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
     let asked: Stop = Arc::new(tokio::sync::watch::Sender::new(None));
     let stop = Arc::clone(&asked);
     let printer = context.printer;
-    let mut terminated = signals()?;
-    tokio::spawn(async move {
+    let listening = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut terminated = {
+        let _here = listening.enter();
+        signals()?
+    };
+    let listen = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             () = terminated.next() => {}
@@ -401,7 +474,10 @@ fn stop_on_signal(context: &Context) -> Result<Stop, Failure> {
         }
         #[expect(clippy::exit, reason = "asked twice; the journal makes it safe")]
         std::process::exit(i32::from(Exit::Partial as u8));
-    });
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || listening.block_on(listen))?;
     Ok(asked)
 }
 

@@ -18,8 +18,8 @@ use crate::config::given;
     max_term_width = 100
 )]
 pub(crate) struct Arguments {
-    /// Say only what went wrong.
-    #[arg(short, long, global = true)]
+    /// Print results and what went wrong, and no notes on the way.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Say more; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -132,9 +132,10 @@ pub(crate) struct Test {
     /// Record from reads kept by `plan --record` instead of the network.
     #[arg(long, value_name = "DIR", requires = "record")]
     pub(crate) from: Option<PathBuf>,
-    /// The moment of the recorded test, as RFC 3339. Without it: now, or with --from the time of the recording.
-    #[arg(long, value_name = "TIME", requires = "record")]
-    pub(crate) as_of: Option<jiff::Timestamp>,
+    /// The moment of the recorded test: a date, or a moment as RFC 3339. Without it: now, or with --from the time of the
+    /// recording.
+    #[arg(long, value_name = "TIME", requires = "record", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
     /// Replace everything about the person by invented values of the same form.
     #[arg(long, requires = "record")]
     pub(crate) redact: bool,
@@ -548,7 +549,7 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 pub(crate) struct Sandbox {
     /// Number of invented people, instead of those of the example.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=2_000_000))]
     pub(crate) people: Option<u32>,
     /// Seed of the invented people: the same seed gives the same people.
     #[arg(

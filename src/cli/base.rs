@@ -47,6 +47,10 @@ pub(crate) fn at(
         &[],
     );
     let commit = text(commit).ok_or_else(|| {
+        if let Some(why) = super::git::why_not(root) {
+            return Failure::new(Exit::Usage, format!("{option}: {why}"))
+                .help("run the command where git is installed and the project's repository was fetched");
+        }
         Failure::new(
             Exit::Usage,
             format!("{option}: there is no commit {revision:?} in the repository of {}", root.display()),

@@ -11,7 +11,8 @@ use super::applied::{altered, line};
 use super::context::Context;
 use super::failure::Failure;
 use super::project::Project;
-use super::sealed::{self, Keys, Seal};
+use super::recording::Staged;
+use super::sealed::{self, Keys};
 use crate::plan::{Carried, PlanFile};
 
 /// Format of what is carried.
@@ -49,20 +50,14 @@ impl Text {
     }
 }
 
-/// Writes it into a recording; without, takes away what an earlier recording had there.
-pub(super) fn record(dir: &Path, text: Option<&Text>, seal: Option<&Seal>) -> Result<(), Failure> {
-    let path = dir.join(FILE);
+/// Adds it to a recording; without, takes away what an earlier recording had there.
+pub(super) fn record(recording: &mut Staged<'_>, text: Option<&Text>) -> Result<(), Failure> {
     match text {
-        Some(text) => {
-            let bytes = sealed::written(seal, text.0.clone().into_bytes())?;
-            super::files::write_new(&path, &bytes)
+        Some(text) => recording.add(FILE, |out| out.write_all(text.0.as_bytes())),
+        None => {
+            recording.without(FILE);
+            Ok(())
         }
-        None => match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::file("remove", &path, &error))
-            }
-            _ => Ok(()),
-        },
     }
 }
 

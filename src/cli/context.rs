@@ -36,7 +36,14 @@ impl Context {
         Ok(Self {
             environment,
             clock: Arc::new(now),
-            current_dir: std::env::current_dir()?,
+            current_dir: std::env::current_dir().map_err(|error| {
+                std::io::Error::new(
+                    error.kind(),
+                    format!(
+                        "the folder the command was started in cannot be used ({error}): change into one that exists"
+                    ),
+                )
+            })?,
             identity: None,
             printer,
         })
@@ -111,7 +118,11 @@ impl Printer {
         let mut out = std::io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            Err(error) => Err(std::io::Error::new(
+                error.kind(),
+                format!("cannot write to standard output: {error}"),
+            )),
+            Ok(()) => Ok(()),
         }
     }
 

@@ -63,6 +63,18 @@ impl Failure {
                 "this user may not",
                 "allow it to the user the command runs as, or name another file",
             ),
+            ErrorKind::InvalidFilename => ("the name is too long", "name a shorter one"),
+            ErrorKind::ReadOnlyFilesystem => (
+                "the file system is read-only",
+                "name a file in a place that can be written",
+            ),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                return Self::new(
+                    Exit::Unexpected,
+                    format!("cannot {what} {}: no room is left", path.display()),
+                )
+                .help("make room, and run the command again");
+            }
             _ => {
                 let exit = match what {
                     "read" => Exit::Usage,

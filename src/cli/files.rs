@@ -52,26 +52,19 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Writes a file whole or not at all.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    write_whole(path, |file| file.write_all(bytes))
-        .map_err(|error| Failure::file("write", path, &error))
-}
-
 /// Writes a file whole or not at all: beside its place first, then renamed into it. Only its owner can read it, also where
 /// others could read the one before: snapshots and reports hold personal data.
-pub(crate) fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
-) -> std::io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failure = |error: std::io::Error| Failure::file("write", path, &error);
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
     // Named temporary files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    write(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failure)?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failure)?;
+    file.persist(path).map_err(|error| failure(error.error))?;
     Ok(())
 }

@@ -65,6 +65,21 @@ pub(crate) fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Option<Vec<u
     })
 }
 
+/// Why git tells nothing of a folder; `None` where it tells something.
+pub(super) fn why_not(root: &Path) -> Option<String> {
+    if git(root, &["--version"], &[]).is_none() {
+        return Some("git cannot be run (is it installed, and in PATH?)".to_owned());
+    }
+    git(root, &["rev-parse", "--git-dir"], &[])
+        .is_none()
+        .then(|| {
+            format!(
+                "git knows no repository at {} (or does not trust its owner: `git status` there tells)",
+                root.display()
+            )
+        })
+}
+
 /// The commit that is checked out, and whether files of the project differ from it; nothing where there is no repository
 /// or no git.
 pub(super) fn state(root: &Path, config: &Config) -> (Option<String>, bool) {

@@ -71,8 +71,11 @@ pub fn main() -> std::process::ExitCode {
             } else {
                 Exit::Success
             };
-            let _ = error.print();
-            return exit.into();
+            return match error.print() {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Unexpected,
+                _ => exit,
+            }
+            .into();
         }
     };
     let printer = Printer::new(arguments.quiet, arguments.color);
@@ -116,7 +119,7 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Show(verb) => show::run(context, verb),
         Verb::Approve(verb) => runtime()?.block_on(approve::run(context, verb)),
         Verb::Verify(verb) => verify::run(context, verb),
-        Verb::Apply(verb) => runtime()?.block_on(apply::run(context, verb)),
+        Verb::Apply(verb) => on_one_thread()?.block_on(apply::run(context, verb)),
         Verb::Undo(verb) => runtime()?.block_on(undo::run(context, verb)),
         Verb::Login(verb) => runtime()?.block_on(login::run(context, verb)),
         Verb::Logout(verb) => runtime()?.block_on(login::logout(context, verb)),
@@ -153,6 +156,14 @@ const fn opens_sealed(verb: &Verb) -> bool {
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+/// For a command that sends many small requests and computes little in between: most of what it used processors for was
+/// threads waking each other.
+fn on_one_thread() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
 }

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::project::Project;
 use super::walk;
 use super::workspace::PROJECT_FILE;
+use crate::render;
 
 /// A place as it was named, and by which option.
 #[derive(Clone, Copy)]
@@ -18,6 +19,29 @@ pub(crate) struct Named<'a> {
     pub(crate) option: &'a str,
     /// What follows it.
     pub(crate) path: &'a Path,
+}
+
+/// The name of a file, for people: one line, whatever it is called.
+pub(crate) fn shown_path(path: &Path) -> String {
+    render::plain(&path.display().to_string())
+}
+
+/// The name of a file as it is typed at a shell (POSIX.1-2017, Shell Command Language 2.2.2).
+pub(crate) fn typed_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        return text;
+    }
+    let text = match text.starts_with('-') {
+        true => format!("./{text}"),
+        false => text,
+    };
+    match render::plain(&text) {
+        // What cannot be shown cannot be typed either.
+        shown if shown != text => shown,
+        _ => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// The way out where nothing was begun.
@@ -212,6 +236,33 @@ impl<'a> Named<'a> {
     }
 }
 
+/// Refuses two names of one place: what is written second would be written over the first.
+///
+/// # Errors
+/// When two are the same, links and dots resolved.
+pub(crate) fn check_apart(places: &[Named<'_>]) -> Result<(), Failure> {
+    let real: Vec<PathBuf> = places
+        .iter()
+        .map(|place| real(place.path))
+        .collect::<Result<_, _>>()?;
+    for (at, path) in real.iter().enumerate() {
+        let Some(other) = real[..at].iter().position(|earlier| earlier == path) else {
+            continue;
+        };
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "{} and {} are the same file: {}",
+                places[other].option,
+                places[at].option,
+                render::plain(&places[at].path.display().to_string())
+            ),
+        )
+        .help(format!("name different files; {UNTOUCHED}")));
+    }
+    Ok(())
+}
+
 /// A place without links and dots, whether or not it exists.
 pub(crate) fn real(path: &Path) -> Result<PathBuf, Failure> {
     let whole =
@@ -258,4 +309,24 @@ fn configuration(project: &Project) -> Vec<(String, PathBuf)> {
 fn is_of_git(real: &Path) -> bool {
     real.components()
         .any(|part| part.as_os_str().eq_ignore_ascii_case(".git"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed_path;
+    use std::path::Path;
+
+    #[test]
+    fn names_are_typed_so_that_a_shell_takes_them_for_one() {
+        for (name, typed) in [
+            ("out/plan.json", "out/plan.json"),
+            ("a b.json", "'a b.json'"),
+            ("$(id).json", "'$(id).json'"),
+            ("it's.json", r"'it'\''s.json'"),
+            ("-o.json", "'./-o.json'"),
+            ("a\u{1b}[31m.json", "a\\u{1b}[31m.json"),
+        ] {
+            assert_eq!(typed_path(Path::new(name)), typed);
+        }
+    }
 }

@@ -12,9 +12,10 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::making::{Making, Origin};
-use super::places::Named;
+use super::places::{self, Named, shown_path, typed_path};
 use super::project::{self, Project};
 use super::reads::{self, whole_seconds};
+use super::recording::Staged;
 use super::sealed::{self, Keys, Seal};
 use super::verify::checks;
 use crate::connector::rest::{Budget, RunSettings};
@@ -27,6 +28,9 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     if let Some(out) = &verb.out {
         Named::new("--out", out).check_file(Some(&project))?;
         sealed::check_replaceable(context, Keys::Of(&project), out, plan::FORMAT)?;
+        if let Some(dir) = &verb.record {
+            places::check_apart(&[Named::new("--out", out), Named::new("--record", dir)])?;
+        }
     }
     check_cache(&project, verb.cache.as_deref())?;
     let seal = Seal::of(&project)?;
@@ -76,7 +80,9 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     // which would be lost for nothing.
     let replaces = verb.record.as_deref().filter(|dir| applied::has_plan(dir));
     if let (Some(dir), None) = (&verb.record, replaces) {
-        reads::record_against(&reads, base.as_ref(), dir, seal)?;
+        let mut recording = Staged::new(dir, seal)?;
+        reads::record_against(&reads, base.as_ref(), &mut recording)?;
+        recording.put()?;
     }
     // The moment of the later read, so that a recording gives the same plan again, byte for byte.
     let zone = project.zone()?;
@@ -102,11 +108,13 @@ pub(crate) async fn run(context: &Context, verb: &Plan) -> Result<Exit, Failure>
     if let Some(out) = &verb.out {
         super::files::write_new(out, &sealed::written(seal, plan::to_bytes(&file))?)?;
     }
-    if let Some(dir) = replaces {
-        reads::record_against(&reads, base.as_ref(), dir, seal)?;
-    }
     if let Some(dir) = &verb.record {
-        applied::record(&project, dir, &file, carried.as_ref(), seal)?;
+        let mut recording = Staged::new(dir, seal)?;
+        if replaces.is_some() {
+            reads::record_against(&reads, base.as_ref(), &mut recording)?;
+        }
+        applied::record(&project, &mut recording, &file, carried.as_ref())?;
+        recording.put()?;
     }
     print(context, verb, &file, seal)?;
     Ok(exit(verb, &file))
@@ -198,7 +206,7 @@ pub(crate) fn show(
     if let Some(out) = out {
         context.printer.note(&format!(
             "plan written to {}{}\n{}",
-            out.display(),
+            shown_path(out),
             seal.map_or_else(String::new, |seal| format!(", sealed to {}", seal.to())),
             next_step(context, out, file)
         ));
@@ -217,7 +225,7 @@ fn next_step(context: &Context, out: &Path, file: &PlanFile) -> String {
     }
     format!(
         "apply it with: halosync apply {} --expect-digest {}",
-        out.display(),
+        typed_path(out),
         file.digest
     )
 }

@@ -3,7 +3,6 @@
 //! Holds readers only (P3). Keeps that a recording whose lines are not those its proof was made of is no read.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,9 +13,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::people;
 use super::project::Project;
-use super::recording;
+use super::recording::{self, Staged};
 use super::resolve::{Access, Resolver};
-use super::sealed::{self, Keys, Seal};
+use super::sealed::{self, Keys};
 use crate::config::Config;
 use crate::connector::rest::RunSettings;
 use crate::connector::{DirectoryReader, ldap};
@@ -158,11 +157,12 @@ pub(crate) fn whole_seconds(moment: jiff::Timestamp) -> jiff::Timestamp {
 pub(crate) async fn directory(
     context: &Context,
     name: Name,
-    settings: ldap::Settings,
+    mut settings: ldap::Settings,
     request: DirectoryRequest,
     clock: Clock,
 ) -> Result<(Name, DirectorySnapshot), Failure> {
     let started = Instant::now();
+    settings.now = Some(context.now());
     let reader = ldap::LdapReader::connect(settings, clock).await?;
     let read = reader.read_directory(&request).await?;
     context.printer.note(&format!(
@@ -325,53 +325,29 @@ pub(crate) fn check_recording_against(
     recording::check(project, dir, &files)
 }
 
-/// As [`record`], with people as the fields of an earlier commit read them, so that the recording gives the same plan.
+/// Adds what was read to a recording, with people as the fields of an earlier commit read them, so that it gives the same
+/// plan.
 pub(crate) fn record_against(
     reads: &Reads,
     base: Option<&Base>,
-    dir: &Path,
-    seal: Option<&Seal>,
+    recording: &mut Staged<'_>,
 ) -> Result<(), Failure> {
-    record(reads, dir, seal)?;
+    for (name, read) in &reads.people {
+        recording.add(&people_file(name), |out| snapshot::write_people(read, out))?;
+    }
+    for (name, read) in &reads.directories {
+        recording.add(&directory_file(name), |out| {
+            snapshot::write_directory(read, out)
+        })?;
+    }
     if let (Some(base), Some(earlier)) = (base, &reads.earlier) {
         for (name, read) in earlier {
-            record_file(&dir.join(earlier_file(name, base)), seal, |out| {
+            recording.add(&earlier_file(name, base), |out| {
                 snapshot::write_people(read, out)
             })?;
         }
     }
     Ok(())
-}
-
-pub(crate) fn record(reads: &Reads, dir: &Path, seal: Option<&Seal>) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
-    for (name, read) in &reads.people {
-        record_file(&dir.join(people_file(name)), seal, |out| {
-            snapshot::write_people(read, out)
-        })?;
-    }
-    for (name, read) in &reads.directories {
-        record_file(&dir.join(directory_file(name)), seal, |out| {
-            snapshot::write_directory(read, out)
-        })?;
-    }
-    Ok(())
-}
-
-fn record_file(
-    path: &Path,
-    seal: Option<&Seal>,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), Failure> {
-    super::files::write_whole(path, |file| {
-        let mut out = std::io::BufWriter::new(file);
-        match seal {
-            Some(seal) => out = seal.stream(out, write)?,
-            None => write(&mut out)?,
-        }
-        out.flush()
-    })
-    .map_err(|error| Failure::file("write", path, &error))
 }
 
 fn people_file(name: &Name) -> String {

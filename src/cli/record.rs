@@ -41,8 +41,11 @@ pub(crate) async fn run(context: &Context, verb: &Test, person: &str) -> Result<
             reads::read(context, &project, &run).await?
         }
     };
+    let zone = project.zone()?;
     let as_of = verb
         .as_of
+        .as_ref()
+        .and_then(|as_of| as_of.moment(&zone))
         .or_else(|| reads.latest())
         .unwrap_or_else(|| reads::whole_seconds(context.now()));
     let shift = verb.redact.then(|| -7 * rand::random_range(1..=MOST_WEEKS));

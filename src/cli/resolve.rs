@@ -139,14 +139,17 @@ impl<'a> Resolver<'a> {
             Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Some(url),
             Ok(_) => {
                 self.problems.push(format!(
-                    "{text:?} is not an address of the form {}://host ({place})",
+                    "{:?} is not an address of the form {}://host ({place})",
+                    without_credentials(&text),
                     schemes.join(":// or ")
                 ));
                 None
             }
             Err(error) => {
-                self.problems
-                    .push(format!("{text:?} is not an address: {error} ({place})"));
+                self.problems.push(format!(
+                    "{:?} is not an address: {error} ({place})",
+                    without_credentials(&text)
+                ));
                 None
             }
         }
@@ -324,6 +327,7 @@ impl<'a> Resolver<'a> {
             catalogs: catalogs?,
             timeout: Duration::from_secs(120),
             pinned: None,
+            now: None,
         })
     }
 
@@ -357,6 +361,15 @@ pub(crate) enum Access {
     Read,
     /// For applying.
     Write,
+}
+
+/// An address, or what was to be one, without user and password before the host (RFC 3986 section 3.2.1).
+fn without_credentials(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let scheme = before.find("//").map_or("", |at| &before[..at + 2]);
+    format!("{scheme}…@{host}")
 }
 
 /// A secret as people meant it: shells and editors end text with a line break.
@@ -402,4 +415,21 @@ fn catalog_port(mut url: Url, keep: bool) -> Option<Url> {
         url.set_port(Some(port)).ok()?;
     }
     Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn passwords_in_addresses_are_not_repeated() {
+        for (text, shown) in [
+            (
+                "https://admin:S3cret@host:99999/api",
+                "https://…@host:99999/api",
+            ),
+            ("admin:S3cr@et@host", "…@host"),
+            ("ldaps://dc1.example.com", "ldaps://dc1.example.com"),
+        ] {
+            assert_eq!(super::without_credentials(text), shown);
+        }
+    }
 }

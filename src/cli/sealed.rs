@@ -253,6 +253,14 @@ pub(crate) fn check_identity(context: &Context) -> Result<(), Failure> {
     let Some(file) = &context.identity else {
         return Ok(());
     };
+    // Said before anything repeats it.
+    if file.to_ascii_uppercase().contains("AGE-SECRET-KEY-") || file.contains("-----BEGIN") {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("--identity or {IDENTITY_VARIABLE} holds a secret key, and the name of a file is wanted"),
+        )
+        .help("write the key into a file only you can read, and name that file; take the key for known to whoever saw the command line"));
+    }
     let secret = SecretRef::File(file.clone());
     keys_in(context, &secret, &context.current_dir, "the identity").map(drop)
 }

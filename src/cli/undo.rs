@@ -17,7 +17,8 @@ use super::making::refusal;
 use super::places::Named;
 use super::plan::{concealed, exit_of, show};
 use super::project::{self, Project};
-use super::reads::{self, Reads, check_recording, record, recorded_directory, whole_seconds};
+use super::reads::{self, Reads, check_recording, recorded_directory, whole_seconds};
+use super::recording::Staged;
 use super::resolve::{Access, Resolver};
 use super::sealed::{self, Keys, Seal};
 use super::sorts::{self, Sort};
@@ -92,7 +93,9 @@ pub(crate) async fn run(context: &Context, verb: &Undo) -> Result<Exit, Failure>
             directories: directories.clone(),
             earlier: None,
         };
-        record(&reads, dir, seal)?;
+        let mut recording = Staged::new(dir, seal)?;
+        reads::record_against(&reads, None, &mut recording)?;
+        recording.put()?;
     }
     let latest = directories.values().map(|read| read.header.read_at).max();
     let only = only(&undone, &verb.only)

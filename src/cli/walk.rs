@@ -125,22 +125,21 @@ impl Walk<'_> {
                 return Ok(());
             }
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            let name = name.to_string_lossy();
+            if name.starts_with('.') {
                 continue;
-            };
+            }
             let path = entry.path();
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                if !matches!(name, "target" | "node_modules")
+                if !matches!(&*name, "target" | "node_modules")
                     && let Err(error) = self.folder(&path, depth + 1)
                 {
                     self.trouble(&path, &format!("the folder cannot be listed: {error}"));
                 }
             } else if kind.is_file() || (kind.is_symlink() && self.leads_inside(&path)) {
                 self.file(&path);
-            } else if let Some(name) = self.relative(&path)
-                && self.include.is_match(&name)
-            {
+            } else if self.include.is_match(self.told(&path)) {
                 let why = if kind.is_symlink() {
                     "the link leads to nothing, or out of the project"
                 } else {
@@ -168,15 +167,26 @@ impl Walk<'_> {
         Some(parts.join("/"))
     }
 
+    /// The same for people: what is not UTF-8 is replaced.
+    fn told(&self, path: &Path) -> String {
+        let below = path.strip_prefix(self.root).unwrap_or(path);
+        let parts = below.components();
+        let parts: Vec<_> = parts
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect();
+        parts.join("/")
+    }
+
     /// Notes what keeps a file or folder of the project from being read: rules must not get lost silently.
     fn trouble(&mut self, path: &Path, why: &str) {
-        if let Some(name) = self.relative(path) {
-            self.troubles.push((name, why.to_owned()));
-        }
+        self.troubles.push((self.told(path), why.to_owned()));
     }
 
     fn file(&mut self, path: &Path) {
         let Some(name) = self.relative(path) else {
+            if self.include.is_match(self.told(path)) {
+                self.trouble(path, "its name is not UTF-8");
+            }
             return;
         };
         if self.include.is_match(&name) {

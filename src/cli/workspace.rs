@@ -201,7 +201,10 @@ fn without_files(patterns: &[IncludePattern], walk: &Walk<'_>) -> Vec<Diagnostic
         found.push(if literal {
             pattern.error(
                 codes::FILE_UNREADABLE,
-                format!("`include` names {name}, and there is no such file"),
+                match walk.root.join(name).is_dir() {
+                    true => format!("`include` names {name}, and that is a folder"),
+                    false => format!("`include` names {name}, and there is no such file"),
+                },
                 "correct the name, or take it out of `include`",
             )
         } else {
@@ -425,6 +428,33 @@ mod tests {
                 ("include-matches-nothing", Some((6, 26))),
                 ("file-unreadable", Some((6, 54)))
             ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_pattern_matches_and_cannot_be_read_is_an_error() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = project("  include: [\"guards*.yaml\", lifecycle.yaml]\n");
+        let name = std::ffi::OsStr::from_bytes(b"guards-caf\xe9.yaml");
+        std::fs::write(dir.path().join(name), "kind: Guards\n").unwrap();
+        std::fs::create_dir(dir.path().join("lifecycle.yaml")).unwrap();
+        let loaded = Workspace::open(dir.path()).unwrap().load();
+        let told: Vec<(&str, &str)> = loaded
+            .diagnostics
+            .iter()
+            .map(|one| (one.code, &*one.message))
+            .filter(|(code, _)| *code == codes::FILE_UNREADABLE)
+            .collect();
+        assert!(
+            told.iter()
+                .any(|(_, message)| message.contains("its name is not UTF-8")),
+            "{told:?}"
+        );
+        assert!(
+            told.iter()
+                .any(|(_, message)| message.contains("and that is a folder")),
+            "{told:?}"
         );
     }
 

@@ -46,6 +46,7 @@ pub(super) async fn run(context: &Context, verb: &ProbeDirectory) -> Result<Exit
         &format!("Directory {} at", common.name),
     )?;
     let project = project::load_begun(context, &common.project)?;
+    super::check_out_of(common, &project)?;
     let directory = project
         .config
         .directories

@@ -47,6 +47,16 @@ fn written<T: serde::Serialize>(
     })
 }
 
+/// Refuses a report among the configuration, where every later command would read it. A scaffold is configuration.
+fn check_out_of(common: &ProbeCommon, project: &super::project::Project) -> Result<(), Failure> {
+    match &common.out {
+        Some(out) if common.scaffold.is_none() => {
+            Named::new("--out", out).check_file(Some(project))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses, before anything is asked of a system, an output file that may not be written.
 fn check_out(common: &ProbeCommon, json_begins: &str, text_begins: &str) -> Result<(), Failure> {
     let Some(out) = &common.out else {

@@ -37,6 +37,7 @@ pub(super) async fn run(context: &Context, verb: &ProbeSource) -> Result<Exit, F
     let common = &verb.common;
     super::check_out(common, SOURCE_FORMAT, &format!("Source {} at", common.name))?;
     let project = project::load_begun(context, &common.project)?;
+    super::check_out_of(common, &project)?;
     let source = project
         .config
         .sources

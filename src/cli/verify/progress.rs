@@ -76,7 +76,7 @@ pub(crate) fn journal_at(
     file: &PlanFile,
 ) -> Result<String, Refusal> {
     if let Some(named) = named {
-        Named::new("--journal", named).check_name(project)?;
+        Named::new("--journal", named).check_file(project)?;
     }
     journal(path, file)
 }
@@ -163,7 +163,11 @@ fn is_misnamed(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(
         error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::PermissionDenied
+            | ErrorKind::InvalidFilename
+            | ErrorKind::ReadOnlyFilesystem
     )
 }
 

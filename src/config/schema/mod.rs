@@ -120,6 +120,52 @@ pub fn of_kinds(draft: Draft) -> Vec<(&'static str, Value)> {
         .collect()
 }
 
+/// Takes from every field the leave to be `null`: a key with nothing after it is something that was begun, and reading it as
+/// left out would make a condition that was emptied true for everybody. Values of free maps keep it.
+fn without_null(schema: &mut Value) {
+    let Value::Object(members) = schema else {
+        if let Value::Array(items) = schema {
+            items.iter_mut().for_each(without_null);
+        }
+        return;
+    };
+    if let Some(Value::Object(fields)) = members.get_mut("properties") {
+        for field in fields.values_mut().filter_map(Value::as_object_mut) {
+            required(field);
+        }
+    }
+    members.values_mut().for_each(without_null);
+}
+
+/// One field that is something when it is there.
+fn required(field: &mut serde_json::Map<String, Value>) {
+    let is_null = |alternative: &Value| alternative["type"] == "null";
+    if let Some(Value::Array(types)) = field.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            field.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(values)) = field.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    let Some(Value::Array(alternatives)) = field.get_mut("anyOf") else {
+        return;
+    };
+    if !alternatives.iter().any(is_null) {
+        return;
+    }
+    alternatives.retain(|alternative| !is_null(alternative));
+    if let [Value::Object(only)] = alternatives.as_slice() {
+        let only = only.clone();
+        field.remove("anyOf");
+        for (name, value) in only {
+            field.entry(name).or_insert(value);
+        }
+    }
+}
+
 fn of_kind(kind: Kind, draft: Draft) -> Value {
     let mut generator = draft.settings().into_generator();
     let spec = match kind {
@@ -184,6 +230,7 @@ fn of_kind(kind: Kind, draft: Draft) -> Value {
         "additionalProperties": false,
     });
     schema[place] = Value::Object(definitions);
+    without_null(&mut schema);
     schema
 }
 

@@ -51,6 +51,22 @@ impl<'a> Translator<'a> {
             help,
             repair: (pointer.clone(), Repair::Set(self.placeholder(schema, 0))),
         };
+        let unfit = matches!(
+            error.kind(),
+            ValidationErrorKind::Type { .. }
+                | ValidationErrorKind::AnyOf { .. }
+                | ValidationErrorKind::OneOfNotValid { .. }
+                | ValidationErrorKind::Constant { .. }
+                | ValidationErrorKind::Enum { .. }
+        );
+        if unfit && instance.is_null() {
+            out.push(at_value(
+                codes::EMPTY_VALUE,
+                "nothing stands here".to_owned(),
+                Some("write a value, or take the field out".to_owned()),
+            ));
+            return;
+        }
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known: Vec<&str> = self.properties(schema);

@@ -47,6 +47,8 @@ struct RootEntry {
     naming_context: Dn,
     schema_base: String,
     host: String,
+    /// What its clock says, as far as it tells.
+    time: Option<jiff::Timestamp>,
 }
 
 /// Why a server is not the one.
@@ -341,6 +343,13 @@ impl Candidate<'_> {
                 root.host
             )));
         }
+        if let (Some(ours), Some(theirs)) = (self.settings.now, root.time)
+            && ours.duration_since(theirs).unsigned_abs() > super::MOST_APART
+        {
+            return Err(Unusable::Next(format!(
+                "its clock says {theirs:.0}, and the one of this machine {ours:.0}; which days are over depends on them, so set the one that is wrong"
+            )));
+        }
         self.bind(&session).await.map_err(|error| match error {
             ConnectorError::Transient { message, .. }
             | ConnectorError::Unavailable { message, .. } => Unusable::Next(message),
@@ -426,6 +435,7 @@ impl Candidate<'_> {
             "schemaNamingContext",
             "dnsHostName",
             "isSynchronized",
+            "currentTime",
         ]
         .map(str::to_owned);
         let raw = session
@@ -448,6 +458,7 @@ impl Candidate<'_> {
             })?,
             schema_base: text("schemaNamingContext")?,
             host: text("dnsHostName")?,
+            time: raw.text("currentTime").and_then(super::probe::time),
         })
     }
 
@@ -566,6 +577,7 @@ mod tests {
             catalogs: Vec::new(),
             bind_from: None,
             timeout: Duration::from_secs(2),
+            now: None,
             pinned: None,
         }
     }

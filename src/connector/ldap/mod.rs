@@ -60,7 +60,14 @@ pub struct Settings {
     pub timeout: Duration,
     /// `dnsHostName` of the only domain controller to accept: the one a plan was made from.
     pub pinned: Option<String>,
+    /// What the clock said when these were made: a domain controller whose own says something else by more than
+    /// [`MOST_APART`] is not accepted. `None` compares nothing.
+    pub now: Option<jiff::Timestamp>,
 }
+
+/// How far our clock and a domain controller's may be apart. Whose last day it is depends on them; Kerberos itself bears no
+/// more than five minutes (RFC 4120 section 1.3).
+pub const MOST_APART: Duration = Duration::from_secs(3600);
 
 /// How to say who we are.
 #[derive(Debug, Clone)]

@@ -42,6 +42,8 @@ pub struct DirectoryConfig {
     pub plain_bind: bool,
     /// Where time comes from.
     pub clock: Clock,
+    /// What `currentTime` says, when that is not the time writes are stamped with: for accounts that are to look old.
+    pub tells: Option<Timestamp>,
     /// Seed of generated GUIDs, SIDs and names: the same seed and the same operations give the same directory.
     pub seed: u64,
     /// Keep a record of every write for [`super::DirectoryHandle::writes`].
@@ -130,6 +132,7 @@ impl Default for DirectoryConfig {
             plain_bind: false,
             // 2026-01-05T08:00:00Z, a Monday.
             clock: Clock::Stepping(Timestamp::constant(1_767_600_000, 0)),
+            tells: None,
             seed: 1,
             record_writes: false,
             limits: Limits::default(),

@@ -17,7 +17,12 @@ impl Directory {
         let list = |values: &[&str]| values.iter().map(|&v| v.to_owned()).collect();
         let dns = &self.config.domain;
         let attributes: Vec<(&str, Vec<String>)> = vec![
-            ("currentTime", one(generalized_time(self.now()))),
+            (
+                "currentTime",
+                one(generalized_time(
+                    self.config.tells.unwrap_or_else(|| self.now()),
+                )),
+            ),
             ("subschemaSubentry", one(format!("CN=Aggregate,{schema}"))),
             ("dsServiceName", one(format!("CN=NTDS Settings,{server}"))),
             (

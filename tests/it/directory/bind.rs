@@ -61,7 +61,7 @@ pub(super) async fn wrong_credentials_are_denied_in_words(lab: Lab) {
 }
 
 pub(super) async fn an_unknown_authority_is_not_trusted(lab: Lab) {
-    let mut settings = lab.settings(&lab.reader);
+    let mut settings = lab.settings(&lab.writer);
     settings.ca_pem = Some(Authority::new().pem().into());
     match lab.connect_reader(settings.clone()).await {
         Err(ConnectorError::Unavailable { message, .. }) => {
@@ -86,7 +86,7 @@ pub(super) async fn an_unknown_authority_is_not_trusted(lab: Lab) {
 }
 
 pub(super) async fn start_tls_protects_the_plain_port(lab: Lab) {
-    let mut settings = lab.settings(&lab.reader);
+    let mut settings = lab.settings(&lab.writer);
     settings.servers = vec![lab.plain_url.clone()];
     // Without StartTLS the plain port is refused before anything is sent.
     match lab.connect_reader(settings.clone()).await {
@@ -150,7 +150,7 @@ pub(super) async fn servers_are_tried_in_order_and_the_pinned_one_only(lab: Lab)
 }
 
 pub(super) async fn another_base_is_refused(lab: Lab) {
-    let mut settings = lab.settings(&lab.reader);
+    let mut settings = lab.settings(&lab.writer);
     settings.base = dn("DC=other,DC=example,DC=test");
     match lab.connect_reader(settings).await {
         Err(ConnectorError::Invalid { field, message, .. }) => {
@@ -158,5 +158,22 @@ pub(super) async fn another_base_is_refused(lab: Lab) {
             assert!(message.contains(lab.base.as_str()), "{message}");
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// Whose last day it is would be told by the wrong clock, whichever that is.
+pub(crate) async fn a_clock_of_another_day_is_refused(lab: Lab) {
+    let mut settings = lab.settings(&lab.writer);
+    let now = jiff::Timestamp::now();
+    for (apart, refused) in [(0, false), (50, false), (-70, true), (60 * 24 * 365, true)] {
+        settings.now = Some(now + jiff::SignedDuration::from_mins(apart));
+        match LdapWriter::connect(settings.clone(), 1).await {
+            Ok(_) => assert!(!refused, "{apart} minutes"),
+            Err(error) => {
+                assert!(refused, "{apart} minutes: {error}");
+                let told = error.to_string();
+                assert!(told.contains("its clock says "), "{told}");
+            }
+        }
     }
 }

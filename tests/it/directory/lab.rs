@@ -60,12 +60,23 @@ const EMBEDDED_DOMAIN: &str = "corp.example.test";
 pub(crate) const EMBEDDED_ADMIN: (&str, &str) =
     ("administrator@corp.example.test", "Lab-Administrator-1");
 
-/// An embedded directory with the places and accounts that the Samba template has, too.
+/// An embedded directory with the places and accounts that the Samba template has, too. Programs refuse a controller whose
+/// clock is of another day, so it tells the real time; what is written is months old at once.
 pub(crate) async fn embedded_directory() -> DirectorySim {
+    DirectorySim::start(DirectoryConfig {
+        tells: Some(jiff::Timestamp::now()),
+        ..embedded_config()
+    })
+    .await
+    .unwrap()
+}
+
+/// What it is made of; it tells the time that is written.
+pub(crate) fn embedded_config() -> DirectoryConfig {
     let place = |place: &str| format!("{place},{}", samba::BASE);
     let name = |user: &str| user.split('@').next().unwrap().to_owned();
     let delegated = [place("OU=People"), place("OU=Groups")];
-    DirectorySim::start(DirectoryConfig {
+    DirectoryConfig {
         domain: EMBEDDED_DOMAIN.to_owned(),
         administrator_password: EMBEDDED_ADMIN.1.into(),
         accounts: vec![
@@ -86,9 +97,7 @@ pub(crate) async fn embedded_directory() -> DirectorySim {
         .into(),
         other_domains: vec![format!("sales.{EMBEDDED_DOMAIN}")],
         ..DirectoryConfig::default()
-    })
-    .await
-    .unwrap()
+    }
 }
 
 impl Lab {
@@ -166,6 +175,7 @@ impl Lab {
             catalogs: Vec::new(),
             bind_from: None,
             pinned: None,
+            now: None,
         }
     }
 

@@ -22,6 +22,7 @@ macro_rules! every_test {
             bind::a_client_certificate_signs_in_or_is_refused_cleanly,
             bind::servers_are_tried_in_order_and_the_pinned_one_only,
             bind::another_base_is_refused,
+            bind::a_clock_of_another_day_is_refused,
             read::identity_and_account_are_known,
             read::the_schema_is_the_servers_own,
             read::users_come_whole_whatever_the_page_size,

@@ -91,6 +91,7 @@ pub(super) async fn apply_without_the_project(lab: &Lab) {
         catalogs: Vec::new(),
         timeout: std::time::Duration::from_secs(30),
         pinned: None,
+        now: None,
     };
     let writer = LdapWriter::connect(settings, 1)
         .await

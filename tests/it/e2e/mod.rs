@@ -178,6 +178,7 @@ on_both!(
     merged_values_stand_beside_those_of_others,
     a_template_gives_and_takes_back,
     names_are_unique_among_all_addresses,
+    names_given_are_kept_when_nobody_listens,
     names_of_the_forest_come_from_the_global_catalog,
     names_given_are_kept,
     surnames_change_and_old_addresses_stay,

@@ -375,6 +375,7 @@ async fn a_writer_outlives_a_restart_of_samba() {
         bind_from: None,
         timeout: Duration::from_secs(10),
         pinned: Some(HOST.to_owned()),
+        now: None,
     };
     let writer = LdapWriter::connect(settings, 2).await.unwrap();
     let people = Dn::parse(BASE).unwrap().child("OU", "People");

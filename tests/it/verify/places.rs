@@ -45,7 +45,7 @@ const PLACES: &[(&[&str], Misplaced)] = &[
             (".git/config", "is in git's own folder"),
             ("folder", "is a folder, and a file is wanted"),
             ("page.html", "this is no journal: it is a web page"),
-            ("plan.json", "this is no journal: it is a plan"),
+            ("plan.json", "are the same file: plan.json"),
         ],
     ),
     (
@@ -65,6 +65,10 @@ const PLACES: &[(&[&str], Misplaced)] = &[
             (".git/names.csv", "is in git's own folder"),
             ("folder", "is a folder, and a file is wanted"),
         ],
+    ),
+    (
+        &["plan", "--out", "new", "--record", "@"],
+        &[("./new", "are the same file: ")],
     ),
     (
         &["apply", "plan.json", "--passwords", "@"],

@@ -44,6 +44,50 @@ pub(in crate::e2e) async fn names_are_unique_among_all_addresses(mut lab: Lab) {
     lab.assert_converged().await;
 }
 
+/// What an apply leaves is written whether or not anybody hears of it, and names that were not kept are kept by the next
+/// apply of the plan, which has nothing else to do.
+#[cfg(unix)]
+pub(in crate::e2e) async fn names_given_are_kept_when_nobody_listens(mut lab: Lab) {
+    lab.read_as_administrator();
+    lab.map_names("name,person\n");
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    lab.plan().await.expect(0);
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_halosync"))
+        .args(["apply", &lab.plan_file(), "--names", "used.csv"])
+        .args(["--report", "told.json"])
+        .current_dir(lab.dir())
+        .env_clear()
+        .envs(&lab.environment)
+        .stdin(std::process::Stdio::null())
+        .stdout(full.expect("a device"))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+        .wait_with_output()
+        .await
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(1), "{told}");
+    for word in [
+        "cannot write to standard output",
+        "the plan was applied completely, and all of it stands in the journal ",
+    ] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert!(lab.read("told.json").contains("\"verdict\": \"applied\""));
+    assert!(lab.read("used.csv").contains("jdoe,1"));
+
+    lab.write("used.csv", "name,person\n");
+    let again = lab.apply_and_keep_names("used.csv").await.expect(8);
+    assert!(
+        again.stderr.contains("added to used.csv"),
+        "{}",
+        again.stderr
+    );
+    assert!(lab.read("used.csv").contains("jdoe,1"));
+}
+
 /// With a global catalog the names of the forest are read as well, those of our own domain once.
 pub(in crate::e2e) async fn names_of_the_forest_come_from_the_global_catalog(lab: Lab) {
     lab.map_names("name,person\n");

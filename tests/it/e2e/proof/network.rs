@@ -83,6 +83,7 @@ impl Run<'_> {
             bind_from: None,
             timeout: PATIENCE,
             pinned: None,
+            now: None,
         };
         let writer = LdapWriter::connect(settings, connections)
             .await
