@@ -1,7 +1,7 @@
 //! Git, started so that it speaks of the project's own repository, and what it says of the commit that is checked out.
 //!
-//! What a commit holds and who wrote it is for `commits` to say. Must not change anything in a repository. Invariant: every git that is started is of the repository the project stands in,
-//! whatever the environment names, as hooks of git do.
+//! What a commit holds and who wrote it is for `commits` to say. Must not change anything in a repository. Invariant: every
+//! git that is started is of the repository the project stands in, whatever the environment names, as hooks of git do.
 
 use std::io::Write;
 use std::path::Path;
