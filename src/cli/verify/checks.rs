@@ -259,6 +259,12 @@ pub(crate) fn of_changes(
 
 fn digest(file: &PlanFile, expected: &str) -> Result<String, Refusal> {
     let expected = expected.trim();
+    if expected.is_empty() {
+        return Err(Refusal::new(
+            "--expect-digest is empty: nothing was approved",
+            "name the digest that was approved; in a pipeline, see why its variable is empty",
+        ));
+    }
     if expected.eq_ignore_ascii_case(&file.digest) {
         return Ok("the one expected".to_owned());
     }
