@@ -157,3 +157,12 @@ pub(crate) fn rechained(journal: &str) -> String {
     }
     all
 }
+
+/// The time: programs and real controllers look at the clock, too.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is compared with it is the clock of another process"
+)]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

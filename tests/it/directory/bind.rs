@@ -164,7 +164,7 @@ pub(super) async fn another_base_is_refused(lab: Lab) {
 /// Whose last day it is would be told by the wrong clock, whichever that is.
 pub(crate) async fn a_clock_of_another_day_is_refused(lab: Lab) {
     let mut settings = lab.settings(&lab.writer);
-    let now = jiff::Timestamp::now();
+    let now = crate::support::now();
     for (apart, refused) in [(0, false), (50, false), (-70, true), (60 * 24 * 365, true)] {
         settings.now = Some(now + jiff::SignedDuration::from_mins(apart));
         match LdapWriter::connect(settings.clone(), 1).await {

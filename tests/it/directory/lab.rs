@@ -64,7 +64,7 @@ pub(crate) const EMBEDDED_ADMIN: (&str, &str) =
 /// clock is of another day, so it tells the real time; what is written is months old at once.
 pub(crate) async fn embedded_directory() -> DirectorySim {
     DirectorySim::start(DirectoryConfig {
-        tells: Some(jiff::Timestamp::now()),
+        tells: Some(crate::support::now()),
         ..embedded_config()
     })
     .await

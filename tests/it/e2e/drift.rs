@@ -163,7 +163,7 @@ pub(super) async fn edits_are_told_from_other_changes(lab: Lab) {
     };
     assert!(moment("enabled") > jiff::Timestamp::UNIX_EPOCH);
     if lab.site.forest.is_none() {
-        let now = super::failures::now();
+        let now = crate::support::now();
         assert!(now.duration_since(moment("enabled")).as_secs().abs() < 600);
         assert!(now.duration_since(moment("title")).as_secs().abs() < 600);
         assert!(now.duration_since(moment("placement")).as_secs().abs() < 600);

@@ -452,7 +452,9 @@ pub(super) async fn the_last_day_at_23_59_in_auckland_and_in_honolulu(lab: &mut 
         lab.edit(number, |person| person.title = zone.into());
     }
     lab.settle().await;
-    let there = now().in_tz("Pacific/Pago_Pago").expect("a zone");
+    let there = crate::support::now()
+        .in_tz("Pacific/Pago_Pago")
+        .expect("a zone");
     for number in [2, 3] {
         lab.edit(number, |person| {
             person.ends_on = Some(there.date().to_string())
@@ -485,12 +487,4 @@ pub(super) async fn the_29th_of_february(lab: &mut Lab) {
         ],
     )
     .await;
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program reads the clock, and its plan is applied"
-)]
-pub(super) fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
 }

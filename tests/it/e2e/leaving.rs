@@ -51,12 +51,8 @@ spec:
 }
 
 /// The day so many days from now, as people write one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a real controller notes the real moment at which it disabled somebody"
-)]
 pub(super) fn in_days(days: i64) -> String {
-    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    let later = crate::support::now() + jiff::SignedDuration::from_hours(24 * days);
     later.strftime("%Y-%m-%d").to_string()
 }
 

@@ -54,7 +54,7 @@ impl Lab {
         // Its clock is behind, which probing shows and others put up with.
         let behind = jiff::SignedDuration::from_mins(30);
         let directory = DirectorySim::start(DirectoryConfig {
-            tells: Some(jiff::Timestamp::now() - behind),
+            tells: Some(crate::support::now() - behind),
             ..embedded_config()
         })
         .await

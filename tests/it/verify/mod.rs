@@ -107,12 +107,8 @@ impl Desk {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the binary looks at the clock, too"
-)]
 fn now() -> String {
-    jiff::Timestamp::now().to_string()
+    crate::support::now().to_string()
 }
 
 /// A journal as an apply would have written it.

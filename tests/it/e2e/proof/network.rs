@@ -19,8 +19,8 @@ use halosync::plan::PlanFile;
 
 use super::proxy::{Fate, Proxy, Request};
 use super::scene::{self, Extent, PLAN};
-use crate::e2e::failures::now;
 use crate::e2e::lab::{BASE, Lab};
+use crate::support::now;
 
 /// As long as anybody waits for an answer here.
 const PATIENCE: Duration = Duration::from_millis(1000);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use ldap3::Mod;
 
-use crate::e2e::failures::now;
 use crate::e2e::lab::{Account, Joiner, Lab};
 use crate::e2e::leaving;
 use crate::e2e::undo::REVERSIBLE_KINDS;
+use crate::support::now;
 
 pub(super) const PLAN: &str = "plan-1.json";
 pub(super) const UNDO: &str = "undo.json";
