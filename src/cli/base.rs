@@ -1,7 +1,9 @@
 //! The configuration as an earlier commit has it, taken from git without touching the working tree.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
+use super::commits;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -57,22 +59,48 @@ pub(crate) fn at(
         )
         .help("name a commit that was fetched (in CI a shallow clone may lack it: fetch with its history)")
     })?;
-    let prefix = text(git(root, &["rev-parse", "--show-prefix"], &[])).unwrap_or_default();
+    let unreadable = || {
+        Failure::new(
+            Exit::Unexpected,
+            format!("git does not hand over the files of {commit}"),
+        )
+    };
+    let tree = commits::tree(root, &commit).ok_or_else(unreadable)?;
+    let links = commits::links(root, &tree).ok_or_else(unreadable)?;
+    let mut files = BTreeMap::new();
+    let mut broken = Vec::new();
+    for path in tree.keys() {
+        let plain = Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        // A link that leads out of the project, or to a folder, is none of its files: as on disk.
+        match commits::resolved(&tree, &links, path).filter(|_| plain) {
+            Some((_, entry)) => {
+                files.insert(path.as_str(), entry.hash.as_str());
+            }
+            None => broken.push(path.as_str()),
+        }
+    }
     let folder = tempfile::tempdir()?;
-    let found = extract(root, option, &commit, &prefix, folder.path())?;
+    let found = extract(root, option, &commit, files, folder.path())?.ok_or_else(unreadable)?;
     if !found {
         return Ok(Base {
             commit,
             config: None,
         });
     }
-    let workspace = Workspace::open(folder.path()).map_err(|error| {
+    let mut workspace = Workspace::open(folder.path()).map_err(|error| {
         Failure::new(
             Exit::InvalidConfiguration,
             format!("{option} {revision}: {error}"),
         )
     })?;
-    let loaded = workspace.load();
+    workspace.note_broken(&broken);
+    // What a document names may stand in a folder that is a link.
+    let loaded = workspace.load_where(&|path| {
+        let standing = commits::resolved(&tree, &links, path).map(|(standing, _)| standing);
+        standing.unwrap_or(path).to_owned()
+    });
     if loaded.config.is_none() {
         let told = diagnostics::render(
             &loaded.diagnostics,
@@ -93,54 +121,27 @@ pub(crate) fn at(
     })
 }
 
-/// Writes the project's files of a commit into a folder; whether there is a project among them.
+/// Writes the files of a commit, given by their paths and hashes, into a folder; whether there is a project among them.
+/// `None` when git does not hand them over. Behind a link its own path has the bytes of what it leads to: no link is ever
+/// written, and none is followed in writing.
 fn extract(
     root: &Path,
     option: &str,
     commit: &str,
-    prefix: &str,
+    mut files: BTreeMap<&str, &str>,
     into: &Path,
-) -> Result<bool, Failure> {
-    let unreadable = || {
-        Failure::new(
-            Exit::Unexpected,
-            format!("git does not hand over the files of {commit}"),
-        )
+) -> Result<Option<bool>, Failure> {
+    let hashes: BTreeSet<&str> = files.values().copied().collect();
+    let Some(sizes) = commits::sizes(root, &hashes).filter(|sizes| sizes.len() == hashes.len())
+    else {
+        return Ok(None);
     };
-    let mut listing = vec!["ls-tree", "-r", "-l", "-z", "--full-tree", commit];
-    if !prefix.is_empty() {
-        listing.extend(["--", prefix]);
+    let size = |hash: &str| sizes.get(hash).copied().unwrap_or(u64::MAX);
+    files.retain(|_, hash| size(hash) <= MAX_FILE_BYTES);
+    if !files.contains_key(PROJECT_FILE) {
+        return Ok(Some(false));
     }
-    let listed = git(root, &listing, &[]).ok_or_else(unreadable)?;
-    let listed = String::from_utf8_lossy(&listed);
-    let mut wanted = Vec::new();
-    let mut all = 0;
-    for entry in listed.split('\0') {
-        // `100644 blob HASH SIZE\tPATH`; links and other repositories are no files of a project.
-        let Some((facts, path)) = entry.split_once('\t') else {
-            continue;
-        };
-        let mut facts = facts.split_ascii_whitespace();
-        let is_file = facts.next().is_some_and(|mode| mode.starts_with("100"));
-        let (Some(_), Some(hash), Some(size), Some(path)) = (
-            facts.next(),
-            facts.next(),
-            facts.next().and_then(|size| size.parse::<u64>().ok()),
-            path.strip_prefix(prefix),
-        ) else {
-            continue;
-        };
-        let plain = Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
-        if is_file && plain && size <= MAX_FILE_BYTES {
-            all += size;
-            wanted.push((hash.to_owned(), path.to_owned()));
-        }
-    }
-    if !wanted.iter().any(|(_, path)| path == PROJECT_FILE) {
-        return Ok(false);
-    }
+    let all: u64 = files.values().map(|hash| size(hash)).sum();
     if all > LARGEST {
         return Err(Failure::new(
             Exit::Usage,
@@ -148,16 +149,20 @@ fn extract(
         )
         .help("keep the project in a folder of its own within the repository"));
     }
-    let asked: String = wanted.iter().map(|(hash, _)| format!("{hash}\n")).collect();
-    let answer = git(root, &["cat-file", "--batch"], asked.as_bytes()).ok_or_else(unreadable)?;
+    let asked: String = files.values().map(|hash| format!("{hash}\n")).collect();
+    let Some(answer) = git(root, &["cat-file", "--batch"], asked.as_bytes()) else {
+        return Ok(None);
+    };
     let mut rest = answer.as_slice();
-    for (_, path) in &wanted {
-        let bytes = blob(&mut rest).ok_or_else(unreadable)?;
+    for path in files.keys() {
+        let Some(bytes) = blob(&mut rest) else {
+            return Ok(None);
+        };
         let file = into.join(path);
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(&file, bytes)?;
     }
-    Ok(true)
+    Ok(Some(true))
 }

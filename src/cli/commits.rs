@@ -13,16 +13,16 @@ use super::git::{blob, git};
 use super::walk;
 use crate::config::{Config, MAX_FILE_BYTES};
 
-/// Links that lead from one to the next; more are a circle.
-const MOST_LINKS: usize = 8;
+/// Links followed on the way to a file; more are a circle (Linux has the same bound, `path_resolution(7)`).
+const MOST_LINKS: usize = 40;
 
 /// Patterns and files a history is asked for by name; of more, the whole folder is.
 const MOST_PATHS: usize = 400;
 
 /// A file of a commit.
-struct Entry {
-    hash: String,
-    is_link: bool,
+pub(super) struct Entry {
+    pub(super) hash: String,
+    pub(super) is_link: bool,
 }
 
 /// Files of a project, as they are compared with a commit's.
@@ -104,23 +104,17 @@ fn differing(
     files: &Files<'_>,
 ) -> Option<Vec<String>> {
     let wanted = wanted(tree, files);
-    let mut links: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    // A repository may have many, and a project seldom has one.
-    if wanted
-        .iter()
-        .any(|path| tree.get(path).is_some_and(|entry| entry.is_link))
-    {
-        let all = tree.iter().filter(|(_, entry)| entry.is_link);
-        let targets = blobs(root, all.clone().map(|(_, entry)| entry.hash.as_str()))?;
-        for (path, entry) in all {
-            links.insert(path, targets.get(&entry.hash)?.clone());
-        }
-    }
+    // A repository may have many, and a project seldom has one: a file that is there by its path stands behind none.
+    let is_behind = |path: &String| tree.get(path).is_none_or(|entry| entry.is_link);
+    let links = match wanted.iter().any(is_behind) {
+        true => links(root, tree)?,
+        false => BTreeMap::new(),
+    };
     let mut found: BTreeMap<&str, &str> = BTreeMap::new();
     let mut otherwise = Vec::new();
     for path in &wanted {
         match resolved(tree, &links, path) {
-            Some(entry) => {
+            Some((_, entry)) => {
                 found.insert(path, entry.hash.as_str());
             }
             None => otherwise.push(path.clone()),
@@ -163,33 +157,62 @@ fn standing_digest(path: &Path) -> Option<String> {
     Some(digest(&std::fs::read(path).ok()?))
 }
 
-/// The file a path leads to within a commit.
-fn resolved<'t>(
+/// What the links of a commit say, by their path. `None` when git does not tell.
+pub(super) fn links<'t>(
+    root: &Path,
+    tree: &'t BTreeMap<String, Entry>,
+) -> Option<BTreeMap<&'t str, Vec<u8>>> {
+    let all = tree.iter().filter(|(_, entry)| entry.is_link);
+    let targets = blobs(root, all.clone().map(|(_, entry)| entry.hash.as_str()))?;
+    all.map(|(path, entry)| Some((path.as_str(), targets.get(&entry.hash)?.clone())))
+        .collect()
+}
+
+/// The file a path leads to within a commit, and where it stands: links to files and to folders are followed as a system
+/// follows them, but never out of the project's folder, not even to come back.
+pub(super) fn resolved<'t>(
     tree: &'t BTreeMap<String, Entry>,
     links: &BTreeMap<&str, Vec<u8>>,
     path: &str,
-) -> Option<&'t Entry> {
-    let mut at = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let entry = tree.get(&at)?;
-        if !entry.is_link {
-            return Some(entry);
+) -> Option<(&'t str, &'t Entry)> {
+    let mut left: Vec<&str> = path.split('/').rev().collect();
+    let mut at = String::new();
+    let mut followed = 0;
+    while let Some(part) = left.pop() {
+        match part {
+            "" | "." => continue,
+            ".." if at.is_empty() => return None,
+            ".." => {
+                at.truncate(at.rfind('/').unwrap_or_default());
+                continue;
+            }
+            _ => {}
         }
-        let target = std::str::from_utf8(links.get(at.as_str())?).ok()?;
-        let mut parts: Vec<&str> = at.split('/').collect();
-        parts.pop();
-        for part in target.split('/') {
-            match part {
+        let folder = at.len();
+        if folder > 0 {
+            at.push('/');
+        }
+        at.push_str(part);
+        match tree.get_key_value(&at) {
+            Some((path, entry)) if entry.is_link => {
+                let target = std::str::from_utf8(links.get(path.as_str())?).ok()?;
+                followed += 1;
                 // From the root of the file system: not in the commit.
-                "" => return None,
-                "." => {}
-                ".." => {
-                    parts.pop()?;
+                if followed > MOST_LINKS || target.starts_with('/') {
+                    return None;
                 }
-                name => parts.push(name),
+                at.truncate(folder);
+                left.extend(target.split('/').rev());
+            }
+            Some((path, entry)) => return left.is_empty().then_some((path.as_str(), entry)),
+            None => {
+                let below = format!("{at}/");
+                let (next, _) = tree.range(below.clone()..).next()?;
+                if !next.starts_with(&below) {
+                    return None;
+                }
             }
         }
-        at = parts.join("/");
     }
     None
 }
@@ -263,41 +286,45 @@ pub(super) fn begins_as(bytes: &[u8], digest: &str) -> bool {
     false
 }
 
+/// How many bytes objects have; those that are not there are left out. `None` when git does not tell.
+pub(super) fn sizes<'h>(root: &Path, hashes: &BTreeSet<&'h str>) -> Option<BTreeMap<&'h str, u64>> {
+    if hashes.is_empty() {
+        return Some(BTreeMap::new());
+    }
+    let asked: String = hashes.iter().map(|hash| format!("{hash}\n")).collect();
+    let told = git(root, &["cat-file", "--batch-check"], asked.as_bytes())?;
+    let told = String::from_utf8(told).ok()?;
+    // `HASH blob SIZE`
+    let known = hashes.iter().zip(told.lines()).filter_map(|(hash, line)| {
+        let mut words = line.rsplit(' ');
+        let size = words.next()?.parse().ok()?;
+        (words.next() == Some("blob")).then_some((*hash, size))
+    });
+    Some(known.collect())
+}
+
 /// The bytes of objects, but of those that are larger than any file of a project. `None` when git does not tell.
 fn blobs<'h>(
     root: &Path,
     hashes: impl Iterator<Item = &'h str>,
 ) -> Option<BTreeMap<String, Vec<u8>>> {
-    let all: BTreeSet<&str> = hashes.collect();
-    if all.is_empty() {
+    let mut small = sizes(root, &hashes.collect())?;
+    small.retain(|_, size| *size <= MAX_FILE_BYTES);
+    if small.is_empty() {
         return Some(BTreeMap::new());
     }
-    let asked: String = all.iter().map(|hash| format!("{hash}\n")).collect();
-    let sizes = git(root, &["cat-file", "--batch-check"], asked.as_bytes())?;
-    let sizes = String::from_utf8(sizes).ok()?;
-    // `HASH blob SIZE`
-    let small: Vec<&str> = all
-        .iter()
-        .zip(sizes.lines())
-        .filter(|(_, line)| {
-            let mut words = line.rsplit(' ');
-            let size = words.next().and_then(|size| size.parse::<u64>().ok());
-            words.next() == Some("blob") && size.is_some_and(|size| size <= MAX_FILE_BYTES)
-        })
-        .map(|(hash, _)| *hash)
-        .collect();
-    let asked: String = small.iter().map(|hash| format!("{hash}\n")).collect();
+    let asked: String = small.keys().map(|hash| format!("{hash}\n")).collect();
     let answer = git(root, &["cat-file", "--batch"], asked.as_bytes())?;
     let mut rest = answer.as_slice();
     let mut found = BTreeMap::new();
-    for hash in small {
-        found.insert(hash.to_owned(), blob(&mut rest)?.to_vec());
+    for hash in small.keys() {
+        found.insert((*hash).to_owned(), blob(&mut rest)?.to_vec());
     }
     Some(found)
 }
 
 /// The files of a commit below a folder, by their path from there.
-fn tree(root: &Path, commit: &str) -> Option<BTreeMap<String, Entry>> {
+pub(super) fn tree(root: &Path, commit: &str) -> Option<BTreeMap<String, Entry>> {
     let prefix = String::from_utf8(git(root, &["rev-parse", "--show-prefix"], &[])?).ok()?;
     let prefix = prefix.trim_end_matches('\n');
     let mut listing = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
@@ -480,23 +507,48 @@ mod tests {
             hash: hash.to_owned(),
             is_link,
         };
-        let tree = BTreeMap::from([
-            ("rules/a.yaml".to_owned(), entry("1", true)),
-            ("rules/b.yaml".to_owned(), entry("2", true)),
-            ("rules/out.yaml".to_owned(), entry("3", true)),
-            ("shared/a.yaml".to_owned(), entry("4", false)),
-        ]);
-        let links = BTreeMap::from([
-            ("rules/a.yaml", b"./b.yaml".to_vec()),
-            ("rules/b.yaml", b"../shared/a.yaml".to_vec()),
-            ("rules/out.yaml", b"../../shared/a.yaml".to_vec()),
-        ]);
-        let found = |path: &str| resolved(&tree, &links, path).map(|entry| entry.hash.clone());
-        assert_eq!(found("rules/a.yaml").as_deref(), Some("4"));
-        assert_eq!(found("shared/a.yaml").as_deref(), Some("4"));
-        assert_eq!(found("rules/out.yaml"), None);
-        let circle = BTreeMap::from([("rules/a.yaml", b"a.yaml".to_vec())]);
-        assert!(resolved(&tree, &circle, "rules/a.yaml").is_none());
+        let targets = [
+            ("now", "shared"),
+            ("round", "./round"),
+            ("rules/a.yaml", "./b.yaml"),
+            ("rules/absolute.yaml", "/shared/a.yaml"),
+            // Where the folder is called so: a commit does not know.
+            ("rules/back.yaml", "../../project/shared/a.yaml"),
+            ("rules/b.yaml", "../shared/a.yaml"),
+            ("rules/by-folder.yaml", "../now/a.yaml"),
+            ("rules/itself.yaml", "itself.yaml"),
+            ("rules/out.yaml", "../../shared/a.yaml"),
+        ];
+        let mut tree = BTreeMap::from([("shared/a.yaml".to_owned(), entry("1", false))]);
+        tree.extend(targets.map(|(path, _)| (path.to_owned(), entry("2", true))));
+        let links = targets.map(|(path, target)| (path, target.as_bytes().to_vec()));
+        let links = BTreeMap::from(links);
+        let found = |path: &str| resolved(&tree, &links, path).map(|(path, _)| path);
+        for path in [
+            "rules/a.yaml",
+            "shared/a.yaml",
+            "./rules/a.yaml",
+            "now/a.yaml",
+            "now/../rules/a.yaml",
+            "rules/by-folder.yaml",
+        ] {
+            assert_eq!(found(path), Some("shared/a.yaml"), "{path}");
+        }
+        for path in [
+            "rules/out.yaml",
+            "rules/back.yaml",
+            "rules/absolute.yaml",
+            "rules/itself.yaml",
+            "round/shared/a.yaml",
+            "now",
+            "shared",
+            "shared/a.yaml/",
+            "shared/a.yaml/../a.yaml",
+            "none/../shared/a.yaml",
+            "../shared/a.yaml",
+        ] {
+            assert_eq!(found(path), None, "{path}");
+        }
     }
 
     #[test]

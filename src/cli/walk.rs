@@ -19,6 +19,9 @@ pub(super) const MAX_FILES: usize = 10_000;
 /// Most folder entries looked at.
 pub(super) const MAX_ENTRIES: usize = 500_000;
 
+/// What is told of a link that is none of the project's files.
+pub(super) const BROKEN_LINK: &str = "the link leads to nothing, or out of the project";
+
 /// Deepest folder looked into.
 const MAX_FOLDERS: usize = 32;
 
@@ -141,7 +144,7 @@ impl Walk<'_> {
                 self.file(&path);
             } else if self.include.is_match(self.told(&path)) {
                 let why = if kind.is_symlink() {
-                    "the link leads to nothing, or out of the project"
+                    BROKEN_LINK
                 } else {
                     "it is not a file"
                 };

@@ -8,7 +8,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::walk::{MAX_ENTRIES, MAX_FILES, Walk, glob, globs, relative_to_root};
+use super::walk::{
+    BROKEN_LINK, MAX_ENTRIES, MAX_FILES, Walk, glob, globs, matching, relative_to_root,
+};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::{self, DataError, IncludePattern, InputFile, Loaded, MAX_FILE_BYTES, codes};
 use crate::model::Location;
@@ -108,14 +110,8 @@ impl Workspace {
                 "narrow the project's `include`",
             ));
         }
-        for (path, why) in &walk.troubles {
-            problems.push(problem(
-                codes::FILE_UNREADABLE,
-                path,
-                why.clone(),
-                "make it readable, or leave it out of the project's `include`",
-            ));
-        }
+        let troubles = walk.troubles.iter();
+        problems.extend(troubles.map(|(path, why)| unreadable(path, why)));
         problems.extend(without_files(&patterns, &walk));
         problems.extend(left_out(&walk));
         let mut found = walk.found;
@@ -149,15 +145,36 @@ impl Workspace {
         })
     }
 
+    /// Notes links that are not among the files for they lead to none: those that patterns match are told.
+    pub(crate) fn note_broken(&mut self, links: &[&str]) {
+        let project = self.files.iter().find(|file| &*file.path == PROJECT_FILE);
+        let Some(project) = project.filter(|_| !links.is_empty()) else {
+            return;
+        };
+        let include: Vec<String> = config::include_patterns(PROJECT_FILE, &project.bytes)
+            .into_iter()
+            .map(|pattern| pattern.text)
+            .collect();
+        let broken = matching(&include, links.iter().copied());
+        self.problems
+            .extend(broken.iter().map(|path| unreadable(path, BROKEN_LINK)));
+    }
+
     /// Loads the configuration. Problems of finding and reading files are among its diagnostics, and keep it from
     /// being used.
     pub fn load(self) -> Loaded {
+        self.load_where(&str::to_owned)
+    }
+
+    /// The same where files that documents name stand elsewhere below the folder than their path says; `standing` gives
+    /// the path to read.
+    pub(crate) fn load_where(self, standing: &dyn Fn(&str) -> String) -> Loaded {
         let Self {
             root,
             files,
             problems,
         } = self;
-        config::load_found(files, problems, &|path| read_data(&root, path))
+        config::load_found(files, problems, &|path| read_data(&root, &standing(path)))
     }
 }
 
@@ -174,6 +191,15 @@ fn problem(code: &'static str, path: &str, message: String, help: &str) -> Diagn
         length: 1,
         help: Some(help.to_owned()),
     }
+}
+
+fn unreadable(path: &str, why: &str) -> Diagnostic {
+    problem(
+        codes::FILE_UNREADABLE,
+        path,
+        why.to_owned(),
+        "make it readable, or leave it out of the project's `include`",
+    )
 }
 
 /// Patterns that lead to no file. Rules that are not read are not applied, and what they gave would be taken away.

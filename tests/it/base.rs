@@ -391,3 +391,67 @@ async fn a_commit_that_cannot_be_planned_is_told_in_the_plan() {
     let redacted = halosync(&folder, &BTreeMap::new(), &show).await.expect(0);
     redacted.assert_tells(&["not compared: ", "cannot be planned from what was read"]);
 }
+
+/// Links are followed within a commit as they are in the folder: what is valid there is valid in the commit.
+#[cfg(unix)]
+#[tokio::test]
+async fn links_within_the_project_are_followed_in_a_commit() {
+    use std::os::unix::fs::symlink;
+    let (outer, folder) = repository();
+    std::fs::create_dir(folder.join("shared")).unwrap();
+    for name in ["mapping", "lifecycle"] {
+        let file = format!("{name}.yaml");
+        let kept = folder.join(format!("shared/{name}.yml.kept"));
+        std::fs::rename(folder.join(&file), kept).unwrap();
+    }
+    symlink("shared", folder.join("now")).unwrap();
+    symlink("now/mapping.yml.kept", folder.join("mapping.yaml")).unwrap();
+    symlink("shared/lifecycle.yml.kept", folder.join("second")).unwrap();
+    symlink("second", folder.join("lifecycle.yaml")).unwrap();
+    // A table's rows, in a folder that is a link.
+    std::fs::write(
+        folder.join("table.yaml"),
+        "apiVersion: halosync/v1\nkind: Table\nmetadata: {name: cities}\nspec:\n  csv: {file: now/cities.csv, key: city, value: name}\n",
+    )
+    .unwrap();
+    std::fs::write(folder.join("shared/cities.csv"), "city,name\na,A\n").unwrap();
+    // None of the project's, and of no harm: they lead to nothing, out of it, and in circles.
+    symlink("nothing", folder.join("notes")).unwrap();
+    symlink("../halosync.yaml", folder.join("above")).unwrap();
+    symlink("circle", folder.join("circle")).unwrap();
+    let validate = ["validate"];
+    halosync(&folder, &BTreeMap::new(), &validate)
+        .await
+        .expect(0);
+    git(outer.path(), &["add", "-A"]);
+    git(outer.path(), &["commit", "-q", "-m", "links"]);
+
+    let unchanged = plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    unchanged.assert_tells(&["0 of 5 changes come from the change"]);
+    edit(
+        &folder.join("shared/mapping.yml.kept"),
+        "department: \"{{ person.department }}\"",
+        "department: \"{{ person.department }} Dept\"",
+    );
+    plan(&folder, &["--base", "HEAD"]).await.expect(0);
+    let brought = &content(&folder)["base"]["brought"];
+    assert_eq!(brought[0]["location"]["file"], "mapping.yaml", "{brought}");
+    assert_eq!(brought[0]["people"], 4, "{brought}");
+
+    // What leads out of the project is no file of it, in a commit as in the folder, and rules are not lost without a word.
+    let inside = folder.join("mapping.yaml");
+    std::fs::rename(&inside, outer.path().join("kept")).unwrap();
+    std::fs::copy(
+        folder.join("shared/mapping.yml.kept"),
+        outer.path().join("mapping.yaml"),
+    )
+    .unwrap();
+    symlink("../mapping.yaml", &inside).unwrap();
+    git(outer.path(), &["add", "-A"]);
+    git(outer.path(), &["commit", "-q", "-m", "out"]);
+    std::fs::rename(outer.path().join("kept"), &inside).unwrap();
+    let out = plan(&folder, &["--base", "HEAD"]).await.expect(65);
+    let told = "the link leads to nothing, or out of the project";
+    assert!(out.stderr.contains(told), "{}", out.stderr);
+    assert!(out.stderr.contains("mapping.yaml:1:1"), "{}", out.stderr);
+}
