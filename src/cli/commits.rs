@@ -16,9 +16,6 @@ use crate::config::{Config, MAX_FILE_BYTES};
 /// Links followed on the way to a file; more are a circle (Linux has the same bound, `path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
-/// Patterns and files a history is asked for by name; of more, the whole folder is.
-const MOST_PATHS: usize = 400;
-
 /// A file of a commit.
 pub(super) struct Entry {
     pub(super) hash: String,
@@ -168,16 +165,25 @@ pub(super) fn links<'t>(
         .collect()
 }
 
-/// The file a path leads to within a commit, and where it stands: links to files and to folders are followed as a system
-/// follows them, but never out of the project's folder, not even to come back.
+/// The file a path leads to within a commit, and where it stands.
 pub(super) fn resolved<'t>(
     tree: &'t BTreeMap<String, Entry>,
     links: &BTreeMap<&str, Vec<u8>>,
     path: &str,
 ) -> Option<(&'t str, &'t Entry)> {
+    way(tree, links, path)?.pop()
+}
+
+/// The links on the way to a file within a commit, and last the file: links to files and to folders are followed as a
+/// system follows them, but never out of the project's folder, not even to come back.
+fn way<'t>(
+    tree: &'t BTreeMap<String, Entry>,
+    links: &BTreeMap<&str, Vec<u8>>,
+    path: &str,
+) -> Option<Vec<(&'t str, &'t Entry)>> {
+    let mut way = Vec::new();
     let mut left: Vec<&str> = path.split('/').rev().collect();
     let mut at = String::new();
-    let mut followed = 0;
     while let Some(part) = left.pop() {
         match part {
             "" | "." => continue,
@@ -193,26 +199,25 @@ pub(super) fn resolved<'t>(
             at.push('/');
         }
         at.push_str(part);
-        match tree.get_key_value(&at) {
-            Some((path, entry)) if entry.is_link => {
-                let target = std::str::from_utf8(links.get(path.as_str())?).ok()?;
-                followed += 1;
-                // From the root of the file system: not in the commit.
-                if followed > MOST_LINKS || target.starts_with('/') {
-                    return None;
-                }
-                at.truncate(folder);
-                left.extend(target.split('/').rev());
+        let Some((found, entry)) = tree.get_key_value(&at) else {
+            let below = format!("{at}/");
+            let (next, _) = tree.range(below.clone()..).next()?;
+            if !next.starts_with(&below) {
+                return None;
             }
-            Some((path, entry)) => return left.is_empty().then_some((path.as_str(), entry)),
-            None => {
-                let below = format!("{at}/");
-                let (next, _) = tree.range(below.clone()..).next()?;
-                if !next.starts_with(&below) {
-                    return None;
-                }
-            }
+            continue;
+        };
+        way.push((found.as_str(), entry));
+        if !entry.is_link {
+            return left.is_empty().then_some(way);
         }
+        let target = std::str::from_utf8(links.get(found.as_str())?).ok()?;
+        // From the root of the file system: not in the commit.
+        if way.len() > MOST_LINKS || target.starts_with('/') {
+            return None;
+        }
+        at.truncate(folder);
+        left.extend(target.split('/').rev());
     }
     None
 }
@@ -349,14 +354,29 @@ pub(super) fn tree(root: &Path, commit: &str) -> Option<BTreeMap<String, Entry>>
     Some(entries.collect())
 }
 
+/// Files that a project's files are only links to in a commit: whoever changes these changes the project. `None` when git does
+/// not tell.
+pub(super) fn behind_links(root: &Path, commit: &str, files: &Files<'_>) -> Option<Vec<String>> {
+    let tree = tree(root, commit)?;
+    let links = links(root, &tree)?;
+    let mut behind = BTreeSet::new();
+    for path in wanted(&tree, files) {
+        let way = way(&tree, &links, &path)?;
+        let others = way.iter().map(|(other, _)| *other);
+        behind.extend(others.filter(|other| *other != path).map(str::to_owned));
+    }
+    Some(behind.into_iter().collect())
+}
+
 /// A commit as it is written: nothing of a repository's settings changes how it is read.
-struct Commit {
-    author: String,
-    parents: Vec<String>,
+pub(super) struct Commit {
+    /// Mail address.
+    pub(super) author: String,
+    pub(super) parents: Vec<String>,
 }
 
 /// `None` where the repository does not have it: only its whole name counts, for a branch may be called like part of one.
-fn commit(root: &Path, name: &str) -> Option<Commit> {
+pub(super) fn commit(root: &Path, name: &str) -> Option<Commit> {
     let is_whole =
         matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_whole {
@@ -394,79 +414,11 @@ pub(super) fn author_of(root: &Path, name: &str) -> Option<String> {
         .filter(|author| !author.is_empty())
 }
 
-/// Mail addresses of those who last changed the project's files up to a commit: of whoever wrote that change, and, where it
-/// is a merge that is like none of what it merges, also of whoever last changed what was merged. `None` when the history
-/// that would tell is not there: a merge at the edge of a shallow clone.
-pub(super) fn last_authors(root: &Path, name: &str, paths: &[String]) -> Option<Vec<String>> {
-    let last = last_change(root, name, paths)?;
-    let written = commit(root, &last)?;
-    let mut authors = vec![written.author];
-    if written.parents.len() > 1 {
-        // With what git takes for its parents: at the edge it has none.
-        let known = git(root, &["rev-list", "-1", "--parents", &last], &[])?;
-        let known = String::from_utf8(known).ok()?.split_whitespace().count();
-        if known <= written.parents.len() {
-            return None;
-        }
-        for merged in written.parents.iter().skip(1) {
-            if let Some(change) = last_change(root, merged, paths) {
-                authors.push(author_of(root, &change)?);
-            }
-        }
-    }
-    authors.retain(|author| !author.is_empty());
-    Some(authors)
-}
-
-/// The last commit up to one that changed any of these.
-fn last_change(root: &Path, name: &str, paths: &[String]) -> Option<String> {
-    let mut arguments = vec!["rev-list", "-1", name, "--"];
-    arguments.extend(paths.iter().map(String::as_str));
-    let found = String::from_utf8(git(root, &arguments, &[])?).ok()?;
-    let found = found.trim();
-    (!found.is_empty()).then(|| found.to_owned())
-}
-
-/// What a history is asked for: the project's patterns, so that a file that was taken away counts, and its other files, but
-/// those that grow, into which a job writes.
-pub(super) fn paths(files: &Files<'_>) -> Vec<String> {
-    let mut paths: Vec<String> = files
-        .include
-        .iter()
-        .map(|pattern| format!(":(glob){}", walk::relative_to_root(pattern)))
-        .collect();
-    let matched: BTreeSet<&str> = walk::matching(files.include, files.digests.keys().copied())
-        .into_iter()
-        .collect();
-    let others = files
-        .digests
-        .keys()
-        .filter(|path| !matched.contains(**path));
-    paths.extend(
-        others
-            .filter(|path| !files.grow.contains(path))
-            .map(|path| format!(":(literal){path}")),
-    );
-    paths.push(format!(":(literal){}", super::workspace::PROJECT_FILE));
-    // git knows no alternatives within a pattern.
-    let foreign = |path: &String| path.contains(['{', '}', '\\']);
-    if paths.len() > MOST_PATHS || paths.iter().any(foreign) {
-        paths = vec![".".to_owned()];
-    }
-    paths.extend(
-        files
-            .grow
-            .iter()
-            .map(|path| format!(":(exclude,literal){path}")),
-    );
-    paths
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Entry, Files, begins_as, digest, is_same, paths, resolved};
+    use super::{Entry, begins_as, digest, is_same, resolved, way};
 
     #[test]
     fn only_rows_added_behind_are_no_difference() {
@@ -549,27 +501,8 @@ mod tests {
         ] {
             assert_eq!(found(path), None, "{path}");
         }
-    }
-
-    #[test]
-    fn a_history_is_asked_for_patterns_and_for_what_they_do_not_match() {
-        let include = ["./mappings/*.yaml".to_owned()];
-        let mut files = Files {
-            include: &include,
-            digests: BTreeMap::from([("mappings/a.yaml", ""), ("t.csv", ""), ("names.csv", "")]),
-            grow: vec!["names.csv"],
-        };
-        assert_eq!(
-            paths(&files),
-            [
-                ":(glob)mappings/*.yaml",
-                ":(literal)t.csv",
-                ":(literal)halosync.yaml",
-                ":(exclude,literal)names.csv"
-            ]
-        );
-        let braces = ["{a,b}/*.yaml".to_owned()];
-        files.include = &braces;
-        assert_eq!(paths(&files), [".", ":(exclude,literal)names.csv"]);
+        let on = way(&tree, &links, "rules/by-folder.yaml").unwrap();
+        let on: Vec<&str> = on.into_iter().map(|(path, _)| path).collect();
+        assert_eq!(on, ["rules/by-folder.yaml", "now", "shared/a.yaml"]);
     }
 }
