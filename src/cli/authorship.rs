@@ -4,7 +4,9 @@
 //! repository: the commit must hold the plan's files, and whoever last changed them, up to that commit and up to the one
 //! that is checked out, is an author. Invariant: where that cannot be told, nobody is taken for known.
 
+use super::changers;
 use super::commits::{self, Files};
+use super::git;
 use super::project::Project;
 use super::verify::configuration::{self, tables_that_grow};
 use crate::approval::Authorship;
@@ -43,16 +45,18 @@ fn addresses(project: &Project, plan: &Plan, named: &str) -> Result<Vec<String>,
     let root = &project.root;
     let short = named.get(..12).unwrap_or(named);
     let Some(here) = project.commit.as_deref() else {
-        return Err(format!(
-            "the project is not in a git repository here, which would tell who wrote commit {short}"
-        ));
+        return Err(match git::why_not(root) {
+            Some(why) => format!("{why}, which would tell who wrote commit {short}"),
+            None => {
+                format!("the repository here has no commit yet, which would tell who wrote {short}")
+            }
+        });
     };
     let files = files(project, plan);
-    let paths = commits::paths(&files);
     let mut authors: Vec<String> = Vec::new();
     let merge = |commit: &str| {
         format!(
-            "commit {} is a merge, and this clone does not have what it merges (in CI, fetch with the whole history)",
+            "commit {} rests on a merge, and this clone does not have what was merged (in CI, fetch with the whole history), or it changes too many files to tell",
             commit.get(..12).unwrap_or(commit)
         )
     };
@@ -75,12 +79,12 @@ fn addresses(project: &Project, plan: &Plan, named: &str) -> Result<Vec<String>,
             ));
         }
         authors.extend(commits::author_of(root, named));
-        authors.extend(commits::last_authors(root, named, &paths).ok_or_else(|| merge(named))?);
+        authors.extend(changers::last_authors(root, named, &files).ok_or_else(|| merge(named))?);
     }
     if here != named {
         let holds = commits::differences(root, here, &files).is_some_and(|found| found.is_empty());
         if holds {
-            authors.extend(commits::last_authors(root, here, &paths).ok_or_else(|| merge(here))?);
+            authors.extend(changers::last_authors(root, here, &files).ok_or_else(|| merge(here))?);
         } else if is_known && configuration::same(project, plan).is_ok() {
             // Whoever put them here may have put the plan's commit into the repository as well.
             return Err(

@@ -16,9 +16,6 @@ use crate::config::{Config, MAX_FILE_BYTES};
 /// Links that lead from one to the next; more are a circle.
 const MOST_LINKS: usize = 8;
 
-/// Patterns and files a history is asked for by name; of more, the whole folder is.
-const MOST_PATHS: usize = 400;
-
 /// A file of a commit.
 struct Entry {
     hash: String,
@@ -169,11 +166,20 @@ fn resolved<'t>(
     links: &BTreeMap<&str, Vec<u8>>,
     path: &str,
 ) -> Option<&'t Entry> {
-    let mut at = path.to_owned();
+    tree.get(way(tree, links, path)?.last()?)
+}
+
+/// From link to link within a commit, up to the file they lead to.
+fn way(
+    tree: &BTreeMap<String, Entry>,
+    links: &BTreeMap<&str, Vec<u8>>,
+    path: &str,
+) -> Option<Vec<String>> {
+    let mut way = vec![path.to_owned()];
     for _ in 0..MOST_LINKS {
-        let entry = tree.get(&at)?;
-        if !entry.is_link {
-            return Some(entry);
+        let at = way.last()?;
+        if !tree.get(at)?.is_link {
+            return Some(way);
         }
         let target = std::str::from_utf8(links.get(at.as_str())?).ok()?;
         let mut parts: Vec<&str> = at.split('/').collect();
@@ -189,7 +195,8 @@ fn resolved<'t>(
                 name => parts.push(name),
             }
         }
-        at = parts.join("/");
+        let next = parts.join("/");
+        way.push(next);
     }
     None
 }
@@ -322,14 +329,32 @@ fn tree(root: &Path, commit: &str) -> Option<BTreeMap<String, Entry>> {
     Some(entries.collect())
 }
 
+/// Files that a project's files are only links to in a commit: whoever changes these changes the project. `None` when git does
+/// not tell.
+pub(super) fn behind_links(root: &Path, commit: &str, files: &Files<'_>) -> Option<Vec<String>> {
+    let tree = tree(root, commit)?;
+    let all = tree.iter().filter(|(_, entry)| entry.is_link);
+    let targets = blobs(root, all.clone().map(|(_, entry)| entry.hash.as_str()))?;
+    let mut links: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for (path, entry) in all {
+        links.insert(path, targets.get(&entry.hash)?.clone());
+    }
+    let mut behind = BTreeSet::new();
+    for path in wanted(&tree, files) {
+        behind.extend(way(&tree, &links, &path)?.into_iter().skip(1));
+    }
+    Some(behind.into_iter().collect())
+}
+
 /// A commit as it is written: nothing of a repository's settings changes how it is read.
-struct Commit {
-    author: String,
-    parents: Vec<String>,
+pub(super) struct Commit {
+    /// Mail address.
+    pub(super) author: String,
+    pub(super) parents: Vec<String>,
 }
 
 /// `None` where the repository does not have it: only its whole name counts, for a branch may be called like part of one.
-fn commit(root: &Path, name: &str) -> Option<Commit> {
+pub(super) fn commit(root: &Path, name: &str) -> Option<Commit> {
     let is_whole =
         matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_whole {
@@ -367,79 +392,11 @@ pub(super) fn author_of(root: &Path, name: &str) -> Option<String> {
         .filter(|author| !author.is_empty())
 }
 
-/// Mail addresses of those who last changed the project's files up to a commit: of whoever wrote that change, and, where it
-/// is a merge that is like none of what it merges, also of whoever last changed what was merged. `None` when the history
-/// that would tell is not there: a merge at the edge of a shallow clone.
-pub(super) fn last_authors(root: &Path, name: &str, paths: &[String]) -> Option<Vec<String>> {
-    let last = last_change(root, name, paths)?;
-    let written = commit(root, &last)?;
-    let mut authors = vec![written.author];
-    if written.parents.len() > 1 {
-        // With what git takes for its parents: at the edge it has none.
-        let known = git(root, &["rev-list", "-1", "--parents", &last], &[])?;
-        let known = String::from_utf8(known).ok()?.split_whitespace().count();
-        if known <= written.parents.len() {
-            return None;
-        }
-        for merged in written.parents.iter().skip(1) {
-            if let Some(change) = last_change(root, merged, paths) {
-                authors.push(author_of(root, &change)?);
-            }
-        }
-    }
-    authors.retain(|author| !author.is_empty());
-    Some(authors)
-}
-
-/// The last commit up to one that changed any of these.
-fn last_change(root: &Path, name: &str, paths: &[String]) -> Option<String> {
-    let mut arguments = vec!["rev-list", "-1", name, "--"];
-    arguments.extend(paths.iter().map(String::as_str));
-    let found = String::from_utf8(git(root, &arguments, &[])?).ok()?;
-    let found = found.trim();
-    (!found.is_empty()).then(|| found.to_owned())
-}
-
-/// What a history is asked for: the project's patterns, so that a file that was taken away counts, and its other files, but
-/// those that grow, into which a job writes.
-pub(super) fn paths(files: &Files<'_>) -> Vec<String> {
-    let mut paths: Vec<String> = files
-        .include
-        .iter()
-        .map(|pattern| format!(":(glob){}", walk::relative_to_root(pattern)))
-        .collect();
-    let matched: BTreeSet<&str> = walk::matching(files.include, files.digests.keys().copied())
-        .into_iter()
-        .collect();
-    let others = files
-        .digests
-        .keys()
-        .filter(|path| !matched.contains(**path));
-    paths.extend(
-        others
-            .filter(|path| !files.grow.contains(path))
-            .map(|path| format!(":(literal){path}")),
-    );
-    paths.push(format!(":(literal){}", super::workspace::PROJECT_FILE));
-    // git knows no alternatives within a pattern.
-    let foreign = |path: &String| path.contains(['{', '}', '\\']);
-    if paths.len() > MOST_PATHS || paths.iter().any(foreign) {
-        paths = vec![".".to_owned()];
-    }
-    paths.extend(
-        files
-            .grow
-            .iter()
-            .map(|path| format!(":(exclude,literal){path}")),
-    );
-    paths
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Entry, Files, begins_as, digest, is_same, paths, resolved};
+    use super::{Entry, begins_as, digest, is_same, resolved};
 
     #[test]
     fn only_rows_added_behind_are_no_difference() {
@@ -497,27 +454,5 @@ mod tests {
         assert_eq!(found("rules/out.yaml"), None);
         let circle = BTreeMap::from([("rules/a.yaml", b"a.yaml".to_vec())]);
         assert!(resolved(&tree, &circle, "rules/a.yaml").is_none());
-    }
-
-    #[test]
-    fn a_history_is_asked_for_patterns_and_for_what_they_do_not_match() {
-        let include = ["./mappings/*.yaml".to_owned()];
-        let mut files = Files {
-            include: &include,
-            digests: BTreeMap::from([("mappings/a.yaml", ""), ("t.csv", ""), ("names.csv", "")]),
-            grow: vec!["names.csv"],
-        };
-        assert_eq!(
-            paths(&files),
-            [
-                ":(glob)mappings/*.yaml",
-                ":(literal)t.csv",
-                ":(literal)halosync.yaml",
-                ":(exclude,literal)names.csv"
-            ]
-        );
-        let braces = ["{a,b}/*.yaml".to_owned()];
-        files.include = &braces;
-        assert_eq!(paths(&files), [".", ":(exclude,literal)names.csv"]);
     }
 }

@@ -10,6 +10,7 @@ mod authorship;
 mod base;
 mod bounds;
 mod carried;
+mod changers;
 mod check;
 mod commits;
 mod company;

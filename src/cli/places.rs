@@ -37,11 +37,23 @@ pub(crate) fn typed_path(path: &Path) -> String {
         true => format!("./{text}"),
         false => text,
     };
-    match render::plain(&text) {
-        // What cannot be shown cannot be typed either.
-        shown if shown != text => shown,
-        _ => format!("'{}'", text.replace('\'', "'\\''")),
+    if render::plain(&text) == text {
+        return format!("'{}'", text.replace('\'', "'\\''"));
     }
+    // Characters that are not shown are written as they can be typed (POSIX.1-2024, dollar-single-quotes).
+    let mut typed = String::from("$'");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => typed.extend(['\\', c]),
+            c if c.is_ascii_graphic() || c == ' ' => typed.push(c),
+            c => {
+                let mut bytes = [0; 4];
+                let bytes = c.encode_utf8(&mut bytes).bytes();
+                typed.extend(bytes.map(|byte| format!("\\{byte:03o}")));
+            }
+        }
+    }
+    typed + "'"
 }
 
 /// The way out where nothing was begun.
@@ -324,7 +336,7 @@ mod tests {
             ("$(id).json", "'$(id).json'"),
             ("it's.json", r"'it'\''s.json'"),
             ("-o.json", "'./-o.json'"),
-            ("a\u{1b}[31m.json", "a\\u{1b}[31m.json"),
+            ("a\u{1b}[31m'\n.json", r"$'a\033[31m\'\012.json'"),
         ] {
             assert_eq!(typed_path(Path::new(name)), typed);
         }

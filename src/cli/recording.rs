@@ -63,6 +63,9 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// How files are called until the recording is whole.
+const BESIDE: &str = ".halosync-recording-";
+
 /// Files of a recording that stand beside their places until all of them are written: what stood there is needed until then.
 pub(crate) struct Staged<'a> {
     dir: &'a Path,
@@ -72,12 +75,19 @@ pub(crate) struct Staged<'a> {
 }
 
 impl<'a> Staged<'a> {
-    /// Nothing yet; the directory is made.
+    /// Nothing yet; the directory is made, and what a killed command left beside its recording is taken away.
     ///
     /// # Errors
     /// When it cannot be made.
     pub(crate) fn new(dir: &'a Path, seal: Option<&'a Seal>) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir).map_err(|error| Failure::file("create", dir, &error))?;
+        let entries = std::fs::read_dir(dir).map_err(|error| Failure::file("list", dir, &error))?;
+        for entry in entries.filter_map(Result::ok) {
+            if entry.file_name().to_string_lossy().starts_with(BESIDE) {
+                // One that stays is in nobody's way.
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
         Ok(Self {
             dir,
             seal,
@@ -98,7 +108,9 @@ impl<'a> Staged<'a> {
         let path = self.dir.join(name);
         let written = (|| {
             // Named temporary files are made with mode 0600.
-            let file = tempfile::NamedTempFile::new_in(self.dir)?;
+            let file = tempfile::Builder::new()
+                .prefix(BESIDE)
+                .tempfile_in(self.dir)?;
             let mut out = std::io::BufWriter::new(file);
             match self.seal {
                 Some(seal) => out = seal.stream(out, write)?,
@@ -180,7 +192,10 @@ mod tests {
         assert_eq!(read("gone").as_deref(), Some("old"));
         assert_eq!(std::fs::read_dir(dir).expect("lists").count(), 3);
 
+        // What a command that was killed left, of people in the clear.
+        std::fs::write(dir.join(".halosync-recording-x1"), "old").expect("writes");
         let mut staged = Staged::new(dir, None).expect("a folder");
+        assert!(!dir.join(".halosync-recording-x1").exists());
         staged
             .add("people", |out| out.write_all(b"new"))
             .expect("written");

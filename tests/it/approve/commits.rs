@@ -196,7 +196,7 @@ async fn a_merge_is_its_branchs_and_a_shallow_clone_does_not_tell_whose() {
     let told = judged(clone.path()).await;
     assert!(told.contains(ONE_MORE), "{told}");
     assert!(
-        told.contains("is a merge, and this clone does not have what it merges (in CI, fetch with the whole history)"),
+        told.contains("rests on a merge, and this clone does not have what was merged (in CI, fetch with the whole history)"),
         "{told}"
     );
     git(clone.path(), &["fetch", "-q", "--unshallow"]);
@@ -206,7 +206,7 @@ async fn a_merge_is_its_branchs_and_a_shallow_clone_does_not_tell_whose() {
     std::fs::remove_dir_all(clone.path().join(".git")).unwrap();
     let told = judged(clone.path()).await;
     assert!(told.contains(ONE_MORE), "{told}");
-    assert!(told.contains("not in a git repository here"), "{told}");
+    assert!(told.contains("git knows no repository at "), "{told}");
 }
 
 /// A merge that is like neither side is also of whoever wrote what was merged.
@@ -218,6 +218,46 @@ async fn of_a_merge_that_joins_changes_of_both_sides_the_branchs_author_does_not
     std::fs::write(path.join("guards.yaml"), format!("{ANYBODY}# more\n")).unwrap();
     git(path, &["commit", "-q", "-a", "-m", "more", "--author", PAT]);
     git(path, &["merge", "-q", "--no-ff", "-m", "merge", &janes]);
+    desk.planned().await;
+    desk.says(&[ONLY_SAM]).await;
+}
+
+/// What was merged into a branch before it was merged itself takes the author from nobody, however often.
+#[tokio::test]
+async fn a_branch_that_was_brought_up_to_date_is_still_its_authors() {
+    let (desk, pats, janes) = desk().await;
+    let path = desk.path();
+    git(path, &["branch", "feature", &janes]);
+    git(path, &["checkout", "-q", "-B", "trunk", &pats]);
+    for line in ["one", "two"] {
+        git(path, &["checkout", "-q", "trunk"]);
+        std::fs::write(path.join("guards.yaml"), format!("{ANYBODY}# {line}\n")).unwrap();
+        git(path, &["commit", "-q", "-a", "-m", line, "--author", PAT]);
+        git(path, &["checkout", "-q", "feature"]);
+        git(path, &["merge", "-q", "--no-ff", "-m", "update", "trunk"]);
+    }
+    git(path, &["checkout", "-q", "trunk"]);
+    git(path, &["merge", "-q", "--no-ff", "-m", "merge", "feature"]);
+    desk.planned().await;
+    desk.says(&[ONLY_SAM]).await;
+}
+
+/// Whoever changes what a link leads to changes the configuration.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_behind_a_link_is_its_authors() {
+    let (desk, ..) = desk().await;
+    let path = desk.path();
+    std::fs::create_dir(path.join("shared")).unwrap();
+    git(path, &["mv", "mapping.yaml", "shared/mapping.txt"]);
+    std::os::unix::fs::symlink("shared/mapping.txt", path.join("mapping.yaml")).unwrap();
+    git(path, &["add", "-A"]);
+    desk.change(PAT, "of pat");
+    desk.planned().await;
+    desk.says(&[BOTH]).await;
+    desk.change(JANE, "of jane");
+    let empty = ["commit", "-q", "--allow-empty", "-m", "x", "--author", PAT];
+    git(path, &empty);
     desk.planned().await;
     desk.says(&[ONLY_SAM]).await;
 }
