@@ -412,7 +412,7 @@ impl Since {
         // An overlap counts from a stamp, and is for groups that somebody had: the recording knows both.
         let mut documents = self.config.groups.values();
         let overlap = documents.any(|document| document.spec.overlap.is_some());
-        let outside = Some(compared.outside(&now.changes)).filter(|all| overlap && !all.is_empty());
+        let outside = Some(compared.outside(&now)).filter(|all| overlap && !all.is_empty());
         let recorded = match waited || outside.is_some() {
             true => self.directories(context, project)?,
             false => BTreeMap::new(),

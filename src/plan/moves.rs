@@ -205,10 +205,20 @@ impl Settling<'_, '_, '_> {
         let left = stamp_rule
             .filter(|_| keeps_stamp(target, subject))
             .and_then(|rule| left_there(target, subject, rule));
+        // From what nobody can count from, nobody's overlap ever did.
+        let left = left.and_then(|text| match stamp_of(target, subject, &text) {
+            Stamped::Moved(day) => Some((text, day)),
+            _ => None,
+        });
         let found = stamp_rule.map_or(Stamped::Nothing, |rule| stamped(target, subject, rule));
-        let was_moved = matches!(found, Stamped::Moved(_));
+        let is_stamp = match &found {
+            Stamped::Moved(_) => true,
+            // Somebody wrote it over the stamp that was there.
+            Stamped::Unreadable(_) => left.is_some(),
+            Stamped::Nothing | Stamped::Other => false,
+        };
         let stamped = match &left {
-            Some(left) => stamp_of(target, subject, left),
+            Some((_, day)) => Stamped::Moved(*day),
             None => found,
         };
         let can_begin = !entering.is_empty()
@@ -283,7 +293,7 @@ impl Settling<'_, '_, '_> {
                 };
                 self.stamp(at, stamp, Written::Begun(because), Vec::new())
             });
-        if let (Some(left), Some(rule), Some((_, _, by)), true) =
+        if let (Some((left, _)), Some(rule), Some((_, _, by)), true) =
             (left, stamp_rule, stays.first(), counts && !begins)
         {
             self.stamp(at, rule, Written::Back(left, *by), Vec::new());
@@ -317,7 +327,7 @@ impl Settling<'_, '_, '_> {
             in_doubt |= one.change.is_none();
             self.leave(at, one.change, &entered, own.as_ref());
         }
-        if let (true, Some(rule), false, false) = (was_moved, stamp_rule, counts, in_doubt) {
+        if let (true, Some(rule), false, false) = (is_stamp, stamp_rule, counts, in_doubt) {
             self.stamp(at, rule, Written::Cleared, gone);
         }
     }

@@ -5,9 +5,11 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::super::{Action, Change};
+use super::super::{Action, Change, Plan};
+use super::overlaps::clears_stamp;
 use super::owners::PersonOf;
 use crate::model::{Guid, Location, Name};
+use crate::policy::held;
 
 /// Accounts that a plan judged, with whose they are: each was compared with what is wanted.
 #[derive(Debug, Clone, Default)]
@@ -91,14 +93,25 @@ impl Compared {
         all.map(|(account, who)| (*account, who))
     }
 
-    /// Accounts that are in groups rules do not give, with the target: where an overlap may be in question.
-    pub fn outside(&self, changes: &[Change]) -> HashSet<(Name, Guid)> {
-        let leaves = changes
-            .iter()
-            .filter(|change| matches!(change.action, Action::RemoveMember { .. }));
-        leaves
+    /// Accounts of which an overlap may be in question, with the target: those in groups rules do not give, also where what
+    /// an overlap counts from cannot be read; and those from which the plan clears the stamp of one.
+    pub fn outside(&self, plan: &Plan) -> HashSet<(Name, Guid)> {
+        let concerned = plan.changes.iter().filter(|change| match &change.action {
+            Action::RemoveMember { .. } => true,
+            Action::Modify { attributes } => attributes.iter().any(clears_stamp),
+            _ => false,
+        });
+        let mut all: HashSet<(Name, Guid)> = concerned
             .chain(self.later().map(|(change, _)| change))
             .filter_map(|change| Some((change.target.clone(), change.account().guid?)))
-            .collect()
+            .collect();
+        let held = plan.held.iter();
+        for held in held.filter(|held| held.code == held::STAMP_UNREADABLE.code) {
+            for account in held.accounts.iter().filter_map(|account| account.guid) {
+                let targets = held.targets(plan);
+                all.extend(targets.map(|target| (target.clone(), account)));
+            }
+        }
+        all
     }
 }

@@ -262,7 +262,9 @@ impl Edits {
                         .entry((change.target.clone(), guid))
                         .or_default();
                     for attribute in attributes {
-                        let begins = self.overlaps.begins(&change.target, guid, attribute);
+                        let (target, overlaps) = (&change.target, &self.overlaps);
+                        let begins = overlaps.begins(target, guid, attribute);
+                        let ends = overlaps.ends(target, guid, attribute);
                         let same = match earlier {
                             Some(Action::Modify { attributes }) => attributes.iter().any(|one| {
                                 one.name == attribute.name && one.before == attribute.before
@@ -272,8 +274,9 @@ impl Edits {
                         let waited = waiting
                             .as_ref()
                             .is_some_and(|waiting| waiting.attribute(change, attribute));
-                        // A stamp was never wanted before the move that it begins.
-                        if begins && !same {
+                        // A stamp was never wanted before the move that it begins. And nobody touched one that stands as it
+                        // was left, also where somebody ended what it is for.
+                        if (begins || ends) && !same {
                             judged.push(None);
                             continue;
                         }

@@ -148,6 +148,17 @@ impl Overlaps {
         let before = self.stamp(target, account, &change.name);
         moved(&change.after).is_some_and(|text| before != Some(text))
     }
+
+    /// Whether an attribute stands as a plan left it, a stamp, and is cleared: nothing is counted from it any more.
+    pub(super) fn ends(&self, target: &Name, account: Guid, change: &AttributeChange) -> bool {
+        let left = self.stamp(target, account, &change.name);
+        clears_stamp(change) && left.is_some() && moved(&change.before) == left
+    }
+}
+
+/// Whether an attribute is the stamp of a move and is to be cleared.
+pub(super) fn clears_stamp(change: &AttributeChange) -> bool {
+    change.after.is_empty() && moved(&change.before).is_some()
 }
 
 /// The stamp of a move that values are.
@@ -240,5 +251,20 @@ mod tests {
         overlaps.stamps.insert((target.clone(), account), stamp);
         assert!(!overlaps.begins(&target, account, &written));
         assert!(!overlaps.begins(&target, account, &change(Some(STAMP), None)));
+    }
+
+    #[test]
+    fn only_a_stamp_that_stands_as_it_was_left_is_over() {
+        let (target, account) = (Name::new("corp"), Guid::numbered(1));
+        let mut overlaps = Overlaps::default();
+        let cleared = change(Some(STAMP), None);
+        assert!(!overlaps.ends(&target, account, &cleared));
+        let stamp = ("info".to_owned(), STAMP.to_owned());
+        overlaps.stamps.insert((target.clone(), account), stamp);
+        assert!(overlaps.ends(&target, account, &cleared));
+        let forged = change(Some("halosync: moved since 2020-01-01T00:00:00Z"), None);
+        assert!(!overlaps.ends(&target, account, &forged));
+        assert!(!overlaps.ends(&target, account, &change(Some("junk"), None)));
+        assert!(!overlaps.ends(&target, account, &change(Some(STAMP), Some("junk"))));
     }
 }

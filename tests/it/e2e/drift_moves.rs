@@ -253,10 +253,13 @@ pub(super) async fn an_overlap_hides_no_edit(lab: Lab) {
     let stamp = lab.account("1").await.expect("an account").one(STAMP);
     let mut since = "r3".to_owned();
     let forged = "halosync: moved since 2020-01-01T00:00:00Z";
-    let texts: [&[&str]; 3] = [
+    let to_come = format!("halosync: moved since {}T00:00:00Z", in_days(200));
+    let texts: [&[&str]; 5] = [
         &[],
         &[forged],
         &["halosync: left since 2020-01-01T00:00:00Z"],
+        &["no stamp at all"],
+        &[&to_come],
     ];
     for (at, text) in texts.into_iter().enumerate() {
         lab.set("1", STAMP, text).await;
@@ -276,10 +279,71 @@ pub(super) async fn an_overlap_hides_no_edit(lab: Lab) {
     // What nobody edited ends on its day.
     let day = in_days(20);
     let report = format!("{since}.report.json");
-    let later = ["--since", &since, "--last-apply", &report, "--as-of", &day];
-    let later = plan(&lab, "later.json", &later).await;
+    let later = plan(&lab, "later.json", &later_than(&since, &report, &day)).await;
     let of_source = changes(&later).iter().all(|(cause, ..)| cause == "source");
     assert!(of_source, "{later:#}");
+    // Also where the stamp is not written back before that day.
+    for text in ["no stamp at all", &to_come] {
+        lab.set("1", STAMP, &[text]).await;
+        let later = plan(&lab, "later.json", &later_than(&since, &report, &day)).await;
+        assert_eq!(codes(&later), Vec::<String>::new(), "{text}");
+        let told = changes(&later);
+        for one in [
+            ("drift", "modify", STAMP),
+            ("source", "removeMember", "Sales"),
+        ] {
+            assert!(told.contains(&own(&[one])[0]), "{text}: {told:?}");
+        }
+        // Without the recording nobody knows what stood there.
+        let blind = plan(&lab, "blind.json", &["--as-of", &day]).await;
+        let codes = codes(&blind);
+        assert!(
+            codes.iter().any(|code| code == "stamp-unreadable"),
+            "{codes:?}"
+        );
+    }
+}
+
+fn later_than<'a>(since: &'a str, report: &'a str, day: &'a str) -> [&'a str; 6] {
+    ["--since", since, "--last-apply", report, "--as-of", day]
+}
+
+/// P10: what a plan left on an account is no edit, also where somebody ends an overlap before its day.
+pub(super) async fn who_ends_an_overlap_does_not_edit_its_stamp(lab: Lab) {
+    groups(&lab).await;
+    lab.hire(Joiner::new(1, "Jane", "Doe"));
+    apply(&lab, "r0", &[]).await;
+    let mut since = "r0".to_owned();
+    for (drift_mode, from, to) in [
+        ("revert", "Sales", "Research"),
+        ("ask", "Research", "Sales"),
+        ("accept", "Sales", "Research"),
+    ] {
+        say(&lab, drift_mode, drift_mode);
+        let settled = format!("{drift_mode}-settled");
+        next(&lab, &settled, &since).await;
+        lab.edit(1, |jane| jane.department = to.into());
+        let moved = format!("{drift_mode}-moved");
+        next(&lab, &moved, &settled).await;
+        let stamp = lab.account("1").await.expect("an account").one(STAMP);
+        assert!(stamp.starts_with("halosync: moved since "), "{stamp:?}");
+        lab.set_group(from, "member", &[]).await;
+        assert_eq!(
+            edits(&lab, &moved).await,
+            Vec::<String>::new(),
+            "{drift_mode}"
+        );
+        let report = format!("{moved}.report.json");
+        let arguments = ["drift", "--since", &moved, "--last-apply", &report];
+        lab.run(&arguments).await.expect(0);
+        let ended = format!("{drift_mode}-ended");
+        let made = next(&lab, &ended, &moved).await;
+        let cleared = own(&[("source", "modify", STAMP)]);
+        assert_eq!(changes(&made), cleared, "{drift_mode}");
+        assert_eq!(codes(&made), Vec::<String>::new(), "{drift_mode}");
+        assert_eq!(is_in(&lab, "1").await, [to], "{drift_mode}");
+        since = ended;
+    }
 }
 
 fn except(lab: &Lab, of: &[(&str, &str)]) {

@@ -378,6 +378,7 @@ macro_rules! moves_on_both {
 
 moves_on_both!(
     a_question_outlasts_moves,
+    who_ends_an_overlap_does_not_edit_its_stamp,
     nothing_is_left_while_a_question_is_open,
     an_overlap_hides_no_edit,
     a_question_outlasts_exceptions,
