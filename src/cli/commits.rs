@@ -460,49 +460,49 @@ mod tests {
             is_link,
         };
         let targets = [
-            ("now", "shared"),
+            ("now", "common"),
             ("round", "./round"),
             ("rules/a.yaml", "./b.yaml"),
-            ("rules/absolute.yaml", "/shared/a.yaml"),
+            ("rules/absolute.yaml", "/common/a.yaml"),
             // Where the folder is called so: a commit does not know.
-            ("rules/back.yaml", "../../project/shared/a.yaml"),
-            ("rules/b.yaml", "../shared/a.yaml"),
+            ("rules/back.yaml", "../../project/common/a.yaml"),
+            ("rules/b.yaml", "../common/a.yaml"),
             ("rules/by-folder.yaml", "../now/a.yaml"),
             ("rules/itself.yaml", "itself.yaml"),
-            ("rules/out.yaml", "../../shared/a.yaml"),
+            ("rules/out.yaml", "../../common/a.yaml"),
         ];
-        let mut tree = BTreeMap::from([("shared/a.yaml".to_owned(), entry("1", false))]);
+        let mut tree = BTreeMap::from([("common/a.yaml".to_owned(), entry("1", false))]);
         tree.extend(targets.map(|(path, _)| (path.to_owned(), entry("2", true))));
         let links = targets.map(|(path, target)| (path, target.as_bytes().to_vec()));
         let links = BTreeMap::from(links);
         let found = |path: &str| resolved(&tree, &links, path).map(|(path, _)| path);
         for path in [
             "rules/a.yaml",
-            "shared/a.yaml",
+            "common/a.yaml",
             "./rules/a.yaml",
             "now/a.yaml",
             "now/../rules/a.yaml",
             "rules/by-folder.yaml",
         ] {
-            assert_eq!(found(path), Some("shared/a.yaml"), "{path}");
+            assert_eq!(found(path), Some("common/a.yaml"), "{path}");
         }
         for path in [
             "rules/out.yaml",
             "rules/back.yaml",
             "rules/absolute.yaml",
             "rules/itself.yaml",
-            "round/shared/a.yaml",
+            "round/common/a.yaml",
             "now",
-            "shared",
-            "shared/a.yaml/",
-            "shared/a.yaml/../a.yaml",
-            "none/../shared/a.yaml",
-            "../shared/a.yaml",
+            "common",
+            "common/a.yaml/",
+            "common/a.yaml/../a.yaml",
+            "none/../common/a.yaml",
+            "../common/a.yaml",
         ] {
             assert_eq!(found(path), None, "{path}");
         }
         let on = way(&tree, &links, "rules/by-folder.yaml").unwrap();
         let on: Vec<&str> = on.into_iter().map(|(path, _)| path).collect();
-        assert_eq!(on, ["rules/by-folder.yaml", "now", "shared/a.yaml"]);
+        assert_eq!(on, ["rules/by-folder.yaml", "now", "common/a.yaml"]);
     }
 }
