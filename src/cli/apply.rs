@@ -43,9 +43,6 @@ pub(crate) async fn run(context: &Context, verb: &Apply) -> Result<Exit, Failure
     let project = project::load(context, &verb.project)?;
     check_places(&project, verb)?;
     let journal_path = journal_path(&verb.plan, &file, verb.journal.as_deref());
-    if let Some(path) = &verb.journal {
-        Named::new("--journal", path).check_file(Some(&project))?;
-    }
     checks::of_changes(
         context,
         Ok(&project),

@@ -191,10 +191,16 @@ fn read_key(path: &Path) -> Result<Key, Failure> {
             .map_err(|error| wrong(format!("this is no public key ({error})")))?;
         return Ok(Key::InAgent(key.key_data().clone()));
     }
-    let key = PrivateKey::from_openssh(text.as_bytes()).map_err(|error| {
-        wrong(format!(
-            "this is no private key of OpenSSH's form ({error})"
+    let key = PrivateKey::from_openssh(text.as_bytes()).map_err(|error| match error {
+        // OpenSSH writes numbers without leading zeros, and the library that reads them expects all their bytes: of ECDSA keys
+        // that is one in 256, and every second one of 521 bits.
+        ssh_key::Error::Encoding(_) => wrong(format!(
+            "this key cannot be read from its file ({error}); of ECDSA keys OpenSSH writes some shorter than is understood here"
         ))
+        .help("add it to the agent (`ssh-add`) and name its public key (.pub), or use an Ed25519 key"),
+        error => wrong(format!(
+            "this is no private key of OpenSSH's form ({error})"
+        )),
     })?;
     // The passphrase is the agent's business, and so is hardware.
     if key.is_encrypted() || approval::is_in_hardware(key.public_key().key_data()) {

@@ -110,11 +110,26 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A new pair of SSH keys of this kind, the secret one in this file and the public one beside it; that one's line.
+///
+/// One in 256 ECDSA keys cannot be read from its file, which `approve` tells; another is made then.
 #[track_caller]
 pub(crate) fn ssh_key(secret: &Path, kind: &str) -> String {
+    loop {
+        let public = any_ssh_key(secret, &["-t", kind]);
+        if ssh_key::PrivateKey::read_openssh_file(secret).is_ok() {
+            return public;
+        }
+    }
+}
+
+/// The same whether or not it can be read.
+#[track_caller]
+pub(crate) fn any_ssh_key(secret: &Path, what: &[&str]) -> String {
+    drop(std::fs::remove_file(secret));
     let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", kind, "-N", "", "-C", "", "-f"])
+        .args(["-q", "-N", "", "-C", "", "-f"])
         .arg(secret)
+        .args(what)
         .stdin(Stdio::null())
         .status()
         .expect("OpenSSH is installed");

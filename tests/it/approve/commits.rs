@@ -6,17 +6,8 @@ use std::process::{Command, Stdio};
 
 use halosync::plan;
 
+use super::people::ANYBODY;
 use super::{Desk, git};
-
-const ANYBODY: &str = r#"apiVersion: halosync/v1
-kind: Guards
-metadata: {name: approvals}
-spec:
-  target: corp
-  approvals:
-    signers: allowed_signers
-    high: {people: 2}
-"#;
 
 const JANE: &str = "Jane Doe <jane@example.com>";
 const PAT: &str = "Pat Poe <pat@example.com>";
@@ -73,6 +64,26 @@ impl Desk {
             self.approve(person).await.expect(0);
         }
         self.run(&["show", "plan.json"]).await.expect(0).stdout
+    }
+
+    /// A clone of the one commit that is checked out.
+    fn shallow(&self) -> tempfile::TempDir {
+        let clone = tempfile::tempdir().unwrap();
+        let from = format!("file://{}", self.path().display());
+        git(clone.path(), &["clone", "-q", "--depth", "1", &from, "."]);
+        clone
+    }
+
+    /// What is said in another folder of the plan with the signatures it has.
+    async fn judged_in(&self, folder: &Path) -> String {
+        for entry in std::fs::read_dir(self.path()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_str().unwrap().starts_with("plan.json") {
+                std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        let shown = crate::support::halosync(folder, &self.environment, &["show", "plan.json"]);
+        shown.await.expect(0).stdout
     }
 
     async fn says(&self, wanted: &[&str]) {
@@ -177,34 +188,19 @@ async fn a_merge_is_its_branchs_and_a_shallow_clone_does_not_tell_whose() {
     desk.planned().await;
     // Jane's, although Pat merged.
     desk.says(&[ONLY_SAM]).await;
-    let clone = tempfile::tempdir().unwrap();
-    let from = format!("file://{}", path.display());
-    git(
-        clone.path(),
-        &["clone", "-q", "--depth", "1", "-b", "trunk", &from, "."],
-    );
-    let judged = async |folder: &Path| {
-        for entry in std::fs::read_dir(path).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_name().to_str().unwrap().starts_with("plan.json") {
-                std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
-            }
-        }
-        let shown = crate::support::halosync(folder, &desk.environment, &["show", "plan.json"]);
-        shown.await.expect(0).stdout
-    };
-    let told = judged(clone.path()).await;
+    let clone = desk.shallow();
+    let told = desk.judged_in(clone.path()).await;
     assert!(told.contains(ONE_MORE), "{told}");
     assert!(
         told.contains("rests on a merge, and this clone does not have what was merged (in CI, fetch with the whole history)"),
         "{told}"
     );
     git(clone.path(), &["fetch", "-q", "--unshallow"]);
-    let told = judged(clone.path()).await;
+    let told = desk.judged_in(clone.path()).await;
     assert!(told.contains(ONLY_SAM), "{told}");
     // Without a repository nobody knows anything.
     std::fs::remove_dir_all(clone.path().join(".git")).unwrap();
-    let told = judged(clone.path()).await;
+    let told = desk.judged_in(clone.path()).await;
     assert!(told.contains(ONE_MORE), "{told}");
     assert!(told.contains("git knows no repository at "), "{told}");
 }
@@ -266,21 +262,10 @@ async fn a_file_behind_a_link_is_its_authors() {
 #[tokio::test]
 async fn a_shallow_clone_of_the_plans_commit_is_enough() {
     let (desk, _, _) = desk().await;
-    let path = desk.path();
     desk.change(PAT, "of pat again");
     desk.planned().await;
     desk.says(&[BOTH]).await;
-    let clone = tempfile::tempdir().unwrap();
-    let from = format!("file://{}", path.display());
-    git(clone.path(), &["clone", "-q", "--depth", "1", &from, "."]);
-    for name in [
-        "plan.json",
-        "plan.json.jane@example.com.sig",
-        "plan.json.sam@identity.example.com.sig",
-    ] {
-        std::fs::copy(path.join(name), clone.path().join(name)).unwrap();
-    }
-    let shown = crate::support::halosync(clone.path(), &desk.environment, &["show", "plan.json"]);
-    let told = shown.await.expect(0).stdout;
+    let clone = desk.shallow();
+    let told = desk.judged_in(clone.path()).await;
     assert!(told.contains(BOTH), "{told}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::explain::recorded;
-use crate::support::{self, Run, halosync, ssh_key};
+use crate::support::{self, Run, any_ssh_key, halosync, ssh_key};
 
 /// A project with a leaver (high risk) whose plan two people must approve, and its plan.
 struct Desk {
@@ -512,4 +512,29 @@ async fn a_key_that_has_no_end_is_not_read_to_it() {
         "{}",
         refused.stderr
     );
+}
+
+/// Every second key of 521 bits is written shorter than it is read.
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_the_agents_business() {
+    let desk = Desk::new().await;
+    desk.run(&["plan", "--from", "reads", "--out", "plan.json"])
+        .await
+        .expect(0);
+    let path = desk.path().join("long");
+    let short = (0..64).any(|_| {
+        any_ssh_key(&path, &["-t", "ecdsa", "-b", "521"]);
+        ssh_key::PrivateKey::read_openssh_file(&path).is_err()
+    });
+    assert!(short);
+    let run = desk
+        .run(&["approve", "plan.json", "--key", "long", "--yes"])
+        .await
+        .expect(64);
+    for word in [
+        "this key cannot be read from its file",
+        "help: add it to the agent",
+    ] {
+        assert!(run.stderr.contains(word), "{}", run.stderr);
+    }
 }

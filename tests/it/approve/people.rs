@@ -80,7 +80,8 @@ impl Desk {
     }
 }
 
-const ANYBODY: &str = r#"apiVersion: halosync/v1
+/// Two of those who may sign, whoever they are, for what is of high risk.
+pub(super) const ANYBODY: &str = r#"apiVersion: halosync/v1
 kind: Guards
 metadata: {name: approvals}
 spec:
